@@ -16,9 +16,15 @@ from peer.transport.foreign_clock import ForeignClock
 from peer.transport.profile import TRANSPORT_CC_EXTENSION
 from peer.transport.sequence_numbers import unwrapped
 from peer.transport.transport_cc import ONE_BYTE_EXTENSIONS, REFERENCE_TICKS, RTPFB, TICK, TRANSPORT_FEEDBACK
+from shared.rate import Bucket, Limit
 
 MAX_UNDER_WAY = 2_048
 "Packets whose fate may be reported: some seconds of the best picture. Numbers further back mean nothing to us."
+
+NAMED = Limit(at_once=MAX_UNDER_WAY, per_second=MAX_UNDER_WAY)
+"""Packets that reports may name, one for each report included: we send a quarter of that at most. A report of 24 bytes
+can name as many as one of a thousand.
+"""
 
 LOSS_SECONDS = 1.0
 "Over which losses are counted, at least, and LOSS_PACKETS."
@@ -73,6 +79,7 @@ class SendPath:
         self._arrived = self._missing = 0
         self._heard: float | None = None
         self._clock = ForeignClock()
+        self._named = Bucket(NAMED)
 
     def number(self, size: int, now: float) -> int:
         """The number, 16 bits, for a packet of `size` bytes that is sent at `now`, in seconds."""
@@ -93,7 +100,9 @@ class SendPath:
             self.bits = min(MAX_BITS, max(MIN_BITS, float(bits)))
 
     def reported(self, packet: bytes, now: float) -> bool:
-        """Learn from one RTCP packet of feedback. Returns False for what isn't one, or can't be read."""
+        """Learn from one RTCP packet of feedback. Returns False for what isn't one, can't be read or is too many."""
+        if not is_feedback(packet) or not self._named.takes(now, 1 + _count(packet)):
+            return False
         read = arrivals(packet)
         if read is None:
             return False
@@ -155,6 +164,11 @@ class SendPath:
 def is_feedback(packet: bytes) -> bool:
     """Whether an RTCP packet is a report of arrivals."""
     return len(packet) >= 20 and packet[0] & 0x1F == TRANSPORT_FEEDBACK and packet[1] == RTPFB
+
+
+def _count(report: bytes) -> int:
+    """How many packets a report says that it names."""
+    return int(_FEEDBACK.unpack_from(report, 12)[1])
 
 
 def parts(datagram: bytes) -> list[bytes]:

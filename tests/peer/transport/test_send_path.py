@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 
 import pytest
 from aiortc import AudioStreamTrack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.send_path import SendPath, arrivals, numbered, parts
+from peer.transport.send_path import MAX_UNDER_WAY, NAMED, SendPath, arrivals, numbered, parts
 from peer.transport.transport_cc import feedback, transport_number
 from tests.network.bad_path import Direction, Path
 from tests.peer.pair import PATIENCE, connected
@@ -116,6 +117,17 @@ def test_a_number_is_put_beside_the_other_extensions(number: int, sent: bytes) -
 
 def test_a_packet_without_extensions_stays_as_it_is() -> None:
     assert numbered(b"\x80\x6f" + bytes(20), 7) == b"\x80\x6f" + bytes(20)
+
+
+def test_small_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None:
+    for count in (MAX_UNDER_WAY // 2, 0):
+        path = SendPath()
+        path.number(PACKET, 1.0)
+        # One run of packets that haven't arrived: 24 bytes, however many it names.
+        report = feedback((1, 2), 0, [0.0], 0)[:14] + struct.pack("!H3sBHxx", count, bytes(3), 0, max(1, count))
+        for second in range(2, 4):
+            read = sum(path.reported(report, float(second)) for _ in range(5 * MAX_UNDER_WAY))
+            assert 0 < read <= NAMED.at_once // (count + 1)
 
 
 async def test_what_a_leg_sends_is_reported_by_the_other_side() -> None:
