@@ -12,17 +12,23 @@ _KINDS: Final[Mapping[str, str]] = {
     "picture": "avif bmp gif heic heif ico jpeg jpg png raw tif tiff webp",
     "sound file": "aac aif aiff flac m4a mid midi mp3 oga ogg opus wav wma",
     "film": "3gp avi flv m4v mkv mov mp4 mpeg mpg ogv webm wmv",
-    "document": "doc docx epub odp ods odt pdf ppt pptx rtf tex xls xlsx",
+    "document": "docx dotx epub odp ods odt pdf potx pptx rtf tex xlsx xltx",
+    "document that may hold macros": "doc dot pot pps ppt xls xlt",
     "text file": "conf csv ics ini json log md srt toml tsv txt vcf xml yaml yml",
     "archive": "7z bz2 cab gz iso rar tar tgz txz xz zip zst",
     "web page": "htm html mht mhtml shtml svg svgz xht xhtml",
     PROGRAM: (
-        "action apk app appimage application appref-ms appx appxbundle bash bat chm class cmd com command cpl crx "
-        "csh deb desktop dll dmg docm dotm elf exe fish flatpak flatpakref gadget hta img ipa jar jnlp js jse ksh "
-        "library-ms lnk lua msc msi msix msixbundle msp mst osx pif pkg pl potm ppam ppsm pptm ps1 ps1xml psd1 "
-        "psm1 py pyc pyo pyw pyz pyzw rb reg rpm run scf scpt scr sct search-ms service settingcontent-ms sh shb "
-        "shs snap so sys tcsh url vb vbe vbs vhd vhdx webloc whl workflow ws wsc wsf wsh xbap xlam xll xlsb xlsm "
-        "xltm xpi zsh"
+        "accda accde accdr accdu ace action ade adn adp apk app appcontent-ms appimage application appref-ms appx "
+        "appxbundle asp aspx asx awk bas bash bat bgi bin cdxml cgi chm cjs class cmd com command cpl crx csh deb "
+        "desktop diagcab dll dmg docb docm dotm dylib elf exe fileloc fish flatpak flatpakref flatpakrepo gadget "
+        "gpd grp hlp hta img inetloc inf ins ipa iqy isp its jar jnlp js jse kdelnk kext ko ksh library-ms lnk lua "
+        "mad maf mam maq mas mau mav maw mcf mcl mda mdb mde mdt mdw mdz mjs mobileconfig msc msh msh1 msh1xml "
+        "msh2 msh2xml mshxml msi msix msixbundle msp mst msu one onepkg ops osd osx out ova pcd php pif pkg pl plg "
+        "plx potm ppam ppsm pptm prefpane prf prg printerexport provisionedpackage ps1 ps1xml ps2 ps2xml psc1 psc2 "
+        "psd1 psm1 psrc py pyc pyo pyw pyz pyzw rb rdp reg rpm run scf scpt scr sct search-ms searchconnector-ms "
+        "service settingcontent-ms sh shb shd shs slk snap so sys tcl tcsh terminal theme themepack udl url vb vbe "
+        "vbp vbs vhd vhdx vmdk vsmacros vsw webloc webpnp website whl wim workflow wpl ws wsb wsc wsf wsh xbap xla "
+        "xlam xll xlsb xlsm xltm xnk xpi zsh"
     ),
 }
 

@@ -96,10 +96,17 @@ def offered_again(kept: KeptFile, *, proven: bool, keyed: bool) -> bool:
     return proven or not (kept.proven or keyed)
 
 
+def continued(offer: OfferedFile) -> KeptFile | None:
+    """What is kept of the same transfer, unless only a call without proof says that it is the same sender."""
+    kept = offer.kept if offer.kept is not None and offer.kept.size == offer.size else None
+    return None if kept is not None and kept.proven and not offer.proven else kept
+
+
 def decide(offer: OfferedFile, *, largest: int) -> Become:
     """What becomes of an offer. `largest`: how many bytes a file may have.
 
-    What was accepted once isn't asked about again, unless only a call without proof says that it is the same sender.
+    What was accepted once isn't asked about again, unless only a call without proof says that it is the same sender, or
+    it was accepted without asking, which wouldn't be done now.
     """
     if offer.size > largest:
         return Become.TOO_LARGE
@@ -107,8 +114,8 @@ def decide(offer: OfferedFile, *, largest: int) -> Become:
         return Become.WAIT
     if offer.state is FileState.RUNNING:
         return Become.TAKE
-    kept = offer.kept if offer.kept is not None and offer.kept.size == offer.size else None
-    if kept is not None and kept.proven and not offer.proven:
+    kept = continued(offer)
+    if kept is not None and kept.automatic and not kept.done and not (offer.always and offer.proven):
         kept = None
     if kept is not None and kept.done and offer.again:
         return Become.ALREADY_DONE

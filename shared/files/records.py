@@ -42,6 +42,9 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     modified_ns: int = 0
     "Ours: when the file was changed last, in nanoseconds, at the time when it was hashed."
 
+    owner: int | None = None
+    "Ours: the number of the user whose file it was then; None: a copy of our own, or of an earlier version."
+
     proven: bool = False
     "It was offered, or accepted, by us in a call that proved who they are."
 
@@ -53,6 +56,9 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
 
     voice: bool = False
     "It is a voice message."
+
+    automatic: bool = False
+    "Theirs: it was accepted without asking, and the owner hasn't said since that they want it."
 
     done: bool = False
     "Theirs: it is complete. The sender may not have heard that."

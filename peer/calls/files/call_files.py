@@ -29,7 +29,7 @@ from peer.calls.limits import OWN_OFFERS
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
 from shared.files.names import safe_name
-from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide, is_voice_message, offered_again
+from shared.files.offers import MAX_RUNNING, Become, OfferedFile, continued, decide, is_voice_message, offered_again
 from shared.files.records import KeptFile
 from shared.files.table import FileEvent, FileState
 from shared.in_thread import in_thread_to_its_end
@@ -115,7 +115,7 @@ class CallFiles:
 
         self._told = Bucket(TOLD)
         self._offers: asyncio.Queue[FileEntry] = asyncio.Queue()
-        self._over: deque[KeptFile] = deque()
+        self._over: deque[FileEntry] = deque()
         "What is kept still and needn't be."
 
         self._reading: asyncio.Queue[tuple[Path, Meant, Callable[[CopybaraError], None]]] = asyncio.Queue()
@@ -154,7 +154,8 @@ class CallFiles:
         finally:
             self._close()
             while self._over:
-                await self._shelf.forget(self._over.popleft())
+                over = self._over.popleft()
+                await self._shelf.forget(over.kept, aside=over.aside)
 
     def connected(self, leg: Leg) -> None:
         """A leg is up. Nothing is said about files until the other side has said hello on it."""
@@ -250,12 +251,16 @@ class CallFiles:
             source=str(path),
             spooled=spooled,
             modified_ns=described.modified_ns,
+            owner=described.owner,
             proven=self._proven(),
             to_contact=self._is_contact(),
             at=self._shelf.now(),
         )
-        await self._shelf.keep(kept)
+        aside = self._is_beside_a_proven_one(kept)
+        if not aside:
+            await self._shelf.keep(kept)
         entry = self._enter(kept, FileState.OFFERED)
+        entry.aside = aside
         self._offers.put_nowait(entry)
         self._say(entry)
         return entry.transfer
@@ -273,6 +278,7 @@ class CallFiles:
         entry = self._waiting(number)
         self._check_speaks()
         entry.wanted = True
+        entry.kept = msgspec.structs.replace(entry.kept, automatic=False)
         self._arriving.take(entry)
         return entry.transfer
 
@@ -322,20 +328,18 @@ class CallFiles:
             proven=self._proven(),
             contact=self._is_contact(),
         )
-        become = decide(
-            OfferedFile(
-                size=message.size,
-                again=message.again,
-                state=known.transfer.state if known is not None else None,
-                kept=kept,
-                proven=self._proven(),
-                always=self._always() or (is_voice and self._is_taken(message, kept)),
-                waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
-                running=len(theirs),
-                told=known is not None or self._told.takes(time.monotonic()),
-            ),
-            largest=self._shelf.limits.largest,
+        offered = OfferedFile(
+            size=message.size,
+            again=message.again,
+            state=known.transfer.state if known is not None else None,
+            kept=kept,
+            proven=self._proven(),
+            always=self._always() or (is_voice and self._is_taken(message, kept)),
+            waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
+            running=len(theirs),
+            told=known is not None or self._told.takes(time.monotonic()),
         )
+        become = decide(offered, largest=self._shelf.limits.largest)
         outcome = _OUTCOMES.get(become)
         if outcome is not None:
             self._send_message(FileResult(message.id, outcome))
@@ -344,9 +348,10 @@ class CallFiles:
             raise RemoteProtocolError("The other side offered a file again, with another size.")
         if become is Become.WAIT:
             return
+        before = continued(offered)
         entry = known or self._enter(
-            kept
-            if kept is not None and not kept.done and kept.size == message.size
+            before
+            if before is not None and not before.done
             else KeptFile(
                 peer=self._peer,
                 ours=False,
@@ -356,21 +361,27 @@ class CallFiles:
                 proven=self._proven(),
                 to_contact=self._is_contact(),
                 voice=is_voice,
+                automatic=become is Become.TAKE,
                 at=self._shelf.now(),
             ),
             FileState.OFFERED,
         )
+        if known is None:
+            entry.aside = self._is_beside_a_proven_one(entry.kept)
         if become is Become.TAKE:
             entry.transfer = replace(entry.transfer, automatic=known is None and kept is None)
             self._arriving.take(entry)
+        elif entry.transfer.state is FileState.PAUSED:
+            entry.wanted = False
+            self._change(entry, FileEvent.OFFER)
         else:
             self._say(entry)
 
     def _is_taken(self, message: FileOffer, kept: KeptFile | None) -> bool:
-        """Whether a voice message needs no word from the owner. If so, it counts."""
-        if self._blocked():
+        """Whether a voice message needs no word from the owner. If so, it counts, once."""
+        if self._blocked() or message.size > self._shelf.limits.voice:
             return False
-        return message.size <= self._shelf.limits.voice and kept is None and self._shelf.takes_message(self._peer)
+        return self._shelf.takes_message(self._peer) if kept is None else kept.automatic and not kept.done
 
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:
@@ -407,7 +418,8 @@ class CallFiles:
 
     async def _taken(self, entry: FileEntry, offset: int) -> None:
         """A part file is open, with `offset` bytes in it. Raises StoreError."""
-        await self._shelf.keep(entry.kept)
+        if not entry.aside:
+            await self._shelf.keep(entry.kept)
         if not entry.open:
             return
         if self._leg is None:
@@ -418,7 +430,8 @@ class CallFiles:
         self._open_channel()
 
     def _acknowledge(self, entry: FileEntry, offset: int) -> None:
-        if entry.transfer.automatic and not (self._proven() and (self._always() or entry.kept.voice)):
+        voice = entry.kept.voice and not self._blocked()
+        if entry.kept.automatic and not (self._proven() and (self._always() or voice)):
             self.cancel(entry.transfer.number)  # it was accepted unasked because the call had proven whose it is
             return
         entry.transfer = replace(entry.transfer, done=offset)
@@ -431,7 +444,8 @@ class CallFiles:
         if outcome is FileOutcome.DONE:
             entry.kept = msgspec.structs.replace(entry.kept, done=True, at=self._shelf.now())
             try:
-                await self._shelf.keep(entry.kept)
+                if not entry.aside:
+                    await self._shelf.keep(entry.kept)
             except StoreError as error:
                 logger.warning("that a file has arrived can't be kept: %s", error.sentence)
             if entry.transfer.ended:
@@ -485,7 +499,7 @@ class CallFiles:
 
     async def _forget(self) -> None:
         while self._over:
-            await self._shelf.forget(self._over[0])
+            await self._shelf.forget(self._over[0].kept, aside=self._over[0].aside)
             self._over.popleft()
 
     async def _tick(self) -> None:
@@ -547,6 +561,17 @@ class CallFiles:
         meant = self._is_contact() or not kept.to_contact
         return meant and offered_again(kept, proven=self._proven(), keyed=self._keyed())
 
+    def _is_beside_a_proven_one(self, kept: KeptFile) -> bool:
+        """See FileEntry.aside."""
+        if kept.proven:
+            return False
+        try:
+            all_kept = self._shelf.kept(self._peer)
+        except StoreError as error:
+            logger.warning("what is kept of files can't be read: %s", error.sentence)
+            return True
+        return any((each.ours, each.digest, each.proven) == (kept.ours, kept.digest, True) for each in all_kept)
+
     def _kept(self, digest: bytes) -> KeptFile | None:
         try:
             kept_files = self._theirs()
@@ -578,7 +603,7 @@ class CallFiles:
         else:
             self._arriving.end(entry, finished=event is FileEvent.FINISH)
         if entry.transfer.ours or event is not FileEvent.FINISH:
-            self._over.append(entry.kept)
+            self._over.append(entry)
             self._jobs.put_nowait(self._forget)
         self._say(entry)
         return entry.transfer

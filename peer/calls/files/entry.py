@@ -23,6 +23,10 @@ class FileEntry:
     wanted: bool = False
     "Theirs: the owner has accepted it."
 
+    aside: bool = False
+    """A call that has proven who they are has left a transfer of the same content, and this one hasn't: it is kept
+    nowhere, so that it neither replaces that one nor has it forgotten."""
+
     offered: bool = False
     "Ours: the other side was told of it, in this run or before."
 

@@ -126,7 +126,7 @@ class LeavingFiles:
         if source is None:
             path = entry.kept.path
             source = entry.source = await in_thread_to_its_end(lambda: SourceFile(path))
-        if source.changed(entry.kept.size, entry.kept.modified_ns):
+        if source.changed(entry.kept.size, entry.kept.modified_ns, entry.kept.owner):
             raise FileRefused(f"{entry.kept.name} was changed after it was offered.", "Send it again.")
         block = await in_thread_to_its_end(lambda: source.read(begins, PIECES * MAX_PIECE))
         if not block:

@@ -21,8 +21,12 @@ class Damaged(Exception):
 
 
 def part_name(kept: KeptFile) -> str:
-    """Of the file in `.parts`. One for each sender: nobody learns from us what somebody else has sent."""
-    return f"{kept.digest.hex()}-{(kept.began_at or kept.peer).key.hex()[:16]}.part"
+    """Of the file in `.parts`. One for each sender: nobody learns from us what somebody else has sent.
+
+    Somebody at a contact's node without their key is another sender.
+    """
+    sender = (kept.began_at or kept.peer).key.hex()[:16]
+    return f"{kept.digest.hex()}-{sender}{'' if kept.proven else '-unproven'}.part"
 
 
 class PartFile:

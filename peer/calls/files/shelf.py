@@ -104,10 +104,12 @@ class FileShelf:
         """Keep a transfer beyond its call. Raises StoreError."""
         await self._writes.write(lambda store: store.keep_file(kept))
 
-    async def forget(self, kept: KeptFile) -> None:
-        """It is over. If it can't be written, it is logged, and forgotten when it is old."""
+    async def forget(self, kept: KeptFile, *, aside: bool = False) -> None:
+        """It is over. If it can't be written, it is logged, and forgotten when it is old. `aside` see FileEntry."""
         if kept.ours and kept.spooled:
             await in_thread_to_its_end(lambda: self._remove(kept.path))
+        if aside:
+            return
         try:
             await self._writes.write(lambda store: store.forget_file(kept))
         except CopybaraError as error:

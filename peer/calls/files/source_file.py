@@ -21,6 +21,8 @@ class Described:
     size: int
     digest: bytes
     modified_ns: int
+    owner: int | None = None
+    "The user whose file it was; None: a copy of our own."
 
 
 def size_of(path: Path) -> int:
@@ -32,7 +34,7 @@ def size_of(path: Path) -> int:
 def describe(path: Path, *, largest: int) -> Described:
     """Read a file once, for its SHA-256. Raises FileRefused if it can't be read or has more than `largest` bytes."""
     with SourceFile(path) as source:
-        size, modified_ns = source.size, source.modified_ns
+        size, modified_ns, owner = source.size, source.modified_ns, source.owner
         if size > largest:
             raise FileRefused(
                 f"{path.name} has {size // 1_000_000} MB, which is more than may be sent at once.",
@@ -45,9 +47,9 @@ def describe(path: Path, *, largest: int) -> Described:
             at += len(block)
             if at > size:
                 break
-        if at != size or source.changed(size, modified_ns):
+        if at != size or source.changed(size, modified_ns, owner):
             raise FileRefused(f"{path.name} changes while it is read.", "Wait until it is finished, then send it.")
-    return Described(size, digest.digest(), modified_ns)
+    return Described(size, digest.digest(), modified_ns, owner)
 
 
 class SourceFile:
@@ -69,12 +71,18 @@ class SourceFile:
             raise FileRefused(f"{str(path)!r} isn't a file.", "Pack a folder into an archive, then send that.")
         self.size = status.st_size
         self.modified_ns = status.st_mtime_ns
+        self.owner = status.st_uid
         self._path = path
 
-    def changed(self, size: int, modified_ns: int) -> bool:
-        """Whether the file has been written to since it had that size and time."""
+    def changed(self, size: int, modified_ns: int, owner: int | None) -> bool:
+        """Whether the file has been written to since it had that size and time, or is another user's than it was.
+
+        Another user who may write where it lies can put a link to one of our files in its place, and choose the size
+        and time of their own before.
+        """
         status = os.fstat(self._descriptor)
-        return (status.st_size, status.st_mtime_ns) != (size, modified_ns)
+        same_owner = owner is None or status.st_uid == owner
+        return not same_owner or (status.st_size, status.st_mtime_ns) != (size, modified_ns)
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes from that offset on; fewer at the end. Raises FileRefused if the disk fails."""

@@ -39,6 +39,7 @@ async def leave(
         source=str(path),
         spooled=spooled,
         modified_ns=described.modified_ns,
+        owner=described.owner,
         proven=True,
         to_contact=True,
         voice=True,

@@ -45,6 +45,23 @@ PROGRAMS = [
     "ipa",
     "exe",
     "sh",
+    "iqy",
+    "slk",
+    "diagcab",
+    "inetloc",
+    "terminal",
+    "mobileconfig",
+    "rdp",
+    "themepack",
+    "accde",
+    "mdb",
+    "hlp",
+    "inf",
+    "one",
+    "dylib",
+    "php",
+    "vmdk",
+    "wim",
 ]
 
 
@@ -55,6 +72,11 @@ def test_what_runs_when_it_is_opened_is_a_program(suffix: str) -> None:
 
 def test_a_picture_that_can_hold_scripts_is_a_page_of_the_web() -> None:
     assert kind_of_name("drawing.svg") == kind_of_name("drawing.SVGZ") == "web page"
+
+
+def test_an_old_document_may_hold_macros() -> None:
+    assert kind_of_name("bill.doc") == kind_of_name("bill.XLS") == "document that may hold macros"
+    assert kind_of_name("bill.docx") == "document"
 
 
 def test_a_name_that_says_nothing_is_a_file() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from shared.node_id import NodeId
 from shared.store import Store
 from tests.peer.calls.files.calls import KEY, call, two_nodes, written
 from tests.peer.calls.nodes import Node, active, over
+from tests.shared.store.ordinary_user import NOBODY
 
 THIEFS_KEY = b"t" * 32
 
@@ -314,6 +316,23 @@ async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: 
         there.files.accept(offered.number)
         await there.until(FileState.CANCELLED)
         assert "changed" in (await here.until(FileState.FAILED)).why
+        assert [each.name for each in ben.files.iterdir()] == [".parts"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+async def test_a_link_that_another_user_puts_in_the_place_of_their_file_leads_to_nothing(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        secret, theirs = written(tmp_path, "secret", 100_000), written(tmp_path, "picture.jpg", 100_000, 2)
+        os.chown(theirs, NOBODY, NOBODY)
+        os.utime(theirs, ns=(0, secret.stat().st_mtime_ns))
+        await here.files.send(theirs)
+        offer = await there.until(FileState.OFFERED)
+        theirs.unlink()
+        theirs.symlink_to(secret)
+        there.files.accept(offer.number)
+        assert "was changed after it was offered" in (await here.until(FileState.FAILED)).why
+        await there.until(FileState.CANCELLED)
         assert [each.name for each in ben.files.iterdir()] == [".parts"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from peer.calls.files.arriving import MAX_STRAY
@@ -13,12 +14,14 @@ from peer.calls.files.room import FileLimits
 from peer.transport.files_channel import FilesChannel
 from peer.transport.leg import Leg
 from shared.call.table import EndReason, State
+from shared.contacts import Trust
 from shared.files.offers import MAX_RUNNING, MAX_WAITING
 from shared.files.table import FileState
 from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, FileResult
 from shared.store.replaceable import replaceable
 from tests.peer.calls.files.calls import Side, call, two_nodes
-from tests.peer.calls.nodes import over
+from tests.peer.calls.nodes import Node, active, over
+from tests.peer.calls.test_hold import until
 
 
 def leg_of(side: Side) -> Leg:
@@ -49,10 +52,10 @@ class Forger:
 
         files.received = note  # type: ignore[method-assign, assignment]
 
-    def offer(self, content: bytes, *, name: str = "a.bin", size: int | None = None) -> bytes:
-        """Offer it, perhaps with another size; returns its id."""
+    def offer(self, content: bytes, *, name: str = "a.bin", size: int | None = None, voice: bool = False) -> bytes:
+        """Offer it, perhaps with another size or as a voice message; returns its id."""
         digest = hashlib.sha256(content).digest()
-        self._control.send(FileOffer(digest, len(content) if size is None else size, name))
+        self._control.send(FileOffer(digest, len(content) if size is None else size, name, voice=voice))
         return digest
 
     def cancel(self, digest: bytes) -> None:
@@ -135,6 +138,93 @@ async def test_a_contact_who_may_always_has_no_more_on_its_way_than_is_allowed(t
             forger.offer(bytes([number]) * 100)
         await forger.hears(FileOutcome.TOO_MANY)
         assert len(there.files.transfers) <= MAX_RUNNING
+
+
+LIMITS = FileLimits(largest=100_000_000, folder=1_000_000_000, free=0, voice=5_000_000)
+
+
+async def redialled(anna: Node, ben: Node, here: Side, there: Side) -> Forger:
+    """The path is lost, and there again."""
+    await leg_of(here).close()
+    for side in (here, there):
+        await side.node.until(lambda side=side: side.line.call.state is State.RECONNECTING)  # type: ignore[misc]
+    await active((anna, here.line), (ben, there.line))
+    for side in (here, there):
+        await side.ready()
+    return Forger(here)
+
+
+@pytest.mark.parametrize("voice", [False, True])
+@pytest.mark.parametrize("when", ["whole", "again", "before"])
+async def test_a_file_that_was_taken_without_asking_ends_with_what_has_allowed_it(
+    tmp_path: Path, voice: bool, when: str
+) -> None:
+    async with two_nodes(tmp_path, always=not voice, limits=LIMITS) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger, name, content = Forger(here), "a.ogg" if voice else "a.bin", b"x" * (3 * MAX_PIECE)
+        digest = forger.offer(content, name=name, voice=voice)
+        await here.node.until(lambda: bool(forger.accepted))
+        channel = await forger.channel()
+        await channel.send(encode(Piece(digest, 0, content[:MAX_PIECE])))
+        await there.node.until(lambda: there.files.transfers[0].done == MAX_PIECE)
+        if when == "again":
+            forger = await redialled(anna, ben, here, there)
+            forger.offer(content, name=name, voice=voice)
+            await here.node.until(lambda: bool(forger.accepted))
+            channel = await forger.channel()
+        contact = ben.store.contact_named("anna")
+        assert contact is not None
+        ben.store.save_contact(msgspec.structs.replace(contact, trust=Trust.BLOCK))
+        if when == "before":
+            forger = await redialled(anna, ben, here, there)
+            forger.offer(content, name=name, voice=voice)
+            await there.node.until(lambda: there.said()[-1].state is FileState.OFFERED)
+            assert forger.accepted == []
+            # Ben may want it all the same.
+            there.files.accept(there.said()[-1].number)
+            await here.node.until(lambda: bool(forger.accepted))
+            channel = await forger.channel()
+            for at in range(MAX_PIECE, len(content), MAX_PIECE):
+                await channel.send(encode(Piece(digest, at, content[at : at + MAX_PIECE])))
+            await there.node.until(lambda: there.said()[-1].state is FileState.DONE)
+        else:
+            await channel.send(encode(Piece(digest, MAX_PIECE, content[MAX_PIECE : 2 * MAX_PIECE])))
+            await forger.hears(FileOutcome.CANCELLED)
+            await until(lambda: not parts(ben.files))
+
+
+async def test_an_offer_in_a_call_without_the_key_leaves_the_contacts_half_file_alone(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger, content = Forger(here), b"x" * (3 * MAX_PIECE)
+        digest = forger.offer(content, name="from-anna.bin")
+        await here.node.until(lambda: bool(forger.accepted))
+        channel = await forger.channel()
+        await channel.send(encode(Piece(digest, 0, content[:MAX_PIECE])))
+        await there.node.until(lambda: there.files.transfers[0].done == MAX_PIECE)
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        kept, half = ben.store.kept_files(), parts(ben.files)
+        assert [each.name for each in kept] == ["from-anna.bin"]
+        # From now on somebody without the key is at her node.
+        anna.store.forget_secrets(ben.id)
+        anna.now += 100
+        ben.now += 100
+        here, there = await call(anna, ben)
+        assert not there.line.proven
+        for takes in (False, True):
+            forger = Forger(here)
+            forger.offer(content, name="other.exe")
+            await there.node.until(lambda: there.said()[-1].state is FileState.OFFERED)
+            assert there.said()[-1].name == "other.exe"
+            if takes:
+                there.files.accept(there.said()[-1].number)
+                await here.node.until(lambda forger=forger: bool(forger.accepted))  # type: ignore[misc]
+                assert forger.accepted[0].offset == 0, "that there is a part of it is nobody's business"
+            forger.cancel(digest)
+            await there.node.until(lambda: there.said()[-1].state is FileState.CANCELLED)
+            await until(lambda: parts(ben.files) == half)
+            assert ben.store.kept_files() == kept
 
 
 async def test_a_file_larger_than_allowed_or_than_there_is_room_for_is_refused(tmp_path: Path) -> None:
