@@ -24,6 +24,7 @@ from shared.store.files import (
     locked_folder,
     make_folder,
     make_private,
+    remove_unfinished,
     write_new_file,
 )
 from shared.store.replaceable import replaceable
@@ -169,6 +170,7 @@ class Home:
         Call it after `prepare`. Raises StoreError if the file can't be read or isn't 32 bytes long.
         """
         with locked_folder(self.folder):  # of two processes that both find no key, one makes it
+            remove_unfinished(self.folder)  # a killed process may have left another key, or a token
             if not self.sealing_key.exists():
                 write_new_file(self.sealing_key, X25519PrivateKey.generate().private_bytes_raw())
             make_private(self.sealing_key)

@@ -24,7 +24,7 @@ from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from bot.slow_steps import said_if_slow
 from shared.errors import CopybaraError, HomeInUse
-from shared.store.files import known_errors
+from shared.store.files import UNFINISHED, known_errors
 
 OWN = (
     "copybara.db*",
@@ -38,6 +38,7 @@ OWN = (
     "matrix.json",
     "deltachat",
     "sending",
+    UNFINISHED,
 )
 "What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
 

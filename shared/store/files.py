@@ -21,6 +21,9 @@ FILE_MODE = 0o600
 SQLITE_SIDE_FILES = ("-wal", "-shm", "-journal")
 "What SQLite keeps next to a database; a database is only whole together with them."
 
+UNFINISHED = ".*.new"
+"The names, as a pattern, under which files are written that must be whole."
+
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
@@ -90,6 +93,13 @@ def _write(path: Path, content: bytes, *, replaces: bool) -> None:
         finally:
             unfinished.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writes have left that were killed. Call it inside `locked_folder`. Raises StoreError."""
+    with known_errors(folder):
+        for unfinished in folder.glob(UNFINISHED):
+            unfinished.unlink(missing_ok=True)
 
 
 def set_aside(database: Path, moment: datetime) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import pwd
+import signal
 import stat
 import subprocess
 import sys
@@ -167,6 +168,27 @@ def test_the_sealing_key_is_made_once_and_for_the_owner_only(home: Home) -> None
 def test_what_a_dead_process_left_of_a_key_is_no_obstacle(home: Home) -> None:
     (home.folder / f".sealing.key.{os.getpid()}.new").write_bytes(b"half")
     assert len(home.load_sealing_key().private_bytes_raw()) == 32
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bot.home import Home
+from shared.store.files import locked_folder, replace_file
+os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+home = Home(Path(sys.argv[1]))
+with locked_folder(home.folder):
+    replace_file(home.folder / "telegram.token", b"secret")
+"""
+"Is killed when a token is written and has no name yet."
+
+
+def test_a_key_or_token_whose_write_was_killed_goes_with_the_next_start(home: Home) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(home.folder)], cwd=ROOT, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert any(path.read_bytes() == b"secret" for path in home.folder.iterdir())
+    home.load_sealing_key()
+    assert [path.name for path in home.folder.iterdir()] == ["sealing.key"]
 
 
 def test_a_key_that_others_could_read_becomes_private_again(home: Home) -> None:

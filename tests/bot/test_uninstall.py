@@ -59,6 +59,7 @@ def test_keys_are_overwritten_before_they_are_removed(home: Home) -> None:
     # A second name for the same bytes shows what became of them.
     left = home.folder.parent / "left"
     left.hardlink_to(home.sealing_key)
+    (home.folder / ".telegram.token.77.new").write_text("of a write that was killed")
     assert removing(home, "yes") == 0
     assert not home.folder.exists()
     assert left.stat().st_size == len(key)
