@@ -261,7 +261,7 @@ class Capabilities:
     "Whether its owner sits at the terminal of this program, and may have no page open."
 
     private: bool = False
-    "Whether nobody but the owner can read what it writes to them: at a terminal, or encrypted from end to end."
+    "Whether nobody but the owner can read what it writes to them, or write as them: at a terminal, or encrypted."
 
     texts: bool = False
     "Whether the owner wants to read there what is said and sent in calls, although others can read it."

@@ -83,7 +83,7 @@ class Talk:
     def in_chats(cls, chats: Chats, thread: StoreThread) -> Talk:
         """In those conversations."""
         origins = Origins()
-        return cls(chats, Posting(chats.post), origins, Learning(thread, origins))
+        return cls(chats, Posting(chats.post, chats.is_private), origins, Learning(thread, origins))
 
 
 async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node: bool) -> Node:

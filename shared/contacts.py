@@ -152,6 +152,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     announced_at: int = 0
     "When the latest of these notices was written, Unix seconds; earlier ones don't count."
 
+    trusted_in_clear: bool = False
+    """Whether `trust`, or the key that proves them, rests on what was written where others can write in the owner's
+    place: the page then answers automatically with microphone and camera off."""
+
     created: int
     "When the contact was added, Unix seconds."
 

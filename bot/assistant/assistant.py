@@ -34,6 +34,7 @@ from bot.texts.invitation import NO_SOURCE, invitation
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
+from peer.media import only_for_trusted, opens_the_room
 from peer.overlay.watch import OverlayState
 from shared.contacts import Contact, check_name
 from shared.errors import CopybaraError, InputError, LookingUp, NameHeld
@@ -245,9 +246,8 @@ class Assistant:
             case commands.Merge() | commands.Agree() | commands.Refuse():
                 await conversation_commands.obey(turn, command, self.switchboard)
             case commands.Say():
-                line, text = calling.writable(command.text)
-                self.switchboard.write(line, text)
-                turn.say(texts.text_sent(line))
+                line, text, alone = calling.sayable(command.text)
+                turn.say(texts.text_sent(self.switchboard.write(line, text, alone=alone)))
             case commands.SendFile() | commands.LeaveMessage() | commands.ListFiles() | commands.AnswerFile():
                 await file_commands.obey(turn, command, self.switchboard, calling)
             case commands.ListContacts():
@@ -260,10 +260,10 @@ class Assistant:
                 contact = book.named(self._store, command.name)
                 turn.say(texts.contact_details(contact, book.is_paired(self._store, contact)))
             case commands.SetTrust():
-                saving.tell_trust(turn, await write(functools.partial(_set_trust, command)))
+                saving.tell_trust(turn, await write(functools.partial(_set_trust, command, turn.in_clear)))
             case commands.ConfirmContact():
                 name, words = command.name, command.words
-                turn.say(texts.confirmed(*await self._saving.confirm(name, words)))
+                turn.say(texts.confirmed(*await self._saving.confirm(name, words, in_clear=turn.in_clear)))
             case commands.RenewContact():
                 renewed = command.name
                 turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))
@@ -281,6 +281,8 @@ class Assistant:
                 raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
             case commands.SetEndpoint():
                 name, endpoint = command.name, command.endpoint
+                if turn.in_clear and (opens_the_room(endpoint) or only_for_trusted(endpoint)):
+                    raise InputError(*refusals.room_in_clear(name, endpoint))
                 turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))
             case commands.RenameContact():
                 renamed = await saving.rename(command.old, command.new)
@@ -339,7 +341,7 @@ class Assistant:
         self._saving.tell(turn, await self._saving.add(name, meant(answer)))
 
 
-def _set_trust(command: commands.SetTrust, store: Store) -> Contact:
+def _set_trust(command: commands.SetTrust, in_clear: bool, store: Store) -> Contact:
     return book.set_trust(
         store,
         command.name,
@@ -348,4 +350,5 @@ def _set_trust(command: commands.SetTrust, store: Store) -> Contact:
         command.hours,
         unproven=command.unproven,
         classic=command.classic,
+        in_clear=in_clear,
     )

@@ -154,6 +154,11 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_write(self._switchboard.lines, log, time.time(), said, self._names(), command)
 
+    def sayable(self, said: str) -> tuple[Line, str, bool]:
+        """What /say means, see which_call, the text, and whether it is for that call alone. Raises as `writable`."""
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_say(self._switchboard.lines, log, time.time(), said, self._names())
+
     def unsaved(self) -> NodeId:
         """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""
         log, nodes = self._store.call_log(CALLS_REMEMBERED), [each.node for each in self._store.contacts()]
@@ -274,7 +279,14 @@ class Calling:
             self._origins.called_by(who.node, who.card)
         key = who.card.sealing_key if who.card else None
         return await self._switchboard.place(
-            who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional, program=program
+            who.node,
+            media,
+            sealing_key=key,
+            chat=chat,
+            endpoint=endpoint,
+            provisional=provisional,
+            program=program,
+            begins_off=not self._posting.is_private(chat),
         )
 
     # Answering and ending them.
@@ -287,7 +299,7 @@ class Calling:
         elif line.call.role is Role.CALLEE and line.call.state in which_call.UP:
             turn.say(texts.answered_before(line))
         else:
-            await self._switchboard.answer(line, media, instead=instead)
+            await self._switchboard.answer(line, media, instead=instead, begins_off=turn.in_clear)
             turn.posting.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:

@@ -181,10 +181,11 @@ def set_trust(
     *,
     unproven: bool = False,
     classic: bool = False,
+    in_clear: bool = False,
 ) -> Contact:
     """Change what happens when a contact calls, and when: `media` None leaves what they may get, `hours` None means
     always. `unproven`: their node id alone is enough until both sides share a key. `classic`: other programs' calls
-    are answered too. Raises NameNotFound.
+    are answered too. `in_clear`: that was written where others can write in the owner's place. Raises NameNotFound.
     """
     contact = named(store, name)
     contact = msgspec.structs.replace(
@@ -194,6 +195,7 @@ def set_trust(
         hours=hours,
         unproven=unproven and trust is Trust.AUTO,
         classic=trust is Trust.AUTO and (classic or contact.classic),
+        trusted_in_clear=in_clear,
     )
     store.save_contact(contact)
     return contact
@@ -229,15 +231,15 @@ def named(store: Store, name: str) -> Contact:
     return contact
 
 
-def trust_shown(store: Store, shown: ShownContact | None) -> Contact:
-    """Trust the contact that a button was shown for: nobody else, and no stranger.
+def trust_shown(store: Store, shown: ShownContact | None, *, in_clear: bool) -> Contact:
+    """Trust the contact that a button was shown for: nobody else, and no stranger; `in_clear` see set_trust.
 
     Raises NameNotFound if they were removed or renamed since, or if the button doesn't say who they are.
     """
     contact = store.contact_of(shown.node) if shown is not None else None
     if contact is None or ShownContact.of(contact) != shown:
         raise NameNotFound(*refusals.NOT_THAT_CONTACT)
-    return set_trust(store, contact.name, Trust.AUTO, None)
+    return set_trust(store, contact.name, Trust.AUTO, None, in_clear=in_clear)
 
 
 def rename(store: Store, old: str, new: str) -> Contact:
@@ -250,12 +252,12 @@ def remove(store: Store, name: str) -> Contact:
     return store.remove_contact(named(store, name).name)
 
 
-def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
+def confirm(store: Store, name: str, words: str = "", *, in_clear: bool = False) -> tuple[Contact, str]:
     """The four words of a call in a contact's name were compared: take the key that was agreed in it.
 
     `words` say which call: without them none is taken, for the only one that waits may not be the one that the owner
-    has compared. Returns the contact and the words. Raises NameNotFound, NothingToConfirm if no call with these words
-    waits for that.
+    has compared. `in_clear` see set_trust. Returns the contact and the words. Raises NameNotFound, NothingToConfirm if
+    no call with these words waits for that.
     """
     contact = named(store, name)
     waiting = store.quarantined_secrets(contact.node)
@@ -269,6 +271,8 @@ def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
         raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
     # What is known of them may come from somebody else's calls.
     contact = contact.with_accounts_unproven()
+    if in_clear:
+        contact = msgspec.structs.replace(contact, trusted_in_clear=True)
     store.save_contact(contact)
     return contact, phrase(found[0])
 

@@ -13,9 +13,12 @@ from peer.calls.line import Line
 class Posting:
     """Speaks to one owner, and to the other side of their calls."""
 
-    def __init__(self, write: Callable[[Post], None]) -> None:
-        """`write` puts a message on its way; it may not block."""
+    def __init__(self, write: Callable[[Post], None], is_private: Callable[[str], bool]) -> None:
+        """`write` puts a message on its way; it may not block. `is_private`: whether nobody else can write in that
+        conversation as the owner.
+        """
         self._write = write
+        self.is_private = is_private
         self._collections: list[list[Post]] = []
 
     @contextlib.contextmanager

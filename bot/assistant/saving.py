@@ -89,9 +89,9 @@ class Saving:
         post = Post("chat", texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
         turn.posting.post(post)
 
-    async def confirm(self, name: str, words: str) -> tuple[Contact, str]:
+    async def confirm(self, name: str, words: str, *, in_clear: bool = False) -> tuple[Contact, str]:
         """Take the key of the call with these words, see book.confirm, and where its links came from."""
-        contact, said = await self.write(lambda store: book.confirm(store, name, words))
+        contact, said = await self.write(lambda store: book.confirm(store, name, words, in_clear=in_clear))
         lines = self._switchboard.lines
         for line in {*lines, *filter(None, [lines.latest])}:
             if line.peer == contact.node:

@@ -57,8 +57,8 @@ class Taps:
                     return texts.known_as(known).text
                 await saving.save(turn, node, calling.met(node, action.call))
             case Act.TRUST:
-                shown = action.contact
-                saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown)))
+                shown, in_clear = action.contact, turn.in_clear
+                saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown, in_clear=in_clear)))
             case Act.CONFIRM:
                 # The words of this call alone: a later one in that name may wait as well.
                 phrases = {line.id: line.shown.phrase for line in self._switchboard.lines}
@@ -68,7 +68,7 @@ class Taps:
                 if not words or contact is None:
                     raise NothingToConfirm(*refusals.words_not_known(contact.name if contact else node.short))
                 name = contact.name
-                turn.say(texts.confirmed(*await saving.confirm(name, words)))
+                turn.say(texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
         return texts.TAPPED[action.act]
 
     async def block(self, line: Line) -> Sentence:

@@ -33,6 +33,11 @@ class Turn:
     lookups: list[asyncio.Task[Outcome]] | None = None
     "Look-ups that it began, for somebody who waits for them; None: their errors go to the chat."
 
+    @property
+    def in_clear(self) -> bool:
+        """Whether somebody else may have written that in the owner's place."""
+        return not self.posting.is_private(self.chat)
+
     def say(
         self,
         said: Sentence,

@@ -38,6 +38,9 @@ JUST_NOW_SECONDS = 10
 LATELY_SECONDS = 3600
 "For how long after its end a stranger's call may be the one after which the owner wants to save somebody."
 
+ALL = "all"
+"In place of a name: the whole conversation."
+
 SHORTEST_NODE = 8
 "Characters of a node id by which a caller without a name can be meant."
 
@@ -240,15 +243,40 @@ def to_write(
             return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
             raise InputError(*refusals.not_in_call_with(whom))
+    line = _unnamed(up, command)
+    if others := _others_ended(line, log, now):
+        raise WhichCall(*refusals.ended_and_up(others[0], line, command))
+    return line, said
+
+
+def to_say(
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str]
+) -> tuple[Line, str, bool]:
+    """The same for `/say`, and whether the text is for that call alone: with a name it is, `all:` and no name mean its
+    whole conversation. Somebody who has only just come into that may be one who mustn't read it. Raises as to_write.
+    """
+    whom, colon, text = said.partition(":")
+    up = [line for line in lines if line.engaged]
+    together = any(line.together for line in up) and not any(_same(name, ALL) for name in contacts)
+    if colon and text.strip() and together and _same(whom, ALL):
+        return _unnamed(up, "/say"), text.strip(), False
+    line, text = to_write(lines, log, now, said, contacts)
+    if len(text) < len(said):
+        return line, text, True
+    there = [each for each in up if each is line or (line.together and each.together == line.together)]
+    if any(each.shown.together_since > now - JUST_NOW_SECONDS for each in there):
+        raise WhichCall(*refusals.just_come_together(there))
+    return line, text, False
+
+
+def _unnamed(up: list[Line], command: str) -> Line:
+    """The call that a text or file without a name is for."""
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
     attended = [each for each in up if not each.on_hold] or up
     if command == "/say":
         attended = one_each(attended)
-    line = _there(_one(attended, command, refusals.several_to_write_to, whole=False))
-    if others := _others_ended(line, log, now):
-        raise WhichCall(*refusals.ended_and_up(others[0], line, command))
-    return line, said
+    return _there(_one(attended, command, refusals.several_to_write_to, whole=False))
 
 
 def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contacts: Collection[NodeId]) -> NodeId:

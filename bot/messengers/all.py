@@ -30,6 +30,10 @@ class Chats:
                 await stack.enter_async_context(messenger.running())
             yield
 
+    def is_private(self, chat: str) -> bool:
+        """Whether nobody else can write in that conversation as the owner."""
+        return all(messenger.capabilities.private for messenger in self.messengers if messenger.handles(chat))
+
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say that links can be read and calls be made from now on."""
         for messenger in self.messengers:

@@ -228,10 +228,10 @@ class Presenter:
             overlay=self._overlay_state(),
             card=shown_link(card.token),
             contacts=self._contacts,
-            calls=[self._call(line, page) for line in self._lines],
+            calls=[self._call(line, page) for line in self._lines if _is_shown(line)],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
-            links=[self._links[line.number] for line in self._lines if line.number in self._links],
+            links=[self._links[line.number] for line in self._lines if line.number in self._links and _is_shown(line)],
             invitation=invitation(card, self._overlay, self._program_source).text,
             invitation_note=self._invitation_note,
             devices=self._devices.of(page),
@@ -243,8 +243,8 @@ class Presenter:
         )
 
     def told(self, line: Line, news: News) -> None:
-        """Tell the page what happens to a call."""
-        send, number = self._pages.send, line.number
+        """Tell the page what happens to a call. Of one that may never be meant it hears once that is meant."""
+        send, number = (self._pages.send if _is_shown(line) else _to_nobody), line.number
         match news:
             case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
                 pass  # nothing that a person could pass on
@@ -337,7 +337,7 @@ class Presenter:
                 kept.pop(line.number, None)
             self._conversations.forget(line)
             self._rings_there.discard(line.number)
-            self._pages.calls.discard(line.number)
+            self._pages.ended(line.number)
             self._chime.forget(line.number)
             self._pages.send(page_protocol.Log(log=self._log()))
 
@@ -404,8 +404,9 @@ class Presenter:
         self._pages.send(kept[-1])
 
     def _show(self, line: Line) -> None:
-        for page in self._pages.open:
-            page.send(self._call(line, page))
+        if _is_shown(line):
+            for page in self._pages.open:
+                page.send(self._call(line, page))
 
     def _call(self, line: Line, page: Page) -> page_protocol.Call:
         at_page = line.number in self._endpoints
@@ -466,3 +467,14 @@ class Presenter:
             notice=said.sentence,
             kind=said.kind,
         )
+
+
+def _is_shown(line: Line) -> bool:
+    """Whether a page shows the call, for which it opens microphone and camera: not one that was made in advance, whose
+    link may never be posted.
+    """
+    return not line.shown.provisional or line.connection.connected is not None
+
+
+def _to_nobody(message: page_protocol.ToPage) -> None:
+    del message

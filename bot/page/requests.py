@@ -72,7 +72,7 @@ from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
-from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError
+from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError, NameNotFound
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
@@ -142,19 +142,20 @@ class PageRequests:
                 page.send(self._explainer.explain(message.text))
             case Act():
                 call = await self._act(message)
+            # Sound and picture come to a page when what it asks for is done: a request that is refused moves no call.
             case Place():
-                self._pages.take(page)
                 line = await self._assistant.place(
                     message.whom.strip(), media(message.media), chat=EVERYWHERE, endpoint=HANDSET
                 )
+                self._pages.take(page)
                 call = line.number
             case PlaceEcho():
-                self._pages.take(page)
                 call = (await self._echo.place(media(message.media), HANDSET)).number
+                self._pages.take(page)
             case Answer():
                 line = self._line(message.call)
-                self._pages.take(page)
                 await self._switchboard.answer(line, media(message.media), endpoint=HANDSET, instead=message.instead)
+                self._pages.take(page)
             case TakeHere():
                 self._line(message.call)
                 self._pages.take(page)
@@ -168,19 +169,19 @@ class PageRequests:
                 await self._switchboard.hold(self._line(message.call))
             case Resume():
                 line = self._line(message.call)
-                self._pages.take(page)
-                await self._switchboard.resume(line, swap=True)
+                await self._switchboard.resume(line, swap=True, begins=lambda: self._pages.take(page))
             case Record():
                 await self._record(message)
             case Merge():
-                self._pages.take(page)
                 await self._switchboard.together.merge()
+                self._pages.take(page)
             case AnswerQuestion():
                 line = self._line(message.call)
                 if message.question != self._presenter.question(line):
                     raise CallRefused(*page_texts.ASKS_ANOTHER_THING)
-                self._pages.take(page)
                 said = await self._answer_question(line, agrees=message.agrees)
+                if message.agrees:
+                    self._pages.take(page)
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:
@@ -224,12 +225,20 @@ class PageRequests:
             case SetTrust():
                 said = await self._set_trust(message)
             case RenameContact():
-                old, new = message.name, message.new_name
-                renamed = await self._assistant.write(lambda store: book.rename(store, old, new))
+                old, new, at = message.name, message.new_name, message.node
+
+                def rename(store: Store) -> Contact:
+                    return book.rename(store, _shown(store, old, at).name, new)
+
+                renamed = await self._assistant.write(rename)
                 said = texts.renamed(old, renamed.name)
             case RemoveContact():
-                gone = message.name
-                said = texts.removed(await self._assistant.write(lambda store: book.remove(store, gone)))
+                gone, where = message.name, message.node
+
+                def remove(store: Store) -> Contact:
+                    return book.remove(store, _shown(store, gone, where).name)
+
+                said = texts.removed(await self._assistant.write(remove))
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
@@ -317,6 +326,8 @@ class PageRequests:
     def _set_media(self, message: SetMedia) -> None:
         line = self._line(message.call)
         if self._presenter.endpoint_of(line.number) is not None:
+            if message.audio or message.video:
+                line.turned_on()
             self._switchboard.lines.show_media(
                 line,
                 MediaState(
@@ -339,10 +350,19 @@ class PageRequests:
         files = message.files
 
         def trust(store: Store) -> Contact:
-            known = book.named(store, message.name)
+            known = _shown(store, message.name, message.node)
             if files is not None:
-                book.set_files(store, message.name, always=files)
-            return book.set_trust(store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven)
+                known = book.set_files(store, known.name, always=files)
+            chosen = Trust(message.trust or known.trust)
+            return book.set_trust(
+                store,
+                known.name,
+                chosen,
+                most,
+                known.hours,
+                unproven=known.unproven,
+                in_clear=known.trusted_in_clear and message.trust is None,
+            )
 
         contact = await self._assistant.write(trust)
         return texts.trust_set(contact, book.is_paired(self._store, contact))
@@ -371,3 +391,11 @@ class PageRequests:
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
         return await self._assistant.save(name, who)
+
+
+def _shown(store: Store, name: str, node: str) -> Contact:
+    """The contact that a page shows. Raises NameNotFound if there is none of that name, or they have another node."""
+    contact = book.named(store, name)
+    if str(contact.node) != node:
+        raise NameNotFound(*page_texts.ANOTHER_CONTACT)
+    return contact

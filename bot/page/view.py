@@ -59,6 +59,7 @@ def call(
         handset=at_page,
         endpoint=line.shown.endpoint or "",
         phrase=line.shown.phrase or None,
+        begins_off=line.shown.begins_off,
         to_confirm=line.shown.quarantined,
         paired=line.call.paired,
         echo=line.shown.echo,

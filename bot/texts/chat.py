@@ -571,9 +571,14 @@ def interrupted(name: str) -> Sentence:
     )
 
 
-def text_sent(line: Line) -> Sentence:
-    """After /say."""
-    return Sentence(Kind.TEXT_SENT, f"Sent to {whose(line)}.")
+def listed(names: Sequence[str]) -> str:
+    """Several names in a sentence."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def text_sent(lines: Sequence[Line]) -> Sentence:
+    """After /say: who gets it."""
+    return Sentence(Kind.TEXT_SENT, f"Sent to {listed([whose(line) for line in lines])}.")
 
 
 IN_CLEAR = "The page shows it, and the computer that I run on."
@@ -826,6 +831,11 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
                 f"{contact.name}'s calls will now be answered automatically ({contact.media.words}){_hours(contact)}. "
                 f"You'll see each one here."
             )
+            if contact.trusted_in_clear:
+                text += (
+                    " The page begins with your microphone and camera off then, for others could write that here in "
+                    "your place. If you say it on the page, it doesn't."
+                )
             return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.RING:
             return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls will ring{_hours(contact)}.")

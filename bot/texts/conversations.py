@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.kinds import Kind, Sentence
-from bot.texts.chat import whose
+from bot.texts.chat import listed, whose
 
 if TYPE_CHECKING:
     from peer.calls.line import Line
@@ -121,11 +121,6 @@ def cant_meet(news: CantMeet, *, clear: bool = False) -> Sentence:
     """Somebody in it can't be called or answered. `clear`: without what another calls them."""
     who = ANOTHER if clear else f"“{news.name}”" if news.name else NAMELESS
     return Sentence(Kind.CONVERSATION_CANT_MEET, f"You can't be connected with {who}. {news.why}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Several names in a sentence."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _stays(others: Sequence[str]) -> str:

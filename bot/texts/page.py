@@ -74,6 +74,7 @@ _HINTS: dict[type[CopybaraError], str] = {
 }
 "What to do, for errors whose own hint is a command to type. A test keeps the table complete."
 
+ANOTHER_CONTACT = "They were removed, or have another node now.", "Look at your contacts, then choose again."
 ASKS_ANOTHER_THING = "They ask something else by now.", "Read it, then answer."
 
 

@@ -271,6 +271,15 @@ def ended_and_up(gone: CallRecord, line: Line, command: str) -> Refusal:
     )
 
 
+def just_come_together(lines: Sequence[Line]) -> Refusal:
+    """The text may have been begun before these were one conversation."""
+    names = _listed([_handle(line) for line in lines])
+    return (
+        f"Nothing was sent: you have only just come into a conversation with {names}, and it would reach all of them.",
+        f"To write to all: /say all: TEXT. To one alone: /say {_handle(lines[0])}: TEXT",
+    )
+
+
 def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may want to end has just ended, and another one is on hold."""
     return (
@@ -357,6 +366,14 @@ def _listed(words: Sequence[str], last: str = "and") -> str:
     """`a, b and c`, of at most as many as a sentence carries."""
     words = [*words[:MOST_LISTED], "others"] if len(words) > MOST_LISTED else list(words)
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def room_in_clear(name: str, endpoint: str) -> Refusal:
+    """A contact is to see or hear the room, says a chat in which others can write in the owner's place."""
+    return (
+        f"{endpoint} lets {name} into the room, and others could write that here in your place.",
+        f"Say it at the computer: copybara contacts endpoint {name} {endpoint}",
+    )
 
 
 def nothing_held(name: str) -> Refusal:

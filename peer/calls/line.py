@@ -255,7 +255,8 @@ class Line:
 
     def begin(self, beginning: Offered | Answer | Busy, reason: Reason) -> tuple[Effect, ...]:
         """Begin a call that the other side's link has brought, as the policy wants; returns what has to be done."""
-        self._call, effects = incoming(beginning, paired=self.call.paired)
+        call, effects = incoming(beginning, paired=self.call.paired)
+        self._call = replace(call, on_hold=self.call.on_hold)
         self._shown = replace(self._shown, reason=reason)
         return effects
 
@@ -409,15 +410,22 @@ class Line:
         """Its link was posted: it is a call like any other."""
         self._shown = replace(self._shown, provisional=False)
 
-    def choose(self, endpoint: str | None, media: Media | None) -> None:
-        """The owner answers with that endpoint and at most those media, if any are given."""
-        self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint)
+    def choose(self, endpoint: str | None, media: Media | None, *, begins_off: bool) -> None:
+        """The owner answers with that endpoint and at most those media, if given; `begins_off` see Presented."""
+        self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint, begins_off=begins_off)
         if media is not None:
             self.agree(self.media & media or self.media)
 
+    def turned_on(self) -> None:
+        """The owner has switched on microphone or camera at the page."""
+        self._shown = replace(self._shown, begins_off=False)
+
     def joins(self, conversation: bytes) -> None:
         """It is part of that conversation from now on; empty: of none."""
-        self._shown = replace(self._shown, together=conversation)
+        if conversation != self._shown.together:
+            self._shown = replace(
+                self._shown, together=conversation, together_since=time.time() if conversation else 0.0
+            )
 
     def greeted(self, *, converses: bool) -> None:
         """The other side has said what its program can."""

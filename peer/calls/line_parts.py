@@ -117,11 +117,18 @@ class Presented:
     together: bytes = b""
     "The conversation of several people that it is part of, 16 bytes."
 
+    together_since: float = 0.0
+    "When it became part of it, Unix seconds."
+
     introduced: bool = False
     "Somebody whom we talk to has introduced the other side: its links go through the call with them, and no chat."
 
     echo: bool = False
     "With our own echo, see echo_calls.py: there is no person at the other side, and nothing of it is kept."
+
+    begins_off: bool = False
+    """The page begins with microphone and camera off, until the owner switches them on there: what has begun this call
+    was written where others can write in the owner's place."""
 
     def of(self, contact: Contact | None) -> Presented:
         """The same with somebody who has that entry of the contact book, or none."""

@@ -109,6 +109,7 @@ def running(line: Line) -> RunningCall | None:
         recording_refused=line.recordings.theirs is Theirs.REFUSED,
         together=line.together,
         introduced=line.shown.introduced,
+        begins_off=line.shown.begins_off,
     )
 
 
@@ -178,6 +179,7 @@ def rejoined(
             entry=kept.entry,
             together=kept.together,
             introduced=kept.introduced,
+            begins_off=kept.begins_off,
         ),
         stranger=kept.stranger,
     )

@@ -174,6 +174,8 @@ class LineRunner:
             return
         before = line.call.state
         effects = line.step(event)
+        if line.call.ended and line.session is not None:
+            line.session.fall_silent()  # first: the disk may be slow, or somebody else have the database
         if line.call.ended and line.connection.connected is not None:
             # At once: a program that is killed while it closes everything must not take the call up again.
             await self._log(line)
@@ -330,6 +332,7 @@ class LineRunner:
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
         if theirs is not None and theirs not in self._lines:
+            theirs.choose(None, None, begins_off=ours.shown.begins_off)
             await self._sessions.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
 

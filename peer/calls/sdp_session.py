@@ -167,6 +167,13 @@ class SdpSession:
             sends = self._shown or MediaState(audio=Media.AUDIO in media, video=Media.VIDEO in media)
             self._say(MediaState(audio=False, video=False) if on else sends)
 
+    def fall_silent(self) -> None:
+        """As Session.fall_silent."""
+        self._on_hold = True
+        self._host.pause(True)
+        if self.leg is not None:
+            self.leg.silence(True)
+
     def remote_holds(self, on: bool) -> None:
         """Other programs have no message for it."""
 

@@ -209,6 +209,12 @@ class Session:
             self.leg.control.send(OnHold(on))
             self.leg.control.send(self._sent())
 
+    def fall_silent(self) -> None:
+        """The call is over: nothing is sent or played any more, whatever its end still waits for."""
+        self._on_hold = True
+        self._silence()
+        self._host.pause(True)
+
     def remote_holds(self, on: bool) -> None:
         """The other side has put it on hold or taken it off: send no sound and no picture meanwhile."""
         self._remote_on_hold = on

@@ -78,10 +78,11 @@ class LineStanding:
     def proves(self, line: Line) -> bool:
         """Whether the call proves at this moment that it is with the node's owner. Raises StoreError.
 
-        One of another program has no secret: there the way it came has proven it, for the contact of that node.
+        One of another program has no secret: there the way it came has proven it, for the contact that it began with.
         """
         if not line.proven:
             return False
         if line.foreign is not None:
-            return self._store.contact_of(line.peer) is not None
+            contact = self._store.contact_of(line.peer)
+            return contact is not None and not line.is_stranger_to(contact)
         return self._store.chain_proves(line.peer, line.link.chain)

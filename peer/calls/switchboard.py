@@ -30,7 +30,7 @@ from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import CallListener, CallListeners
+from peer.calls.news import CallListener, CallListeners, Changed
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
@@ -129,7 +129,7 @@ class Switchboard:
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
         inbox = TogetherInbox()
-        everybody = CallListeners([*listeners, inbox])
+        self._listeners = everybody = CallListeners([*listeners, inbox])
         self._standing = LineStanding(lines, writes.store)
         writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
@@ -297,15 +297,16 @@ class Switchboard:
         endpoint: str | None = None,
         program: str | None = None,
         echo: bool = False,
+        begins_off: bool = False,
     ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
         `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
 
-        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` and `echo` see
-        Line; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, InCall
-        beside another call, TwoCalls beside one that is on hold and another, and InputError if that program can't be
-        called.
+        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional`, `echo` and `begins_off`
+        see Presented; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode,
+        InCall beside another call, TwoCalls beside one that is on hold and another, and InputError if that program
+        can't be called.
         """
         if node == self._own:
             raise OwnNode()
@@ -340,7 +341,7 @@ class Switchboard:
             ),
             chat=chat,
             expires=now + self._settings.lifetime,
-            shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo).of(contact),
+            shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo, begins_off=begins_off).of(contact),
             foreign=foreign,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )
@@ -362,9 +363,16 @@ class Switchboard:
             raise TwoCalls(f"You have calls with {calls[0].name} and {calls[1].name} already.")
 
     async def answer(
-        self, line: Line, media: Media | None = None, *, endpoint: str | None = None, instead: Instead = ""
+        self,
+        line: Line,
+        media: Media | None = None,
+        *,
+        endpoint: str | None = None,
+        instead: Instead = "",
+        begins_off: bool = False,
     ) -> None:
-        """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one.
+        """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one; `begins_off`
+        see Presented.
 
         `instead` is what becomes of the other calls if they leave no room: each that isn't on hold is put on hold, or
         ended first. Raises InCall, TwoCalls, NothingToHold if there is no room then either.
@@ -387,7 +395,7 @@ class Switchboard:
             for each in giving_way:
                 self._require_holdable(each)
         self._require_room([each for each in occupying if each not in giving_way])
-        line.choose(endpoint, media)
+        line.choose(endpoint, media, begins_off=begins_off)
         self._sessions.endpoint_of(line)
         for each in giving_way:
             if instead == "hold":
@@ -434,9 +442,9 @@ class Switchboard:
         if line.on_hold:
             raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")
 
-    async def resume(self, line: Line, *, swap: bool = False) -> None:
+    async def resume(self, line: Line, *, swap: bool = False, begins: Callable[[], None] = lambda: None) -> None:
         """Take a call off hold, with all others that are one conversation with it. `swap`: put the calls on hold that
-        would leave no room for it.
+        would leave no room for it. `begins` is called once nothing can refuse that any more.
 
         Raises NotOnHold, InCall beside another call, NothingToHold if that isn't connected, and LocalProtocolError if
         it is done too often.
@@ -456,6 +464,7 @@ class Switchboard:
             session.own_holds.take()
         for other in gives_way:
             await self._hold(other)
+        begins()
         for each, _ in held:
             if each.on_hold:
                 each.put(Resume())
@@ -507,22 +516,26 @@ class Switchboard:
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""
         line.confirm()
+        self._listeners.told(line, Changed())
         self._tasks.create_task(self._keep_begun(line), name=f"keeping line {line.number}")
 
     def happened(self, line: Line, event: Event) -> None:
         """Tell a call what the app of another program did with it."""
         line.put(event)
 
-    def write(self, line: Line, text: str) -> None:
-        """Send a line of text beside a call, to all of its conversation.
+    def write(self, line: Line, text: str, *, alone: bool = False) -> list[Line]:
+        """Send a line of text beside a call, to all of its conversation or to that call `alone`; returns who gets it.
 
         Raises LocalProtocolError when it isn't connected.
         """
         if line.session is None:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
-        for each in self.lines.of_conversation(line):
+        reached = []
+        for each in [line] if alone else self.lines.of_conversation(line):
             if each.session is not None and (each is line or each.call.state is State.ACTIVE):
                 each.session.write(text)
+                reached.append(each)
+        return reached
 
     def files(self, line: Line) -> CallFiles:
         """The files of a call. Raises FileRefused if none can be sent or taken in it."""

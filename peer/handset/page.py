@@ -84,7 +84,9 @@ class Page:
 class Pages:
     """The pages that are open, one on each device and one on this machine, and their listeners.
 
-    All of them see all calls. One, `current`, has sound and picture: the one that took them, or came while none had.
+    All of them see all calls. One, `current`, has sound and picture: the one that took them, or came while none had. In
+    a call they wait for the place that had them last: a page there may only be loaded again, and nobody has pressed
+    anything at another.
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,9 @@ class Pages:
 
         self.calls: set[int] = set()
         "The numbers of those that are made at a page now."
+
+        self._place: str | None = None
+        "The address of the page that has sound and picture, or had them last in the calls that there are."
 
         self.downloads = Downloads()
         "What the pages of devices may save."
@@ -136,7 +141,8 @@ class Pages:
 
     def would_be_current(self, page: Page) -> bool:
         """Whether this page has sound and picture, or would have them as soon as it comes."""
-        return self.current is None or self.current.address == page.address
+        place = self.current.address if self.current is not None else self._place if self.calls else None
+        return place in (None, page.address)
 
     def take(self, page: Page) -> None:
         """Give sound and picture to a page that is open: somebody there has asked for it."""
@@ -145,8 +151,14 @@ class Pages:
 
     def take_if_nobody_has(self) -> None:
         """Give them to the page that came last, if none has them: a call begins."""
-        if self.current is None and self.open:
-            self._change(self.open[-1])
+        if self.current is None and (there := [page for page in self.open if self.would_be_current(page)]):
+            self._change(there[-1])
+
+    def ended(self, call: int) -> None:
+        """A call is over."""
+        self.calls.discard(call)
+        if not self.calls and self.current is None:
+            self._place = None
 
     def leave(self, page: Page) -> None:
         """The page has closed its socket."""
@@ -159,6 +171,8 @@ class Pages:
 
     def end_device(self, address: str) -> None:
         """The device at that address is no device any more: close its page."""
+        if self._place == address:
+            self._place = None
         self._close([page for page in self.open if page.address == address], CLOSE_UNPROVEN)
 
     def _close(self, gone: list[Page], code: int | None) -> None:
@@ -171,5 +185,7 @@ class Pages:
 
     def _change(self, current: Page | None) -> None:
         self.current = current
+        if current is not None or not self.calls:
+            self._place = current.address if current is not None else None
         for listener in tuple(self._listeners):
             listener()

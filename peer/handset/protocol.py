@@ -69,6 +69,7 @@ Kinds: TypeAlias = Literal["audio", "video"]
 
 Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=400)]
+NodeText = Annotated[str, Meta(max_length=64)]
 
 
 # Values that several messages contain.
@@ -467,6 +468,10 @@ class Call(_ToPage, frozen=True, tag="call"):
     elsewhere: str | None = None
     """Which other page of the owner's has sound and picture: the name of a device, or `the computer at home`; empty:
     none, though they come to a page. TakeHere brings them here. None: they are here, or come to no page."""
+
+    begins_off: bool = False
+    """Whether the page begins with microphone and camera off: what has begun the call was written in a chat in which
+    others can write in the owner's place."""
 
     to_confirm: bool = False
     "Whether the key that was agreed in it waits until the owner confirms the four words."
@@ -946,21 +951,25 @@ class AddContact(_FromPage, frozen=True, tag="add-contact"):
 
 
 class SetTrust(_FromPage, frozen=True, tag="set-trust"):
-    """Choose what happens when a contact calls."""
+    """Choose what happens when a contact calls. What is None stays as it is."""
 
     name: ShortText
-    trust: Literal["block", "ring", "auto"]
+    node: NodeText
+    "The contact that the page shows: one of that name at another node is another one."
+
+    trust: Literal["block", "ring", "auto"] | None = None
     media: Kinds | None = None
-    "The most that they may get; None leaves it."
+    "The most that they may get."
 
     files: bool | None = None
-    "Whether their files are accepted without asking; None leaves it."
+    "Whether their files are accepted without asking."
 
 
 class RenameContact(_FromPage, frozen=True, tag="rename-contact"):
     """Give a contact another name."""
 
     name: ShortText
+    node: NodeText
     new_name: ShortText
 
 
@@ -968,6 +977,7 @@ class RemoveContact(_FromPage, frozen=True, tag="remove-contact"):
     """Forget a contact and all keys shared with it."""
 
     name: ShortText
+    node: NodeText
 
 
 class AddDevice(_FromPage, frozen=True, tag="add-device"):

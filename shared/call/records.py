@@ -115,6 +115,9 @@ class RunningCall:
     introduced: bool = False
     "Whether its links went through another call, and not through the chat."
 
+    begins_off: bool = False
+    "Whether the page begins with microphone and camera off in it, see Presented."
+
     def __post_init__(self) -> None:
         if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
             raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")

@@ -96,9 +96,11 @@ async def test_three_programs_become_one_conversation_and_two_go_on_when_one_lea
             await hears(person, other)
         names = {(await call_with(bob, other))["conversation"] for other in ("anna", "carol")}
         assert names == {(await call_with(anna, carol_there))["conversation"]} != {None}
-        await bob.asked("/say anna: hello", kind=Kind.TEXT_SENT)
+        await bob.asked("/say carol: only for you", "Sent to carol.", kind=Kind.TEXT_SENT)
+        await carol.told("only for you", kind=Kind.TEXT)
+        await bob.asked("/say all: hello", "Sent to anna and carol.", kind=Kind.TEXT_SENT)
         for person in (anna, carol):
-            await person.told("hello", kind=Kind.TEXT)
+            assert "hello" in await person.told(kind=Kind.TEXT)
 
         bob.write("/hangup")
         for person in (anna, carol):

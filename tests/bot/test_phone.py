@@ -18,6 +18,7 @@ import pytest
 
 from peer.handset.devices.authority import Authority
 from peer.handset.protocol import CLOSE_UNPROVEN
+from shared.node_id import NodeId
 from tests.bot.console import SECONDS, Person, people
 from tests.bot.phone import Phone, has_cookie, trusting
 from tests.bot.test_locked_database import locked
@@ -277,6 +278,57 @@ async def test_a_call_rings_on_the_page_and_on_the_phone_and_the_one_that_answer
             assert not moved["handset"]
             await sock.send_json({"type": "hang-up", "call": ringing["call"]})
             assert (await home.next("call", state="ended"))["id"] == ringing["call"]
+
+
+@pytest.mark.parametrize("asks", ["place", "answer", "merge", "resume", "place-echo"])
+async def test_what_a_page_asks_for_and_is_refused_moves_no_call_there(tmp_path: Path, asks: str) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _), phone.page() as (sock, first):
+            assert first is not None
+            bob.write(f"/call {anna.node}")
+            ringing = await home.next("ring")
+            await home.say("answer", call=ringing["call"], media="video")
+            await home.next("offer")
+            await anna.call("active")
+            wants = {"type": asks, "id": 7, "media": "video", "call": ringing["call"], "whom": str(NodeId(b"x" * 32))}
+            fields = {
+                "place": ("whom", "media"),
+                "answer": ("call", "media"),
+                "resume": ("call",),
+                "place-echo": ("media",),
+            }
+            kept = ("type", "id", *fields.get(asks, ()))
+            await sock.send_json({name: wants[name] for name in kept})
+            while (news := await phone.next(sock, "call", "offer", "problem"))["type"] != "problem":
+                assert news["type"] == "call"
+            await sock.send_json({"type": "explain", "id": 8, "text": "nothing"})
+            while (news := await phone.next(sock))["type"] not in ("explained", "problem"):
+                assert not news.get("handset"), "the call is at home"
+            home.heard.clear()
+            await home.ask("explain", text="nothing")
+            assert not [each for each in home.heard if each.get("elsewhere") is not None]
+
+
+async def test_a_phone_that_wakes_up_while_the_page_at_home_is_loaded_again_gets_no_call(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _):
+            bob.write(f"/call {anna.node}")
+            ringing = await home.next("ring")
+            await home.say("answer", call=ringing["call"], media="video")
+            await home.next("offer")
+            await anna.call("active")
+        async with phone.page() as (sock, first):
+            assert first is not None
+            (call,) = first["calls"]
+            assert (call["handset"], call["elsewhere"]) == (False, "")
+            async with wire_page(anna) as (home, hello):
+                (call,) = hello["calls"]
+                assert (call["handset"], call["elsewhere"]) == (True, None)
+                await home.next("offer")
+                while (news := await phone.next(sock, "call", "offer")).get("elsewhere") != "the computer at home":
+                    assert news["type"] == "call", "nobody has pressed anything at the phone"
 
 
 async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -> None:

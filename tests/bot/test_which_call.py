@@ -18,6 +18,7 @@ from bot.assistant.which_call import (
     to_record,
     to_resume,
     to_save,
+    to_say,
     to_write,
 )
 from peer.calls.call_link import CallLink
@@ -266,6 +267,22 @@ def test_a_call_that_waits_for_the_owner_goes_before_one_that_was_answered() -> 
 
 
 UP, GONE = State.ACTIVE, str(EndReason.REMOTE_HUNG_UP)
+
+
+def test_a_text_with_a_name_is_for_that_one_alone_also_in_a_conversation() -> None:
+    anna, carol = call(ANNA, "anna", proven=True, state=UP), call(OTHER, "carol", proven=True, state=UP)
+    both, names = [anna, carol], ["anna", "carol"]
+    for line in both:
+        line.joins(bytes(16))
+    came = max(each.shown.together_since for each in both)
+    assert to_say(both, [], came, "carol: not for anna", names) == (carol, "not for anna", True)
+    # It may have been begun before the others came in.
+    with pytest.raises(WhichCall) as refused:
+        to_say(both, [], came, "not for anna", names)
+    assert "with anna and carol" in refused.value.sentence
+    assert to_say(both, [], came, "all: hello", names) == (anna, "hello", False)
+    assert to_say(both, [], came + JUST_NOW_SECONDS, "hello: you", names) == (anna, "hello: you", False)
+    assert to_say([call(ANNA, "anna", state=UP)], [], came, "all: hello", names)[1:] == ("all: hello", False)
 
 
 def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Said, SaveContact, Text
+from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Said, SaveContact, Text, Write
 from tests.browser.chromium import ONE_CHROMIUM, until_seen
 from tests.browser.people import a_call_on_hold_for_another, both_ways
 from tests.browser.scripted import NODE, NOW, call, everywhere, greeting, theatre
@@ -95,6 +95,20 @@ async def test_the_lines_of_one_call_never_stand_in_anothers_panel() -> None:
         await play.page.keyboard.press("c")
         await play.page.locator("#write").press("Enter")
         await play.view.shows("Nothing was sent: you wrote it for another call.")
+
+
+async def test_what_was_begun_before_somebody_came_in_is_not_sent_to_them() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.page.keyboard.press("c")
+        await play.page.locator("#write").fill("bob mustn't know")
+        play.tell(call(1, "active", conversation=CONVERSATION))
+        play.tell(call(2, "active", **BESIDE, conversation=CONVERSATION))
+        await play.until("document.querySelector('#people .person b') !== null")
+        await play.page.keyboard.press("Enter")
+        await play.view.shows("Nothing was sent: it would reach bob too, who came in while you wrote.")
+        await play.page.locator("#write").fill("hello both")
+        await play.page.keyboard.press("Enter")
+        await play.wants(Write, call=1, text="hello both")
 
 
 async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> None:

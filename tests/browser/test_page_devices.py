@@ -333,3 +333,36 @@ async def test_ring_notes_are_not_saved_up_while_the_browser_keeps_the_page_sile
         assert [state for state, _ in first] == ["running"] * 4
         # On a busy machine the clock of the sound runs on between the note's time and its start.
         assert all(-1 < at < 1.5 for _, at in first), first
+
+
+KEPT = """(() => {
+  window.opened = [];
+  const get = MediaDevices.prototype.getUserMedia;
+  MediaDevices.prototype.getUserMedia = async function (what) {
+    const stream = await get.call(this, what);
+    window.opened.push(...stream.getTracks());
+    return stream;
+  };
+})()"""
+
+LIVE = "window.opened.filter((track) => track.readyState === 'live').length"
+
+SEEN = """hidden => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+async def test_the_preview_has_no_camera_on_while_nobody_can_look_at_it() -> None:
+    async with theatre(errors=True) as play:
+        await play.page.evaluate(KEPT)
+        await play.page.locator("#open-settings").click()
+        await play.until(f"{LIVE} === 2")
+        await play.page.evaluate(SEEN, True)
+        await play.until(f"{LIVE} === 0")
+        await play.page.evaluate(SEEN, False)
+        await play.until(f"{LIVE} === 2")
+        await play.stop()
+        await play.until("document.body.dataset.gate === 'lost'")
+        assert await play.page.evaluate(LIVE) == 0
+        assert not await play.page.evaluate("document.getElementById('settings').open")

@@ -272,7 +272,21 @@ async def test_trust_is_set_with_one_click() -> None:
     async with theatre() as play:
         await play.page.get_by_role("button", name="anna rings").click()
         await play.view.click(play.page.locator("#contact label", has_text="Answer automatically"))
-        await play.wants(SetTrust, name="anna", trust="auto", media="video")
+        await play.wants(SetTrust, name="anna", node=ANNA, trust="auto", media=None, files=None)
+
+
+async def test_a_dialog_that_stands_open_gives_nothing_back_that_was_taken_elsewhere() -> None:
+    async with theatre() as play:
+        chosen = "new FormData(document.getElementById('trust-form')).get('trust')"
+        await play.page.locator("[data-hold='who bob']").click()
+        await play.until(f"{chosen} === 'auto'")
+        play.tell(Contacts(contacts=[contact("anna", ANNA), contact("bob", BOB, trust="ring", trust_words="rings")]))
+        await play.until(f"{chosen} === 'ring'")
+        await play.page.locator("#contact-media").select_option("audio")
+        await play.wants(SetTrust, name="bob", node=BOB, trust=None, media="audio")
+        play.tell(Contacts(contacts=[contact("anna", ANNA), contact("bob", NODE, trust="ring", trust_words="rings")]))
+        await play.view.shows("bob was removed, or has another node now.")
+        assert not await play.page.evaluate("document.getElementById('contact').open")
 
 
 async def test_the_own_card_can_be_copied_and_scanned() -> None:
@@ -998,6 +1012,23 @@ async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> N
         await play.until("watched.sockets.length > 2")
         await stands_at(play, "lost")
         await everywhere(play, "gone")
+
+
+async def test_what_rings_when_the_program_ends_rings_no_more() -> None:
+    async with theatre(errors=True, untouched=()) as play:
+        await play.page.evaluate(TONES)
+        await play.page.evaluate(HASTE)
+        play.tell(call(1, "ringing"))
+        await play.page.locator("#answer-video[data-settled]").wait_for()
+        await play.page.mouse.click(5, 5)
+        await play.until("window.tones.length > 8")
+        await play.stop()
+        await stands_at(play, "lost")
+        assert not await play.page.evaluate("document.getElementById('incoming').open")
+        before = await play.page.evaluate("window.tones.length")
+        # As long as it takes to ring twice.
+        await play.page.evaluate("new Promise((done) => setTimeout(done, 600))")
+        assert await play.page.evaluate("window.tones.length") == before
 
 
 async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:

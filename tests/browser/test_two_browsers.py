@@ -10,7 +10,7 @@ from peer.media.endpoints.answer_chime import CHIME
 from peer.overlay.interfaces import ThisMachine
 from tests.bot.console import befriend, people
 from tests.browser.chromium import ONE_CHROMIUM, PageView, until
-from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody, two_people
+from tests.browser.people import AT_THE_PAGE, Somebody, both_ways, connect, somebody, two_people
 from tests.browser.unplugging import DEVICES
 
 pytestmark = ONE_CHROMIUM
@@ -150,6 +150,44 @@ async def test_after_a_reload_in_the_middle_both_are_back(tmp_path: Path) -> Non
             await person.page.reload()
             await both_ways(anna, bob)
             assert (await person.page.call("active"))["report"]["state"] == "active"
+
+
+async def test_what_was_switched_off_stays_off_when_the_page_comes_back_to_the_call(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        await anna.page.press("Mute")
+        await anna.page.press("Camera off")
+        await bob.page.remote(audio=False, video=False, screen=False)
+        await anna.page.press("Hold")
+        await bob.page.shows("You are on hold")
+        await anna.page.press("Resume")
+        await still_off(anna, bob)
+        # The way to the program is lost, as when a laptop sleeps.
+        await anna.page.page.evaluate("watched.sockets.at(-1).close()")
+        await anna.page.heard("hello")
+        await still_off(anna, bob)
+        await anna.page.reload()
+        await still_off(anna, bob)
+        await anna.page.press("Unmute")
+        await anna.page.press("Camera on")
+        await both_ways(anna, bob)
+        await anna.page.press("Hang up")
+        await anna.page.call("ended")
+        # Another call begins with both.
+        await anna.page.press("Done")
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+
+
+async def still_off(muted: Somebody, other: Somebody) -> None:
+    """The first hears and sees the other, and is neither heard nor seen."""
+    await muted.page.receives("audio")
+    await muted.page.shows("Unmute")
+    await muted.page.shows("Camera on")
+    await other.page.remote(audio=False, video=False, screen=False)
+    await other.page.hears_nothing()
+    await other.page.silent("video")
 
 
 async def test_a_page_that_is_closed_and_opened_again_finds_the_call(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from peer.calls.admission import Admission
 from peer.calls.call_link import CallLink
@@ -16,7 +16,7 @@ from peer.calls.lines import may_be_ended
 from peer.calls.link_reader import LinkReader, SaidLink
 from peer.calls.sessions import LineSessions
 from shared.call.effects import Effect
-from shared.call.events import Answer, Hold, Offered
+from shared.call.events import Answer, Hold, Offered, Resume
 from shared.call.table import State, incoming, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
@@ -106,7 +106,7 @@ class IntroducedCalls:
         call, effects = outgoing(paired=secret is not None)
         line = Line(
             self._calls.lines.next_number(),
-            call,
+            replace(call, on_hold=self._on_hold(invitation)),
             CallLink(
                 node,
                 media,
@@ -158,7 +158,7 @@ class IntroducedCalls:
             raise CallRefused("The link that came is from before you restored your backup.", "Ask them to call again.")
         line = Line(
             self._calls.lines.next_number(),
-            incoming(Offered(), paired=link.paired)[0],
+            replace(incoming(Offered(), paired=link.paired)[0], on_hold=self._on_hold(invitation)),
             link,
             chat=invitation.line.chat,
             expires=now + int(MEETING_SECONDS),
@@ -175,10 +175,16 @@ class IntroducedCalls:
             await self._start(line, line.begin(Answer(), Reason.ASK))
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
-        """Begin one of these calls. The owner may have put the conversation on hold since they agreed to it."""
+        """Begin one of these calls. The owner may have put the conversation on hold, or taken it off, just now."""
         await self._calls.runner.start(line, effects)
-        if any(each.on_hold for each in self._calls.lines.of_conversation(line)):
-            line.put(Hold())
+        others = [each for each in self._calls.lines.of_conversation(line) if each is not line]
+        held = any(each.on_hold for each in others)
+        if held is not line.on_hold and others:
+            line.put(Hold() if held else Resume())
+
+    def _on_hold(self, invitation: Invitation) -> bool:
+        """Whether the owner has put the conversation on hold since they agreed to it: a page opens nothing then."""
+        return any(each.on_hold for each in self._calls.lines if each.together == invitation.conversation)
 
     def _known(self, invitation: Invitation, node: NodeId, *, proven: bool) -> tuple[Contact | None, Media]:
         """Who that is, and what they get. Raises CopybaraError if there is to be no call with them.
@@ -202,9 +208,14 @@ class IntroducedCalls:
         return contact, media
 
     def _shown(self, invitation: Invitation, contact: Contact | None) -> Presented:
-        return Presented(endpoint=invitation.line.shown.endpoint, together=invitation.conversation, introduced=True).of(
-            contact
-        )
+        asks = invitation.line.shown
+        return Presented(
+            endpoint=asks.endpoint,
+            together=invitation.conversation,
+            introduced=True,
+            begins_off=asks.begins_off,
+            together_since=self._clock(),
+        ).of(contact)
 
 
 def _stands(line: Line, node: NodeId, proven: bool) -> bool:

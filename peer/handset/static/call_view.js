@@ -16,6 +16,7 @@ import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 
+const BEGINS_OFF = "Your microphone and camera are off: this call was begun in a chat that isn't only yours. Turn them on here.";
 const PAUSED = "The connection is slow: picture paused, sound goes on.";
 const pausedFor = (names) => `The connection to ${names} is slow: your picture is paused for them, sound goes on.`;
 
@@ -201,7 +202,8 @@ export class CallView {
     this.#drawHeld(call);
     show($("reconnecting"), call.state === "reconnecting");
     say($("reconnecting-text"), call.state === "reconnecting" ? call : null);
-    const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
+    const waits = call.begins_off && this.#sending?.muted && this.#sending.cameraOff;
+    const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) || (waits ? BEGINS_OFF : "") : "";
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
     this.#drawSlow(call);

@@ -4,12 +4,14 @@ import { AudioFirst } from "./audio_first.js";
 import { announce, toast } from "./dom.js";
 import { Leg } from "./leg.js";
 import { Sending } from "./sending.js";
+import { SwitchedOff } from "./switched_off.js";
 
 export class Calls extends EventTarget {
   #program;
   #calls = new Map();
   #media = new Map();
   #dismissed = new Set();
+  #off = new SwitchedOff();
   // The person has gone on to something else while the call is on hold.
   aside = false;
   // The id of the call that the person wants to see large, of several that are one conversation.
@@ -139,8 +141,9 @@ export class Calls extends EventTarget {
     for (const call of hello.calls) this.#prepare(call);
   }
 
-  // Another page has the calls, or the program is gone: let go of camera and microphone.
+  // Another page has the calls, or the program is gone: let go of camera and microphone, and of what rings.
   leave() {
+    for (const call of this.ringing) this.#calls.delete(call.id);
     for (const id of [...this.#media.keys()]) this.#end(id);
   }
 
@@ -183,7 +186,10 @@ export class Calls extends EventTarget {
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
     if (call.media === "audio" && this.conversation(call).every((each) => each.media === "audio")) this.#media.get(call.id)?.sending.onlySound();
     this.#calls.set(call.id, call);
+    // It may have been muted before it was connected.
+    if (this.#media.has(call.id)) this.#off.keep(call, this.#media.get(call.id).sending);
     if (!this.current?.on_hold) this.aside = false;
+    if (call.state === "ended") this.#off.forget(call);
     this.#prepare(call);
     this.#changed();
   }
@@ -201,10 +207,11 @@ export class Calls extends EventTarget {
       // There is one microphone and one camera, also for several calls that are one conversation.
       const call = this.#calls.get(id);
       const shared = call && this.conversation(call).map((each) => this.#media.get(each.id)?.sending).find(Boolean);
-      const sending = shared ?? new Sending(kinds);
+      const sending = shared ?? new Sending(kinds, this.#off.of(call));
       media = { sending, leg: null, path: null, tracks: {} };
       this.#media.set(id, media);
       sending.addEventListener("changed", () => {
+        this.#off.keep(this.#calls.get(id), sending);
         this.#tellMedia(id);
         this.#changed();
       });

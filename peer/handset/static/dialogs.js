@@ -26,9 +26,16 @@ export class Dialogs {
     onSubmit("add-form", "add-problem", () => this.#add());
     onSubmit("explain-save", "explain-problem", () => this.#saveCard());
     onSubmit("rename-form", "contact-problem", () => this.#rename());
-    $("trust-form").addEventListener("change", () => this.#setTrust());
+    $("trust-form").addEventListener("change", ({ target }) => this.#setTrust(target));
+    program.addEventListener("contacts", ({ detail }) => this.#changed(detail.contacts));
     $("contact-remove").addEventListener("click", () => this.#remove());
     $("settings").addEventListener("close", () => this.#stopPreview());
+    // What nobody looks at has no camera on: another tab, a phone in a pocket, a page whose program is gone.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#stopPreview();
+      else if ($("settings").open) this.#startPreview();
+    });
+    program.addEventListener("state", ({ detail: { state } }) => { if (state !== "connecting") $("settings").close(); });
     $("settings-allow").addEventListener("click", () => this.#startPreview());
     $("try-tone").addEventListener("click", tryTone);
     this.#prepareFilters();
@@ -154,15 +161,27 @@ export class Dialogs {
     unsettle($("contact"));
   }
 
-  async #setTrust() {
-    const trust = new FormData($("trust-form")).get("trust");
+  // What is shown was changed elsewhere: in the chat, by the command line, on another page.
+  #changed(contacts) {
+    if (!$("contact").open) return;
+    const now = contacts.find((each) => each.node === this.#contact.node);
+    if (!now) {
+      $("contact").close();
+      toast(`${this.#contact.name} was removed, or has another node now.`);
+    } else if (["name", "trust", "media", "files"].some((each) => now[each] !== this.#contact[each])) {
+      this.contact(now);
+    }
+  }
+
+  // Only what was touched: the rest may be another by now.
+  async #setTrust({ id, value, checked }) {
+    const { name, node } = this.#contact;
+    const touched = { "contact-media": { media: value }, "contact-files": { files: checked } }[id] ?? { trust: value };
+    this.#contact = { ...this.#contact, ...touched };
     try {
-      const done = await this.#program.ask("set-trust", {
-        name: this.#contact.name, trust, media: $("contact-media").value, files: $("contact-files").checked,
-      });
+      const done = await this.#program.ask("set-trust", { name, node, ...touched });
       problem($("contact-problem"), null);
       say($("contact-done"), done);
-      this.#contact = { ...this.#contact, trust };
     } catch (error) {
       problem($("contact-problem"), error);
     }
@@ -170,7 +189,8 @@ export class Dialogs {
 
   async #rename() {
     const name = $("contact-name").value.trim();
-    const done = await this.#program.ask("rename-contact", { name: this.#contact.name, new_name: name });
+    const { name: before, node } = this.#contact;
+    const done = await this.#program.ask("rename-contact", { name: before, node, new_name: name });
     this.#contact = { ...this.#contact, name };
     put($("contact-title"), name);
     say($("contact-done"), done);
@@ -183,11 +203,11 @@ export class Dialogs {
       return;
     }
     try {
-      const done = await this.#program.ask("remove-contact", { name: this.#contact.name });
+      const { name, node } = this.#contact;
       $("contact").close();
-      toast(done);
+      toast(await this.#program.ask("remove-contact", { name, node }));
     } catch (error) {
-      problem($("contact-problem"), error);
+      toast(error, { urgent: true });
     }
   }
 
@@ -238,7 +258,7 @@ export class Dialogs {
     problem($("settings-problem"), said.length ? { sentence: said.join(" "), hint: "" } : null);
     if (!tracks.length) return undefined;
     const stream = new MediaStream(tracks);
-    if (!$("settings").open) {
+    if (!$("settings").open || document.hidden) {
       for (const track of stream.getTracks()) track.stop();
       return undefined;
     }

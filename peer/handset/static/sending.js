@@ -32,9 +32,12 @@ export class Sending extends EventTarget {
   #allow = ({ target }) => { if (target.state === "granted") this.#devicesChanged(["denied"]); };
   #permissions = [];
 
-  constructor(media) {
+  // `muted` and `cameraOff`: how it begins.
+  constructor(media, { muted = false, cameraOff = false } = {}) {
     super();
     this.#wanted = media;
+    this.muted = muted;
+    this.cameraOff = cameraOff;
     navigator.mediaDevices?.addEventListener("devicechange", this.#look);
     for (const name of ["microphone", "camera"]) this.#watchPermission(name);
   }
@@ -78,7 +81,7 @@ export class Sending extends EventTarget {
 
   // Both at once, so that the browser asks once. Without a camera one can still talk, and without a microphone listen.
   async #start() {
-    const video = this.#wanted === "video";
+    const video = this.wantsCamera;
     try {
       const stream = await this.#asked(video ? ["mic", "camera"] : ["mic"], capture({ audio: true, video }));
       for (const track of stream.getTracks()) this.#hold(track);

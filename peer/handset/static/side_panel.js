@@ -10,7 +10,7 @@ export class SidePanel extends EventTarget {
   #calls;
   #call = null;
   #open = "";
-  // The call for which something is written that wasn't sent yet.
+  // The call for which something is written that wasn't sent yet, and who were in its conversation when that was begun.
   #writtenFor = null;
 
   constructor(program, calls) {
@@ -22,7 +22,7 @@ export class SidePanel extends EventTarget {
     $("stage-quality").addEventListener("click", () => this.toggle("about"));
     $("last-text").addEventListener("click", () => this.toggle("chat", true));
     $("panel-close").addEventListener("click", () => this.close());
-    $("write").addEventListener("input", () => { this.#writtenFor ??= this.#call?.id ?? null; });
+    $("write").addEventListener("input", () => { if (this.#call) this.#writtenFor ??= this.#readers; });
     onSubmit("write-form", "write-problem", () => this.#write());
     onSubmit("save-form", "save-problem", () => this.#save());
   }
@@ -103,13 +103,23 @@ export class SidePanel extends EventTarget {
       make("div", {}, make("dt", { text: name }), make("dd", { text: value })));
   }
 
+  get #readers() {
+    return { call: this.#call.id, all: this.#calls.conversation(this.#call).map((each) => each.id) };
+  }
+
   async #write() {
     const text = $("write").value.trim();
     if (!text) return;
-    const call = this.#writtenFor ?? this.#call.id;
+    const { call, all } = this.#writtenFor ?? this.#readers;
     this.#writtenFor = null;
-    if (this.#calls.conversation(this.#call).every((each) => each.id !== call)) {
+    const now = this.#calls.conversation(this.#call);
+    if (now.every((each) => each.id !== call)) {
       throw { sentence: `Nothing was sent: you wrote it for another call. This one is with ${this.#call.name}.`, hint: "Send it again if it is for them." };
+    }
+    const came = now.filter((each) => !all.includes(each.id));
+    if (came.length) {
+      const names = came.map((each) => each.name).join(", ");
+      throw { sentence: `Nothing was sent: it would reach ${names} too, who came in while you wrote.`, hint: "Send it again if it is for all." };
     }
     await this.#program.ask("write", { call, text });
     $("write").value = "";

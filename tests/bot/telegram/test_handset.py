@@ -20,10 +20,16 @@ from tests.bot.telegram.people import Person, friends, two_people
 from tests.bot.telegram.server import error
 from tests.bot.telegram.transcript import Transcript
 from tests.bot.telegram.world import BotAccount, Message
-from tests.browser.chromium import browser
+from tests.browser.chromium import browser, until
 from tests.peer.handset.wire import lets_in, page_at
 
 WORDS = "Open handset (on the computer)"
+
+SENT = """
+watched.connections.at(-1).getSenders().filter(({track}) => track)
+  .map(({track}) => [track.kind, track.enabled])
+"""
+"What a page sends: the kind of each track, and whether it is more than silence."
 
 AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
 
@@ -200,6 +206,78 @@ async def test_a_browser_that_opens_the_button_shows_the_call_and_no_key(tmp_pat
             await page.page.reload()
             await page.call("active")
             assert not chromium.problems, chromium.problems
+
+
+async def test_a_call_that_telegram_begins_has_no_microphone_before_somebody_switches_it_on_at_the_page(
+    tmp_path: Path,
+) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        async with browser() as chromium:
+            page = await chromium.open(address_under(ringing))
+            await page.call("ringing")
+            bob.human.taps_button(ringing, "Answer")
+            await page.call("active")
+            await page.receives("audio")
+            await page.shows("Turn them on here.")
+            await page.shows("Camera on")
+            assert await page.page.evaluate(SENT) == [["audio", False]]
+            await page.press("Unmute")
+            await page.press("Camera on")
+            await until(lambda: page.page.evaluate("document.getElementById('stage-devices').hidden"), "no more words")
+
+            async def both() -> bool:
+                return bool(await page.page.evaluate(SENT) == [["audio", True], ["video", True]])
+
+            await until(both, "sound and picture")
+            # It isn't off again when the page comes back.
+            await page.reload()
+            await page.call("active")
+            await page.receives("audio")
+            await page.shows("Mute")
+            assert not chromium.problems, chromium.problems
+
+
+async def test_what_is_typed_after_the_bots_name_opens_nothing_at_the_page(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob)
+        anna.bot.inline = anna.bot.inline_feedback = True
+        anna.configure(AT_THE_PAGE)
+        await asyncio.gather(anna.begin(), bob.begin())
+        assert anna.handset is not None
+        async with page_at(anna.handset) as (page, _):
+            query = anna.human.types_inline(anna.bot, "call copybara.azero")
+            result = (await anna.human.answer_to(query))["results"][0]
+            assert (await page.ask("explain", text="nothing"))["type"]
+            assert not [each for each in page.heard if each["type"] in ("call", "link", "offer")]
+            anna.human.chooses(anna.bot, query, result, world.between(anna.human, bob.human))
+            assert (await page.next("call"))["state"] == "calling"
+
+
+async def test_automatic_answers_that_telegram_allows_begin_off_at_the_page_and_none_open_a_room(
+    tmp_path: Path,
+) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        async with page_at(address_under(ringing)) as (page, hello):
+            await page.say("decline", call=hello["calls"][0]["id"])
+            await page.next("call", state="ended")
+            bob.says("/contact trust anna")
+            await bob.reads("begins with your microphone and camera off")
+            anna.says("/call bob")
+            call = await page.next("call", state="active", automatic=True)
+            assert call["begins_off"]
+            await page.say("hang-up", call=call["id"])
+            await page.next("call", state="ended")
+            # What is said on the page nobody else can have said.
+            await page.ask("set-trust", name="anna", node=anna.node, trust="auto")
+            anna.says("/call bob")
+            call = await page.next("call", state="active", automatic=True)
+            assert not call["begins_off"]
+            await page.say("hang-up", call=call["id"])
+        for endpoint in ("devices", "pattern+devices", "camera"):
+            bob.says(f"/contact endpoint anna {endpoint}")
+            await bob.reads(f"{endpoint} lets anna into the room")
 
 
 async def test_telegram_reads_neither_an_address_nor_the_secret_of_a_device(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -368,3 +369,19 @@ async def test_a_call_that_the_machine_has_taken_cannot_be_put_on_hold(tmp_path:
         with pytest.raises(NothingToHold):
             await ben.switchboard.hold(theirs)
         assert ours.call.state is State.ACTIVE
+
+
+async def test_who_hangs_up_is_heard_no_more_while_another_process_has_the_database(tmp_path: Path) -> None:
+    async with ben_and_friends(tmp_path, "anna") as (wire, ben, (anna,)):
+        ours, theirs = await connect(anna, ben)
+        await wire.flows(ours, theirs)
+        with contextlib.closing(sqlite3.connect(ben.store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ben.switchboard.hang_up(theirs)
+            await until(lambda: theirs.call.ended)
+            before = wire.of(theirs)
+            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            assert wire.of(theirs) == before
+            assert not theirs.over.is_set()
+            other.execute("ROLLBACK")
+        await over(ours, theirs)

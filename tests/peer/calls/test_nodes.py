@@ -416,7 +416,7 @@ async def test_a_listener_that_fails_in_any_way_costs_the_call_nothing(
         assert theirs.call.reason is EndReason.REMOTE_HUNG_UP
 
 
-@pytest.mark.parametrize("task", ["line 1", "session 1", "The upkeep of calls"])
+@pytest.mark.parametrize("task", ["line", "session", "The upkeep of calls"])
 async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, task: str) -> None:
     network = MemoryNetwork()
     async with (
@@ -431,7 +431,7 @@ async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, t
         _ours, theirs = await answered(anna, ben)
         others, kept = await answered(carol, ben)
         mine = [theirs.life, theirs.connection.carrier] if task != "The upkeep of calls" else list(before)
-        victims = [each for each in mine if each is not None and each.get_name() == task]
+        victims = [each for each in mine if each is not None and each.get_name().startswith(task)]
         assert victims
         for victim in victims:
             victim.cancel()

@@ -25,6 +25,7 @@ from shared.reasons import Reason
 from shared.store import Store
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import Node, active, node, over
+from tests.peer.calls.test_deltachat_calls import connected as app_connected
 
 KEY = b"k" * 32
 OTHER = b"o" * 32
@@ -206,6 +207,20 @@ async def test_a_call_with_a_contacts_old_node_no_longer_has_their_name(tmp_path
         assert theirs.name == f"node {eve.id.short}…"
         assert not theirs.proven
         assert ben.store.proves(NEW, KEY)
+
+
+async def test_a_proven_call_of_another_program_is_not_the_next_ones_who_is_saved_there(tmp_path: Path) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+        _, theirs = await app_connected(anna, ben)
+        book.rename(ben.store, "anna", "anne")
+        ben.switchboard.look_at_book()
+        assert (theirs.name, theirs.proven) == ("anne", True)
+        with ben.store.transaction():
+            ben.store.remove_contact("anne")
+            book.add(ben.store, "mallory", book.Whom(anna.id), own=ben.id)
+        ben.switchboard.look_at_book()
+        assert (theirs.name, theirs.proven) == ("mallory", False)
 
 
 async def test_an_honest_call_keeps_its_proof_while_keys_are_renewed(tmp_path: Path) -> None:

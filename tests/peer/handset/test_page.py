@@ -69,6 +69,37 @@ def test_a_page_that_names_no_tab_is_in_none_that_is_known() -> None:
     assert pages.has_to_ask(Page())
 
 
+def test_in_a_call_sound_and_picture_wait_for_the_place_that_had_them() -> None:
+    pages, home, phone = Pages(), Page(), Page("phone", "201::1")
+    pages.come(home)
+    pages.calls.add(1)
+    pages.leave(home)
+    pages.come(phone)
+    assert pages.current is None, "nobody has pressed anything at the phone"
+    pages.calls.add(2)
+    pages.take_if_nobody_has()
+    assert pages.current is None
+    again = Page()
+    pages.come(again)
+    assert pages.current is again
+    pages.take(phone)
+    pages.leave(phone)
+    assert not pages.would_be_current(Page())
+    pages.end_device(phone.address)
+    assert pages.would_be_current(Page()), "there is no such place any more"
+
+
+def test_after_a_call_any_page_may_come_first() -> None:
+    pages, home, phone = Pages(), Page(), Page("phone", "201::1")
+    pages.come(home)
+    pages.calls.add(1)
+    pages.leave(home)
+    pages.ended(1)
+    pages.calls.add(2)
+    pages.come(phone)
+    assert pages.current is phone
+
+
 async def test_a_page_that_takes_nothing_is_given_up() -> None:
     page = Page()
     for _ in range(MAX_WAITING + 1):

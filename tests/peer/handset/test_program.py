@@ -23,7 +23,8 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert hello["card"]["qr"].startswith("data:image/svg+xml")
 
         placed = await anna.ask("place", whom=bob_node.node, media="video")
-        assert (placed["type"], placed["call"]) == ("done", 1)
+        assert placed["type"] == "done"
+        annas = placed["call"]
         link = await anna.next("link")
         assert len(link["link"]["token"]) == 128
         assert link["link"]["text"] == f"copybara:{link['link']['token']}"
@@ -40,28 +41,29 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
             if page is bob:
                 assert "m=video" not in offer["sdp"]
 
-        await anna.say("write", call=1, text="hello")
+        bobs = ring["call"]
+        await anna.say("write", call=annas, text="hello")
         assert (await anna.next("text"))["ours"]
         assert (await bob.next("text", ours=False))["text"] == "hello"
 
-        saved = await anna.ask("save-contact", call=1, name="bob")
+        saved = await anna.ask("save-contact", call=annas, name="bob")
         assert saved["type"] == "done"
         assert "Saved bob" in saved["sentence"]
         assert [contact["name"] for contact in (await anna.next("contacts"))["contacts"]] == ["bob"]
         assert (await anna.next("call"))["trust"] == "contact"
 
-        await bob.say("set-media", call=1, audio=False, video=True)
+        await bob.say("set-media", call=bobs, audio=False, video=True)
         muted = await anna.next("remote-media")
         assert muted["remote"] == {"audio": False, "video": False, "screen": False}
 
-        assert (await anna.next("quality"))["call"] == 1
-        await anna.say("hang-up", call=1)
+        assert (await anna.next("quality"))["call"] == annas
+        await anna.say("hang-up", call=annas)
         assert (await anna.next("call", state="ended"))["sentence"] == "You ended the call with bob."
         assert (await anna.next("log"))["log"][0]["reason"] == "hung-up"
         await bob.next("call", state="ended")
 
         await bob_node.told(kind="call.words")
-        saved = await bob.ask("save-contact", call=1, name="anna", node=anna_node.node)
+        saved = await bob.ask("save-contact", call=bobs, name="anna", node=anna_node.node)
         assert "Saved anna" in saved["sentence"]
         assert "/contact confirm" not in saved["sentence"], "it was in this call, which is over"
         await bob_node.asked("/contact remove anna", kind="contact.removed")
@@ -77,11 +79,11 @@ async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None
             assert hello["log"][0]["name"]
             assert hello["contacts"][0]["paired"]
             await anna.ask("place", whom="bob")
-            await anna.next("call", state="active")
+            up = (await anna.next("call", state="active"))["id"]
             assert "answered automatically" in (await anna.next("answered-alone", by="them"))["sentence"]
             nothing = {"audio": False, "video": False, "screen": False}
             assert (await anna.next("remote-media"))["remote"] == nothing
-            number = (await anna.ask("write", call=2, text="are you there?"))["type"]
+            number = (await anna.ask("write", call=up, text="are you there?"))["type"]
             assert number == "done"
             await bob_node.told("are you there?")
             async with wire_page(bob_node) as (_, late):
@@ -110,19 +112,19 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 assert (call["kind"], call["can_act"], call["token"]) == ("call", True, token)
                 assert call["sentence"].startswith("anna is calling you (video); link made just now")
                 done = await bob.ask("act", text=token)
-                assert (done["type"], done["call"]) == ("done", 2)
-                await bob.next("ring", call=2)
-                await bob.say("answer", call=2, media="video")
+                assert done["type"] == "done"
+                await bob.next("ring", call=done["call"])
+                await bob.say("answer", call=done["call"], media="video")
                 await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
                 used = await bob.ask("explain", text=token)
                 assert (used["kind"], used["can_act"]) == ("unusable", False)
                 assert "used before" in used["sentence"]
                 assert "used before" in (await bob.ask("act", text=token))["sentence"]
-                await bob.say("hang-up", call=2)
+                await bob.say("hang-up", call=done["call"])
                 await anna.next("call", state="ended")
                 # Of somebody whom the owner trusts it doesn't ring first, and the button says so.
                 assert call["button"] == "Let it ring"
-                await bob.ask("set-trust", name="anna", trust="auto")
+                await bob.ask("set-trust", name="anna", node=anna_node.node, trust="auto")
                 await anna.ask("place", whom="bob", media="video")
                 token = (await anna.next("link"))["link"]["token"]
                 call = await bob.ask("explain", text=token)
@@ -135,13 +137,13 @@ async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> No
         await befriend(anna_node, bob_node)
         with anna_node.chat.hold():
             async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
-                await bob.ask("set-trust", name="anna", trust="block")
+                await bob.ask("set-trust", name="anna", node=anna_node.node, trust="block")
                 await anna.ask("place", whom="bob", media="audio")
                 token = (await anna.next("link"))["link"]["token"]
                 explained = await bob.ask("explain", text=token)
                 assert (explained["kind"], explained["can_act"]) == ("unusable", False)
                 assert "block" in explained["sentence"]
-                await bob.ask("set-trust", name="anna", trust="ring")
+                await bob.ask("set-trust", name="anna", node=anna_node.node, trust="ring")
                 assert (await bob.ask("explain", text=token))["can_act"]
 
 
@@ -149,7 +151,7 @@ async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         with anna_node.chat.hold():
             async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
-                await anna.ask("place", whom=bob_node.node, media="audio")
+                placed = await anna.ask("place", whom=bob_node.node, media="audio")
                 request = (await anna.next("link"))["link"]["token"]
                 explained = await bob.ask("explain", text=request)
                 assert "isn't in your contacts" in explained["sentence"]
@@ -164,7 +166,7 @@ async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
                 await anna.ask("act", text=response)
                 await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
                 assert (await bob.ask("explain", text=response))["kind"] in ("own", "unusable")
-                await anna.say("hang-up", call=1)
+                await anna.say("hang-up", call=placed["call"])
                 await bob.next("call", state="ended")
 
 
@@ -186,7 +188,7 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         wire_page(anna_node) as (anna, _),
         wire_page(bob_node) as (bob, _),
     ):
-        await anna.ask("place", whom=bob_node.node)
+        placed = await anna.ask("place", whom=bob_node.node)
         ring = await bob.next("ring")
         (waiting,) = (await anna_node.status())["calls"]
         done = await bob.ask("block", call=ring["call"])
@@ -202,7 +204,7 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         assert (waiting["state"], waiting["bytes_received"], waiting["refused"]) == ("calling", 0, {})
 
         # Nor does another call learn more, or ring.
-        await anna.ask("hang-up", call=1)
+        await anna.ask("hang-up", call=placed["call"])
         await anna.next("call", state="ended")
         await anna.ask("place", whom=bob_node.node)
         await bob_node.in_order()
@@ -255,10 +257,10 @@ async def test_a_stranger_who_was_silenced_rings_again_once_the_owner_has_called
     ):
         bob_node.write(forged(bob_node, anna_node.id), sender="chat")
         await bob.ask("block", call=(await bob.next("ring"))["call"])
-        await bob.ask("place", whom=anna_node.node)
+        placed = await bob.ask("place", whom=anna_node.node)
         await anna_node.told(kind="call.stranger-rings")
         bob_node.write("/hangup")
-        await bob.next("call", state="ended", id=2)
+        await bob.next("call", state="ended", id=placed["call"])
         anna_node.write("/decline")
         await anna_node.in_order()
         anna_node.write(f"/call {bob_node.node}")
@@ -319,15 +321,17 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
             "ring",
             False,
         )
-        await anna.ask("set-trust", name="bob", trust="auto", media="audio")
+        missed = await anna.ask("set-trust", name="bob", node=anna_node.node, trust="auto")
+        assert "have another node now" in missed["sentence"]
+        await anna.ask("set-trust", name="bob", node=bob_node.node, trust="auto", media="audio")
         (contact,) = (await anna.next("contacts"))["contacts"]
         assert (contact["trust"], contact["media"]) == ("auto", "audio")
         assert contact["trust_words"] == "answered automatically (audio), once you share a key"
-        await anna.ask("rename-contact", name="bob", new_name="robert")
+        await anna.ask("rename-contact", name="bob", node=bob_node.node, new_name="robert")
         assert [each["name"] for each in (await anna.next("contacts"))["contacts"]] == ["robert"]
         await anna_node.asked("/contact block robert", kind="contact.blocked")
         assert (await anna.next("contacts"))["contacts"][0]["trust"] == "block"
-        await anna.ask("remove-contact", name="robert")
+        await anna.ask("remove-contact", name="robert", node=bob_node.node)
         assert (await anna.next("contacts"))["contacts"] == []
 
 
@@ -342,9 +346,9 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("save-contact", {"call": 7, "name": "x"}, "That call is over."),
     ("add-contact", {"name": "x", "whom": "not a node"}, "neither a node id nor a contact card"),
     ("add-contact", {"name": "a/b", "whom": "0" * 52}, "could be taken for"),
-    ("set-trust", {"name": "nobody", "trust": "auto"}, "There is no contact"),
-    ("rename-contact", {"name": "nobody", "new_name": "x"}, ""),
-    ("remove-contact", {"name": "nobody"}, ""),
+    ("set-trust", {"name": "nobody", "node": "", "trust": "auto"}, "There is no contact"),
+    ("rename-contact", {"name": "nobody", "node": "", "new_name": "x"}, ""),
+    ("remove-contact", {"name": "nobody", "node": ""}, ""),
     ("act", {"text": "nothing"}, "no Copybara link"),
     ("act", {"text": "copybara:AAAA"}, "another version"),
 ]
