@@ -128,7 +128,7 @@ async def test_a_link_whose_fate_is_unknown_is_sent_again_and_used_once(tmp_path
         assert bots.messages[0].text == bots.messages[1].text
         bob.says("/status")
         await bob.reads(says.status_of(bob), State.ACTIVE)
-        assert {said["id"] for said in bob.said if said["type"] == "call"} == {1}
+        assert len({said["id"] for said in bob.said if said["type"] == "call"}) == 1
 
 
 async def test_updates_that_come_twice_are_acted_on_once(tmp_path: Path) -> None:
@@ -242,8 +242,9 @@ async def test_killed_before_it_rang_it_rings_after_the_restart(tmp_path: Path, 
         assert {button["text"] for row in ringing.rows for button in row} >= {"Answer", "Decline"}
         bob.human.taps_button(ringing, "Answer")
         await asyncio.gather(anna.media(), bob.media())
-        assert sum(said["state"] == "active" for said in bob.said if said["type"] == "call") >= 1
-        assert {said["id"] for said in bob.said if said["type"] == "call"} == {1}
+        assert len({said["id"] for said in bob.said if said["type"] == "call" and said["state"] == "active"}) == 1
+        # One in each run.
+        assert len({said["id"] for said in bob.said if said["type"] == "call"}) <= 2
 
 
 async def test_killed_after_the_tap_it_answers_after_the_restart(tmp_path: Path) -> None:
