@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.call.table import State
+from shared.contacts import STRANGER
 from shared.errors import CopybaraError, kind_of
 
 
@@ -231,6 +232,10 @@ class Sentence:
 
     hint: str = ""
     "What can be typed about it. The page has buttons there, and leaves it out."
+
+    def __post_init__(self) -> None:
+        if self.sentence.startswith(STRANGER):
+            object.__setattr__(self, "sentence", self.sentence[:1].upper() + self.sentence[1:])
 
     @property
     def text(self) -> str:

@@ -15,6 +15,9 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.printable import is_blank, is_printable
 
+STRANGER = "somebody you haven't saved"
+"Who isn't in the book, in sentences."
+
 MAX_NAME = 40
 "Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
 

@@ -68,7 +68,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agree
     """
     name = check_name(name)
     if who.node == own:
-        raise OwnNode()
+        raise OwnNode() if who.card is None else OwnNode("That is your own card.")
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or known.name != name):
         raise InputError(*refusals.taken(known))

@@ -82,7 +82,7 @@ async def leave_message(turn: Turn, switchboard: Switchboard, command: LeaveMess
 
 def files_on_their_way(switchboard: Switchboard) -> list[dict[str, object]]:
     """All of them, for `copybara status --json`."""
-    return [report(line.name, each) for line, files in _all(switchboard) for each in files.transfers]
+    return [report(line.label, each) for line, files in _all(switchboard) for each in files.transfers]
 
 
 def files_with(switchboard: Switchboard, number: int) -> CallFiles:

@@ -141,7 +141,7 @@ class Console:
     def file_changed(self, line: Line, transfer: Transfer) -> None:
         """Write how a file stands; people read of it in the posts."""
         if self._as_json:
-            self._put({"type": "file", **file_report(line.name, transfer)})
+            self._put({"type": "file", **file_report(line.label, transfer)})
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():

@@ -6,6 +6,8 @@ import datetime
 import time
 from typing import Literal
 
+import msgspec
+
 from bot.page.foreign import explained
 from bot.texts import chat as texts
 from bot.texts import foreign as foreign_texts
@@ -58,7 +60,8 @@ class Explainer:
             case OwnLink():
                 return _explained(token, "own", foreign_texts.OWN_LINK)
             case Card() if link.node == self._reader.own:
-                return _explained(token, "own", texts.OWN_CARD)
+                own = _explained(token, "own", texts.OWN_CARD)
+                return msgspec.structs.replace(own, card_name=link.name, card_node=str(link.node))
             case Card():
                 known = self._store.contact_of(link.node)
                 return Explained(

@@ -121,6 +121,9 @@ class Presenter:
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
         self._files: dict[int, dict[int, Transfer]] = {}
+        self._arrived: dict[bytes, list[Transfer]] = {}
+        "By the reference of a call that has ended: the files that came in it."
+
         "By call, by their number."
 
         self._links: dict[int, ShowLink] = {}
@@ -320,6 +323,12 @@ class Presenter:
         for page in self._pages.open:
             page.send(self._file(line, transfer, page))
 
+    def _keep_arrived(self, line: Line) -> None:
+        if arrived := [each for each in self._files.get(line.number, {}).values() if view.is_here(each)]:
+            self._arrived[line.link.reference] = arrived
+            for reference in [*self._arrived][:-LOGGED]:
+                del self._arrived[reference]
+
     def _file(self, line: Line, transfer: Transfer, page: Page) -> page_protocol.File:
         """Only another device has to be given what is on this computer already; a voice message is played on both."""
         there = not transfer.ours and transfer.state is FileState.DONE and (page.device or transfer.voice)
@@ -333,6 +342,7 @@ class Presenter:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
+            self._keep_arrived(line)
             for kept in (self._endpoints, self._texts, self._links, self._files):
                 kept.pop(line.number, None)
             self._conversations.forget(line)
@@ -452,7 +462,10 @@ class Presenter:
         self._pages.send(page_protocol.Log(log=self._log()))
 
     def _log(self) -> list[LogEntry]:
-        return [view.logged(record, self._store.contact_of(record.peer)) for record in self._store.call_log(LOGGED)]
+        return [
+            view.logged(record, self._store.contact_of(record.peer), self._arrived.get(record.reference, ()))
+            for record in self._store.call_log(LOGGED)
+        ]
 
     def _overlay_state(self) -> page_protocol.Overlay:
         state = self._watch.state

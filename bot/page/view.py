@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from bot.page.shown_conversations import ShownOfConversation
-from bot.texts import call_log
+from bot.texts import call_log, chat
 from bot.texts import files as file_texts
 from bot.texts import page as texts
 from bot.texts import recording as recording_texts
@@ -18,7 +19,8 @@ from peer.handset import protocol as page_protocol
 from peer.handset.protocol import LogEntry, Sends
 from peer.overlay import overlay_name
 from shared.call.records import CallRecord
-from shared.contacts import Contact, Trust
+from shared.contacts import STRANGER, Contact, Trust
+from shared.files.table import FileState
 from shared.media import Media
 from shared.messages import MediaState
 from shared.secrets.handshake import Role
@@ -45,7 +47,7 @@ def call(
         state=line.call.state.value,
         kind=said.kind,
         sentence=said.sentence,
-        name=line.name,
+        name=chat.begun(line.name),
         contact=line.name if line.shown.echo else contact.name if contact else None,
         node=str(line.peer),
         role=line.call.role.value,
@@ -139,13 +141,19 @@ def file(line: Line, transfer: Transfer, save: str | None) -> page_protocol.File
         detail=file_texts.progress(transfer),
         save=save,
         voice=transfer.voice,
+        path=str(transfer.path) if is_here(transfer) else None,
     )
 
 
-def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
-    """A call that is over; `contact` is who its node belongs to now."""
+def is_here(transfer: Transfer) -> bool:
+    """Whether it is a file of the other side's that has arrived."""
+    return not transfer.ours and transfer.state is FileState.DONE and transfer.path is not None
+
+
+def logged(record: CallRecord, contact: Contact | None, arrived: Sequence[Transfer]) -> LogEntry:
+    """A call that is over; `contact` is who its node belongs to now, `arrived` are the files that came in it."""
     return LogEntry(
-        name=record.name or f"node {record.peer.short}…",
+        name=record.name or chat.begun(STRANGER),
         node=str(record.peer),
         contact=contact.name if contact else None,
         role="caller" if record.role == "caller" else "callee",
@@ -155,6 +163,7 @@ def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
         reason=record.reason,
         sentence=call_log.ending(record).sentence,
         automatic=record.automatic,
+        received=[page_protocol.Received(each.name, str(each.path)) for each in arrived],
     )
 
 

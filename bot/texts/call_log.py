@@ -9,6 +9,7 @@ from bot.texts import chat
 from bot.texts.times import date_and_time, lasted
 from shared.call.records import CallRecord
 from shared.call.table import EndReason
+from shared.contacts import STRANGER
 
 SHOWN = 15
 "Calls in one message: as many as always fit into it."
@@ -24,7 +25,7 @@ def calls(records: Sequence[CallRecord], most: int = SHOWN) -> Sentence:
 
 def ending(record: CallRecord) -> Sentence:
     """How a logged call ended."""
-    name = record.name or f"node {record.peer.short}…"
+    name = record.name or f"{STRANGER} ({record.peer.short}…)"
     try:
         reason = EndReason(record.reason)
     except ValueError:  # written by another version

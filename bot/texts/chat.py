@@ -21,7 +21,7 @@ from peer.media import HANDSET, only_for_trusted
 from peer.media.trouble import MediaTrouble
 from peer.overlay import overlay_name
 from shared.call.table import EndReason, State
-from shared.contacts import Contact, Trust
+from shared.contacts import STRANGER, Contact, Trust
 from shared.durations import duration
 from shared.errors import CopybaraError, OverlayError
 from shared.links.card import Card
@@ -133,7 +133,7 @@ _REFUSALS = {
 _ENDINGS = {
     EndReason.HUNG_UP: "You ended the call with {name}",
     EndReason.REMOTE_HUNG_UP: "{name} hung up",
-    EndReason.DECLINED: "You declined {name}'s call",
+    EndReason.DECLINED: "You declined {call}",
     EndReason.REMOTE_DECLINED: "{name} declined",
     EndReason.BUSY: "{name} called while you were in a call, and got the reply that you are busy",
     EndReason.REMOTE_BUSY: "{name} is busy",
@@ -141,7 +141,7 @@ _ENDINGS = {
     EndReason.REMOTE_CANCELLED: "{name} cancelled the call",
     EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
     EndReason.MISSED: "You missed a call from {name}",
-    EndReason.ANSWERED_ELSEWHERE: "You took {name}'s call on another device",
+    EndReason.ANSWERED_ELSEWHERE: "You took {call} on another device",
     EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask if they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
     EndReason.FLOODED: "The call ended because {name} sent far too many messages",
@@ -289,7 +289,7 @@ def answering(line: Line) -> Sentence:
 def answered_before(line: Line) -> Sentence:
     """After another /answer."""
     how = "Connecting …" if line.connection.connected is None else "You are connected."
-    return Sentence(Kind.ANSWERED_BEFORE, f"{whose(line)}'s call is answered already. {how}")
+    return Sentence(Kind.ANSWERED_BEFORE, f"{begun(call_of(line))} is answered already. {how}")
 
 
 def media_agreed(line: Line) -> Sentence:
@@ -312,7 +312,7 @@ def remote_answered_alone(line: Line) -> Sentence:
     """The other side's notice of an automatic answer."""
     return Sentence(
         Kind.REMOTE_ANSWERED_AUTOMATICALLY,
-        f"{whose(line)}'s program answered automatically. {line.name} may not be there yet.",
+        f"{begun(program_of(line))} answered automatically. {begun(line.name)} may not be there yet.",
     )
 
 
@@ -320,7 +320,7 @@ def takes_message(line: Line) -> Sentence:
     """The answering machine does what the owner hasn't done."""
     return Sentence(
         Kind.TAKES_MESSAGE,
-        f"You didn't answer {whose(line)}'s call, so the answering machine is taking a message.",
+        f"You didn't answer {call_of(line)}, so the answering machine is taking a message.",
         "/hangup ends it",
     )
 
@@ -343,6 +343,21 @@ def whose(line: Line) -> str:
     return (
         f"{line.name} (without your key)" if line.shown.contact and line.link.keyed and not line.proven else line.name
     )
+
+
+def begun(words: str) -> str:
+    """At the beginning of a sentence. A contact's name is the owner's own word and stays as it is."""
+    return words[:1].upper() + words[1:] if words.startswith((STRANGER, "the ")) else words
+
+
+def call_of(line: Line) -> str:
+    """Their call."""
+    return f"{whose(line)}'s call" if line.shown.contact else f"the call from {line.name}"
+
+
+def program_of(line: Line) -> str:
+    """Their program."""
+    return f"{whose(line)}'s program" if line.shown.contact else "the other side's program"
 
 
 def connected(line: Line) -> Sentence:
@@ -375,7 +390,7 @@ def on_hold(line: Line) -> Sentence:
 def off_hold(line: Line) -> Sentence:
     """The owner has taken it off hold."""
     text = f"You are back in the call with {whose(line)}."
-    return Sentence(Kind.OFF_HOLD, f"{text} {whose(line)} has you on hold." if line.remote_on_hold else text)
+    return Sentence(Kind.OFF_HOLD, f"{text} {begun(whose(line))} has you on hold." if line.remote_on_hold else text)
 
 
 def held(line: Line) -> Sentence:
@@ -518,7 +533,9 @@ def not_kept(line: Line, error: CopybaraError) -> Sentence:
 
 def remote_rings(line: Line) -> Sentence:
     """The other side has seen the link."""
-    return Sentence(Kind.REMOTE_RINGS, f"It is ringing at {whose(line)}'s.")
+    return Sentence(
+        Kind.REMOTE_RINGS, f"It is ringing at {whose(line)}'s." if line.shown.contact else "It is ringing there."
+    )
 
 
 def unproven(line: Line) -> Sentence:
@@ -556,7 +573,7 @@ def ending(reason: EndReason, name: str, detail: str = "", hint: str = "", *, kn
     form = _ENDINGS[reason]
     if reason is EndReason.BUSY and not (known and proven):  # they get no answer, see peer/calls/runner.py
         form = _CLAIMED_BUSY if known else _UNTOLD_BUSY
-    sentence = form.format(name=name)
+    sentence = form.format(name=name, call=f"{name}'s call" if known else f"the call from {name}")
     if detail:
         sentence += f": {detail}"
     sentence = sentence.rstrip(".") + "."
@@ -747,7 +764,7 @@ def missed(call: MissedCall) -> Sentence:
     if call.doubtful:
         text = f"You missed a call that says it was {call.contact}, but didn't have the key you share, {when}."
         return Sentence(Kind.MISSED, text)
-    return Sentence(Kind.MISSED, f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}.")
+    return Sentence(Kind.MISSED, f"You missed a call from {call.contact or STRANGER}, {when}.")
 
 
 def clocks_differ(contact: str, ahead: float, *, sure: bool) -> Sentence:
@@ -904,7 +921,7 @@ def status(node: str, overlay: str, lines: list[Line]) -> Sentence:
 def status_line(line: Line) -> str:
     """One call in a line."""
     report = line_report(line)
-    text = f"{line.name}: {line.call.state}, {line.media.words}"
+    text = f"{line.label}: {line.call.state}, {line.media.words}"
     text += ", you record it" if line.recordings.recording else ""
     text += ", they record it" if line.recordings.recorded else ""
     text += ", on hold" if line.on_hold else ", they have you on hold" if line.remote_on_hold else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.kinds import Kind, Sentence
-from bot.texts.chat import listed, whose
+from bot.texts.chat import begun, listed, whose
 
 if TYPE_CHECKING:
     from peer.calls.line import Line
@@ -48,9 +48,10 @@ def asks_another_thing(line: Line) -> tuple[str, str]:
 
 def asks_no_more(gone: Line, line: Line) -> tuple[str, str]:
     """What the owner may want to answer isn't asked any more, and there is another question."""
+    handle = line.shown.contact or line.peer.short
     return (
-        f"{whose(gone)} no longer asks. {whose(line)} does.",
-        f"To answer that: /agree {line.name} or /refuse {line.name}",
+        f"{whose(gone)} no longer asks. {begun(whose(line))} does.",
+        f"To answer that: /agree {handle} or /refuse {handle}",
     )
 
 
@@ -90,7 +91,7 @@ def joined(line: Line, news: Joined, *, clear: bool = False) -> Sentence:
     if news.called is None:
         return Sentence(Kind.CONVERSATION_JOINED, f"You are in one conversation with {listed(news.others)}.")
     known = line.shown.contact is not None
-    who = f"“{news.called}” ({line.name})" if news.called and not (known or clear) else line.name
+    who = f"“{news.called}” ({line.label})" if news.called and not (known or clear) else line.label
     text = f"{who} is in the conversation with you and {listed(news.others)}."
     if not known:
         text += " They aren't in your contacts: all you know of them is what you heard."

@@ -28,7 +28,7 @@ def rings(line: Line, contact: Contact | None) -> tuple[str, str]:
     # Some desktops show no more than this line.
     if line.link.keyed and not line.proven:
         return f"Someone is calling{how} as {name}, without your key", trust_words(line, contact)
-    return f"{name} is calling{how}", trust_words(line, contact)
+    return f"{chat.begun(name)} is calling{how}", trust_words(line, contact)
 
 
 def missed(line: Line) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
 from peer.calls.moves import MovedLink
 from peer.handset.page import Page
-from shared.call.table import State
-from shared.contacts import Contact, Trust
+from shared.call.table import CONNECTED, State
+from shared.contacts import STRANGER, Contact, Trust
 from shared.errors import (
     CallRefused,
     CopybaraError,
@@ -150,7 +150,9 @@ def trust_words(line: Line, contact: Contact | None) -> str:
     if line.shown.echo:
         return "Nobody is there: your own program sends back what you say and show, over the same route as any call."
     if contact is None:
-        return "Not in your contacts. Make sure you know who this is."
+        if line.call.state in CONNECTED:
+            return "Compare the four words: then you can save them."
+        return "Make sure you know who this is."
     if line.proven:
         how = "The link was sealed with a key that only the two of you have."
     elif line.link.keyed:
@@ -221,7 +223,7 @@ def explained_call(link: CallLink, contact: Contact | None, *, at_once: bool = F
 
 def explained_said(link: SaidLink, contact: Contact | None) -> str:
     """A link that says something about a call."""
-    who = contact.name if contact else f"node {link.source.short}…"
+    who = contact.name if contact else STRANGER
     return f"From {who}, about a call: {_SAYS.get(link.said.operation, 'something')}."
 
 
@@ -251,8 +253,12 @@ def card_named(name: str) -> Sentence:
 
 
 def explained_card(card: Card, known: Contact | None) -> str:
-    """A contact card."""
-    return texts.card_seen(card, known).sentence
+    """A contact card; the page shows its name above, and its node below."""
+    if known is not None:
+        return texts.card_seen(card, known).sentence
+    return (
+        "Save it if you got it from them: anyone can write a name on a card. Their computer's address in the network:"
+    )
 
 
 def goes_on(line: Line) -> Sentence:

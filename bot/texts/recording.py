@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.kinds import Kind, Sentence
-from bot.texts.chat import whose
+from bot.texts.chat import begun, program_of, whose
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import What
@@ -15,7 +15,7 @@ def asked(line: Line) -> Sentence:
     """After /record."""
     if line.on_hold:
         return Sentence(Kind.RECORDING_ASKED, f"The recording begins once the call with {whose(line)} is off hold.")
-    return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {whose(line)}'s program shows it there.")
+    return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {program_of(line)} shows it there.")
 
 
 def changed(line: Line, news: RecordingChanged) -> Sentence:
@@ -29,18 +29,19 @@ def _ours(line: Line, news: RecordingChanged) -> Sentence:
     match news.what:
         case What.STARTED:
             return Sentence(
-                Kind.RECORDING_STARTED, f"You are recording the call. {who} sees that.", "/record stop ends it."
+                Kind.RECORDING_STARTED, f"You are recording the call. {begun(who)} sees that.", "/record stop ends it."
             )
         case What.REFUSED:
             return Sentence(Kind.RECORDING_REFUSED, f"{who} refused, so the call isn't recorded any more.{file}")
         case What.UNSUPPORTED:
             return Sentence(
                 Kind.RECORDING_FAILED,
-                f"{who}'s program can't show that a call is recorded, so it isn't.{file}",
+                f"{begun(program_of(line))} can't show that a call is recorded, so it isn't.{file}",
             )
         case What.UNANSWERED:
             return Sentence(
-                Kind.RECORDING_FAILED, f"{who}'s program didn't say that it shows it, so the call isn't recorded.{file}"
+                Kind.RECORDING_FAILED,
+                f"{begun(program_of(line))} didn't say that it shows it, so the call isn't recorded.{file}",
             )
         case What.FAILED:
             return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {news.why}{file}", news.hint)
@@ -54,7 +55,7 @@ def _theirs(line: Line, what: What) -> Sentence:
         case What.STARTED:
             return Sentence(Kind.RECORDING_BY_THEM, f"{who} is recording this call.", "/record refuse ends that.")
         case What.REFUSED:
-            return Sentence(Kind.RECORDING_REFUSED, f"You refused, so {who}'s program ends its recording.")
+            return Sentence(Kind.RECORDING_REFUSED, f"You refused, so {program_of(line)} ends its recording.")
         case _:
             return Sentence(Kind.RECORDING_BY_THEM_OVER, f"{who} no longer records this call.")
 
@@ -63,5 +64,5 @@ def mark(line: Line) -> str:
     """Beside the red mark on the page; empty: nobody records."""
     if line.recordings.recorded:
         both = ", and so are you" if line.recordings.recording else ""
-        return f"{whose(line)} is recording this call{both}."
+        return f"{begun(whose(line))} is recording this call{both}."
     return "You are recording this call." if line.recordings.recording else ""

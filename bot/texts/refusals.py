@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from bot.texts.chat import shown
 from peer.calls.line import Line
 from shared.call.records import CallRecord
-from shared.contacts import Contact
+from shared.contacts import STRANGER, Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
 from shared.nearest import did_you_mean
@@ -283,7 +283,7 @@ def just_come_together(lines: Sequence[Line]) -> Refusal:
 def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may want to end has just ended, and another one is on hold."""
     return (
-        f"Your call with {_who(gone)} has just ended. {line.name}{_unproven(gone, line)} is still on hold.",
+        f"Your call with {_who(gone)} has just ended. {line.label}{_unproven(gone, line)} is still on hold.",
         f"To end that call too: /hangup {_beside(gone, line)}",
     )
 
@@ -292,7 +292,7 @@ def ended_and_resumable(gone: CallRecord, line: Line, command: str) -> Refusal:
     """The call that the owner may want to go on with has just ended, and there is another one."""
     handle = _beside(gone, line)
     return (
-        f"Your call with {_who(gone)} has just ended. {line.name}{_unproven(gone, line)} is still on hold.",
+        f"Your call with {_who(gone)} has just ended. {line.label}{_unproven(gone, line)} is still on hold.",
         f"To go on with that call: {command} {handle}",
     )
 
@@ -319,7 +319,7 @@ def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
     handle = _beside(gone, line)
     return (
-        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call ringing now is a different one: "
+        f"{gone.name or STRANGER.capitalize()} has just stopped calling. The call ringing now is a different one: "
         f"{_handle(line)} (unproven).",
         f"To take that one: /answer {handle}",
     )
@@ -328,7 +328,7 @@ def another_rings(gone: CallRecord, line: Line) -> Refusal:
 def rings_no_more(gone: CallRecord, waiting: Line) -> Refusal:
     """The call that the owner may mean has just ended, and another one waits to hear and see them."""
     return (
-        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling.",
+        f"{gone.name or STRANGER.capitalize()} has just stopped calling.",
         f"To turn your microphone and camera on in the other call: /answer {_handle(waiting)}",
     )
 
@@ -355,7 +355,7 @@ def _unproven(gone: CallRecord, line: Line) -> str:
 
 
 def _who(record: CallRecord) -> str:
-    return record.name or f"node {record.peer.short}…"
+    return record.name or STRANGER
 
 
 def _each(command: str, callers: Sequence[str], more: str = "") -> list[str]:

@@ -19,7 +19,7 @@ from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
-from shared.contacts import Contact
+from shared.contacts import STRANGER, Contact
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -174,7 +174,12 @@ class Line:
 
     @property
     def name(self) -> str:
-        """For people: the contact's name, else the beginning of the node id."""
+        """In sentences: the contact's name, else that they aren't one; in a conversation several may not be."""
+        return self._shown.contact or (self.label if self._shown.together else STRANGER)
+
+    @property
+    def label(self) -> str:
+        """For scripts and lists: the contact's name, else the beginning of the node id."""
         return self._shown.contact or f"node {self.peer.short}…"
 
     @property

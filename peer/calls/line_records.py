@@ -39,7 +39,7 @@ def report(line: Line) -> dict[str, object]:
         "reason": None if call.reason is None else str(call.reason),
         "detail": call.detail or None,
         "hint": call.hint or None,
-        "with": line.name,
+        "with": line.label,
         "node": str(line.peer),
         "role": str(call.role),
         "media": line.media.words,

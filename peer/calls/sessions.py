@@ -229,7 +229,7 @@ class LineSessions:
         waits = kept is not None and not line.shown.automatic and opens_the_room(name) and not line.on_hold
         context = CallContext(
             number=line.number,
-            label=line.name,
+            label=line.label,
             automatic=line.shown.automatic or (kept is not None and not line.on_hold),
             recorded=lambda path: self._listeners.told(line, Recorded(path)),
             trouble=functools.partial(self._media_trouble, line),
@@ -304,7 +304,7 @@ class LineSessions:
             return None
         return CallRecording(
             self._recordings,
-            line.name,
+            line.label,
             endpoint,
             tell=lambda changed: self._listeners.told(line, changed),
             keep=lambda: self._keep(line),

@@ -116,11 +116,19 @@ class Contact(msgspec.Struct, frozen=True):
     "Their files are accepted without asking."
 
 
+class Received(msgspec.Struct, frozen=True):
+    """A file that came in a call that has ended."""
+
+    name: str
+    path: str
+    "Where it was put, on the computer that the program runs on."
+
+
 class LogEntry(msgspec.Struct, frozen=True):
     """A call that has ended."""
 
     name: str
-    "The contact's name at that time, or the beginning of the node id."
+    "The contact's name at that time, or that it was somebody whom the owner hasn't saved."
 
     node: str
     contact: str | None
@@ -139,6 +147,8 @@ class LogEntry(msgspec.Struct, frozen=True):
     "The same for people: `You missed a call from anna.`"
 
     automatic: bool
+    received: list[Received] = []
+    "What came in it. Only of calls since the program was started."
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -407,7 +417,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "What the state means, for people: `Lost contact with anna. …`, `anna declined.`"
 
     name: str
-    "The contact's name, or `node h8syf1…`."
+    "The contact's name; else `Somebody you haven't saved`, and in a conversation of several `node h8syf1xc…`."
 
     contact: str | None
     "The contact's name; None for a stranger, who can be saved."
@@ -563,7 +573,7 @@ class Explained(_ToPage, frozen=True, tag="explained"):
     "What the button says, such as `Let it ring` or `Connect`; empty without one."
 
     card_name: str | None = None
-    "For a contact card: the name on it, perhaps empty."
+    "For a contact card, also the owner's own: the name on it, perhaps empty."
 
     card_node: str | None = None
 
@@ -643,6 +653,9 @@ class File(_ToPage, frozen=True, tag="file"):
 
     voice: bool = False
     "It is a voice message: the page can play it."
+
+    path: str | None = None
+    "Where a file that has arrived is, on the computer that the program runs on."
 
 
 class FileTaken(_ToPage, frozen=True, tag="file-taken"):

@@ -395,7 +395,7 @@ async def test_a_stranger_who_calls_during_a_call_learns_nothing(trio: list[Pers
     await connect(carol, bob)
     posts = len(anna.chat.posts)
     anna.write(f"/call {carol.node}")
-    await carol.told(anna.id.short, kind=Kind.ENDED)
+    await carol.told("Somebody you haven't saved called while you were in a call.", kind=Kind.ENDED)
     await carol.in_order()
     assert [writer.name for writer, _ in anna.chat.posts[posts:]] == ["anna"]
     assert "calling" in await anna.asked("/status", kind=Kind.STATUS)

@@ -16,7 +16,7 @@ from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from shared.call.table import Call, EndReason, State
-from shared.contacts import Contact, Hours, Trust
+from shared.contacts import STRANGER, Contact, Hours, Trust
 from shared.errors import CopybaraError, InCall, hint_of
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
@@ -77,7 +77,8 @@ def test_every_end_has_a_sentence(reason: EndReason) -> None:
     assert "anna" in known
     assert known.endswith(".")
     stranger = texts.ended(ended(reason)).text
-    assert NODE.short in stranger
+    assert STRANGER in stranger.lower()
+    assert NODE.short not in stranger
     assert is_sentence(stranger)
 
 
@@ -94,7 +95,7 @@ def test_a_failure_says_what_failed() -> None:
 
 def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> None:
     assert texts.ended(ended(EndReason.REMOTE_HUNG_UP, contact="anna")).text == "anna hung up."
-    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)).text == f"Node {NODE.short}… hung up."
+    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)).text == "Somebody you haven't saved hung up."
 
 
 def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
@@ -126,7 +127,7 @@ def test_a_reason_is_one_visible_line(text: str) -> None:
 def test_a_text_beside_the_call_is_visible(text: str) -> None:
     for said, in_clear in texts.wrote(line(), text):
         assert visible(said.text, lines=True) == said.text
-        assert in_clear.text.startswith(f"{line().name} wrote to you in the call")
+        assert in_clear.text.startswith(f"{texts.begun(line().name)} wrote to you in the call")
 
 
 @given(cards)

@@ -54,6 +54,7 @@ FILES = (
         done=12_000_000,
         kind=Kind.FILE_RECEIVED,
         save="/received/x",
+        path="/home/me/files/notes.pdf",
     ),
 )
 "One that is offered, one on its way, one that is here."
@@ -81,6 +82,16 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await anna.page.says(Kind.FILE_OFFERED)
         await anna.page.press("Decline")
         await bob.page.says(Kind.FILE_DECLINED)
+
+        # After the call it is still said where the first one is.
+        await anna.page.press("Hang up")
+        await bob.page.says(Kind.ENDED)
+        await bob.page.page.locator("#ended-files").get_by_text(str(path)).wait_for()
+        assert await bob.page.page.locator("#ended-files li").count() == 1
+        await bob.page.press("Done")
+        await bob.page.click(bob.page.page.get_by_text("1 file received"))
+        await bob.page.page.locator("#log").get_by_text(str(path)).wait_for()
+        assert await anna.page.page.locator("#ended-files li").count() == 0
 
 
 async def test_in_a_conversation_everybodys_files_are_shown_whoever_fills_the_stage() -> None:
@@ -113,7 +124,13 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
         await play.wants(AnswerFile, file=1, accept=True)
         await play.view.press("Cancel talk.webm")
         await play.wants(CancelFile, file=2)
-        assert await play.page.get_by_role("link", name="Save on this device").get_attribute("href") == "/received/x"
+        save = play.page.get_by_role("link", name="Save on this device")
+        assert await save.get_attribute("href") == "/received/x"
+        play.tell(call(1, "ended"))
+        await play.view.shows("Received in this call")
+        await play.view.shows("/home/me/files/notes.pdf")
+        assert await save.get_attribute("href") == "/received/x"
+        await play.can_be_used()
 
 
 async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled() -> None:

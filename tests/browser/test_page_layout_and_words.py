@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
+from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, HangUp, Log, Problem, ShowLink
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
-from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
+from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, greeting, link, logged, theatre
 
 pytestmark = ONE_HEADLESS_SHELL
 
@@ -115,6 +115,36 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
         play.tell(call(1, "ended"), call(2, "active", paired=True))
         await play.until("document.getElementById('stage-name').checkVisibility()")
         assert not await play.page.locator("#words").is_visible()
+
+
+async def test_words_that_differ_end_the_call_and_say_what_that_means() -> None:
+    async with theatre() as play:
+        stranger = {"contact": None, "trust": "stranger", "paired": False}
+        play.tell(call(1, "active", **stranger))
+        await play.view.shows("If they differ, someone is between you:")
+        await play.view.press("They don't match: hang up")
+        await play.wants(HangUp, call=1)
+        play.tell(call(1, "ended", **(stranger | {"connected_at": NOW})))
+        await play.view.shows("The words didn't match, so someone may have listened in.")
+        assert not await play.page.locator("#ended-save").is_visible()
+        await play.can_be_used()
+
+
+ROW = """new Set([...document.querySelectorAll(".controls .control")].filter((each) => each.checkVisibility())
+  .map((each) => each.getBoundingClientRect().top)).size"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 800, 1024, 1280])
+async def test_the_buttons_of_a_call_stand_in_one_row_also_beside_a_panel(width: int) -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": width, "height": 720})
+        play.tell(call(1, "active", recording="on"))
+        await play.page.locator("#stage-name").wait_for()
+        assert await play.page.evaluate(ROW) == 1
+        await play.page.keyboard.press("i")
+        await play.view.shows("About this call")
+        assert await play.page.evaluate(ROW) == 1
+        await play.can_be_used()
 
 
 async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:

@@ -7,6 +7,7 @@ COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written aga
 from __future__ import annotations
 
 import contextlib
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ from bot.kinds import Kind
 from bot.texts.devices import given_up
 from peer.handset.protocol import (
     Act,
+    AddContact,
     AddDevice,
     Adding,
     Answer,
@@ -116,11 +118,11 @@ minute to say that a notification is gone."""
 OWN_PICTURE = "document.getElementById('own-video').videoWidth > 0"
 
 STRANGER = {
-    "name": f"node {BOB[:8]}…",
+    "name": "Somebody you haven't saved",
     "contact": None,
     "node": BOB,
     "trust": "stranger",
-    "trust_words": "Not in your contacts. Make sure you know who this is.",
+    "trust_words": "Make sure you know who this is.",
 }
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
@@ -129,7 +131,7 @@ BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
 LOG = [
     logged("anna", "hung-up", contact="anna", role="caller", seconds=754),
     logged("bob", "hung-up", contact="bob", node=BOB, seconds=62, automatic=True, media="audio", started=NOW - 3600),
-    logged("node k7r3f0q2…", "missed", started=NOW - 7200, media="audio"),
+    logged("Somebody you haven't saved", "missed", started=NOW - 7200, media="audio"),
     logged("anna", "no-answer", contact="anna", role="caller", started=NOW - 86_400),
 ]
 
@@ -160,11 +162,18 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
     async with theatre(greeting(log=LOG)) as play:
         for text in ("anna", "answered automatically (video), 08:00-22:00", "Missed", "No answer", "12 min", "1 min"):
             await play.view.shows(text)
+        # As in the program's sentences; this browser would say 2:20 AM.
+        times = [each.split(" · ")[0] for each in await play.page.locator("#log small").all_text_contents()]
+        assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", each) for each in times), times
         await everywhere(play, "start")
         await play.view.press("Audio call to anna")
         await play.wants(Place, whom="anna", media="audio")
-        await play.view.press("Audio call to node k7r3f0q2… again")
+        await play.view.press("Audio call to somebody you haven't saved again")
         await play.wants(Place, whom=ANNA, media="audio")
+        await play.view.press("Save them in your contacts")
+        await play.page.locator("#add-name").fill("nora")
+        await play.view.click(play.page.locator("#add-form").get_by_role("button", name="Save"))
+        await play.wants(AddContact, whom=ANNA, name="nora")
 
 
 async def test_the_keyboard_reaches_everything_in_the_order_of_the_page() -> None:
@@ -231,26 +240,71 @@ async def test_a_pasted_link_is_explained_before_anything_happens() -> None:
         await play.view.shows("Your own link")
 
 
-async def test_pasting_a_link_or_the_message_it_came_in_explains_it_at_once() -> None:
-    async with theatre(
-        explained=Explained(token=CARD, kind="card", sentence="This is Bob's contact card.", can_act=False, button="")
-    ) as play:
-        paste = """text => {
+BOBS_CARD = Explained(token=CARD, kind="card", sentence="This is Bob's contact card.", can_act=False, button="")
+
+
+async def paste(play: Theatre, text: str, field: str = "whom") -> None:
+    """Into this field, or, if there is none of that name, on the page."""
+    await play.page.evaluate(
+        """([text, field]) => {
           const clipboardData = new DataTransfer();
           clipboardData.setData("text/plain", text);
-          const pasted = new ClipboardEvent("paste", { clipboardData, cancelable: true });
-          document.getElementById("whom").dispatchEvent(pasted);
-        }"""
+          const pasted = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
+          (document.getElementById(field) ?? document.body).dispatchEvent(pasted);
+        }""",
+        [text, field],
+    )
+
+
+async def test_a_pasted_card_says_whose_it_is() -> None:
+    theirs = Explained(token=CARD, kind="card", sentence="…", can_act=False, button="", card_name="Nora", card_node=BOB)
+    ours = Explained(token=CARD, kind="own", sentence="…", can_act=False, button="", card_name="me", card_node=NODE)
+    async with theatre(explained=theirs) as play:
+        await paste(play, f"copybara:{CARD}")
+        await play.view.shows("This is Nora's card")
+        await play.view.shows(BOB)
+        await play.can_be_used()
+        await play.page.keyboard.press("Escape")
+        play.script.explained = ours
+        await paste(play, f"copybara:{CARD}")
+        await play.view.shows("This is your own card")
+        assert not await play.page.locator("#explain-save").is_visible()
+
+
+async def test_pasting_a_link_or_the_message_it_came_in_explains_it_at_once() -> None:
+    async with theatre(explained=BOBS_CARD) as play:
         for text in (f" copybara:{CARD}\n", f"Paste my card:\n\ncopybara:{CARD}\n\nBob"):
-            await play.page.evaluate(paste, text)
-            await play.wants(Explain, text=text.strip())
+            for field in ("whom", "nowhere"):
+                await paste(play, text, field)
+                await play.wants(Explain, text=text.strip())
+                await play.view.shows("This is Bob's contact card.")
+                await play.page.keyboard.press("Escape")
+        # A name, or the rest of something that is being typed, is only put in.
+        await paste(play, "anna")
+        await play.page.locator("#whom").fill("x")
+        await paste(play, f"copybara:{CARD}")
+        assert [each for each in play.script.heard_messages if isinstance(each, Explain)] == []
+
+
+async def test_after_a_call_the_next_link_can_be_pasted_and_done_leaves_no_older_page() -> None:
+    async with theatre(greeting(calls=[call(1, "active")]), explained=BOBS_CARD) as play:
+        play.tell(call(1, "ended", contact=None))
+        await play.page.locator("#ended").wait_for()
+        for field in ("nowhere", "ended-name", "ended-pasted"):
+            await paste(play, f"copybara:{CARD}", field)
+            await play.wants(Explain, text=f"copybara:{CARD}")
             await play.view.shows("This is Bob's contact card.")
             await play.page.keyboard.press("Escape")
-        # A name, or the rest of something that is being typed, is only put in.
-        await play.page.evaluate(paste, "anna")
-        await play.page.locator("#whom").fill("x")
-        await play.page.evaluate(paste, f"copybara:{CARD}")
-        assert [each for each in play.script.heard_messages if isinstance(each, Explain)] == []
+        await play.page.locator("#ended-pasted").fill(f"copybara:{CARD}")
+        await play.page.keyboard.press("Enter")
+        await play.wants(Explain, text=f"copybara:{CARD}")
+        await play.view.shows("This is Bob's contact card.")
+        await play.page.keyboard.press("Escape")
+        play.tell(call(2, "active"))
+        await play.page.locator("#stage-name").wait_for()
+        play.tell(call(2, "ended"))
+        await play.view.press("Done")
+        await play.until("document.getElementById('home').checkVisibility()")
 
 
 async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
@@ -292,6 +346,8 @@ async def test_a_dialog_that_stands_open_gives_nothing_back_that_was_taken_elsew
 async def test_the_own_card_can_be_copied_and_scanned() -> None:
     async with theatre() as play:
         await play.view.press("My card")
+        await play.view.shows("Your card: send it to a friend")
+        await play.view.shows("It says that you are me.")
         await play.view.shows(NODE)
         assert await play.page.locator("#card-qr").evaluate("each => each.complete && each.naturalWidth > 0")
         await everywhere(play, "card")
@@ -486,8 +542,9 @@ async def test_answering_beside_a_call_ends_that_one_first(button: str, media: s
 async def test_who_it_is_that_calls_beside_a_call_can_be_seen_in_full_and_left_again() -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
         play.tell(call(2, "ringing", **STRANGER))
-        await play.view.shows("Not in your contacts")
+        await play.view.shows("You haven't saved them")
         await play.view.press("Who is it?")
+        await play.page.get_by_text("Who could it be?").click()
         await play.view.shows(BOB)
         await play.view.shows("You are in a call with anna. Answering ends it.")
         await play.can_be_used()
@@ -512,7 +569,7 @@ async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
     async with theatre() as play:
         play.tell(call(1, "ringing", **STRANGER))
         await play.view.press("Block")
-        await play.view.shows(f"Ignore every call from node {BOB[:8]}… for a day?")
+        await play.view.shows("Ignore every call from them for a day?")
         await everywhere(play, "block")
         await play.page.locator("#block-form").get_by_role("button", name="Block").click()
         await play.wants(Block, call=1)

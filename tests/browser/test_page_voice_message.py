@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 
 from bot.kinds import Kind
-from peer.handset.protocol import File, LeaveVoice, Said
+from peer.handset.protocol import File, Hello, LeaveVoice, Said
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import REPORT, call, everywhere, greeting, theatre
+from tests.browser.scripted import BOB, REPORT, Theatre, call, everywhere, greeting, theatre
 from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
@@ -24,25 +26,70 @@ UNHEARD = {
 }
 
 
-async def test_after_a_call_that_nobody_answered_a_message_is_recorded_and_left() -> None:
-    async with theatre(greeting(calls=[call(1, "calling", **UNHEARD)])) as play:
+@contextlib.asynccontextmanager
+async def recording(play: Theatre) -> AsyncIterator[None]:
+    """The call was in vain, and a message is being said; afterwards no message is left to be asked about."""
+    play.tell(call(1, "ended", **UNHEARD))
+    await play.view.shows("Leave a voice message")
+    await play.view.click(play.page.locator("#voice-record"))
+    # The browser's fake microphone beeps; a second of that is more than a name.
+    await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
+    yield
+    await play.until("document.getElementById('voice').hidden")
+
+
+def unheard() -> Hello:
+    """Somebody is being called, who won't answer."""
+    return greeting(calls=[call(1, "calling", **UNHEARD)])
+
+
+async def test_after_a_call_that_nobody_answered_a_message_is_recorded_heard_and_sent() -> None:
+    async with theatre(unheard()) as play:
         play.tell(call(1, "ended", **UNHEARD))
         await play.view.shows("Leave a voice message")
         await everywhere(play, "voice-offered")
-        record = play.page.locator("#voice-record")
-        await play.until("document.getElementById('voice-record').hasAttribute('data-settled')")
-        await record.click()
-        # The browser's fake microphone beeps; a second of that is more than a name.
-        await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
-        await play.can_be_used()
-        await play.view.press("Leave it")
-        wanted = await play.wants(LeaveVoice, call=1, name="anna", form="webm")
-        assert isinstance(wanted, LeaveVoice)
-        await play.until("document.getElementById('voice').hidden")
+        async with recording(play):
+            await play.can_be_used()
+            await play.view.press("Stop")
+            await play.view.shows("Not sent yet. anna gets it in your next call with each other.")
+            await play.can_be_used()
+            await play.view.press("Listen")
+            await play.until("document.getElementById('voice-sound').currentTime > 0")
+            await play.view.press("Send")
+            wanted = await play.wants(LeaveVoice, call=1, name="anna", form="webm")
+            assert isinstance(wanted, LeaveVoice)
+            # It is sent once the program has it, not before.
+            await play.view.shows("Sending …")
+            await play.until("document.querySelector('#voice-time').checkVisibility()")
+            play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
+        await play.view.shows("Your voice message for anna waits here.")
         sent = b"".join(piece[4:] for piece in play.script.pieces)
         assert (len(sent), sent[:4]) == (wanted.size, bytes.fromhex("1a45dfa3")), "the beginning of WebM"
-        play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
-        await play.view.shows("Your voice message for anna waits here.")
+
+
+async def test_a_message_that_is_not_sent_is_asked_about_once_before_it_is_lost() -> None:
+    async with theatre(unheard()) as play, recording(play):
+        await play.view.press("Done")
+        await play.view.shows("It isn't sent yet. Send it, or discard it.")
+        await play.can_be_used()
+        await play.view.press("Discard and close")
+        await play.until("document.getElementById('home').checkVisibility()")
+        assert not [each for each in play.script.heard_messages if isinstance(each, LeaveVoice)]
+
+
+async def test_a_message_outlives_another_call_and_a_program_that_refuses_it() -> None:
+    async with theatre(unheard()) as play, recording(play):
+        other = {"name": "bob", "contact": "bob", "node": BOB}
+        play.tell(call(2, "active", **other))
+        await play.page.locator("#stage-name").wait_for()
+        play.tell(call(2, "ended", **other))
+        await play.view.press("Done")
+        await play.view.shows("Not sent yet.")
+        play.script.problems[LeaveVoice] = ("Too many messages wait for anna.", "")
+        await play.view.press("Send")
+        await play.view.shows("Too many messages wait for anna.")
+        await play.view.shows("Not sent yet.")
+        await play.view.press("Discard")
 
 
 async def test_who_is_called_in_vain_beside_a_call_on_hold_can_be_left_a_message_before_one_goes_back() -> None:

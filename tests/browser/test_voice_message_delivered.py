@@ -31,7 +31,8 @@ async def left_at_the_page(anna_node: Person, bob: Person, carol: Person, why: s
         await anna.page.call("ended")
         await anna.page.click(anna.page.page.locator("#voice-record"))
         await anna.page.shows("0:02 of")
-        await anna.page.press("Leave it")
+        await anna.page.press("Stop")
+        await anna.page.press("Send")
         assert "waits here" in await anna.page.says(Kind.MESSAGE_KEPT)
         await anna.page.known()
 

@@ -89,7 +89,7 @@ class Membership:
             return
         stay = self._connected(line.together)
         if self.has(line) and stay:
-            self._listeners.told(stay[0], Left(line.name, tuple(each.name for each in stay)))
+            self._listeners.told(stay[0], Left(line.label, tuple(each.label for each in stay)))
         self._in.discard(line.number)
         await self.shrink(line.together)
 
@@ -162,7 +162,7 @@ class Membership:
         if now == self._circles.get(conversation, Circle()):
             return
         self._circles[conversation] = now
-        names = {line.peer: line.name for line in lines}
+        names = {line.peer: line.label for line in lines}
         apart = sorted(sorted(names[each] for each in pair) for pair in now.apart)
         unseen = sorted(node.short for node in now.unseen)
         self._listeners.told(lines[0], CircleChanged(tuple((one, other) for one, other in apart), tuple(unseen)))

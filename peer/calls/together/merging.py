@@ -136,7 +136,7 @@ class Merging:
         conversation = next(iter(conversations), None) or secrets.token_bytes(CONVERSATION_BYTES)
         introduction, effects = begun([line.number for line in lines], connected)
         self._begun = began = OwnQuestion(conversation, introduction, self._later(ASK_SECONDS, self._times_out))
-        self._listeners.told(lines[0], AskingOthers(tuple(line.name for line in lines)))
+        self._listeners.told(lines[0], AskingOthers(tuple(line.label for line in lines)))
         await self._carry_out(began, effects)
 
     def _connected(self, lines: list[Line]) -> set[frozenset[int]]:
@@ -230,7 +230,7 @@ class Merging:
             for line in lines:
                 if line.on_hold:
                     line.put(Resume())
-        self._listeners.told(lines[0], Joined(None, tuple(line.name for line in lines)))
+        self._listeners.told(lines[0], Joined(None, tuple(line.label for line in lines)))
         self._membership.say(began.conversation)
 
     def _tell_failed(
@@ -259,7 +259,7 @@ def _require_mergeable(line: Line) -> None:
         raise CantMerge(f"The call with {line.name} is being restored.", "Try again in a moment.")
     if not ours or not line.connection.converses:
         raise CantMerge(
-            f"{line.name}'s program can't be in a conversation of several people.",
+            f"{line.label}'s program can't be in a conversation of several people.",
             "With a newer Copybara Relay it can.",
         )
 

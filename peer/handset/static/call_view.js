@@ -2,6 +2,7 @@
 
 import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, toast } from "./dom.js";
 import { troubleInWords, why } from "./devices.js";
+import { DIFFERED } from "./ended.js";
 import { OwnPicture } from "./own_picture.js";
 import { JoinQuestion } from "./join_question.js";
 import { People } from "./people.js";
@@ -11,6 +12,7 @@ import { Playback } from "./playback.js";
 import { PluggedIn } from "./plugged_in.js";
 import { settles, unsettle } from "./settled.js";
 import { drawWords, SidePanel } from "./side_panel.js";
+import { within } from "./names.js";
 import { SharingBar } from "./sharing_bar.js";
 import { Speaker } from "./speaker.js";
 
@@ -68,6 +70,7 @@ export class CallView {
     press("held-aside", () => calls.setAside(true));
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
+    press("words-differ", () => this.#wordsDiffer());
     press("offer-use", () => this.#pluggedIn.use());
     press("offer-refuse", () => this.#pluggedIn.refuse());
     this.#pluggedIn.addEventListener("changed", () => whenReleased(() => this.#drawOffer()));
@@ -242,7 +245,7 @@ export class CallView {
     const held = call.state === "active" && (call.on_hold || call.remote_on_hold);
     const theirs = this.#calls.isHeld(call) ? "You are on hold" : `${call.name} has you on hold`;
     put($("held-title"), call.on_hold ? this.#calls.onHold(call).slice(0, -1) : theirs);
-    const ours = `Your microphone and camera are off, and you don't hear ${this.#calls.names(call)}.`;
+    const ours = `Your microphone and camera are off, and you don't hear ${within(this.#calls.names(call))}.`;
     say($("held-text"), held ? { kind: call.kind, sentence: call.on_hold ? ours : call.sentence } : null);
     $("held").dataset.by = call.on_hold ? "us" : "them";
     for (const id of ["held-resume", "held-aside"]) show($(id), call.on_hold);
@@ -255,7 +258,7 @@ export class CallView {
     const track = (call && this.#calls.media(call.id)?.tracks.audio) ?? null;
     this.#playback.attach($("remote-audio"), track);
     this.#speaker.use();
-    put($("stage-hear-text"), call ? `Click anywhere to hear ${this.#calls.names(call)}.` : "");
+    put($("stage-hear-text"), call ? `Click anywhere to hear ${within(this.#calls.names(call))}.` : "");
     show($("stage-hear"), this.#playback.blocked);
   }
 
@@ -345,7 +348,7 @@ export class CallView {
     if (!due) return;
     drawWords($("words-list"), due);
     const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}. ` : "";
-    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? due.name : "the other person")} by voice:`);
+    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? due.name : "the other person")} by voice. If they differ, someone is between you:`);
   }
 
   #wordsSeen() {
@@ -355,6 +358,14 @@ export class CallView {
     if (to_confirm || trust === "unproven") this.#confirm(id, phrase);
     this.draw(this.#call);
     $("stage-name").focus({ preventScroll: true });
+  }
+
+  #wordsDiffer() {
+    if (!this.#words) return;
+    const several = this.#calls.companions.length > 0;
+    this.#calls.differ(this.#words.id);
+    // The page of the call says it when the last one has ended.
+    if (several) toast(DIFFERED, { urgent: true, seconds: 30 });
   }
 
   // The key of this call takes the place of the one that the contact no longer has.
@@ -372,12 +383,12 @@ export class CallView {
     const rows = others.map((call) => ({ id: call.id, name: this.#calls.names(call), sentence: call.on_hold ? this.#calls.onHold(call) : call.sentence, on_hold: call.on_hold }));
     redraw($("others"), rows, ({ id, name, sentence, on_hold }) => {
       const end = make("button", {
-        className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${name}`, "data-hold": `end ${id}`,
+        className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${within(name)}`, "data-hold": `end ${id}`,
       });
       end.addEventListener("click", () => this.#program.send("hang-up", { call: id }));
       if (!on_hold) return make("li", {}, make("span", { text: sentence }), end);
       const swap = settles(make("button", {
-        className: "button small primary", type: "button", text: "Swap", "aria-label": `Swap to ${name}`, "data-hold": `swap ${id}`,
+        className: "button small primary", type: "button", text: "Swap", "aria-label": `Swap to ${within(name)}`, "data-hold": `swap ${id}`,
       }));
       swap.addEventListener("click", () => this.#calls.resume(id));
       const merge = settles(make("button", { className: "button small", type: "button", text: "Merge calls", "data-hold": `merge ${id}` }));

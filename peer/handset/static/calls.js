@@ -12,12 +12,16 @@ export class Calls extends EventTarget {
   #media = new Map();
   #dismissed = new Set();
   #off = new SwitchedOff();
+  // Whether a voice message was recorded after a call that isn't sent yet: its page stays.
+  unsent = () => false;
   // The person has gone on to something else while the call is on hold.
   aside = false;
   // The id of the call that the person wants to see large, of several that are one conversation.
   #front = null;
   // The id of the call that the page shows: the one that a person means by a button or a key.
   drawn = null;
+  // The ids of those whose four words didn't match.
+  differed = new Set();
   links = new Map();
   texts = new Map();
   quality = new Map();
@@ -44,7 +48,7 @@ export class Calls extends EventTarget {
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
   // it is put away. Beside a call on hold that is one in which nobody was reached, which asks what to do about that.
   get current() {
-    const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id) && this.#leads(call));
+    const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && (!this.#dismissed.has(call.id) || this.unsent(call.id)) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
     const last = calls.at(-1) ?? null;
     const inVain = last?.state === "ended" && last.role === "caller" && !last.connected_at;
@@ -132,7 +136,7 @@ export class Calls extends EventTarget {
 
   begin(hello) {
     this.leave();
-    this.#calls.clear();
+    for (const id of this.#calls.keys()) if (!this.unsent(id)) this.#calls.delete(id);
     this.texts.clear();
     this.links.clear();
     for (const call of hello.calls) this.#calls.set(call.id, call);
@@ -151,6 +155,12 @@ export class Calls extends EventTarget {
   hangUp() {
     const call = this.#calls.get(this.drawn);
     if (call && call.state !== "ended") this.#program.send("hang-up", { call: call.id });
+  }
+
+  // The four words of that call don't match.
+  differ(id) {
+    this.differed.add(id);
+    this.#program.send("hang-up", { call: id });
   }
 
   hold(id) {
@@ -172,9 +182,15 @@ export class Calls extends EventTarget {
     this.#program.send("take-here", { call: id });
   }
 
+  // An ended call has been seen. So have those that ended before it: they are in the log.
   putAway(id) {
     this.#dismissed.add(id);
+    this.#putEndedAway();
     this.#changed();
+  }
+
+  #putEndedAway() {
+    for (const [id, { state }] of this.#calls) if (state === "ended") this.#dismissed.add(id);
   }
 
   #take(call) {
@@ -185,6 +201,8 @@ export class Calls extends EventTarget {
     if (call.state === "ended" || call.elsewhere != null || call.on_hold) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
     if (call.media === "audio" && this.conversation(call).every((each) => each.media === "audio")) this.#media.get(call.id)?.sending.onlySound();
+    // Who goes on to another call has seen how the ones before it ended.
+    if (!["ringing", "ended"].includes(call.state) && (!before || before.state === "ringing")) this.#putEndedAway();
     this.#calls.set(call.id, call);
     // It may have been muted before it was connected.
     if (this.#media.has(call.id)) this.#off.keep(call, this.#media.get(call.id).sending);

@@ -77,17 +77,21 @@ export class Dialogs {
   }
 
   card() {
-    const { card, node } = this.#world.hello;
+    const { card, node, name } = this.#world.hello;
+    put($("card-name"), name ? `It says that you are ${name}.` : "It has no name on it.");
     put($("card-token"), card.text);
     put($("card-node"), node);
     picture($("card-qr"), card.qr);
     $("card").showModal();
   }
 
-  add() {
+  // `whom`: the node id of somebody who has called.
+  add(whom = "") {
     $("add-form").reset();
+    $("add-whom").value = whom;
     problem($("add-problem"), null);
     $("add").showModal();
+    if (whom) $("add-name").focus();
   }
 
   async #add() {
@@ -103,12 +107,13 @@ export class Dialogs {
   explained(link) {
     this.#explained = link;
     const titles = {
-      call: "Incoming call", response: "The answer to your call", said: "About a call", card: "A contact card", moved: "A new node id",
-      own: "Your own link", unusable: "This link can't be used",
+      call: "Incoming call", response: "The answer to your call", said: "About a call", moved: "A new node id",
+      card: link.card_name ? `This is ${link.card_name}'s card` : "A contact card without a name",
+      own: link.card_node ? "This is your own card" : "Your own link", unusable: "This link can't be used",
     };
     put($("explain-title"), titles[link.kind]);
     say($("explain-text"), link);
-    put($("explain-node"), link.card_node ?? "");
+    put($("explain-node"), link.kind === "card" ? link.card_node : "");
     problem($("explain-problem"), null);
     show($("explain-save"), link.kind === "card");
     $("explain-name").value = link.card_name ?? "";

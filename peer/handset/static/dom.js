@@ -41,9 +41,12 @@ export function setIcon(within, name) {
   within.querySelector("svg.icon use").setAttribute("href", `#${name}`);
 }
 
+// What the program calls somebody who isn't in the contacts.
+export const STRANGER = "Somebody you haven't saved";
+
 // The first letter and one of six quiet colours, the same for the same node every time.
 export function avatar(element, name, node) {
-  const letter = [...name.replace(/^node /, "")][0] ?? "?";
+  const letter = name === STRANGER ? "?" : [...name.replace(/^node /, "")][0] ?? "?";
   put(element, letter.toUpperCase());
   let sum = 0;
   for (const character of node || name) sum = (sum * 31 + character.codePointAt(0)) % 997;

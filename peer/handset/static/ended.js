@@ -3,16 +3,22 @@
 import { $, avatar, copy, duration, onSubmit, problem, put, say, show, toast } from "./dom.js";
 import { wantedName } from "./names.js";
 
+export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
+  "them, and compare the words again in your next call.";
+
 export class Ended {
   #program;
   #calls;
   #call = null;
 
-  constructor(program, calls) {
+  // `voice`: the message for who didn't answer.
+  constructor(program, calls, voice) {
     this.#program = program;
     this.#calls = calls;
     $("ended-copy").addEventListener("click", () => copy($("ended-copy"), calls.links.get(this.#call.id)?.link.text));
-    $("ended-close").addEventListener("click", () => calls.putAway(this.#call.id));
+    $("ended-close").addEventListener("click", () => {
+      if (voice.mayLeave(this.#call.id)) calls.putAway(this.#call.id);
+    });
     $("ended-again").addEventListener("click", () => this.#again());
     onSubmit("ended-save", "ended-problem", () => this.#save());
   }
@@ -26,14 +32,18 @@ export class Ended {
     const seconds = call.report.seconds;
     const tested = "Didn't see or hear yourself? Choose other devices under “Devices and settings”, and test again.";
     const talked = call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "";
-    put($("ended-text"), call.echo && call.connected_at ? tested : talked);
+    const differed = this.#calls.differed.has(call.id);
+    put($("ended-text"), differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
+    $("ended-text").classList.toggle("problem", differed);
+    show($("ended-who"), !call.contact);
+    put($("ended-node"), call.node);
     const link = this.#calls.links.get(call.id);
     show($("ended-link"), Boolean(link) && call.role === "callee" && !call.connected_at);
     if (link) {
       say($("ended-link-text"), link);
       put($("ended-token"), link.link.text);
     }
-    show($("ended-save"), !call.contact && Boolean(call.connected_at));
+    show($("ended-save"), !call.contact && Boolean(call.connected_at) && !differed);
   }
 
   async #again() {

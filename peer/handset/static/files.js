@@ -1,6 +1,6 @@
 // Files in a call: what is offered, what is on its way, and what the person drops here or chooses.
 
-import { $, announce, icon, make, put, redraw, say, show, toast } from "./dom.js";
+import { $, announce, copy, icon, make, put, redraw, say, show, toast } from "./dom.js";
 import { settles, unsettle } from "./settled.js";
 
 const PIECE = 48 * 1024;
@@ -64,6 +64,13 @@ export class Upload {
     }
     while (this.#taken < this.#file.size && !this.#stopped) await new Promise((resolve) => { this.#room = resolve; });
   }
+}
+
+// A file that has come: its name, where it is on the computer at home, and a button that copies that.
+export function whereItIs({ name, path }, ...acts) {
+  const button = make("button", { className: "button small", type: "button" }, icon("i-copy"), make("span", { text: "Copy path" }));
+  button.addEventListener("click", () => copy(button, path));
+  return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...acts, button));
 }
 
 export class Files {
@@ -207,6 +214,17 @@ export class Files {
     this.#shape = shape;
     if (call?.id !== this.#here) for (const way of WAYS_TO_CHOOSE) unsettle($(way));
     this.#here = call?.id;
+  }
+
+  // What came in a call that has ended: where it is.
+  drawArrived(call) {
+    const arrived = [...this.#files.values()].filter((file) => file.call === call.id && !file.ours && file.state === "done");
+    redraw($("ended-files-list"), arrived, (file) => {
+      const save = file.save && !file.voice
+        ? [make("a", { className: "button small", href: file.save, download: file.name, text: "Save on this device" })] : [];
+      return whereItIs(file, ...(file.save && file.voice ? [this.#player(file)] : save));
+    });
+    show($("ended-files"), arrived.length > 0);
   }
 
   #button(label, hold, act, className = "button small") {

@@ -1,9 +1,10 @@
 // No call: whom to call, the contacts, the latest calls.
 
-import { $, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
+import { $, STRANGER, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
+import { whereItIs } from "./files.js";
+import { within } from "./names.js";
+import { isLink } from "./pasted.js";
 import { silentByBrowser } from "./sounds.js";
-
-const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
 
 const LONGEST_NAME = 1024; // characters, as in peer/handset/protocol.py
 const TOO_LONG = { sentence: "That is too long to be a name, a node id or a card.", hint: "Nothing was cut or sent." };
@@ -23,9 +24,6 @@ function how(entry) {
     .filter(Boolean).join(", ");
 }
 
-// A whole message that a link or card came in.
-const INSIDE = /(^|\s)copybara:[A-Za-z0-9_-]{20,}/;
-
 export class Home {
   // What goes back to the call on hold.
   onBack = () => {};
@@ -42,7 +40,6 @@ export class Home {
       this.#submit(event.submitter?.value ?? "video");
     });
     $("whom").addEventListener("input", () => problem($("new-problem"), null));
-    $("whom").addEventListener("paste", (event) => this.#pasted(event));
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
@@ -52,15 +49,6 @@ export class Home {
       const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
       (row ?? $("open-add")).focus();
     });
-  }
-
-  // What a pasted link or card is, is said at once: no button here fits all of them.
-  #pasted(event) {
-    const text = event.clipboardData?.getData("text/plain").trim() ?? "";
-    // What is too long goes into the field, which says so.
-    if ($("whom").value.trim() || text.length > $("whom").dataset.most || !(LINK.test(text) || INSIDE.test(text))) return;
-    event.preventDefault();
-    this.#explain(text);
   }
 
   #explain(text) {
@@ -77,11 +65,11 @@ export class Home {
     // A contact card is a link too, and can be called.
     try {
       refuseLong($("new-form"));
-      if (!LINK.test(whom) && whom.length > LONGEST_NAME) throw TOO_LONG;
+      if (!isLink(whom) && whom.length > LONGEST_NAME) throw TOO_LONG;
     } catch (error) {
       return problem($("new-problem"), error);
     }
-    if (LINK.test(whom)) {
+    if (isLink(whom)) {
       this.#explain(whom);
       $("whom").value = "";
       return undefined;
@@ -141,22 +129,36 @@ export class Home {
     return row;
   }
 
+  #saveButton({ node, started }) {
+    const save = make("button", {
+      className: "button round plain", type: "button", title: "Save them in your contacts", "aria-label": "Save them in your contacts",
+      "data-hold": `save ${started} ${node}`,
+    }, icon("i-user-plus"));
+    save.addEventListener("click", () => this.#dialogs.add(node));
+    return save;
+  }
+
   #entry(entry) {
     const symbol = entry.reason === "missed" ? "i-missed" : entry.role === "caller" ? "i-out" : "i-in";
     const length = entry.seconds === null ? "" : ` · ${lasted(entry.seconds)}`;
     const name = entry.contact ?? entry.name;
     const words = entry.media === "video" ? "Video call" : "Audio call";
     const again = make("button", {
-      className: "button round plain", type: "button", title: `${words} again`, "data-settles": "", "aria-label": `${words} to ${name} again`,
+      className: "button round plain", type: "button", title: `${words} again`, "data-settles": "", "aria-label": `${words} to ${within(name)} again`,
       "data-hold": `log ${entry.started} ${entry.node}`,
     }, icon(entry.media === "video" ? "i-camera" : "i-phone"));
     again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media));
+    const save = entry.contact || entry.name !== STRANGER ? [] : [this.#saveButton(entry)];
+    const files = entry.received ?? [];
+    const list = files.length ? [make("details", { className: "row-more" },
+      make("summary", { text: files.length === 1 ? "1 file received" : `${files.length} files received` }),
+      make("ul", { className: "arrived" }, ...files.map((file) => whereItIs(file))))] : [];
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
       make("span", { className: "row-main flat" },
         make("span", { className: "row-icon" }, icon(symbol)),
         make("span", { className: "row-text" },
           make("b", { text: name }),
           make("small", { text: `${moment(entry.started)}${length} · ${how(entry)}`, title: entry.sentence }))),
-      again);
+      ...save, again, ...list);
   }
 }

@@ -1,10 +1,11 @@
 // Incoming call: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
 
 import { $, avatar, make, problem, put, redraw, show, toast } from "./dom.js";
+import { within } from "./names.js";
 import { unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
 
-const KNOWN = { stranger: "Not in your contacts", unproven: "Doesn't have the key you share" };
+const KNOWN = { stranger: "You haven't saved them", unproven: "Doesn't have the key you share" };
 
 export class Incoming {
   #program;
@@ -85,10 +86,12 @@ export class Incoming {
     $("incoming").dataset.kind = call.kind;
     put($("incoming-node"), call.contact ? "" : call.node);
     show($("incoming-node-line"), !call.contact);
+    if (!call.contact && $("incoming-node-line").dataset.call !== String(call.id)) $("incoming-node-line").open = false;
+    $("incoming-node-line").dataset.call = String(call.id);
     show($("answer-video"), call.media === "video");
     const busy = this.#calls.current;
-    const ends = busy?.on_hold ? "" : beside ? `You are in a call with ${busy.name}. Answering ends it.`
-      : busy && busy.state !== "ended" ? `You are calling ${busy.name}. Answering cancels that call.` : "";
+    const ends = busy?.on_hold ? "" : beside ? `You are in a call with ${within(busy.name)}. Answering ends it.`
+      : busy && busy.state !== "ended" ? `You are calling ${within(busy.name)}. Answering cancels that call.` : "";
     put($("incoming-busy"), ends);
     show($("incoming-busy"), Boolean(ends));
     show($("incoming-back"), beside);
@@ -176,7 +179,7 @@ export class Incoming {
       const call = this.call;
       put($("block-text"), call?.contact
         ? `Ignore every call from ${call.name}? They get no reply, now or later.`
-        : `Ignore every call from ${call?.name} for a day? They get no reply.`);
+        : "Ignore every call from them for a day? They get no reply.");
     }
     show($("block-form"), asking);
   }

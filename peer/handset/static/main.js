@@ -15,11 +15,13 @@ import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
 import { whenKept } from "./key_store.js";
 import { keys } from "./keys.js";
+import { within } from "./names.js";
 import { Notices } from "./notices.js";
 import { keepBack } from "./back.js";
 import { MediaKeys } from "./media_keys.js";
 import { Outgoing } from "./outgoing.js";
 import { OwnDevices } from "./own_devices.js";
+import { explainPasted } from "./pasted.js";
 import { Recording } from "./recording.js";
 import { unsettle } from "./settled.js";
 import { Program } from "./socket.js";
@@ -37,14 +39,17 @@ const welcome = new Welcome(program, calls, world, dialogs);
 const incoming = new Incoming(program, calls);
 const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
-const ended = new Ended(program, calls);
+const voice = new VoiceMessage(program);
+const ended = new Ended(program, calls, voice);
 const files = new Files(program, calls);
 const recording = new Recording(program, calls);
-const voice = new VoiceMessage(program);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
 tellConversationNews(program);
+explainPasted(program);
+voice.onGone = draw;
+calls.unsent = (id) => voice.unsent(id);
 home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
@@ -97,6 +102,7 @@ function draw() {
     } else if (call.state === "ended") {
       ended.draw(call);
       voice.draw(call);
+      files.drawArrived(call);
       turnTo("ended");
     } else if (call.state === "calling" || call.state === "connecting") {
       outgoing.draw(call);
@@ -277,8 +283,8 @@ let told = {};
 calls.addEventListener("changed", () => {
   const call = calls.current;
   if (!call || (told.id === call.id && told.state === call.state)) return;
-  if (call.state === "active" && told.state === "reconnecting") announce(`Connected with ${call.name} again.`);
-  else if (call.state === "active") announce(`Connected with ${call.name}.`);
+  if (call.state === "active" && told.state === "reconnecting") announce(`Connected with ${within(call.name)} again.`);
+  else if (call.state === "active") announce(`Connected with ${within(call.name)}.`);
   else if (call.state === "ended") announce(call);
   told = { id: call.id, state: call.state };
 });

@@ -1,6 +1,9 @@
-// The name that somebody is to be saved under.
+// The name that somebody is to be saved under, and what those are called who aren't saved.
 
-import { $ } from "./dom.js";
+import { $, STRANGER } from "./dom.js";
+
+// The other side's name inside a sentence.
+export const within = (name) => (name === STRANGER ? name.replace("S", "s") : name);
 
 // What stands in a field. Throws a problem if nothing does.
 export function wantedName(field) {

@@ -3,6 +3,7 @@
 
 import { $, avatar, make, put, show } from "./dom.js";
 import { attachPicture } from "./picture.js";
+import { within } from "./names.js";
 import { chosen } from "./devices.js";
 
 export class People {
@@ -49,9 +50,9 @@ export class People {
     put(tile.trust, call.contact ? (unproven ? "without the key that you share" : "") : stranger);
     show(tile.trust, !call.contact || Boolean(unproven));
     tile.item.classList.toggle("records", call.remote_recording === "shown");
-    tile.enlarge.setAttribute("aria-label", `Show ${call.name} large`);
-    tile.enlarge.title = `Show ${call.name} large`;
-    tile.picture.setAttribute("aria-label", `The picture of ${call.name}`);
+    tile.enlarge.setAttribute("aria-label", `Show ${within(call.name)} large`);
+    tile.enlarge.title = `Show ${within(call.name)} large`;
+    tile.picture.setAttribute("aria-label", `The picture of ${within(call.name)}`);
   }
 
   // Their path and the field to save them are under About then.

@@ -1,7 +1,7 @@
 // Beside the call: the lines that are written, and what is known about it.
 
 import { $, make, onSubmit, problem, put, redraw, show, toast } from "./dom.js";
-import { wantedName } from "./names.js";
+import { wantedName, within } from "./names.js";
 
 const OPENERS = { chat: "c-chat", about: "c-about" };
 
@@ -59,7 +59,7 @@ export class SidePanel extends EventTarget {
     $("stage").classList.toggle("with-panel", Boolean(this.#open));
     show($("chat"), this.#open === "chat");
     show($("about"), this.#open === "about");
-    put($("panel-title"), this.#open === "chat" ? `With ${[call, ...this.#calls.companions].map((each) => each.name).join(", ")}` : "About this call");
+    put($("panel-title"), this.#open === "chat" ? `With ${[call, ...this.#calls.companions].map((each) => within(each.name)).join(", ")}` : "About this call");
     if (this.#open === "chat") this.#drawTexts(call);
     if (this.#open === "about") this.#drawAbout(call, path, size);
     this.#drawUnread(call);
@@ -95,7 +95,7 @@ export class SidePanel extends EventTarget {
     show($("save-form"), !call.contact);
     drawWords($("phrase"), call);
     put($("phrase-text"), call.phrase
-      ? `Read them to each other. If ${call.name} sees the same four, nobody is between you. If not, hang up.`
+      ? `Read them to each other. If ${call.contact ?? "the other person"} sees the same four, nobody is between you. If not, hang up.`
       : "Both programs are still agreeing on them.");
     put($("path-full"), path);
     const quality = this.#calls.quality.get(call.id);
@@ -114,7 +114,7 @@ export class SidePanel extends EventTarget {
     this.#writtenFor = null;
     const now = this.#calls.conversation(this.#call);
     if (now.every((each) => each.id !== call)) {
-      throw { sentence: `Nothing was sent: you wrote it for another call. This one is with ${this.#call.name}.`, hint: "Send it again if it is for them." };
+      throw { sentence: `Nothing was sent: you wrote it for another call. This one is with ${within(this.#call.name)}.`, hint: "Send it again if it is for them." };
     }
     const came = now.filter((each) => !all.includes(each.id));
     if (came.length) {

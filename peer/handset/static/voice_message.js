@@ -1,50 +1,114 @@
-// A voice message for a contact who didn't answer: recorded here, and kept by the program until the next call with them.
+// A voice message for a contact who didn't answer: recorded here, heard again if wanted, and kept by the program until the
+// next call with them. What was recorded stays until it is sent or discarded, whatever else the page shows meanwhile.
 
-import { $, duration, put, show, toast } from "./dom.js";
+import { $, announce, duration, put, show, toast } from "./dom.js";
 import { Upload } from "./files.js";
 import { capture, why } from "./devices.js";
+import { unsettle } from "./settled.js";
+import { Speaker } from "./speaker.js";
 
 const LONGEST = 180;
 const BITS_PER_SECOND = 32_000;
 const FORMS = [["audio/webm;codecs=opus", "webm"], ["audio/ogg;codecs=opus", "ogg"], ["audio/mp4", "mp4"]];
 const UNHEARD = ["no-answer", "remote-busy", "cancelled"];
+const INTERRUPTED = { sentence: "The connection to Copybara was interrupted. Your voice message isn't sent yet.", hint: "" };
 
 export class VoiceMessage {
   #program;
   #call = null;
   #recorder = null;
-  #parts = [];
   #began = 0;
-  #left = new Set();
+  // By the call's id: those that aren't sent yet, being recorded, recorded or on their way to the program.
+  #messages = new Map();
+  #sent = new Set();
+  #sound = $("voice-sound");
+  #speaker = new Speaker($("voice-sound"));
+  // What draws the page again once a message is sent or discarded.
+  onGone = () => {};
 
   constructor(program) {
     this.#program = program;
+    program.addEventListener("state", () => this.#interrupt());
+    program.addEventListener("said", ({ detail }) => {
+      if (detail.kind !== "message.kept") return;
+      toast(detail);
+      this.#messages.get(detail.call)?.kept?.();
+    });
+    program.addEventListener("problem", ({ detail }) => this.#sending(detail.id)?.failed());
+    program.addEventListener("file-taken", ({ detail }) => this.#sending(detail.upload)?.upload.taken(detail.bytes));
     $("voice-record").addEventListener("click", () => this.#begin());
-    $("voice-leave").addEventListener("click", () => this.#end(true));
-    $("voice-discard").addEventListener("click", () => this.#end(false));
-    program.addEventListener("said", ({ detail }) => { if (detail.kind === "message.kept") toast(detail); });
-    program.addEventListener("file-taken", ({ detail }) => this.#upload?.number === detail.upload && this.#upload.taken(detail.bytes));
+    $("voice-stop").addEventListener("click", () => this.#stop());
+    $("voice-listen").addEventListener("click", () => this.#listen());
+    $("voice-send").addEventListener("click", () => this.#send());
+    $("voice-discard").addEventListener("click", () => this.#discard(this.#call.id));
+    for (const change of ["play", "pause", "ended"]) this.#sound.addEventListener(change, () => this.draw(this.#call));
+    addEventListener("beforeunload", (event) => {
+      if (this.#messages.size) event.preventDefault();
+    });
     setInterval(() => this.#tick(), 500);
   }
 
-  #upload = null;
+  // Whether something was recorded after this call that isn't sent yet.
+  unsent(id) {
+    return this.#messages.has(id);
+  }
+
+  // The person wants to leave this call's page. What isn't sent is asked about once: they leave it by pressing again.
+  mayLeave(id) {
+    const message = this.#messages.get(id);
+    if (message && !message.asked) {
+      message.asked = true;
+      this.#stop();
+      this.draw(this.#call);
+      unsettle($("ended-close"));
+      announce($("voice-text").textContent);
+      return false;
+    }
+    if (message) this.#discard(id);
+    return true;
+  }
 
   draw(call) {
-    if (this.#call?.id !== call?.id) this.#end(false);
+    if (this.#call?.id !== call?.id) {
+      this.#stop();
+      this.#sound.pause();
+    }
     this.#call = call;
-    const form = window.MediaRecorder && this.#form;
-    const can = Boolean(form && call && call.state === "ended" && call.role === "caller" && !call.connected_at && call.contact && call.paired
-      && UNHEARD.includes(call.report.reason) && !this.#left.has(call.id));
-    show($("voice"), can);
-    if (!can) return;
-    const runs = Boolean(this.#recorder);
-    put($("voice-text"), runs ? "" : `${call.name} gets it in your next call with each other.`);
-    show($("voice-record"), !runs);
-    for (const id of ["voice-time", "voice-leave", "voice-discard"]) show($(id), runs);
+    const message = this.#messages.get(call?.id);
+    const can = Boolean(window.MediaRecorder && this.#form && call && call.state === "ended" && call.role === "caller" && !call.connected_at
+      && call.contact && call.paired && UNHEARD.includes(call.report.reason) && !this.#sent.has(call.id));
+    show($("voice"), can || Boolean(message));
+    const asks = Boolean(message?.asked);
+    put($("ended-close"), asks ? "Discard and close" : "Done");
+    $("ended-close").toggleAttribute("data-settles", asks);
+    $("ended-close").classList.toggle("danger", asks);
+    $("ended-close").classList.toggle("primary", !asks);
+    if (!call || $("voice").hidden) return;
+    const state = message?.state ?? "none";
+    const gets = `${call.name} gets it in your next call with each other.`;
+    put($("voice-title"), message ? `Your voice message for ${message.name}` : "Leave a voice message");
+    put($("voice-text"), {
+      none: gets, recording: "Recording.", recorded: asks ? "It isn't sent yet. Send it, or discard it." : `Not sent yet. ${gets}`,
+      sending: "Sending …",
+    }[state]);
+    if (message) put($("voice-time"), state === "recording" ? `${duration(this.#seconds)} of ${duration(LONGEST)}` : duration(message.seconds));
+    put($("voice-listen"), this.#sound.paused ? "Listen" : "Pause");
+    show($("voice-time"), Boolean(message));
+    show($("voice-record"), state === "none");
+    show($("voice-stop"), state === "recording");
+    for (const id of ["voice-send", "voice-listen", "voice-discard"]) show($(id), state === "recorded");
   }
 
   get #form() {
     return FORMS.find(([type]) => MediaRecorder.isTypeSupported(type));
+  }
+
+  get #seconds() {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  #sending(number) {
+    return [...this.#messages.values()].find((message) => message.state === "sending" && message.upload.number === number);
   }
 
   async #begin() {
@@ -56,47 +120,93 @@ export class VoiceMessage {
       toast(why(error, "mic"), { urgent: true });
       return;
     }
-    if (this.#call !== call || this.#recorder) {
+    if (this.#call?.id !== call.id || this.#recorder) {
       for (const track of stream.getTracks()) track.stop();
       return;
     }
-    this.#parts = [];
+    const message = { name: call.name, to: call.contact, state: "recording", parts: [], asked: false };
+    this.#messages.set(call.id, message);
     this.#recorder = new MediaRecorder(stream, { mimeType: this.#form[0], audioBitsPerSecond: BITS_PER_SECOND });
-    this.#recorder.addEventListener("dataavailable", ({ data }) => this.#parts.push(data));
+    this.#recorder.addEventListener("dataavailable", ({ data }) => message.parts.push(data));
+    // Also when the microphone is unplugged.
+    this.#recorder.addEventListener("stop", () => this.#stopped(call.id, message), { once: true });
     this.#recorder.start(1000);
     this.#began = performance.now();
-    this.#tick();
     this.draw(call);
+    $("voice-stop").focus();
   }
 
   #tick() {
     if (!this.#recorder) return;
-    const seconds = (performance.now() - this.#began) / 1000;
-    put($("voice-time"), `${duration(seconds)} of ${duration(LONGEST)}`);
-    if (seconds >= LONGEST) this.#end(true);
+    if (this.#seconds >= LONGEST) this.#stop();
+    this.draw(this.#call);
   }
 
-  async #end(keep) {
-    const recorder = this.#recorder;
-    const call = this.#call;
-    if (!recorder) return;
+  #stop() {
+    if (this.#recorder?.state !== "recording") return;
+    this.#recorder.stop();
+    for (const track of this.#recorder.stream.getTracks()) track.stop();
+  }
+
+  #stopped(id, message) {
     this.#recorder = null;
-    const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
-    recorder.stop();
-    for (const track of recorder.stream.getTracks()) track.stop();
-    await stopped;
-    const [type, form] = this.#form;
-    if (keep) {
-      this.#left.add(call.id);
-      this.#upload = new Upload(this.#program, new Blob(this.#parts, { type }));
-      try {
-        await this.#upload.leave(call.id, call.contact, form);
-      } catch (error) {
-        this.#left.delete(call.id);
-        toast(error, { urgent: true });
-      }
+    if (this.#messages.get(id) !== message) return;
+    const focused = document.activeElement === $("voice-stop");
+    Object.assign(message, { state: "recorded", seconds: this.#seconds, sound: new Blob(message.parts, { type: this.#form[0] }) });
+    if (!message.sound.size) {
+      this.#messages.delete(id);
+      toast("Nothing was recorded: the microphone gave no sound.", { urgent: true });
     }
-    this.#parts = [];
-    if (this.#call?.id === call.id) this.draw(this.#call);
+    this.draw(this.#call);
+    if (focused) $("voice-send").focus();
+  }
+
+  async #listen() {
+    if (!this.#sound.paused) return this.#sound.pause();
+    const message = this.#messages.get(this.#call.id);
+    message.address ??= URL.createObjectURL(message.sound);
+    if (this.#sound.src !== message.address) this.#sound.src = message.address;
+    this.#speaker.use();
+    return this.#sound.play().catch(() => toast("The voice message can't be played here.", { urgent: true }));
+  }
+
+  async #send() {
+    const { id } = this.#call;
+    const message = this.#messages.get(id);
+    const upload = new Upload(this.#program, message.sound);
+    this.#sound.pause();
+    try {
+      await new Promise((kept, failed) => {
+        Object.assign(message, { state: "sending", asked: false, upload, kept, failed });
+        this.draw(this.#call);
+        $("ended-title").focus({ preventScroll: true });
+        upload.leave(id, message.to, this.#form[1]).catch(failed);
+      });
+      message.state = "sent";
+      this.#sent.add(id);
+      this.#discard(id);
+    } catch (error) {
+      upload.stop();
+      message.state = "recorded";
+      toast(error, { urgent: true });
+      this.draw(this.#call);
+    }
+  }
+
+  #discard(id) {
+    const message = this.#messages.get(id);
+    this.#messages.delete(id);
+    if (message.state === "sending") message.upload.stop();
+    if (message.address) {
+      this.#sound.removeAttribute("src");
+      this.#sound.load();
+      URL.revokeObjectURL(message.address);
+    }
+    this.onGone();
+    $("ended-title").focus({ preventScroll: true });
+  }
+
+  #interrupt() {
+    for (const message of this.#messages.values()) if (message.state === "sending") message.failed(INTERRUPTED);
   }
 }

@@ -307,12 +307,16 @@ async def test_without_a_page_a_second_caller_hears_that_we_are_busy(tmp_path: P
 async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
     async with (
         people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
-        wire_page(bob_node) as (_, theirs),
+        wire_page(bob_node) as (bob, theirs),
         wire_page(anna_node) as (anna, _),
     ):
         card = theirs["card"]["text"]
         explained = await anna.ask("explain", text=card)
         assert (explained["kind"], explained["card_name"], explained["card_node"]) == ("card", "bob", bob_node.node)
+        own = await bob.ask("explain", text=card)
+        assert (own["kind"], own["card_name"], own["sentence"][:22]) == ("own", "bob", "That is your own card.")
+        refused = await bob.ask("add-contact", name="me", whom=card)
+        assert refused["sentence"] == "That is your own card."
         assert (await anna.ask("add-contact", name="bob", whom=card))["type"] == "done"
         (contact,) = (await anna.next("contacts"))["contacts"]
         assert (contact["name"], contact["node"], contact["trust"], contact["paired"]) == (

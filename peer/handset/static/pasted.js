@@ -1,0 +1,37 @@
+// Links and contact cards that are pasted while no call is up, wherever on the page: what each is, is said at once.
+
+import { $, problem, toast } from "./dom.js";
+
+const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
+// A whole message that a link or card came in.
+const INSIDE = /(^|\s)copybara:[A-Za-z0-9_-]{20,}/;
+const LONGEST = 32768; // characters, as in peer/handset/protocol.py
+const VIEWS = ["home", "ended"];
+
+export const isLink = (text) => LINK.test(text);
+
+export function explainPasted(program) {
+  const explain = (text) => program.send("explain", { text });
+  document.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain").trim() ?? "";
+    if (!VIEWS.includes(document.body.dataset.view) || document.querySelector("dialog[open]")) return;
+    if (!(isLink(text) || INSIDE.test(text))) return;
+    const field = event.target.closest?.("input");
+    if (field?.value.trim()) return;
+    if (text.length > LONGEST) {
+      // A field of links says so itself.
+      if (!field) toast({ sentence: `That is too long: ${text.length} characters, of at most ${LONGEST}.`, hint: "" }, { urgent: true });
+      return;
+    }
+    event.preventDefault();
+    problem($("new-problem"), null);
+    explain(text);
+  });
+  // A keyboard may put it there without pasting.
+  $("ended-paste").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = $("ended-pasted").value.trim();
+    if (text) explain(text);
+    $("ended-pasted").value = "";
+  });
+}
