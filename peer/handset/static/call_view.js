@@ -107,7 +107,9 @@ export class CallView {
       sending.again("mic").catch((error) => this.#failed(error, "mic"));
       return;
     }
-    sending.mute(!sending.muted);
+    // Off is off in every call that is here; on is for the one that is shown.
+    if (sending.muted) sending.mute(false);
+    else for (const each of this.#calls.sendings) each.mute(true);
     announce(sending.muted ? "Muted" : "No longer muted");
   }
 
@@ -133,7 +135,8 @@ export class CallView {
     const sending = this.#sending;
     if (!sending || this.#calls.current.media !== "video") return;
     try {
-      await sending.turnCamera(Boolean(sending.camera));
+      const off = Boolean(sending.camera);
+      await Promise.all((off ? [...this.#calls.sendings] : [sending]).map((each) => each.turnCamera(off)));
       announce(sending.camera ? "Camera on" : "Camera off");
     } catch (error) {
       this.#failed(error, "camera");

@@ -219,13 +219,28 @@ export class Calls extends EventTarget {
     this.#of(call.id, call.media);
   }
 
+  // What this page sends, in all calls that are here.
+  get sendings() {
+    return new Set([...this.#media.values()].map((each) => each.sending));
+  }
+
+  // How a call begins here: with what was switched off in it, or is in another call beside it.
+  #begins(call) {
+    const kept = this.#off.of(call);
+    const others = [...this.sendings];
+    return {
+      muted: kept.muted || others.some((each) => each.muted),
+      cameraOff: kept.cameraOff || others.some((each) => each.cameraOff),
+    };
+  }
+
   #of(id, kinds) {
     let media = this.#media.get(id);
     if (!media) {
       // There is one microphone and one camera, also for several calls that are one conversation.
       const call = this.#calls.get(id);
       const shared = call && this.conversation(call).map((each) => this.#media.get(each.id)?.sending).find(Boolean);
-      const sending = shared ?? new Sending(kinds, this.#off.of(call));
+      const sending = shared ?? new Sending(kinds, this.#begins(call));
       media = { sending, leg: null, path: null, tracks: {} };
       this.#media.set(id, media);
       sending.addEventListener("changed", () => {
