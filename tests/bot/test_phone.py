@@ -387,7 +387,7 @@ async def test_status_lists_devices_and_when_they_were_seen_last(tmp_path: Path)
         added = (await anna.status())["devices"][0]["seen"]
         async with phone.page() as (_, first):
             assert first is not None
-            assert f"device   phone: {PHONE}, connected now" in (await anna.cli("status"))[1]
+            assert f"device  phone: {PHONE}, connected now" in (await anna.cli("status"))[1]
         async with asyncio.timeout(SECONDS):
             while (listed := (await anna.status())["devices"][0])["connected"] or listed["seen"] < added:
                 pass
