@@ -47,8 +47,8 @@ from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
-HELLO_SECONDS = 5.0
-"How long the other side's first message may take once the leg is up."
+HELLO_SECONDS = 2.0
+"How long the other side's first message may take once the leg is up: the owner's next command waits as long."
 
 TICK_SECONDS = 1.0
 "Between two reports of progress."

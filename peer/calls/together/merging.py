@@ -57,8 +57,9 @@ from shared.together.introduction import (
 ASK_SECONDS = 60.0
 "How long people may take to answer."
 
-HELLO_SECONDS = 20.0
-"How long we wait for what the other side's program can, in a call that has just been connected."
+HELLO_SECONDS = 2.0
+"""How long we wait for what the other side's program can, in a call that has just been connected: the owner's next
+command waits as long."""
 
 MOST_LINKS = 6
 "How many links one person may send another through us: a request and an answer, and what is said about a call."
@@ -255,8 +256,10 @@ def _require_mergeable(line: Line) -> None:
     if line.shown.echo:
         raise CantMerge("A test call can't be merged with others.", "Hang up first.")
     ours = isinstance(line.session, Session)
-    if line.call.state is not State.ACTIVE or (ours and line.connection.converses is None):
+    if line.call.state is not State.ACTIVE:
         raise CantMerge(f"The call with {line.name} is being restored.", "Try again in a moment.")
+    if ours and line.connection.converses is None:
+        raise CantMerge(f"{line.label}'s program hasn't said yet what it can do.", "Try again in a moment.")
     if not ours or not line.connection.converses:
         raise CantMerge(
             f"{line.label}'s program can't be in a conversation of several people.",

@@ -1,0 +1,25 @@
+"""`python -m tests.bot.silent …`: `copybara` that says in no call what it can do, as a program of an attacker might."""
+
+from __future__ import annotations
+
+import sys
+
+from bot.cli.main import main
+from peer.transport.control import ControlChannel
+from shared.messages import Hello, Message
+
+
+def begin() -> None:
+    """Leave its hellos out."""
+    send = ControlChannel.send
+
+    def send_others(channel: ControlChannel, message: Message) -> None:
+        if not isinstance(message, Hello):
+            send(channel, message)
+
+    ControlChannel.send = send_others  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    begin()
+    sys.exit(main())
