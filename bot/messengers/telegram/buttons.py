@@ -39,6 +39,11 @@ _ROWS = (
 ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM)
 "What is done once: the message that offers it offers nothing afterwards."
 
+OPENS = frozenset(
+    (Act.ANSWER, Act.ANSWER_AUDIO, Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.RESUME, Act.TRUST, Act.CONFIRM)
+)
+"What opens microphone and camera, or trusts somebody: it is done only if it was tapped just now."
+
 
 def rows_for(acts: Sequence[Act], call: str, words: str = "", contact: ShownContact | None = None) -> Rows:
     """The buttons of a message about a call or contact, in the order and rows that they always have.

@@ -35,6 +35,9 @@ class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
     message: int = 0
     "The message that the button is under; 0 if it isn't known."
 
+    since: int = 0
+    "It wasn't tapped before that, Unix seconds by this machine's clock; 0 if that isn't known."
+
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
     """The owner types the bot's name and some words, in any chat."""

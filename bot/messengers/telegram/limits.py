@@ -65,6 +65,10 @@ CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 15.0
 "How long any other request may take."
 
+TAP_SECONDS = POLL_SECONDS + REPLY_SECONDS
+"""How long ago a tap that opens something may have been. Telegram dates none (Bot API, CallbackQuery), and while
+nothing comes it says so only this often."""
+
 FILE_SECONDS = 120.0
 "How long sending a file may take."
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
+from bot.conversation import EVERYWHERE, Action, Capabilities, HandsetPage, IncomingMessage, Listener, Post
 from bot.kinds import Sentence, of_error
 from bot.messengers import texts as common
 from bot.messengers.clock import Clock, ClockNews
@@ -29,7 +29,7 @@ from bot.messengers.strangers_cards import StrangersCards
 from bot.messengers.telegram import outgoing, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.business import BusinessConnections
-from bot.messengers.telegram.buttons import ONCE, action_for
+from bot.messengers.telegram.buttons import ONCE, OPENS, action_for
 from bot.messengers.telegram.call_messages import CallMessages
 from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import OWNER, PREFIX, Way, conversation_of
@@ -52,6 +52,7 @@ from bot.messengers.telegram.limits import (
     MESSAGES_AT_ONCE,
     MESSAGES_PER_CHAT_SECONDS,
     MESSAGES_PER_SECOND,
+    TAP_SECONDS,
 )
 from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.ownership import Ownership
@@ -63,6 +64,7 @@ from bot.messengers.telegram.update_reader import UpdateReader
 from bot.messengers.terminal import say, say_of_failure
 from bot.messengers.unfinished import Unfinished
 from peer.calls.line import Line
+from shared.call.table import State
 from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
@@ -285,7 +287,11 @@ class TelegramMessenger:
     async def _tapped(self, entry: Tapped, listener: Listener) -> None:
         action = action_for(entry.data)
         word, alert = texts.UNKNOWN_BUTTON.text, True
-        if action is not None:
+        if action is not None and self._is_too_late(action, entry):
+            # Telegram shows no word over a button that was tapped long ago.
+            self._tell(texts.tapped_late(action.act))
+            word = texts.TAP_REFUSED
+        elif action is not None:
             try:
                 word, alert = await listener.act(action, OWNER.chat), False
             except CopybaraError as error:
@@ -297,6 +303,12 @@ class TelegramMessenger:
         owner = self._ownership.owner
         if action is not None and action.act in ONCE and not alert and owner is not None and entry.message:
             self._beside(lambda: self._api.without_buttons(owner, entry.message))
+
+    def _is_too_late(self, action: Action, entry: Tapped) -> bool:
+        """Whether it opens something and may have been tapped long ago. No call rings longer than its link lives."""
+        shown = self._calls.shown.get(action.call)
+        rings = shown is not None and shown.state is State.RINGING
+        return action.act in OPENS and not rings and time.time() - entry.since > TAP_SECONDS
 
     async def _claimed(self, entry: Claimed) -> None:
         if not await self._ownership.claim(entry.code, entry.user):

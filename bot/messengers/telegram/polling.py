@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import time
 from collections import OrderedDict
 from typing import Any
+
+import msgspec
 
 from bot.messengers.clock import Clock
 from bot.messengers.inbox import Inbox
 from bot.messengers.outbox import Refused
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.incoming import Incoming, TelegramMessage, stranger, to_bytes
-from bot.messengers.telegram.limits import UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
+from bot.messengers.telegram.incoming import Incoming, Tapped, TelegramMessage, stranger, to_bytes
+from bot.messengers.telegram.limits import TAP_SECONDS, UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
 from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.update_reader import UpdateReader
 
@@ -43,6 +44,8 @@ class Polling:
         self._fetched = time.monotonic()
         self._empty_since: tuple[float, float] | None = None
         "When Telegram last had nothing more for us, by both clocks; None if it may have kept some."
+        self._seen_all: tuple[float, float] | None = None
+        "The same, also while it has more again; None if that was never so in this run."
 
     @property
     def is_behind(self) -> bool:
@@ -55,27 +58,33 @@ class Polling:
             self._offset = None
         try:
             updates = await self._requests.until_answered(
-                functools.partial(self._api.updates, self._offset, wait=not self.is_behind)
+                lambda: self._api.updates(self._offset, wait=self._knows_since_when())
             )
         except Refused:  # it can't be, for what it asks
             await asyncio.sleep(1.0)
             return
-        at_most = None
-        if self._empty_since is not None:
-            # One of the clocks stands while the machine sleeps, the other may be set meanwhile.
-            at_most = max(now - then for now, then in zip(_now(), self._empty_since, strict=True))
         if updates:
-            await self._store(updates, at_most)
+            await self._store(updates, _seconds_since(self._empty_since), _seconds_since(self._seen_all))
             self._fetched = time.monotonic()
             self._offset = max(update["update_id"] for update in updates) + 1
         self._empty_since = None if len(updates) >= UPDATES_AT_ONCE else _now()
+        self._seen_all = self._empty_since or self._seen_all
 
-    async def _store(self, updates: list[dict[str, Any]], at_most: float | None) -> None:
-        """`at_most`: how many seconds ago the oldest of them can have been written, if that is known."""
+    def _knows_since_when(self) -> bool:
+        """Whether what comes next came just now. Else what has waited is fetched first, apart from what comes now."""
+        since = _seconds_since(self._empty_since)
+        return since is not None and since < TAP_SECONDS
+
+    async def _store(self, updates: list[dict[str, Any]], at_most: float | None, tapped: float | None) -> None:
+        """`at_most`: how many seconds ago the oldest of them can have been written, if that is known; `tapped` is the
+        same of taps: only for them it counts also while Telegram has more than it brings at once.
+        """
         entries = []
         for count, update in enumerate(updates, 1):
             try:
                 entry = self._reader.read(update)
+                if isinstance(entry, Tapped) and tapped is not None:
+                    entry = msgspec.structs.replace(entry, since=int(time.time() - tapped))
                 kept = to_bytes(entry) if entry is not None else b""
             except Exception as error:
                 # Something that a later Bot API has brought. The others of its batch are not lost for it.
@@ -99,6 +108,11 @@ class Polling:
             if len(self._counted) > NUMBERS_REMEMBERED:
                 self._counted.popitem(last=False)
         return self._counted[number]
+
+
+def _seconds_since(then: tuple[float, float] | None) -> float | None:
+    """One of the clocks stands while the machine sleeps, the other may be set meanwhile: what the later one says."""
+    return None if then is None else max(now - before for now, before in zip(_now(), then, strict=True))
 
 
 def _now() -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.conversation import Act
 from bot.kinds import Kind, Sentence
 from bot.messengers import texts as common
 from bot.texts.chat import shown
@@ -91,6 +92,15 @@ def token_holds() -> Sentence:
 
 TAP_REFUSED = "That didn't work. I've written the reason into our chat."
 "Over a button, where there is no room for it."
+
+
+def tapped_late(act: Act) -> Sentence:
+    """A tap may have waited at Telegram for so long that it isn't carried out."""
+    return Sentence(
+        Kind.BOT_TOO_LATE,
+        f"You may have tapped “{common.ACTS[act]}” some time ago, while I couldn't reach Telegram. If you still want "
+        "it, tap it again.",
+    )
 
 
 def tap_or_send(name: str) -> str:

@@ -110,6 +110,17 @@ class Person(PreloadedNode):
     def is_up(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    def offers(self, words: str) -> Message | None:
+        """The bot's last message with such a button, if there is one."""
+        return next(
+            (
+                each
+                for each in reversed(self.chat.messages)
+                if each.sender is self.bot and any(words in button["text"] for row in each.rows for button in row)
+            ),
+            None,
+        )
+
     async def kill(self) -> None:
         """kill -9."""
         self.process.send_signal(signal.SIGKILL)

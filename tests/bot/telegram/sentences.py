@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.conversation import Act
 from bot.kinds import Sentence
 from bot.messengers import texts as common
 from bot.messengers.telegram import texts as telegram
@@ -189,6 +190,10 @@ def passed_on() -> str:
 
 def too_late(command: str) -> str:
     return common.too_late(command).text
+
+
+def tapped_late(act: Act) -> str:
+    return telegram.tapped_late(act).text
 
 
 def listening(bot: str) -> str:

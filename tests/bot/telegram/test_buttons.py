@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from bot.conversation import Act
 from bot.messengers.telegram.texts import TAP_REFUSED
 from bot.texts import refusals
 from shared.call.table import EndReason, State
@@ -50,6 +51,33 @@ async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
         await anna.reads(says.ended(EndReason.REMOTE_HUNG_UP, "bob"))
         assert ringing.edits <= 6, "at a humane rate"
         assert server.count(bob.bot, "editmessagetext") <= 6
+
+
+async def test_a_tap_that_may_be_old_takes_no_call_off_hold_and_ends_one(tmp_path: Path) -> None:
+    """Telegram keeps taps for a day, and dates none."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob, trust=Trust.AUTO)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        await asyncio.gather(anna.media(), bob.media())
+        bob.says("/hold")
+        held = await world.until(lambda: bob.offers("Resume"))
+        before = [list(row) for row in held.rows]
+        await bob.kill()
+        bob.human.taps_button(held, "Resume")  # Telegram has it, and nobody can fetch it
+        await bob.begin()
+        await bob.reads(says.tapped_late(Act.RESUME))
+        assert (await bob.call_now())["on_hold"]
+        held.rows = before
+        query = bob.human.taps_button(held, "Resume")
+        await bob.human.answer_to(query)
+        assert not (await bob.call_now())["on_hold"]
+        last = await world.until(lambda: bob.offers("Hang up"))
+        await bob.kill()
+        bob.human.taps_button(last, "Hang up")
+        await bob.launch()
+        await anna.reads(says.ended(EndReason.REMOTE_HUNG_UP, "bob"))
 
 
 async def test_a_stale_button_says_so(tmp_path: Path) -> None:
