@@ -175,7 +175,7 @@ async def test_one_leaves_and_the_two_others_go_on_in_a_call_of_two(tmp_path: Pa
         await over(*lines)
         assert anna.lines == []
         bens, carls = await met(ben, carl)
-        assert (await ben.hears(Left)) == Left("anna", (bens.name,))
+        assert (await ben.hears(Left)) == Left("anna", (bens.label,))
         await ben.until(lambda: not bens.together)
         await carl.until(lambda: not carls.together)
         await wire.flows(bens, carls)
