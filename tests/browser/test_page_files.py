@@ -64,10 +64,10 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
     async with two_people(tmp_path) as (anna, bob):
         await connect(anna, bob)
         await both_ways(anna, bob, "audio")
-        await anna.page.page.evaluate(DROP, ["dropped.bin", 3_000_000])
-        assert "dropped.bin: a file, 3.0 MB" in await bob.page.says(Kind.FILE_OFFERED)
+        await anna.page.page.evaluate(DROP, ["dropped.dat", 3_000_000])
+        assert "dropped.dat: a file, 3.0 MB" in await bob.page.says(Kind.FILE_OFFERED)
         await bob.page.press("Accept")
-        path = bob.node.home / "files" / "dropped.bin"
+        path = bob.node.home / "files" / "dropped.dat"
         assert str(path) in await bob.page.says(Kind.FILE_RECEIVED)
         await anna.page.says(Kind.FILE_DELIVERED)
         assert path.read_bytes() == bytes(at % 251 for at in range(3_000_000))

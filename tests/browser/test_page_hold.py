@@ -73,7 +73,7 @@ async def test_somebody_else_can_be_called_while_a_call_is_on_hold() -> None:
         await play.view.shows("bob")
         await play.view.shows("anna is on hold.")
         await everywhere(play, "two-calls")
-        await play.page.get_by_role("button", name="Swap to anna").click()
+        await play.view.press("Swap to anna")
         await play.wants(Resume, call=1)
 
 

@@ -35,7 +35,7 @@ async def test_a_flood_of_text_in_a_call_holds_up_neither_status_nor_link_and_en
             response = await bob.read_in(world.between(eve, bob.bot), "copybara:")
             async with caller.connected(response.text) as leg:
                 await bob.call("active")
-                await bob.reads(caller.node.short, "127.")
+                await bob.reads(STRANGER, "127.")
                 held, released = asyncio.Event(), asyncio.Event()
 
                 async def hold(bot: BotAccount, method: str) -> web.StreamResponse | None:
