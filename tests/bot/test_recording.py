@@ -42,7 +42,7 @@ def recordings(person: Person) -> list[Path]:
 
 
 async def grows(person: Person, files: int, *, beyond: int = 60_000) -> None:
-    """Wait until the latest of so many recordings has that many bytes: by itself, some seconds."""
+    """Wait until the latest of so many recordings has that many bytes: some seconds without anything else."""
     async with asyncio.timeout(SECONDS):
         while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < beyond:  # noqa: ASYNC110 -- nobody tells of writes
             await asyncio.sleep(0.05)

@@ -26,7 +26,7 @@ const ROOM = 1.2;
 // In a try a picture takes no more than this, in bits a second: if there is no room for it, the sound hardly suffers.
 const TRIED_PICTURE = 40_000;
 // Bits a second: with less the picture has half its width and height until there is more than the second. A browser makes a
-// picture smaller by itself, but not for some ten seconds, in which hardly any picture of the old size comes through.
+// picture smaller too, but not for some ten seconds, in which hardly any picture of the old size comes through.
 const SMALL = 100_000;
 const LARGE = 250_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
