@@ -102,7 +102,7 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
         await bob.page.shows("is also calling (video)")
         await bob.page.press("Hold and answer")
         await dora.call("active")
-        await anna.page.shows("You are on hold")
+        await anna.page.shows("has you on hold")
         await bob.page.press("Merge calls")
         for person in (anna, carol):
             await person.page.shows("the one with “dora”")
@@ -125,9 +125,10 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
         dora.write("/hangup")
         for person, others in ((anna, annas), (carol, carols)):
             del others[stranger(dora)]
-            await meets(person.page, others)
+            (sign,) = others.values()
+            await meets(person.page, {"Somebody you haven't saved": sign})
 
 
 def stranger(node: Person) -> str:
-    """How somebody is called who isn't in one's contacts."""
+    """How somebody is called, among others, who isn't in one's contacts."""
     return f"node {node.node[:8]}…"

@@ -242,7 +242,6 @@ async def test_killed_before_it_rang_it_rings_after_the_restart(tmp_path: Path, 
         assert {button["text"] for row in ringing.rows for button in row} >= {"Answer", "Decline"}
         bob.human.taps_button(ringing, "Answer")
         await asyncio.gather(anna.media(), bob.media())
-        assert len({said["id"] for said in bob.said if said["type"] == "call" and said["state"] == "active"}) == 1
         # One in each run.
         assert len({said["id"] for said in bob.said if said["type"] == "call"}) <= 2
 
