@@ -29,6 +29,8 @@ BEGIN_AGAIN = (
     "Conversations of several people",
     "Learning where contacts write from",
     "Telling systemd that the program lives",
+    "Erasing removed devices",
+    "Serving the page",
 )
 "Of the program. Each begins again, and no call notices."
 

@@ -25,7 +25,7 @@ from tests.peer.sockets import sockets_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STOP_SECONDS = 2.0
+STOP_SECONDS = 10.0
 "What the end of a program may take."
 
 GOODBYE_SECONDS = 1.2

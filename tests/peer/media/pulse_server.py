@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.peer.media.tone import SAMPLE_RATE
 from tests.programs import need
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 CHANNELS = "front-left,rear-left,rear-right"
 
