@@ -19,7 +19,7 @@ P256_ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC
 "The order n of P-256's group (SP 800-186, 3.2.1.3)."
 
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "copybara")])
-_SERIAL = 1
+_DERIVED_SERIAL = 1
 _NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 "RFC 5280, 4.1.2.5: a certificate without an end. A pin decides, not a date, and no clock has to be right."
@@ -76,25 +76,26 @@ class DtlsIdentity:
 
     @classmethod
     def generate(cls) -> DtlsIdentity:
-        """A new random identity, for one first-contact call."""
-        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+        """A new random identity, for one first-contact call or one leg to a page."""
+        # Firefox refuses a certificate with the issuer and serial number of another one that it still holds.
+        return cls._of(ec.generate_private_key(ec.SECP256R1()), x509.random_serial_number())
 
     @classmethod
     def derived(cls, material: bytes) -> DtlsIdentity:
         """The identity that both sides compute from 48 secret bytes (FIPS 186-5, A.2.1)."""
         scalar = int.from_bytes(material, "big") % (P256_ORDER - 1) + 1
-        return cls._of(ec.derive_private_key(scalar, ec.SECP256R1()))
+        return cls._of(ec.derive_private_key(scalar, ec.SECP256R1()), _DERIVED_SERIAL)
 
     @classmethod
-    def _of(cls, key: ec.EllipticCurvePrivateKey) -> DtlsIdentity:
-        # Every field is fixed and the signature is RFC 6979's, so that the certificate is a function of the key
+    def _of(cls, key: ec.EllipticCurvePrivateKey, serial: int) -> DtlsIdentity:
+        # Every other field is fixed and the signature is RFC 6979's, so that the certificate is a function of the two
         # and tells nothing about the machine or the time it was made.
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_NAME)
             .issuer_name(_NAME)
             .public_key(key.public_key())
-            .serial_number(_SERIAL)
+            .serial_number(serial)
             .not_valid_before(_NOT_BEFORE)
             .not_valid_after(_NOT_AFTER)
             .sign(key, hashes.SHA256(), ecdsa_deterministic=True)

@@ -21,9 +21,9 @@ from tests.browser.chromium import Browser, PageView
 from tests.browser.firefox import firefox, require_firefox
 from tests.browser.people import AT_THE_PAGE, Somebody, both_ways, connect, running_demo, somebody
 from tests.browser.pictures import WIDE, taken
-from tests.browser.shown_people import PATTERN, PLACES, SIGNS, Sign, hears, meets, sends
+from tests.browser.shown_people import PATTERN, PLACES, SIGNS, Sign, meets, sends
 from tests.browser.test_recorded_between_pages import plays, records, sees_no_mark, sees_red
-from tests.browser.test_three_pages import SMALL_PATTERN
+from tests.browser.test_three_pages import SMALL_PATTERN, stranger
 from tests.peer.media.pulse_server import Ears, PulseServer, frequency, need_pulseaudio, notes
 from tests.peer.media.tone import SAMPLE_RATE
 
@@ -219,10 +219,9 @@ async def three(desk: Desk, folder: Path) -> AsyncIterator[tuple[Somebody, Someb
                 await anna.page.page.close()
 
 
-async def test_in_a_conversation_firefox_has_the_first_person_alone_and_the_page_says_so(
+async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_recorded_there(
     desk: Desk, tmp_path: Path
 ) -> None:
-    """Firefox makes no second connection beside one that is up: docs/handset.md, "Browsers"."""
     async with three(desk, tmp_path) as (anna, bob, carol):
         await bob.page.place("anna")
         await anna.page.answer()
@@ -232,14 +231,34 @@ async def test_in_a_conversation_firefox_has_the_first_person_alone_and_the_page
         await bob.page.press("Hold and answer")
         await carol.call("active")
         await anna.page.shows("You are on hold")
+
         await bob.page.press("Merge calls")
         await anna.page.shows("the one with “carol”")
         await anna.page.press("Agree")
         await carol.told(kind=Kind.CONVERSATION_ASKED)
         await carol.asked("/agree", kind=Kind.CONVERSATION_AGREED)
-        await anna.page.heard("problem", kind="error.handset")
-        await hears(anna.page, "bob", SIGNS["bob"])
+        await meets(anna.page, {"bob": SIGNS["bob"], stranger(carol): PATTERN})
         await meets(bob.page, {"anna": FIREFOX, "carol": PATTERN})
+
+        # What Carol's program gets of the two is in her recordings. Firefox shows who records, and what it doesn't want
+        # ends for it alone.
+        for number, (whom, sign) in enumerate(((anna.node.node, FIREFOX), ("bob", SIGNS["bob"])), 1):
+            carol.write(f"/record {whom}")
+            await carol.told(kind=Kind.RECORDING_STARTED)
+            await grows(carol, number)
+            latest = recordings(carol)[-1]
+            assert abs(await asyncio.to_thread(tone, latest) - sign.hertz) < 5
+        for person in (anna, bob):
+            await person.page.shows("records this call")
+        await anna.page.press("Refuse")
+        await sees_no_mark(anna.page)
+        await carol.told(kind=Kind.RECORDING_REFUSED)
+        await bob.page.shows("records this call")
+
+        await bob.page.press("Hang up")
+        await meets(anna.page, {stranger(carol): PATTERN})
+        carol.write("/hangup")
+        await anna.page.call("ended")
 
 
 async def heard(ears: Ears, hertz: float) -> None:
