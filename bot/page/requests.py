@@ -327,7 +327,7 @@ class PageRequests:
         line = self._line(message.call)
         if self._presenter.endpoint_of(line.number) is not None:
             if message.audio or message.video:
-                line.turned_on()
+                self._switchboard.lines.turned_on(line)
             self._switchboard.lines.show_media(
                 line,
                 MediaState(

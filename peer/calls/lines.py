@@ -34,6 +34,10 @@ class Lines(list[Line]):
         if line.session is not None:
             line.session.show_media(state)
 
+    def turned_on(self, line: Line) -> None:
+        """The owner has switched on microphone or camera at the page."""
+        line.turned_on()
+
     def of_conversation(self, line: Line) -> list[Line]:
         """The line, and those that are one conversation with it."""
         return [each for each in self if each is line or (line.together and each.together == line.together)]
