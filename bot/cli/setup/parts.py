@@ -67,7 +67,7 @@ PARTS = (
 
 
 CARRIER = "Who carries the links to your friends?"
-NOBODY = "I do: I paste them into any chat that we share (`copybara setup NAME` adds a messenger later)"
+NOBODY = "I do: I paste them into any chat that we share (later: `copybara setup matrix`, `deltachat` or `telegram`)"
 
 
 def in_turn(draft: ConfigDraft, asking: Asking) -> Iterator[SetupPart]:

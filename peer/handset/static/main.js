@@ -148,7 +148,9 @@ program.addEventListener("state", ({ detail: { state } }) => {
       text: ON_DEVICE
         ? "It was stopped, or this device can't reach it: check that the overlay's app is on."
         : "It was stopped, or this computer slept. A call that was up here ends with it.",
-      hint: "This page connects again as soon as Copybara is back.",
+      hint: ON_DEVICE
+        ? "This page connects again as soon as Copybara is back."
+        : "Start it in a terminal: copybara start. This page connects again, unless the terminal names another address.",
       button: "Try now",
       act: again,
     },
