@@ -103,7 +103,7 @@ def changed(raw: bytes, chance: random.Random) -> bytes:
             return raw + chance.randbytes(chance.randint(1, 40))
         case 2:
             at = chance.randrange(1, len(raw))
-            return raw[:at] + chance.randbytes(len(raw) - at)
+            return raw[:at] + bytes([raw[at] ^ chance.randint(1, 255)]) + chance.randbytes(len(raw) - at - 1)
         case _:
             flipped = bytearray(raw)
             for bit in chance.sample(range(len(raw) * 8), chance.randint(1, 3)):
