@@ -46,7 +46,7 @@ export class Calls extends EventTarget {
   }
 
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
-  // it is put away. Beside a call on hold that is one in which nobody was reached, which asks what to do about that.
+  // it is put away. Beside a call on hold the page shows one that reached no one, which asks what to do about that.
   get current() {
     const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && (!this.#dismissed.has(call.id) || this.unsent(call.id)) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
