@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             sys.stderr.write("\nStopped.\n")
             sys.stderr.flush()
+        streams.drain()
         return 130
     except OSError as error:  # stdout is full or closed
         streams.give_up_stdout()

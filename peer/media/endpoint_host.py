@@ -44,6 +44,9 @@ class Host:
         self._paused = False
         self._attached = False
         self._began = False
+        self._leaving: asyncio.Future[None] | None = None
+        "The last time that it lets go for a pause."
+
         self._tap_error: Exception | None = None
         "What a tap of the endpoint has raised."
 
@@ -65,6 +68,8 @@ class Host:
             await self._run()
         finally:
             try:
+                if self._leaving is not None and not self._leaving.done():
+                    await self._leaving
                 await self._endpoint.detach()
             except Exception:
                 name = self._endpoint.name
@@ -94,7 +99,9 @@ class Host:
                     if self._paused:
                         if self._attached:
                             self._attached = False
-                            await self._endpoint.detach()
+                            # The end of the call may come meanwhile: what is half closed has to be closed all the same.
+                            self._leaving = asyncio.ensure_future(self._endpoint.detach())
+                            await asyncio.shield(self._leaving)
                     elif self._next is not None:
                         self._attached = True
                         # A leg that is lost meanwhile is the session's to notice; the next one comes.

@@ -112,7 +112,7 @@ def test_who_reads_the_log_sees_each_column(name: str) -> None:
     reason = "busy" if name == "proven" else RECORD.reason
     one = dataclasses.replace(RECORD, reason=reason)
     other = dataclasses.replace(one, **{name: OTHERS[name]})  # type: ignore[arg-type]
-    assert view.logged(one, None) != view.logged(other, None)
+    assert view.logged(one, None, ()) != view.logged(other, None, ())
     if name != "peer":  # it has a name
         assert call_log.calls([one]) != call_log.calls([other])
 

@@ -207,6 +207,25 @@ class CannotLetGo(NoMedia):
         raise Broken
 
 
+class SlowToLetGo(NoMedia):
+    """Closes one thing after the other, and begins with that once."""
+
+    def __init__(self) -> None:
+        self.attached = asyncio.Event()
+        self.closing = asyncio.Event()
+        self.may_close = asyncio.Event()
+        self.closed = False
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        self.attached.set()
+
+    async def detach(self) -> None:
+        if not self.closing.is_set():
+            self.closing.set()
+            await self.may_close.wait()
+            self.closed = True
+
+
 class TapBreaks(NoMedia):
     """Hears every packet, and fails at the first."""
 
@@ -239,6 +258,19 @@ async def test_what_to_do_about_an_endpoint_that_has_stopped_is_told_with_it() -
         assert trouble.sentence == "The device has gone."
         assert trouble.hint.startswith("Plug it in. ")
         assert "call again" in trouble.hint
+
+
+async def test_a_microphone_that_is_being_closed_is_closed_to_the_end_also_if_the_call_ends_meanwhile() -> None:
+    endpoint = SlowToLetGo()
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        async with hosted(endpoint) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            await endpoint.attached.wait()
+            call.host.pause(True)
+            await endpoint.closing.wait()
+            # The end of the block ends the call, which has to wait for that.
+            asyncio.get_running_loop().call_later(0.1, endpoint.may_close.set)
+        assert endpoint.closed
 
 
 @pytest.mark.parametrize("stops", [False, True], ids=["at the end of the call", "when the endpoint stops"])
