@@ -167,13 +167,15 @@ async def _run(
         switchboard.running(),
         lookups.running(),
         listening(node.home.command_socket, replies.reply),
-        handset.running() if handset else contextlib.nullcontext(),
+        handset.running(rejoins=switchboard.rejoins) if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)
         keep_for_good()
         manager.tell(READY)
         await shelf.sweep()
         await assistant.greet()
+        if handset:
+            handset.rejoined()
         async with kept_running(watching, echoing, living, *reading, *desktop.parts(assistant.act, handset)):
             await stopping.wait()
         manager.tell(STOPPING)

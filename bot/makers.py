@@ -25,6 +25,7 @@ from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.name_systems import system_names
+from bot.page.last_place import LastPlace
 from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
@@ -268,4 +269,5 @@ def make_handset(
     serving = [
         DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
     ]
-    return open_handset(node.pages, presenter, requests, devices, serving, port=port, key=key)
+    last_place = LastPlace(node.pages, node.thread)
+    return open_handset(node.pages, presenter, requests, devices, serving, last_place, port=port, key=key)

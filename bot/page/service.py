@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from bot.devices.book import DeviceBook
 from bot.devices.serving import DeviceServing
+from bot.page.last_place import LastPlace
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
@@ -27,11 +28,13 @@ class HandsetService:
         server: LateServer,
         book: DeviceBook,
         devices: Sequence[DeviceServing],
+        last_place: LastPlace,
         notices: list[str],
         *,
         lasts: bool,
     ) -> None:
         self._presenter = presenter
+        self._last_place = last_place
         self._book = book
         self._devices = devices
         self.lasts = lasts
@@ -54,13 +57,20 @@ class HandsetService:
         """
         return self._server.session.address_with(self._server.tickets.issue(place, used))
 
+    def rejoined(self) -> None:
+        """The calls of the last run are taken up."""
+        self._last_place.rejoined()
+
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Serve the page for the length of the block."""
+    async def running(self, *, rejoins: bool) -> AsyncIterator[None]:
+        """Serve the page for the length of the block. `rejoins`: calls of the last run are taken up next."""
+        if rejoins:
+            self._last_place.expect()
+        keeping = Part("Keeping where sound and picture are", self._last_place.run)
         telling = Part("Telling the page", self._presenter.run)
         erasing = Part("Erasing removed devices", self._book.erase_removed)
         serving = [Part(each.what, each.run) for each in self._devices]
-        async with self._server.running(), kept_running(telling, erasing, *serving):
+        async with self._server.running(), kept_running(telling, erasing, keeping, *serving):
             yield
 
 
@@ -70,6 +80,7 @@ def open_handset(
     requests: PageRequests,
     book: DeviceBook,
     devices: Sequence[DeviceServing],
+    last_place: LastPlace,
     *,
     port: int,
     key: bytes,
@@ -82,7 +93,7 @@ def open_handset(
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
     server = LateServer(pages, requests, listening, key)
-    return HandsetService(presenter, server, book, devices, notices, lasts=lasts)
+    return HandsetService(presenter, server, book, devices, last_place, notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

@@ -266,6 +266,11 @@ class Switchboard:
                 await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
                 self._rang.remove(call)
 
+    @property
+    def rejoins(self) -> bool:
+        """Whether there are calls to be taken up that were up when the last run was killed."""
+        return bool(self._left)
+
     async def rejoin(self) -> None:
         """Take up the calls that were up when the last run was killed, as far as somebody may be waiting in them."""
         while self._left:

@@ -100,6 +100,9 @@ class Pages:
         self._place: str | None = None
         "The address of the page that has sound and picture, or had them last in the calls that there are."
 
+        self._expects = False
+        "Whether calls of the last run are still to be taken up."
+
         self.downloads = Downloads()
         "What the pages of devices may save."
 
@@ -141,8 +144,23 @@ class Pages:
 
     def would_be_current(self, page: Page) -> bool:
         """Whether this page has sound and picture, or would have them as soon as it comes."""
-        place = self.current.address if self.current is not None else self._place if self.calls else None
+        place = self.current.address if self.current is not None else self._place if self._has_calls else None
         return place in (None, page.address)
+
+    @property
+    def _has_calls(self) -> bool:
+        return bool(self.calls) or self._expects
+
+    def expect(self, place: str) -> None:
+        """Calls of the last run are taken up next: sound and picture wait for a page at that address."""
+        self._place, self._expects = place, True
+
+    def expected(self) -> None:
+        """They were, as far as they are made at a page."""
+        if self._expects:
+            self._expects = False
+            self._forget_place()
+            self.take_if_nobody_has()
 
     def take(self, page: Page) -> None:
         """Give sound and picture to a page that is open: somebody there has asked for it."""
@@ -157,7 +175,10 @@ class Pages:
     def ended(self, call: int) -> None:
         """A call is over."""
         self.calls.discard(call)
-        if not self.calls and self.current is None:
+        self._forget_place()
+
+    def _forget_place(self) -> None:
+        if not self._has_calls and self.current is None:
             self._place = None
 
     def leave(self, page: Page) -> None:
@@ -185,7 +206,7 @@ class Pages:
 
     def _change(self, current: Page | None) -> None:
         self.current = current
-        if current is not None or not self.calls:
+        if current is not None or not self._has_calls:
             self._place = current.address if current is not None else None
         for listener in tuple(self._listeners):
             listener()

@@ -30,6 +30,7 @@ BEGIN_AGAIN = (
     "Learning where contacts write from",
     "Telling systemd that the program lives",
     "Erasing removed devices",
+    "Keeping where sound and picture are",
     "Serving the page",
 )
 "Of the program. Each begins again, and no call notices."

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import re
+import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -329,6 +330,47 @@ async def test_a_phone_that_wakes_up_while_the_page_at_home_is_loaded_again_gets
                 await home.next("offer")
                 while (news := await phone.next(sock, "call", "offer")).get("elsewhere") != "the computer at home":
                     assert news["type"] == "call", "nobody has pressed anything at the phone"
+
+
+async def kept_at(anna: Person, place: str) -> None:
+    """Wait until it is on the disk that sound and picture are there."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with anna.store() as store:
+                if store.home_fact("page.place") == place.encode():
+                    return
+            await anna.status()
+
+
+@pytest.mark.parametrize("at", ["home", "phone"])
+async def test_after_a_kill_sound_and_picture_wait_for_the_place_that_had_them(tmp_path: Path, at: str) -> None:
+    """Both pages come back by themselves, in any order."""
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _), phone.page() as (sock, _):
+            bob.write(f"/call {anna.node}")
+            ringing = await home.next("ring")
+            await home.say("answer", call=ringing["call"], media="video")
+            await home.next("offer")
+            await anna.call("active")
+            if at == "phone":
+                await sock.send_json({"type": "take-here", "call": ringing["call"]})
+                await home.next("call", elsewhere="phone")
+            await kept_at(anna, PHONE if at == "phone" else "")
+            anna.process.send_signal(signal.SIGKILL)
+            await anna.gone()
+        await anna.begin()
+        again = Phone(OTHER, await invited(anna, f"/devices add tablet {OTHER}"), of_anna(anna))
+        phone.origin, phone.host = again.origin, again.host
+        await anna.call("active")
+        if at == "phone":
+            async with wire_page(anna) as (_, hello), phone.page() as (_, first):
+                assert first is not None
+                assert [call["handset"] for call in (*hello["calls"], *first["calls"])] == [False, True]
+        else:
+            async with phone.page() as (_, first), wire_page(anna) as (_, hello):
+                assert first is not None
+                assert [call["handset"] for call in (*first["calls"], *hello["calls"])] == [False, True]
 
 
 async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -> None:

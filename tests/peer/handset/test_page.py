@@ -89,6 +89,19 @@ def test_in_a_call_sound_and_picture_wait_for_the_place_that_had_them() -> None:
     assert pages.would_be_current(Page()), "there is no such place any more"
 
 
+def test_after_a_start_they_wait_for_that_place_until_the_calls_are_taken_up_and_as_long_as_there_are_any() -> None:
+    for calls in ([], [1]):
+        pages, home, phone = Pages(), Page(), Page("phone", "201::1")
+        pages.expect(home.address)
+        pages.come(phone)
+        assert pages.current is None
+        pages.calls.update(calls)
+        pages.expected()
+        assert pages.current is (None if calls else phone)
+        pages.come(home)
+        assert pages.current is (home if calls else phone)
+
+
 def test_after_a_call_any_page_may_come_first() -> None:
     pages, home, phone = Pages(), Page(), Page("phone", "201::1")
     pages.come(home)
