@@ -231,7 +231,7 @@ class Calling:
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
             who = meant(answer) if answer else await self.whom(whom)
-            return await self._dial(who, media, chat, endpoint=endpoint)
+            return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
         """Place a call whose link may never be posted, in place of the one before; the same call stays what it is.
@@ -273,8 +273,12 @@ class Calling:
         endpoint: str | None = None,
         provisional: bool = False,
         program: str | None = None,
+        begins_off: bool | None = None,
     ) -> Line:
-        """Place a call; if it is by a card, the card seals the first link and says which bot it is for."""
+        """Place a call; if it is by a card, the card seals the first link and says which bot it is for.
+
+        `begins_off` see Presented; None: where others can write in the owner's place.
+        """
         if who.card is not None:
             self._origins.called_by(who.node, who.card)
         key = who.card.sealing_key if who.card else None
@@ -286,7 +290,7 @@ class Calling:
             endpoint=endpoint,
             provisional=provisional,
             program=program,
-            begins_off=not self._posting.is_private(chat),
+            begins_off=not self._posting.is_private(chat) if begins_off is None else begins_off,
         )
 
     # Answering and ending them.

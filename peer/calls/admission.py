@@ -118,9 +118,7 @@ class Admission:
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
         expires = link.created + self._calls.settings.lifetime
         crosses = ours is not None and ours.waits
-        automatic = decision.verdict is Verdict.AUTO and not crosses
-        begins_off = automatic and contact is not None and contact.trusted_in_clear
-        shown = Presented(automatic=automatic, begins_off=begins_off).of(contact)
+        shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO and not crosses)
         lives = ours is None and self._crossed(link) is None
         kept = begun(link, Role.CALLEE, chat, shown) if lives else None
         if not await self._use(link, expires + MAX_CLOCK_AHEAD, kept, again=again):

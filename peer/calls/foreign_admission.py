@@ -148,7 +148,7 @@ class ForeignAdmission:
             proven=proven,
             keyed=keyed,
         )
-        shown = Presented(automatic=decision.verdict is Verdict.AUTO).of(contact)
+        shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO)
         kept = begun(link, Role.CALLEE, chat, shown)
 
         def use(store: Store) -> bool:

@@ -130,6 +130,12 @@ class Presented:
     """The page begins with microphone and camera off, until the owner switches them on there: what has begun this call
     was written where others can write in the owner's place."""
 
+    @classmethod
+    def coming(cls, contact: Contact | None, *, automatic: bool) -> Presented:
+        """A call of somebody who has that entry of the contact book, or none; `automatic`: answered without asking."""
+        begins_off = automatic and contact is not None and contact.trusted_in_clear
+        return cls(automatic=automatic, begins_off=begins_off).of(contact)
+
     def of(self, contact: Contact | None) -> Presented:
         """The same with somebody who has that entry of the contact book, or none."""
         if contact is None:

@@ -238,6 +238,17 @@ async def test_a_call_that_telegram_begins_has_no_microphone_before_somebody_swi
             assert not chromium.problems, chromium.problems
 
 
+async def test_a_call_that_is_begun_at_the_page_has_microphone_and_camera(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        anna.configure(AT_THE_PAGE)
+        await asyncio.gather(anna.begin(), bob.begin())
+        assert anna.handset is not None
+        async with page_at(anna.handset) as (page, _):
+            await page.say("place", whom="bob", media="video")
+            assert not (await page.next("call"))["begins_off"]
+
+
 async def test_what_is_typed_after_the_bots_name_opens_nothing_at_the_page(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)

@@ -140,6 +140,16 @@ async def test_who_is_answered_rests_on_what_the_program_has_proved(
         assert (line.call.state, line.shown.reason, line.proven) == (state, reason, proven)
 
 
+@pytest.mark.parametrize("in_clear", [True, False])
+async def test_an_automatic_answer_that_others_may_have_allowed_begins_off_with_any_program(
+    tmp_path: Path, in_clear: bool
+) -> None:
+    async with two(tmp_path, trust=Trust.AUTO, trusted_in_clear=in_clear) as (anna, ben):
+        _, offer = await placed(anna, ben)
+        line = await came(ben, anna, offer, proven=True)
+        assert (line.shown.automatic, line.shown.begins_off) == (True, in_clear)
+
+
 async def test_an_offer_works_once_whichever_way_it_came(tmp_path: Path) -> None:
     async with two(tmp_path) as (anna, ben):
         _, offer = await placed(anna, ben)
