@@ -264,7 +264,7 @@ def to_say(
     if len(text) < len(said):
         return line, text, True
     there = [each for each in up if each is line or (line.together and each.together == line.together)]
-    if any(each.shown.together_since > now - JUST_NOW_SECONDS for each in there):
+    if any(_within(JUST_NOW_SECONDS, each.shown.together_since, now) for each in there):
         raise WhichCall(*refusals.just_come_together(there))
     return line, text, False
 
@@ -290,7 +290,7 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     connected = [line.peer for line in up]
     in_call = {line.peer for line in up if line.engaged} - set(contacts)
     over = [record for record in log if record.connected is not None]
-    lately = {record.peer for record in over if record.ended > now - LATELY_SECONDS} - set(contacts)
+    lately = {record.peer for record in over if _within(LATELY_SECONDS, record.ended, now)} - set(contacts)
     if len(in_call) == 1 and lately <= in_call:
         return in_call.pop()
     all_ = list(dict.fromkeys((*reversed(connected), *(record.peer for record in over))))
@@ -345,7 +345,7 @@ def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
         if record.role == Role.CALLEE
         and record.connected is None
         and record.reason in _BY_ITSELF
-        and record.ended > now - JUST_NOW_SECONDS
+        and _within(JUST_NOW_SECONDS, record.ended, now)
     ]
 
 
@@ -372,7 +372,7 @@ def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
     return [
         record
         for record in log
-        if record.connected is not None and record.reason in _BY_OTHERS and record.ended > now - JUST_NOW_SECONDS
+        if record.connected is not None and record.reason in _BY_OTHERS and _within(JUST_NOW_SECONDS, record.ended, now)
     ]
 
 
@@ -412,6 +412,11 @@ def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str)
 def _lacks_the_key_beside(line: Line, gone: CallRecord) -> bool:
     """Whether nothing says that a call without the shared key is with the one who was in the other call."""
     return line.link.keyed and not line.proven and gone.reference != line.link.reference
+
+
+def _within(seconds: float, moment: float, now: float) -> bool:
+    """Whether it was then. A moment of the future is from a clock that was set back since, and says nothing."""
+    return abs(now - moment) < seconds
 
 
 def _same(name: str, whom: str) -> bool:

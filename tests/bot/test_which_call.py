@@ -285,6 +285,22 @@ def test_a_text_with_a_name_is_for_that_one_alone_also_in_a_conversation() -> No
     assert to_say([call(ANNA, "anna", state=UP)], [], came, "all: hello", names)[1:] == ("all: hello", False)
 
 
+def test_what_a_clock_has_dated_that_was_set_back_since_keeps_no_command_from_its_call() -> None:
+    carol = call(OTHER, "carol", proven=True, state=UP)
+    gone = ended(ANNA, "anna", connected=1, reason=GONE, ago=-3700)
+    rang = ended(ANNA, "anna", ago=-3700)
+    assert to_say([carol], [gone], NOW, "hello", ["carol"]) == (carol, "hello", False)
+    assert to_record([carol], [gone], NOW, "") is carol
+    assert to_answer([unproven := call(BOB, "bob")], [rang], NOW) is unproven
+    stranger = call(BOB, state=UP)
+    stranger.connects(bytes(32), None, int(NOW))
+    assert to_save([stranger], [ended(MALLORY, connected=1, reason=GONE, ago=-3700)], NOW, []) == BOB
+    for line in (both := [carol, call(ANNA, "anna", proven=True, state=UP)]):
+        line.joins(bytes(16))
+    back = carol.shown.together_since - 3700
+    assert to_say(both, [], back, "hello", ["anna", "carol"]) == (carol, "hello", False)
+
+
 def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:
     anna, carol = call(ANNA, "anna", proven=True, state=UP), call(OTHER, "carol", proven=True, state=UP)
     both, names = [anna, carol], ["anna", "carol", "dora"]

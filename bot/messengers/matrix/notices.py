@@ -71,10 +71,11 @@ class Notices:
         """Whether the owner hears of this now."""
         name, short = f"{_NAME}{subject} {user}", hashlib.sha256(about.encode("utf-8", "replace")).hexdigest()[:12]
         told = self.vault.get(name, Told) or Told()
-        if short in told.about or now < told.counted_until:
+        # What is dated later than that was so by a clock that was set back since.
+        if short in told.about or now < told.counted_until <= now + DAY:
             return False
-        told.when = [each for each in told.when if each > now - DAY]
-        self._strangers = [each for each in self._strangers if each > now - DAY]
+        told.when = [each for each in told.when if now - DAY < each <= now]
+        self._strangers = [each for each in self._strangers if now - DAY < each <= now]
         if len(told.when) >= EACH_PERSON or (stranger and len(self._strangers) >= STRANGERS):
             self._count(subject, user, short, now)
             return False
@@ -87,7 +88,7 @@ class Notices:
 
     def together(self, now: int) -> Counted | None:
         """The number of what was only counted, once it is time; the same people aren't counted for a day."""
-        if not self._due or now < self._due:
+        if not self._due or now < self._due <= now + TOGETHER_EVERY:
             return None
         counted, self._counted, self._due, self._together = self._counted, {}, 0, now
         for subject, user in counted:
@@ -102,7 +103,7 @@ class Notices:
     def _count(self, subject: str, user: str, short: str, now: int) -> None:
         if sum(len(each) for each in self._counted.values()) < MOST_COUNTED:
             self._counted.setdefault((subject, user), set()).add(short)
-            self._due = self._due or max(now + TOGETHER_AFTER, self._together + TOGETHER_EVERY)
+            self._due = self._due or max(now + TOGETHER_AFTER, min(self._together, now) + TOGETHER_EVERY)
 
     def _keep(self, name: str, told: Told) -> None:
         self.vault.put(name, told)

@@ -259,6 +259,14 @@ def test_what_was_told_is_known_after_a_start(tmp_path: Path) -> None:
         assert told(Notices(Vault(journal)), MALLORY, range(1), NOW) == 0
 
 
+def test_what_a_clock_has_dated_that_was_set_back_since_silences_nobody(notices: Notices) -> None:
+    ahead = NOW + 365 * 24 * 3600
+    told(notices, MALLORY, range(600), ahead)
+    assert notices.together(ahead + 60) is not None
+    assert told(notices, MALLORY, range(1000, 1600), NOW) == 3
+    assert notices.together(NOW + 3600) == Counted(597, (MALLORY,), is_all=True)
+
+
 def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_contact_anything(tmp_path: Path) -> None:
     with Store(tmp_path / "db") as store:
         vault = Vault(Journal(store, "matrix"))
