@@ -76,6 +76,7 @@ from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, Lo
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
+from shared.node_id import NodeId
 from shared.store import Store
 
 
@@ -302,7 +303,9 @@ class PageRequests:
                 recording.refuse()
 
     async def _leave_voice(self, page: Page, message: LeaveVoice) -> None:
-        contact = book.named(self._store, message.name)
+        contact = self._store.contact_of(NodeId.parse(message.node))
+        if contact is None:
+            raise NameNotFound(*page_texts.ANOTHER_CONTACT)
         keyed, suffix = self._store.keyed(contact.node), f".{message.form}"
 
         async def ready() -> None:

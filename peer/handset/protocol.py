@@ -902,8 +902,8 @@ class LeaveVoice(_FromPage, frozen=True, tag="leave-voice"):
     call: Number
     "The call that nobody answered, for the Said."
 
-    name: ShortText
-    "The contact's."
+    node: NodeText
+    "The contact's, as it was in that call: by now their name may be another's."
 
     size: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     form: Literal["webm", "ogg", "mp4"]

@@ -11,7 +11,7 @@ import msgspec
 from bot.kinds import Kind
 from peer.handset.protocol import File, Hello, LeaveVoice, Said
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import BOB, REPORT, Theatre, call, everywhere, greeting, theatre
+from tests.browser.scripted import ANNA, BOB, REPORT, Theatre, call, everywhere, greeting, theatre
 from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
@@ -56,7 +56,7 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_heard_and
             await play.view.press("Listen")
             await play.until("document.getElementById('voice-sound').currentTime > 0")
             await play.view.press("Send")
-            wanted = await play.wants(LeaveVoice, call=1, name="anna", form="webm")
+            wanted = await play.wants(LeaveVoice, call=1, node=ANNA, form="webm")
             assert isinstance(wanted, LeaveVoice)
             # It is sent once the program has it, not before.
             await play.view.shows("Sending …")

@@ -49,8 +49,8 @@ export class Upload {
   }
 
   // A voice message for a contact, after the call that they didn't answer.
-  async leave(call, name, form) {
-    await this.#as("leave-voice", { call, name, form, size: this.#file.size });
+  async leave(call, node, form) {
+    await this.#as("leave-voice", { call, node, form, size: this.#file.size });
   }
 
   async #as(type, values) {

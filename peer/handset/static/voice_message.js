@@ -124,7 +124,7 @@ export class VoiceMessage {
       for (const track of stream.getTracks()) track.stop();
       return;
     }
-    const message = { name: call.name, to: call.contact, state: "recording", parts: [], asked: false };
+    const message = { name: call.name, to: call.node, state: "recording", parts: [], asked: false };
     this.#messages.set(call.id, message);
     this.#recorder = new MediaRecorder(stream, { mimeType: this.#form[0], audioBitsPerSecond: BITS_PER_SECOND });
     this.#recorder.addEventListener("dataavailable", ({ data }) => message.parts.push(data));

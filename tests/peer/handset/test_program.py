@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from shared.node_id import NodeId
 from tests.bot.console import befriend, connect, people
 from tests.bot.stranger import forged
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
@@ -337,6 +338,18 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
         assert (await anna.next("contacts"))["contacts"][0]["trust"] == "block"
         await anna.ask("remove-contact", name="robert", node=bob_node.node)
         assert (await anna.next("contacts"))["contacts"] == []
+
+
+async def test_a_voice_message_is_for_the_one_who_was_called_whoever_has_their_name_by_then(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        async with wire_page(anna_node) as (anna, _):
+            recorded = {"call": 7, "node": bob_node.node, "size": 1, "form": "webm"}
+            await anna_node.asked("/contact rename bob robert", kind="contact.renamed")
+            await anna_node.asked(f"/contact add bob {NodeId(b'x' * 32)}", kind="contact.saved")
+            assert (await anna.ask("leave-voice", **recorded))["type"] == "done"
+            await anna_node.asked("/contact remove robert", kind="contact.removed")
+            assert "were removed" in (await anna.ask("leave-voice", **recorded))["sentence"]
 
 
 REFUSED: list[tuple[str, dict[str, object], str]] = [
