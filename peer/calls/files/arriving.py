@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import MAX_PIECE, Piece
 from peer.calls.files.pace import LARGEST
 from peer.calls.files.part_file import Damaged, PartFile, remove
+from peer.calls.files.processor import Restraint, wanted
 from peer.calls.files.shelf import FileShelf
 from shared.errors import CopybaraError, FileRefused, RemoteProtocolError
 from shared.files.table import FileState
@@ -30,8 +32,8 @@ MAX_STRAY = 2 * LARGEST
 A piece counts as a whole one.
 """
 
-BATCH = 1024 * 1024
-"Bytes that are written at once."
+BATCH = 64 * 1024
+"Bytes that are written and acknowledged at once. The sender sends as many at once when it hears of them."
 
 DAMAGED = "What arrived isn't what was offered: the SHA-256 is another one. It was removed."
 
@@ -71,6 +73,7 @@ class ArrivingFiles:
         self._pieces = 0
         "Those that wait."
 
+        self._restraint = Restraint()
         self._stray = MAX_STRAY
         "Bytes that may still come of transfers that are over."
 
@@ -163,6 +166,8 @@ class ArrivingFiles:
         except FileRefused as error:
             await self._ended(entry, FileOutcome.NO_ROOM, error.sentence, None)
             return
+        if rest := self._restraint.rest(wanted(), time.monotonic()):
+            await asyncio.sleep(rest)  # the sender goes on when it hears how far we are
         if not entry.open:
             return
         self._acknowledge(entry, part.written)

@@ -1,4 +1,4 @@
-"""Sends our files: one task for all of a call, a piece of each in turn, no faster than the path carries them."""
+"""Sends our files: one task for all of a call, a piece of each in turn, no faster than path and processor allow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import MAX_PIECE, Piece, Taken, encode
 from peer.calls.files.pace import FilePace
+from peer.calls.files.processor import Restraint, wanted
 from peer.calls.files.source_file import SourceFile
 from peer.transport.files_channel import FilesChannel
 from shared.errors import CopybaraError, FileRefused
@@ -39,6 +40,7 @@ class LeavingFiles:
         self._channel: FilesChannel | None = None
         self._opening = False
         self._pace = FilePace()
+        self._restraint = Restraint()
         self._something = asyncio.Event()
 
     @property
@@ -133,6 +135,8 @@ class LeavingFiles:
             raise FileRefused(f"{entry.kept.name} is shorter than it was when it was offered.", "Send it again.")
         for at in range(0, len(block), MAX_PIECE):
             data = block[at : at + MAX_PIECE]
+            if rest := self._restraint.rest(wanted(), time.monotonic()):
+                await asyncio.sleep(rest)
             while not self._pace.has_room(len(data)):
                 self._something.clear()
                 await self._something.wait()

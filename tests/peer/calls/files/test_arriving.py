@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from peer.calls.files.arriving import MAX_QUEUED, MAX_STRAY, MAX_WAITING_PIECES, ArrivingFiles
 from peer.calls.files.entry import FileEntry
+from peer.calls.files.folder import FilesFolder
 from peer.calls.files.frames import MAX_PIECE, Piece
+from peer.calls.files.part_file import PartFile
+from peer.calls.files.processor import SHARE, wanted
+from peer.calls.files.room import DiskRoom, FileLimits
 from peer.calls.files.transfer import Transfer
 from shared.errors import RemoteProtocolError
 from shared.files.records import KeptFile
@@ -59,3 +65,30 @@ def test_crumbs_that_nobody_wants_count_as_whole_pieces() -> None:
         arriving.put(None, Piece(DIGEST, 0, b"x"))
     with pytest.raises(RemoteProtocolError):
         arriving.put(None, Piece(DIGEST, 0, b"x"))
+
+
+async def test_a_receiver_asks_for_no_more_than_leaves_time_for_the_call(tmp_path: Path) -> None:
+    """It acknowledges, which here makes as much work as what a sender sends then."""
+    last, all_taken = 256 * MAX_PIECE, asyncio.Event()
+
+    def acknowledge(_: FileEntry, offset: int) -> None:
+        begun = time.thread_time()
+        while time.thread_time() < begun + 0.005:
+            pass
+        if offset == last:
+            all_taken.set()
+
+    _, entry = running()
+    folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=SIZE, folder=SIZE, free=0)))
+    part = entry.part = PartFile(folder, entry.kept)
+    part.promise()
+    arriving = ArrivingFiles(None, accept=nothing, acknowledge=acknowledge, ended=ended)  # type: ignore[arg-type]
+    for offset in range(0, last, MAX_PIECE):
+        arriving.put(entry, Piece(DIGEST, offset, bytes(MAX_PIECE)))
+    before, began = wanted(), time.monotonic()
+    writing = asyncio.create_task(arriving.run())
+    await all_taken.wait()
+    assert (wanted() - before) / (time.monotonic() - began) < (1 + SHARE) / 2
+    writing.cancel()
+    await asyncio.wait([writing])
+    part.close()
