@@ -42,7 +42,8 @@ def restored(store: Store, now: int) -> None:
             )
         store.doubt_secrets()
         store.forget_devices()  # one may have been removed since
-        store.set_home_fact(_LINKS_FROM, _TIME.pack(now))
+        # One of this very second may have been used in it.
+        store.set_home_fact(_LINKS_FROM, _TIME.pack(now + 1))
         database.execute("UPDATE inbox SET entry = NULL")
         for table in ("outbox", "shown_calls", "missed_calls", "transfers"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
@@ -53,6 +54,6 @@ def restored(store: Store, now: int) -> None:
 
 
 def links_from(store: Store) -> int:
-    """When this home was restored, Unix seconds; a link that was made before may have been used then. 0: never."""
+    """The first second after this home was restored, Unix; a link from before may have been used then. 0: never."""
     value = store.home_fact(_LINKS_FROM)
     return int(_TIME.unpack(value)[0]) if value is not None and len(value) == _TIME.size else 0

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import tarfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from bot.cli.backup import read, write
 from bot.home import Home
 from bot.kinds import Kind
 from shared.errors import BadBackup, StoreError
+from shared.store import Store
 from shared.store.journal import Journal
-from shared.store.restored import links_from
+from shared.store.restored import links_from, restored
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
 from tests.child import run_child
 
@@ -44,6 +46,8 @@ async def brought_back(person: Person, file: Path) -> None:
     code, _, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
     assert (code, errors) == (0, "")
     await person.begin()
+    # Links of the second in which it was restored are refused as well as those from before.
+    await asyncio.sleep(1 - time.time() % 1)
 
 
 async def words_of(person: Person) -> str:
@@ -137,6 +141,12 @@ async def test_what_was_going_on_at_the_backup_is_over_afterwards_and_links_from
         assert [line for line in await anna.after(old["text"], sender="bob") if line["type"] == "call"] == []
         bob.write("/hangup")
         await bob.call("ended")
+
+
+def test_a_link_of_the_second_of_a_restore_is_from_before(tmp_path: Path) -> None:
+    with Store(tmp_path / "home" / "copybara.db") as store:
+        restored(store, 1000)
+        assert links_from(store) == 1001
 
 
 async def test_export_holds_contacts_and_calls_and_no_key(friends: Path, tmp_path: Path) -> None:
