@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bot.home import Home
 from bot.kinds import Kind
 from shared.node_id import NodeId
 from shared.store import Store
+from tests import preloaded
 from tests.bot.program import PreloadedNode
 
 SECONDS = 60.0
@@ -294,23 +296,18 @@ async def hang_up(first: Person, second: Person) -> tuple[Said, Said]:
 async def cli(
     *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None, seconds: float = SECONDS
 ) -> tuple[int, str, str]:
-    """Run `copybara`, and return its exit code, stdout and stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.cli", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment_of_a_person() | (environment or {}),
-    )
-    try:
-        async with asyncio.timeout(seconds):
-            out, err = await process.communicate(stdin)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    """Run `copybara`, without its imports, and return its exit code, stdout and stderr."""
+    with tempfile.TemporaryFile() as errors:
+        program = await preloaded.start(arguments, environment_of_a_person() | (environment or {}), errors.fileno())
+        try:
+            async with asyncio.timeout(seconds):
+                out = await program.communicate(stdin)
+        finally:
+            if program.returncode is None:
+                program.kill()
+            code = await program.wait()
+        errors.seek(0)
+        return code, out.decode(), errors.read().decode()
 
 
 def environment_of_a_person() -> dict[str, str]:

@@ -39,6 +39,16 @@ class Program:
         """Its exit code, or the negative number of the signal that ended it; None while it runs."""
         return int(self._code.result()) if self._code.done() else None
 
+    async def communicate(self, written: bytes) -> bytes:
+        """Write that and nothing more, and return all of its stdout once it has ended."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may read nothing, or not all
+            self.stdin.write(written)
+            await self.stdin.drain()
+        self.stdin.close()
+        said = await self.stdout.read()
+        await self.wait()
+        return said
+
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
         return int(await asyncio.shield(self._code))

@@ -268,10 +268,11 @@ async def test_the_list_of_a_file_is_complete_and_nothing_in_it_is_needless(path
 
 
 async def test_no_other_file_uses_one() -> None:
+    theirs = all_of_theirs()
     elsewhere = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in PRODUCT
-        for name in foreign_private_names(path) & all_of_theirs()
+        for name in foreign_private_names(path) & theirs
         if path not in PRIVATE or name not in listed(path)
     }
     assert not elsewhere

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import random
-import subprocess
-import sys
+import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,10 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store
 
-ROOT = Path(__file__).parents[3]
+PROCESSES = multiprocessing.get_context("forkserver")
+"Makes writers that needn't import anything, from a process that has nothing else in it."
+PROCESSES.set_forkserver_preload([__name__])
+
 KILLS_WHILE_WRITING = 25
 KILLS_WHILE_OPENING = 15
 
@@ -42,12 +45,11 @@ def number_of(secret: bytes) -> int:
     return int.from_bytes(secret, "big")
 
 
-def write_for_ever(path: Path, first: int) -> None:
-    """What the child does: rounds of writes, each followed by a line on stdout that says it is done."""
+def write_for_ever(path: Path, first: int, said: Connection) -> None:
+    """What the child does: rounds of writes, each followed by a word that says it is done, with the round's number."""
 
     def done(what: str) -> None:
-        sys.stdout.write(f"{what} {number}\n")
-        sys.stdout.flush()
+        said.send((what, number))
 
     number = first
     done("opening")
@@ -100,22 +102,6 @@ def write_for_ever(path: Path, first: int) -> None:
         done("ended")
 
 
-@contextmanager
-def child(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
-    program = "import sys; from pathlib import Path; from tests.shared.store.test_kill import write_for_ever as w"
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"{program}; w(Path(sys.argv[1]), int(sys.argv[2]))", str(path), str(first)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 def spin(seconds: float) -> None:
     """Let the child come to a random place inside a transaction."""
     end = time.perf_counter() + seconds
@@ -123,16 +109,24 @@ def spin(seconds: float) -> None:
         pass
 
 
-def killed(path: Path, first: int, lines: int, delay: float) -> dict[str, int]:
-    """Kill a child some time after it has said that many lines; returns the last number of each it has said."""
-    with child(path, first) as process:
-        assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(lines)]
-        spin(delay)
-        process.kill()
-        said += process.stdout.readlines()
-    assert process.returncode == -9
-    return {what: int(number) for what, number in (line.split() for line in said if line.endswith("\n"))}
+def killed(path: Path, first: int, words: int, delay: float) -> dict[str, int]:
+    """Kill a child some time after it has said that many words; returns the last number of each it has said."""
+    heard, said = PROCESSES.Pipe(duplex=False)
+    child = PROCESSES.Process(target=write_for_ever, args=(path, first, said))
+    child.start()
+    said.close()
+    with heard:
+        try:
+            done = dict(heard.recv() for _ in range(words))
+            spin(delay)
+        finally:
+            child.kill()
+            child.join()
+        with contextlib.suppress(EOFError):
+            while True:
+                done.update([heard.recv()])
+    assert child.exitcode == -signal.SIGKILL
+    return done
 
 
 def check(path: Path, done: dict[str, int], used: set[int]) -> int:
@@ -214,7 +208,7 @@ def test_a_writer_killed_at_random_moments_leaves_a_whole_store(tmp_path: Path) 
     used: set[int] = set()
     last, said = 0, 0
     for _ in range(KILLS_WHILE_WRITING):
-        done = killed(path, last, lines=chance.randint(1, 40), delay=chance.uniform(0, 0.01))
+        done = killed(path, last, words=chance.randint(1, 40), delay=chance.uniform(0, 0.01))
         last = check(path, done, used)
         said += len(done)
     assert last > KILLS_WHILE_WRITING / 2, "the children were killed before they had written anything"
@@ -224,4 +218,4 @@ def test_a_writer_killed_at_random_moments_leaves_a_whole_store(tmp_path: Path) 
 @pytest.mark.parametrize("kill", range(KILLS_WHILE_OPENING))
 def test_a_process_killed_while_it_makes_the_store_leaves_none_or_a_whole_one(tmp_path: Path, kill: int) -> None:
     path = tmp_path / "home" / "copybara.db"
-    check(path, killed(path, 0, lines=1, delay=0.02 * kill / KILLS_WHILE_OPENING), set())
+    check(path, killed(path, 0, words=1, delay=0.02 * kill / KILLS_WHILE_OPENING), set())
