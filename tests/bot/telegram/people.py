@@ -31,6 +31,9 @@ from tests.shared.names.chain import Chain, Name
 SECRET = bytes(range(32))
 TOKENS = itertools.count(1)
 
+LOOK_SECONDS = 0.05
+"Between two looks at a file: looking all the time takes the processor from the program."
+
 
 class Person(PreloadedNode):
     """A human, their bot account, and the program that is the bot."""
@@ -140,6 +143,7 @@ class Person(PreloadedNode):
             while words not in self.errors:
                 self.write("/contact show nobody")
                 await self.posted("owner", "nobody")
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def media(self) -> Said:
         """Wait until a call of this program's has both sound and picture."""
