@@ -2,23 +2,33 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint bench campaign soak fuzz deb packages docs lock format clean
+.PHONY: help demo test test-all needs lint bench campaign soak fuzz deb packages docs lock format clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 seconds
 	@$(BIN)/copybara demo
 
-test: $(VENV)/dev.stamp lint ## all tests, lint included, in half an hour on two cores
+# Without browsers tests wait as long as they work, so that one process more keeps the processor busy.
+test: WORKERS ?= 4
+test-all: WORKERS ?= 3
+
+test: $(VENV)/dev.stamp lint needs ## lint, and all tests but the slow ones, in ten minutes on two cores
+	@echo "running the tests but for the slow ones, less than ten minutes on two cores; a line for each file that begins"
+	@tests/run $(BIN)/pytest $(WORKERS) -m "not slow"
+
+test-all: $(VENV)/dev.stamp lint needs ## lint, and all tests, in half an hour on two cores
+	@echo "running all tests, less than half an hour on two cores; a line for each file that begins"
+	@tests/run $(BIN)/pytest $(WORKERS)
+
+# What tests run that isn't installed with the program.
+needs: $(VENV)/dev.stamp
 	@tests/system-packages
 	@tests/node-packages
 	@tests/synapse
-	@echo "running the tests, less than half an hour on two cores; a line for each file that begins"
-	@tests/all $(BIN)/pytest $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 	@echo "checking the code: ruff, mypy, import-linter, about half a minute"

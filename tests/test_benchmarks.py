@@ -30,6 +30,8 @@ from benchmarks.relay_load import Calls, Carried
 from benchmarks.report import rewritten
 from tests.browser.chromium import browser
 
+pytestmark = pytest.mark.slow
+
 
 def assert_gives_numbers(figure: Figure) -> None:
     assert figure.rows

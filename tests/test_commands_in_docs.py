@@ -90,8 +90,8 @@ def test_every_chat_command_within_a_sentence_is_understood(page: Path) -> None:
 
 
 def test_make_targets_that_pages_name_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {word for page in PAGES for word in re.findall(r"`?make ([a-z]+)\b", page.read_text())}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {word for page in PAGES for word in re.findall(r"`?make ([a-z-]+)\b", page.read_text())}
     used = {
         word
         for word in named

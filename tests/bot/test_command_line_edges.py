@@ -22,6 +22,8 @@ from tests.bot import each_command
 from tests.bot.console import connect, environment_of_a_person, people
 from tests.shared.store.ordinary_user import reachable_folder
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 300.0
 "What all commands of a place may take on a busy machine."
 

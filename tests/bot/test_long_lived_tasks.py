@@ -16,7 +16,7 @@ from bot.kinds import Kind
 from tests.bot.console import SECONDS, Person, connect, people
 from tests.bot.killing import Mortal
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 BEGIN_AGAIN = (
     "Watching the overlay",

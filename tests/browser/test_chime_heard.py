@@ -24,6 +24,8 @@ from tests.peer.handset.wire import wire_page
 from tests.peer.media.pulse_server import Ears, PulseServer, frequency, loudness, need_pulseaudio
 from tests.peer.media.tone import SAMPLE_RATE
 
+pytestmark = pytest.mark.slow
+
 ONCE = [hertz for hertz, _ in CHIME]
 
 NAMES = ("anna", "bob")

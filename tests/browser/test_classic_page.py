@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.bot.console import Chat
 from tests.browser.chromium import PageView, browser, require_chromium, until
 from tests.browser.firefox import firefox, require_firefox
@@ -20,6 +22,8 @@ from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import three_hosts
 from tests.network.staex import API, StaexNetwork, staex_network
 from tests.peer.media.pulse_server import PulseServer, need_pulseaudio
+
+pytestmark = pytest.mark.slow
 
 PORT = 8123
 PAGES = Path(__file__).parent / "classic"

@@ -26,6 +26,8 @@ from tests.network.forward import forwarded
 from tests.network.namespaces import three_hosts
 from tests.network.yggdrasil import YggdrasilNetwork, yggdrasil_network
 
+pytestmark = pytest.mark.slow
+
 PORT = 8124
 PAGE = f"http://127.0.0.1:{PORT}/index.html"
 

@@ -27,7 +27,7 @@ from tests.browser.test_three_pages import SMALL_PATTERN, stranger
 from tests.peer.media.pulse_server import Ears, PulseServer, frequency, need_pulseaudio, notes
 from tests.peer.media.tone import SAMPLE_RATE
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 PATTERN_HERTZ = 440.0
 

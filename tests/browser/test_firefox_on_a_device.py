@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
 from shared.paired_device import DeviceWay
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import install_authority_of
@@ -16,6 +18,8 @@ from tests.browser.test_phone_at_home import Computer
 from tests.network.calls import Caller
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import three_hosts
+
+pytestmark = pytest.mark.slow
 
 
 async def test_firefox_on_a_device_pairs_and_hears_and_sees_itself_through_home(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
@@ -20,7 +21,7 @@ from tests.browser.people import AT_THE_PAGE, somebody
 from tests.browser.pictures import look_like, taken
 from tests.browser.scripted import greeting, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 
 async def done(page: PageView, step: str) -> None:

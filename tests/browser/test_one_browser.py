@@ -11,13 +11,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.kinds import Kind
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView, browser, looked_at, until_seen
 from tests.browser.people import running_demo
 from tests.browser.pictures import graded, look_like, taken
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 PATTERN_HERTZ = 440.0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.bot.console import Chat
 from tests.browser.chromium import require_chromium
 from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
@@ -12,6 +14,8 @@ from tests.network.calls import Caller, captures
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import three_hosts
 from tests.network.yggdrasil import yggdrasil_network
+
+pytestmark = pytest.mark.slow
 
 WATCHED_SECONDS = 3.0
 

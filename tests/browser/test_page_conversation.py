@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Said, SaveContact, Text, Write
@@ -17,7 +18,7 @@ from tests.browser.scripted import NODE, NOW, call, everywhere, greeting, theatr
 from tests.browser.test_page_hold import HELD, ON_HOLD
 from tests.browser.test_page_told import BESIDE, TONES
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 CONVERSATION = "ab" * 16
 

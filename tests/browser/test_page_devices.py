@@ -8,7 +8,7 @@ from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
 from tests.browser.scripted import BOB, Theatre, call, everywhere, theatre
 from tests.browser.unplugging import DEVICES
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 
 async def in_call(play: Theatre) -> None:

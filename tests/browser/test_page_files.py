@@ -16,7 +16,7 @@ from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import call, greeting, sends, theatre
 from tests.browser.test_page_told import BESIDE
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 DROP = """([name, size]) => {
   const bytes = new Uint8Array(size).map((_, at) => at % 251);

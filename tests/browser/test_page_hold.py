@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.kinds import Kind
 from peer.handset.protocol import Answer, HangUp, Hold, Place, Resume
 from tests.browser.chromium import ONE_HEADLESS_SHELL
@@ -15,7 +17,7 @@ from tests.browser.scripted import call, everywhere, greeting, quality, theatre
 from tests.browser.test_media_keys import press, titled, wanted, with_keys
 from tests.browser.test_page_told import BESIDE, TONES
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 ON_HOLD = {
     "kind": Kind.ON_HOLD,

@@ -27,7 +27,7 @@ from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_recording import BY_THEM
 from tests.browser.test_page_told import BESIDE
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 WINDOWS = {"upright": PHONE, "sideways": {"width": PHONE["height"], "height": PHONE["width"]}}
 

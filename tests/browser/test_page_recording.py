@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.kinds import Kind, Sentence
 from peer.handset.protocol import Record, Said
 from peer.media.call_recordings import SIGNAL
@@ -9,7 +11,7 @@ from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import call, everywhere, greeting, theatre
 from tests.browser.test_page_told import BESIDE, TONES
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 BY_THEM = {"remote_recording": "shown", "recording_words": "anna is recording this call."}
 BY_US = {"recording": "on", "recording_words": "You are recording this call."}

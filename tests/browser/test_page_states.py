@@ -17,7 +17,7 @@ from tests.browser.people import Somebody, both_ways, two_people
 from tests.browser.pictures import LOOKS, graded, look_like
 from tests.browser.pictures import taken as picture_taken
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 
 async def taken(person: Somebody, name: str) -> None:

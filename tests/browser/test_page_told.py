@@ -76,7 +76,7 @@ from tests.browser.scripted import (
     theatre,
 )
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 MIDDLE = "box => [box.x + box.width / 2, box.y + box.height / 2]"
 

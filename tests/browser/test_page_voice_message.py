@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import File, Hello, LeaveVoice, Said
@@ -17,7 +18,7 @@ from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, sine
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 UNHEARD = {
     "role": "caller",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
+
 from shared.paired_device import DeviceWay
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import trust_authority_of
@@ -16,6 +18,8 @@ from tests.network.calls import Caller, udp_sockets
 from tests.network.capture import Flow, Kind, capture
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import Namespace, three_hosts
+
+pytestmark = pytest.mark.slow
 
 PORT = 8766
 

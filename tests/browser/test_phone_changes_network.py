@@ -9,6 +9,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import trust_authority_of
 from tests.browser.chromium import PageView, browser, require_chromium
@@ -16,6 +18,8 @@ from tests.network.calls import Caller
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import Hosts, Wire, three_hosts
 from tests.network.yggdrasil import PORT, YggdrasilNetwork, yggdrasil_network
+
+pytestmark = pytest.mark.slow
 
 MOBILE = IPv4Address("192.168.73.2")
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from bot.cli.setup.yggdrasil import firewall
 from tests.bot.console import SECONDS, Chat
 from tests.browser.authority_trusted import trust_authority_from
@@ -19,6 +21,8 @@ from tests.network.capture import Capture, Flow, Kind, capture
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import hosts_around_r
 from tests.network.yggdrasil import YggdrasilNode, yggdrasil_network
+
+pytestmark = pytest.mark.slow
 
 PORT = 8766
 "Where devices are served, if nothing else is configured."

@@ -8,13 +8,15 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from bot.kinds import Kind
 from peer.media.call_recordings import SIGNAL
 from tests.bot.test_recording import FOUR_TRACKS, grows, recordings
 from tests.browser.chromium import ONE_CHROMIUM, PATIENCE, PageView, until_seen
 from tests.browser.people import Somebody, both_ways, connect, two_people
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 OWN_SOUNDS = """
 (() => {

@@ -13,7 +13,7 @@ from tests.browser.chromium import ONE_CHROMIUM, PageView, until_seen
 from tests.browser.people import connect, two_people
 from tests.browser.scripted import call, everywhere, greeting, sends, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 TONE = 997
 "Of the shared screen, in hertz: louder than the browser's own test beeps."

@@ -14,7 +14,7 @@ from tests.browser.scripted import call, greeting, quality, theatre
 from tests.browser.test_page_conversation import CONVERSATION
 from tests.browser.test_page_told import BESIDE
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 STATES = """
 async (looks) => {

@@ -20,6 +20,8 @@ from tests.browser import squatter as script
 from tests.browser.chromium import PATIENCE
 from tests.browser.people import somebody
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65_534
 
 CLOSING = 8

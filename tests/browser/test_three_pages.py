@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from bot.kinds import Kind
 from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import ONE_HEADLESS_SHELL, PageView
@@ -14,7 +16,7 @@ from tests.browser.shown_people import PATTERN, PLACES, SIGNS, SMALL, meets, sen
 
 SMALL_PATTERN = "[media]\nwidth = 160\nheight = 120\nfps = 5\n"
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 
 class AtPage(Somebody):

@@ -13,7 +13,7 @@ from tests.bot.test_recording import probed
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.people import AT_THE_PAGE, somebody
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 WITHOUT_ASKING = "[files]\nvoice_mb = 5\n"
 

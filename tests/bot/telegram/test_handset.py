@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from aiohttp import web
 
 from bot.kinds import Kind
@@ -22,6 +23,8 @@ from tests.bot.telegram.transcript import Transcript
 from tests.bot.telegram.world import BotAccount, Message
 from tests.browser.chromium import browser, until
 from tests.peer.handset.wire import lets_in, page_at
+
+pytestmark = pytest.mark.slow
 
 WORDS = "Open handset (on the computer)"
 

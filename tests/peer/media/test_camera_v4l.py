@@ -8,6 +8,8 @@ import pytest
 
 from tests.peer.media.camera_machine import need_machine, run_inside
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(300)
 async def test_a_video4linux_camera_is_found_and_seen_and_had_by_one_at_a_time(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ from tests.peer.media.pulse_server import (
 from tests.peer.media.tone import SAMPLE_RATE, SineTrack, left_channel, opus_packets, sine
 from tests.peer.pair import PATIENCE, connected
 
+pytestmark = pytest.mark.slow
+
 TONE = 997.0
 
 CLEAR = 2_000

@@ -18,6 +18,8 @@ from tests.peer.media.pulse_server import PulseServer
 from tests.peer.media.tone import SAMPLE_RATE, sine
 from tests.peer.pair import connected
 
+pytestmark = pytest.mark.slow
+
 CLEAR = 2_000
 
 PATIENCE = 60.0
