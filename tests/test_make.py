@@ -101,13 +101,14 @@ def test_only_whole_files_are_slow() -> None:
         "bot/matrix/test_scenes.py",
         "bot/telegram/test_ways.py",
         "bot/test_calls.py",
+        "bot/test_process.py",
         "browser/test_call_between_pages.py",
         "network/test_calls.py",
         "peer/transport/test_leg.py",
     ],
 )
 def test_a_real_call_of_each_kind_is_in_make_test(file: str) -> None:
-    """In each messenger, between programs, in browsers, over real overlays, and between two legs."""
+    """In each messenger, between programs that start and end, between browsers, over overlays, and between two legs."""
     text = (ROOT / "tests" / file).read_text()
     assert "def test_" in text
     assert not SLOW.search(text)

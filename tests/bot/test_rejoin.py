@@ -28,6 +28,8 @@ from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
 from tests.network.capture import ETH_P_ALL, ETH_P_IP, QUEUE_BYTES, SO_RCVBUFFORCE
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 
+pytestmark = pytest.mark.slow
+
 SOON = 8.0
 "Seconds within which a call is up again after a start, also on a machine that is busy with other things."
 

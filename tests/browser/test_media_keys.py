@@ -15,7 +15,7 @@ from tests.bot.desktop.session import connected, screen, session_bus
 from tests.browser.chromium import ONE_CHROMIUM, PATIENCE
 from tests.browser.scripted import BOB, Theatre, call, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
 

@@ -9,7 +9,7 @@ from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, HangUp,
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, greeting, link, logged, theatre
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
 

@@ -51,6 +51,8 @@ from tests.network.staex import StaexNetwork
 from tests.network.staex_node import words
 from tests.network.yggdrasil import YggdrasilNetwork
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60
 "Seconds after which what has not happened counts as failed."
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from bot.kinds import Kind
@@ -32,6 +33,8 @@ from tests.network.namespaces import three_hosts
 from tests.network.overlay import OverlayNetwork, OverlayNode
 from tests.network.staex import StaexNetwork, staex_network
 from tests.network.yggdrasil import YggdrasilNetwork, yggdrasil_network
+
+pytestmark = pytest.mark.slow
 
 
 def name_of(network: OverlayNetwork) -> str:
