@@ -281,8 +281,9 @@ class Assistant:
                 raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
             case commands.SetEndpoint():
                 name, endpoint = command.name, command.endpoint
-                if turn.in_clear and (opens_the_room(endpoint) or only_for_trusted(endpoint)):
-                    raise InputError(*refusals.room_in_clear(name, endpoint))
+                means = self.switchboard.usual_endpoint if endpoint == book.DEFAULT_ENDPOINT else endpoint
+                if turn.in_clear and (opens_the_room(means) or only_for_trusted(means)):
+                    raise InputError(*refusals.room_in_clear(name, means))
                 turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))
             case commands.RenameContact():
                 renamed = await saving.rename(command.old, command.new)

@@ -850,8 +850,8 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
             )
             if contact.trusted_in_clear:
                 text += (
-                    " The page begins with your microphone and camera off then, for others could write that here in "
-                    "your place. If you say it on the page, it doesn't."
+                    " The page begins with your microphone and camera off then, and no IP camera is shown, for others "
+                    "could write that here in your place. If you say it on the page, that is over."
                 )
             return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.RING:

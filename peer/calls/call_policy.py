@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 
 from peer.calls.line import Line
 from peer.calls.lines import Lines, one_each
@@ -53,7 +54,7 @@ class CallPolicy:
         occupying = self._lines.occupying(beside=node, proven=proven)
         held = any(line.on_hold for line in occupying)
         now = self._clock()
-        return decide(
+        decision = decide(
             caller,
             wanted,
             OwnersSide(
@@ -68,3 +69,8 @@ class CallPolicy:
                 waits=self._waits(),
             ),
         )
+        if decision.verdict is Verdict.AUTO and self._sessions.needs_word(
+            caller.contact, proven=proven, keyed=caller.keyed
+        ):
+            return replace(decision, verdict=Verdict.RING, reason=Reason.ASK)
+        return decision

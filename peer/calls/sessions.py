@@ -172,6 +172,13 @@ class LineSessions:
         chosen = contact.endpoint if contact is not None and (proven or not keyed) else None
         return chosen or self._endpoints.usual()
 
+    def needs_word(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
+        """Whether what would answer such a call is only for the trusted, and others may have said that the contact is
+        one.
+        """
+        in_clear = contact is not None and contact.trusted_in_clear
+        return in_clear and only_for_trusted(self.endpoint_for(contact, proven=proven, keyed=keyed))
+
     def endpoint_of(self, line: Line) -> str:
         """The name of the media endpoint for a call.
 
@@ -188,6 +195,12 @@ class LineSessions:
             raise OnlyForTrusted(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
                 f"To let them see it at any time: /contact trust {line.name}" if contact else "Save them first.",
+            )
+        if contact.trusted_in_clear:
+            raise OnlyForTrusted(
+                "The camera is only for contacts that you trust, and others could write in your place that "
+                f"{line.name} is one.",
+                f"Say it at the computer: copybara contacts trust {line.name}",
             )
         if not proven:
             raise OnlyForTrusted(

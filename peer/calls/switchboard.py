@@ -542,6 +542,11 @@ class Switchboard:
                 reached.append(each)
         return reached
 
+    @property
+    def usual_endpoint(self) -> str:
+        """The name of the media endpoint of a call for which none was chosen."""
+        return self._sessions.endpoint_for(None, proven=False, keyed=False)
+
     def files(self, line: Line) -> CallFiles:
         """The files of a call. Raises FileRefused if none can be sent or taken in it."""
         session = line.session
