@@ -163,7 +163,7 @@ class Client:
         found: dict[str, list[Json]] = {}
         unread, left, work = False, MOST_LEFT_OUT, LongWork(AT_ONCE)
         rooms = part(answer, "rooms", "join")
-        for room in sorted(rooms, key=self._is_strangers):
+        for room in sorted(rooms, key=self.is_strangers):
             timeline = part(rooms[room], "timeline")
             if timeline.get("limited") is not True or not self.rooms.is_known(room):
                 continue
@@ -191,7 +191,7 @@ class Client:
         the others wait for no stranger's, and for no other's more than a few times.
         """
         lasts = isinstance(error, TooLarge) or (isinstance(error, ServerRefusal) and not error.for_now)
-        if lasts or self._is_strangers(room):
+        if lasts or self.is_strangers(room):
             return False
         self._tried[room] += 1
         return self._tried[room] < PAGE_TRIES
@@ -205,14 +205,14 @@ class Client:
         for room in self.rooms.names():
             if not self.rooms.of(room).left:
                 with contextlib.suppress(ServerRefusal, TooLarge):  # a room that nobody can be seen in ties nobody
-                    members[self._is_strangers(room)] |= await self.members(room)
+                    members[self.is_strangers(room)] |= await self.members(room)
         contacts, own = self._contacts(), {self.account.user, self.account.owner}
         stays = {user for user in known if user in own or user in contacts}
         ties = {user: tie(user, stays=stays, rooms=members[False], guests=members[True]) for user in known}
         for user in to_forget({user: self.people.of(user).day for user in known}, ties):
             self.people.forget(user)
 
-    def _is_strangers(self, room: str) -> bool:
+    def is_strangers(self, room: str) -> bool:
         """Whether a stranger has invited us to it: such rooms are read last."""
         return self._vault.has(GUEST + room)
 

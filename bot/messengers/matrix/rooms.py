@@ -12,6 +12,9 @@ from bot.messengers.matrix.vault import Vault
 MOST_MEMBERS = 1000
 "Of a room in which the bot writes."
 
+CROWD = [str(number) for number in range(MOST_MEMBERS + 1)]
+"Stand-ins for the members of a room whose list can't be read: they are several, and more than we write to."
+
 MOST_UPGRADES = 20
 "Steps from a room to the one that replaces it that are followed."
 

@@ -190,7 +190,13 @@ class MatrixWire:
         return entries
 
     async def _kind(self, room: str) -> Audience:
-        members = await self._client.members(room)
+        try:
+            members = await self._client.members(room)
+        except (Unreachable, ServerRefusal) as error:
+            logged_out = isinstance(error, ServerRefusal) and error.logged_out
+            if logged_out or not self._client.is_strangers(room):
+                raise
+            return Audience.SEVERAL  # the others don't hang on it
         if await self._own_room.is_alone(room):
             return Audience.OWNERS
         return Audience.TWO if len(members) <= 2 else Audience.SEVERAL
@@ -273,15 +279,20 @@ class MatrixWire:
                 return await self._own_room.get() if self.has_owner else ""
             case PlainWay.GROUP:
                 return self._client.rooms.newest(place.value)
-        rooms = self._client.rooms
+        rooms, both = self._client.rooms, {self._account.user, place.value}
+        unknown: Unreachable | ServerRefusal | None = None
         for room in sorted(rooms.names(), key=lambda name: not rooms.of(name).encrypted):
             known = rooms.of(room)
-            if not (known.left or known.replaced_by) and await self._client.members(room) == {
-                self._account.user,
-                place.value,
-            }:
-                return room
-        raise Refused("there is no room with only them")
+            if known.left or known.replaced_by:
+                continue
+            try:
+                if await self._client.members(room) == both:
+                    return room
+            except (Unreachable, ServerRefusal) as error:
+                if not self._client.is_strangers(room):
+                    raise
+                unknown = error
+        raise unknown or Refused("there is no room with only them")
 
     def _contacts(self) -> Container[str]:
         return self._desk.writers() if self._desk is not None else ()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.matrix.api import MatrixApi
+from bot.messengers.matrix.api import MatrixApi, ServerRefusal, TooLarge
 from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Device, People
-from bot.messengers.matrix.rooms import MOST_MEMBERS, Rooms
+from bot.messengers.matrix.rooms import CROWD, MOST_MEMBERS, Rooms
 
 
 class NotEncrypted(Exception):
@@ -52,10 +52,20 @@ class Writer:
         self._unverified = unverified
 
     async def members(self, room: str) -> list[str]:
-        """Who may read what is written in a room, by the server. Raises Unreachable, ServerRefusal."""
+        """Who may read what is written in a room, by the server; CROWD if it will never say.
+
+        Raises Unreachable, ServerRefusal.
+        """
         known = self._rooms.of(room)
         if known.members is None:
-            members = await self._api.members(room)
+            try:
+                members = await self._api.members(room)
+            except TooLarge:
+                members = CROWD
+            except ServerRefusal as refusal:
+                if refusal.for_now or refusal.logged_out:
+                    raise
+                members = CROWD
             known = msgspec.structs.replace(known, members=members[: MOST_MEMBERS + 1])
             self._rooms.put(room, known)
         return known.members or []

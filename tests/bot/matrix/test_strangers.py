@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -187,6 +188,51 @@ async def pages_that_nobody_gets(annas: Bot, homeserver: Homeserver) -> None:
         return web.json_response({"errcode": "M_UNKNOWN"}, status=504) if asks else None
 
     homeserver.fault = fault
+
+
+def no_list_of_members(name: str) -> Callable[[Bot, Homeserver, str], Awaitable[None]]:
+    """The server's answer about who is in the stranger's room."""
+
+    async def begin(annas: Bot, homeserver: Homeserver, room: str) -> None:
+        content = {"membership": "join", "x": [{}] * 20_000}
+        bulky = [
+            {"type": "m.room.member", "state_key": f"@e{each}:chat.test", "content": content} for each in range(13)
+        ]
+        answers = {
+            "of bulky events": (200, {"chunk": bulky}),
+            "forbidden": (403, {"errcode": "M_FORBIDDEN"}),
+            "that doesn't come": (504, {"errcode": "M_UNKNOWN"}),
+        }
+        status, answer = answers[name]
+        body = msgspec.json.encode(answer)
+
+        def fault(user: str, path: str) -> web.Response | None:
+            asks = user == annas.user and unquote(path) == f"/rooms/{room}/members"
+            return web.Response(status=status, body=body, content_type="application/json") if asks else None
+
+        homeserver.fault = fault
+
+    return begin
+
+
+@pytest.mark.parametrize("answer", ["of bulky events", "forbidden", "that doesn't come"])
+async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_owner_from_nothing(
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], answer: str
+) -> None:
+    somebody, caller = dave
+    room = await somebody.client.make_room([annas.user], "")
+    await joined(in_memory, room, annas.user)
+    await no_list_of_members(answer)(annas, in_memory, room)
+    try:
+        seen = len(annas.owner.seen)
+        await somebody.says(room, await link_for(annas, caller))
+        await annas.owner.reads("Answer", room=annas.room, after=seen)
+        await annas.owner.says(annas.room, "/decline")
+        await annas.program.call("ended")
+        caller.write("/hangup")
+        await annas.asks("/status", "No calls")
+    finally:
+        in_memory.fault = None
 
 
 @pytest.mark.parametrize("flood", [to_the_device, devices_without_end, pages_that_nobody_gets])
