@@ -131,7 +131,7 @@ async def _run(
     devices = make_devices(node, talk) if config.handset.enabled else None
     news = make_news(node, talk, devices)
     own_devices = OwnDevices(devices, node.pages) if devices else None
-    presenter = make_presenter(node, own_devices) if own_devices else None
+    presenter = make_presenter(node, own_devices, talk) if own_devices else None
     desktop = make_desktop(node)
     shelf = make_shelf(node)
     switchboard = make_switchboard(node, news, presenter, desktop, chats, shelf)

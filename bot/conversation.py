@@ -266,6 +266,9 @@ class Capabilities:
     texts: bool = False
     "Whether the owner wants to read there what is said and sent in calls, although others can read it."
 
+    by_hand: bool = False
+    "Whether what it writes for the other side reaches them only if its owner carries it there."
+
     rings_again: bool = True
     "Whether it keeps the calls that ring, and lets them ring again when the program was killed."
 

@@ -84,7 +84,7 @@ class Talk:
     def in_chats(cls, chats: Chats, thread: StoreThread) -> Talk:
         """In those conversations."""
         origins = Origins()
-        return cls(chats, Posting(chats.post, chats.is_private), origins, Learning(thread, origins))
+        return cls(chats, Posting(chats.post, chats.is_private, chats.is_by_hand), origins, Learning(thread, origins))
 
 
 async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node: bool) -> Node:
@@ -110,7 +110,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
     )
 
 
-def make_presenter(node: Node, own_devices: OwnDevices) -> Presenter:
+def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter:
     """Shows the page what happens to calls."""
     return Presenter(
         own=node.own,
@@ -122,6 +122,7 @@ def make_presenter(node: Node, own_devices: OwnDevices) -> Presenter:
         program_source=program_source(node.config),
         pages=node.pages,
         devices=own_devices,
+        is_by_hand=talk.chats.is_by_hand,
     )
 
 

@@ -83,6 +83,9 @@ class CallNews:
         self._files = FileNews(posting, file_changed)
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
+        self._to_carry: WeakSet[Line] = WeakSet()
+        "Calls that have ended, with a link that says so and that the owner has to carry."
+
         self._not_kept: WeakSet[Line] = WeakSet()
         "Calls about which the owner knows already that something isn't written down yet."
 
@@ -175,8 +178,10 @@ class CallNews:
                 self._posting.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
             case State.ENDED:
                 self._why.pop(line.number, None)
+                by_hand = line in self._to_carry
+                self._to_carry.discard(line)
                 if not (line.shown.provisional and line.connection.connected is None):
-                    self._posting.about(line, texts.ended(line), live=True)
+                    self._posting.about(line, texts.ended(line, by_hand=by_hand), live=True)
         self._call_changed(line)
 
     def _hold_changed(self, line: Line, news: HoldChanged) -> None:
@@ -191,6 +196,8 @@ class CallNews:
 
     def _post_link(self, line: Line, token: str) -> None:
         said = texts.link_in_chat(line, token, self._why.pop(line.number, ""))
+        if line.call.ended and self._posting.is_by_hand(line.chat):
+            self._to_carry.add(line)
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
         link = None if line.foreign is not None else token

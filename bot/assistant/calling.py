@@ -215,7 +215,10 @@ class Calling:
 
     async def place(self, turn: Turn, who: book.Whom, media: Media, program: str | None) -> None:
         """Call somebody, and tell the owner. Raises CopybaraError."""
-        await self._placed(turn, await self._dial(who, media, turn.chat, program=program), texts.calling)
+        await self._placed(turn, await self._dial(who, media, turn.chat, program=program), self._said_of)
+
+    def _said_of(self, line: Line) -> Sentence:
+        return texts.calling(line, by_hand=self._posting.is_by_hand(line.chat))
 
     async def _placed(self, turn: Turn, line: Line, words: Callable[[Line], Sentence]) -> None:
         if not line.call.ended:
@@ -257,7 +260,7 @@ class Calling:
         if line.shown.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
-                self._posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, self._said_of(line), actions=(Act.HANG_UP,), live=True)
 
     def discard(self, line: Line) -> None:
         """End a call that was prepared and isn't wanted any more."""

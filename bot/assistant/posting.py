@@ -13,12 +13,15 @@ from peer.calls.line import Line
 class Posting:
     """Speaks to one owner, and to the other side of their calls."""
 
-    def __init__(self, write: Callable[[Post], None], is_private: Callable[[str], bool]) -> None:
+    def __init__(
+        self, write: Callable[[Post], None], is_private: Callable[[str], bool], is_by_hand: Callable[[str], bool]
+    ) -> None:
         """`write` puts a message on its way; it may not block. `is_private`: whether nobody else can write in that
-        conversation as the owner.
+        conversation as the owner; `is_by_hand`: whether the owner carries what is for the other side.
         """
         self._write = write
         self.is_private = is_private
+        self.is_by_hand = is_by_hand
         self._collections: list[list[Post]] = []
 
     @contextlib.contextmanager

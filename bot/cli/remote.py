@@ -12,6 +12,7 @@ from bot.home import Home
 from bot.kinds import Kind
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
+from bot.texts.terminal import send_this
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
@@ -23,6 +24,9 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
         return 0
     for post in posts:
         text = str(post["text"])
+        if post.get("to") == "chat":
+            print_text(f"{send_this(str(post.get('kind'))).capitalize()}\n{text}")
+            continue
         print_text(text if post.get("kind") == Kind.TEXT else as_typed(text))
     return 0
 

@@ -34,6 +34,10 @@ class Chats:
         """Whether nobody else can write in that conversation as the owner."""
         return all(messenger.capabilities.private for messenger in self.messengers if messenger.handles(chat))
 
+    def is_by_hand(self, chat: str) -> bool:
+        """Whether the other side gets what is written in that conversation only if the owner carries it there."""
+        return all(messenger.capabilities.by_hand for messenger in self._writing(chat))
+
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say that links can be read and calls be made from now on."""
         for messenger in self.messengers:
@@ -41,13 +45,8 @@ class Chats:
 
     def post(self, post: Post) -> None:
         """Write a message in its conversation; in the first messenger's if nobody knows it any more."""
-        if post.chat == EVERYWHERE:
-            for messenger in self.messengers:
-                messenger.post(_for(messenger, post))
-            return
-        homes = [messenger for messenger in self.messengers if messenger.handles(post.chat)]
-        messenger = (homes or self.messengers)[0]
-        messenger.post(_for(messenger, post))
+        for messenger in self._writing(post.chat):
+            messenger.post(_for(messenger, post))
 
     def rings_again(self, chat: str) -> bool:
         """Whether a call that rang in that conversation when the program was killed is read again at the next start."""
@@ -66,6 +65,13 @@ class Chats:
         """Show a call's new state wherever calls are shown."""
         for messenger in self.messengers:
             messenger.call_changed(line)
+
+    def _writing(self, chat: str) -> Sequence[Messenger]:
+        """Those that write what is posted there."""
+        if chat == EVERYWHERE:
+            return self.messengers
+        homes = [messenger for messenger in self.messengers if messenger.handles(chat)]
+        return (homes or self.messengers)[:1]
 
 
 def _for(messenger: Messenger, post: Post) -> Post:

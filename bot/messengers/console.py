@@ -17,7 +17,7 @@ from bot.kinds import STATES, Kind
 from bot.line_writer import LineWriter
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
-from bot.texts.terminal import left_out, where_to_talk
+from bot.texts.terminal import left_out, send_this, where_to_talk
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
@@ -52,8 +52,6 @@ class Console:
     may be from anybody, so that a script can carry a chat of two between two consoles.
     """
 
-    capabilities = Capabilities(at_terminal=True, private=True, rings_again=False)
-
     def __init__(
         self,
         *,
@@ -66,6 +64,8 @@ class Console:
 
         `source` and `sink` are descriptors instead of stdin and stdout.
         """
+        # Lines of JSON are carried by a program.
+        self.capabilities = Capabilities(at_terminal=True, private=True, by_hand=not as_json, rings_again=False)
         self._as_json = as_json
         self._says_where_to_talk = says_where_to_talk
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
@@ -121,7 +121,7 @@ class Console:
             file = {"file": str(post.file)} if post.file else {}
             self._put({"type": "post", "kind": post.kind, "to": post.to, "text": text, "token": post.token, **file})
         elif post.to == "chat":
-            self._print("┌ send this to the other person:", f"│ {text}", "└")
+            self._print(f"┌ {send_this(post.kind)}", f"│ {text}", "└")
         elif post.kind == Kind.TEXT:
             # So that no line of theirs passes for one of ours.
             first, *others = text.splitlines()

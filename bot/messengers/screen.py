@@ -25,7 +25,7 @@ PLACE = "start"
 class Screen:
     """What the owner sees of a program without a console."""
 
-    capabilities = Capabilities(at_terminal=False, private=True, rings_again=False)
+    capabilities = Capabilities(at_terminal=False, private=True, by_hand=True, rings_again=False)
 
     def __init__(self, *, as_json: bool, starts: bool, opens: bool, link: str = "") -> None:
         """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`."""
@@ -85,8 +85,13 @@ class Screen:
 
     def post(self, post: Post) -> None:
         """Show what everybody is to see, and what has no other place."""
-        if self._starts and not self._as_json and post.to == "owner" and only_the_user_reads():
+        if not self._starts or self._as_json or not only_the_user_reads():
+            return
+        if post.to == "owner":
             self._print(*post.text.splitlines())
+        elif post.kind in texts.SAYS_THAT_IT_IS_OVER:
+            # The page may show another call by now.
+            self._print(texts.send_this(post.kind).capitalize(), post.text)
 
     def call_changed(self, line: Line) -> None:
         """The posts say it."""

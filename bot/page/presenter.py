@@ -107,8 +107,12 @@ class Presenter:
         program_source: str,
         pages: Pages,
         devices: OwnDevices,
+        is_by_hand: Callable[[str], bool],
     ) -> None:
-        """`program_source` is where friends get the program, empty if that isn't known."""
+        """`program_source` is where friends get the program, empty if that isn't known. `is_by_hand`: whether the owner
+        carries the links of that conversation.
+        """
+        self._is_by_hand = is_by_hand
         self._devices = devices
         self._own = own
         self._lines = lines
@@ -251,6 +255,8 @@ class Presenter:
         match news:
             case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
                 pass  # nothing that a person could pass on
+            case Posted() if line.call.ended and not self._is_by_hand(line.chat):
+                pass  # a messenger carries it
             case Posted():
                 shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
                 said = handset_texts.link_to_send(line)

@@ -166,6 +166,11 @@ TAPPED = {
 }
 "A word for the owner who has tapped."
 
+TELL_THEM = "They don't know yet: send them the link that says so."
+"After the end of a call, if the owner carries the links."
+
+_BUSY = "{name} called while you were in a call"
+
 _UNTOLD_BUSY = "{name} called while you were in a call. They got no reply"
 
 _CLAIMED = {
@@ -239,11 +244,19 @@ def _link_kind(line: Line) -> Kind:
     return Kind.LINK_REFUSAL if line.call.ended else Kind.LINK_ANSWER
 
 
-def calling(line: Line) -> Sentence:
-    """After /call."""
+def calling(line: Line, *, by_hand: bool = False) -> Sentence:
+    """After /call. `by_hand`: the owner carries the link to them."""
     if line.foreign is not None and not line.foreign.envelope.in_chat:
         return foreign.rings_there(line)
     until = time_of_day(line.expires)
+    if by_hand:
+        how = (
+            "The link is all they need."
+            if line.call.paired
+            else "Then paste what they send back: an answer, or that they decline."
+        )
+        text = f"Calling {line.name} ({line.media.words}). Send them the link: it works until {until}. {how}"
+        return Sentence(Kind.CALLING, text)
     how = "This link is all they need." if line.call.paired else "Now they have to send an answer."
     text = f"Calling {line.name} ({line.media.words}). The link is in the chat and works until {until}. {how}"
     return Sentence(Kind.CALLING, text)
@@ -550,15 +563,22 @@ def unproven(line: Line) -> Sentence:
     )
 
 
-def ended(line: Line) -> Sentence:
-    """How a call ended, and why."""
+def ended(line: Line, *, by_hand: bool = False) -> Sentence:
+    """How a call ended, and why. `by_hand`: the link that says so to the other side is for the owner to carry."""
     assert line.call.reason is not None
     call, known = line.call, line.shown.contact is not None
     if call.reason is EndReason.NO_ANSWER and line.foreign is not None and not line.foreign.envelope.in_chat:
         return foreign.unanswered(line)
     if claimed := ended_unproven(line):
         return Sentence(Kind.ENDED, f"{claimed}.")
-    return ending(line.call.reason, line.name, call.detail, call.hint, known=known, proven=line.proven)
+    hint = call.hint
+    if by_hand:
+        hint = f"{hint} {TELL_THEM}".strip()
+    elif call.reason is EndReason.DECLINED and line.foreign is not None and line.foreign.envelope.in_chat:
+        hint = foreign.TELL_THEM
+    return ending(
+        line.call.reason, line.name, call.detail, hint, known=known, proven=line.proven, replied=not by_hand
+    )
 
 
 def ended_unproven(line: Line) -> str:
@@ -568,10 +588,23 @@ def ended_unproven(line: Line) -> str:
     return form.format(name=shown(line.name)) if form else ""
 
 
-def ending(reason: EndReason, name: str, detail: str = "", hint: str = "", *, known: bool, proven: bool) -> Sentence:
-    """The same, from its parts; `known`: the name is a contact's, `proven`: they had the key."""
+def ending(
+    reason: EndReason,
+    name: str,
+    detail: str = "",
+    hint: str = "",
+    *,
+    known: bool,
+    proven: bool,
+    replied: bool = True,
+) -> Sentence:
+    """The same, from its parts; `known`: the name is a contact's, `proven`: they had the key, `replied`: our reply, if
+    there is one, has gone out.
+    """
     form = _ENDINGS[reason]
-    if reason is EndReason.BUSY and not (known and proven):  # they get no answer, see peer/calls/runner.py
+    if reason is EndReason.BUSY and not replied:
+        form = _BUSY
+    elif reason is EndReason.BUSY and not (known and proven):  # they get no answer, see peer/calls/runner.py
         form = _CLAIMED_BUSY if known else _UNTOLD_BUSY
     sentence = form.format(name=name, call=f"{name}'s call" if known else f"the call from {name}")
     if detail:

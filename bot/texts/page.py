@@ -199,10 +199,11 @@ def link_to_send(line: Line) -> Sentence:
         )
     until = time_of_day(line.expires)
     if line.call.paired:
-        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; it is good until {until}.")
+        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; the call waits until {until}.")
     return Sentence(
         Kind.LINK_TO_SEND,
-        f"Send this to {line.name}, and paste the answer that they send back. The link is good until {until}.",
+        f"Send this to {line.name}, and paste what they send back: an answer, or that they decline. The call waits "
+        f"until {until}.",
     )
 
 

@@ -32,6 +32,15 @@ WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page
 "Where others may read along: the journal of a service."
 
 
+SAYS_THAT_IT_IS_OVER = (Kind.LINK_REFUSAL, Kind.LINK_CANCEL)
+"What a link is that comes after the end of a call."
+
+
+def send_this(kind: str) -> str:
+    """Above a link that the owner has to carry to the other side."""
+    return f"send this to the other person{', so that they know' if kind in SAYS_THAT_IT_IS_OVER else ''}:"
+
+
 def page_at(address: str) -> Sentence:
     """On a terminal, which only its user reads: the address holds the key."""
     return Sentence(Kind.HANDSET_PAGE, f"Your page: {address}")

@@ -702,7 +702,7 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
                 call=1,
                 link=link(),
                 kind=Kind.LINK_TO_SEND,
-                sentence="Send this to anna. One link is enough; it is good until 10:42.",
+                sentence="Send this to anna. One link is enough; the call waits until 10:42.",
             ),
             Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's."),
         )
@@ -725,7 +725,7 @@ async def test_a_small_laptop_shows_every_button_of_a_first_call_without_scrolli
                 call=1,
                 link=shown_link(SEALED_REQUEST),
                 kind=Kind.LINK_TO_SEND,
-                sentence="Send this to anna, and paste the answer that they send back. The link is good until 10:42.",
+                sentence="Send this to anna, and paste what they send back: an answer, or that they decline. The call waits until 10:42.",
             ),
             Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's. " * 3),
         )

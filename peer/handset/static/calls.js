@@ -195,8 +195,10 @@ export class Calls extends EventTarget {
 
   #take(call) {
     const before = this.#calls.get(call.id);
-    // A call of somebody else that ended without us is in the log; it needs no page of its own.
-    if (call.state === "ended" && (!before || before.state === "ringing")) this.#dismissed.add(call.id);
+    // A call of somebody else that ended without us is in the log. It needs no page of its own, unless we declined and
+    // there is a link to send that says so.
+    const toSend = this.links.has(call.id) && !this.current;
+    if (call.state === "ended" && (!before || before.state === "ringing") && !toSend) this.#dismissed.add(call.id);
     // Another page of the owner's has taken it: let go of camera and microphone.
     if (call.state === "ended" || call.elsewhere != null || call.on_hold) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.

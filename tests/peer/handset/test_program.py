@@ -29,7 +29,7 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         link = await anna.next("link")
         assert len(link["link"]["token"]) == 128
         assert link["link"]["text"] == f"copybara:{link['link']['token']}"
-        assert "paste the answer" in link["sentence"]
+        assert "paste what they send back" in link["sentence"]
 
         ring = await bob.next("ring")
         assert "Somebody new is calling (video)" in ring["sentence"]
