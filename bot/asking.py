@@ -14,11 +14,19 @@ from bot.streams import print_text
 from shared.errors import InputError
 
 YES = ("y", "yes")
+NO = ("n", "no")
 
 _Read = TypeVar("_Read")
 
+SETUP = "copybara setup"
+
 PREFIX = "COPYBARA_"
 "Of the environment variables that answer questions: COPYBARA_NAME, COPYBARA_OVERLAY …"
+
+
+def variable(what: str) -> str:
+    """Which environment variable answers a question."""
+    return f"{PREFIX}{what.upper()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ class Answers:
 
     def get(self, what: str) -> str | None:
         """The answer, from the command line or else the environment; None: nobody has said."""
-        return self.given.get(what) or os.environ.get(f"{PREFIX}{what.upper()}") or None
+        given = self.given.get(what)
+        return given if given is not None else os.environ.get(variable(what)) or None
 
     def about(self, part: str) -> bool:
         """Whether anything was said about a part beforehand, such as `telegram_token` about `telegram`."""
@@ -47,12 +56,15 @@ class Answers:
 class Asking:
     """One conversation."""
 
-    def __init__(self, answers: Answers, command: str = "copybara setup") -> None:
+    def __init__(self, answers: Answers, command: str = SETUP) -> None:
         """`command` is what is to be run again if the person stops."""
         self.answers = answers
         self._command = command
         self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not answers.yes
         "Whether somebody is there to be asked."
+
+        self.takes_defaults = answers.yes or answers.only_prints
+        "Whether somebody has said that what nobody answers gets its default."
 
     def say(self, *lines: str) -> None:
         """Print lines."""
@@ -83,9 +95,8 @@ class Asking:
             return getpass.getpass(f"{question} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
-        """Whether the person wants that."""
-        answer = self.text(f"{question} (yes/no)", what=what, default="yes" if default else "no")
-        return answer.lower() in YES
+        """Whether the person wants that. Raises InputError for an answer given beforehand that is neither."""
+        return self.until_good(f"{question} (yes/no)", yes_or_no, what=what, default="yes" if default else "no")
 
     def choose(self, question: str, choices: Sequence[str], *, what: str = "", default: int = 1) -> int:
         """Which of the choices, counted from 1. Raises InputError for what is none of them."""
@@ -118,14 +129,23 @@ class Asking:
         sys.stdout.flush()
 
 
+def yes_or_no(answer: str) -> bool:
+    """Which of the two. Raises InputError for what is neither: it may be meant for another question."""
+    word = answer.strip().lower()
+    if word not in YES + NO:
+        raise InputError(f"“{answer}” is neither yes nor no.", "Type yes or no.")
+    return word in YES
+
+
 @contextlib.contextmanager
-def until_stopped(command: str = "copybara setup") -> Iterator[None]:
+def until_stopped(command: str = SETUP) -> Iterator[None]:
     """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text: at a question, and between two of them."""
     again = f"Run `{command}` again."
+    kept = " The configuration was left as it is." if command == SETUP else ""
     try:
         yield
     except (EOFError, KeyboardInterrupt):
         sys.stdout.write("\n")
-        raise InputError("You stopped. The configuration was left as it is.", again) from None
+        raise InputError(f"You stopped.{kept}", again) from None
     except UnicodeError:
         raise InputError("That isn't text in your terminal's encoding.", again) from None

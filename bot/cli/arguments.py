@@ -185,6 +185,10 @@ def make_parser() -> argparse.ArgumentParser:
         set_up = command(name, about, dispatch.do_setup)
         set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
         set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
+        set_up.epilog = (
+            "Without a terminal, as in a script, it needs --overlay and --name (or COPYBARA_OVERLAY and COPYBARA_NAME), "
+            "or --yes."
+        )
         set_up.add_argument("--name", help="the name on your contact card")
         set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
         set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")

@@ -159,7 +159,7 @@ def _contact(contact: Contact) -> dict[str, object]:
 
 def _passphrase(question: str, *, twice: bool) -> str:
     """Asked for at a terminal; from a script the first line of standard input. Raises InputError."""
-    asking = Asking(Answers())
+    asking = Asking(Answers(), f"copybara {'backup' if twice else 'restore'} FILE")
     if not sys.stdin.isatty():
         return sys.stdin.readline(LONGEST).rstrip("\r\n")
     given = asking.secret(question)

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from bot import qr_code
+from bot.asking import Answers, Asking
 from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.command_socket import AskPairing, AskStatus, Say, ask
@@ -96,7 +97,8 @@ def _add(home: Home, name: str, address: str | None, *, as_json: bool) -> int:
     sys.stdout.write(f"{qr_code.or_why_not(qr_code.made(str(pairing['address'])))}\n")
     for post in posts:
         print_text(as_typed(str(post["text"])))
-    if not sys.stdin.isatty():
+    asking = Asking(Answers(), "copybara devices add NAME")
+    if not asking.at_terminal:
         print_text("When it shows the code: copybara devices confirm CODE")
         return 0
     print_text("Waiting for the device. Ctrl-C stops waiting; the address stays good for its time.")
@@ -105,9 +107,7 @@ def _add(home: Home, name: str, address: str | None, *, as_json: bool) -> int:
         time.sleep(LOOK_SECONDS)
         pairing = _pairing(home)
     print_text(f"\nThe device at {pairing['visitor']} must show the code {pairing['code']}.")
-    sys.stdout.write("Does yours show the same? [y/N] ")
-    sys.stdout.flush()
-    same = sys.stdin.readline().strip().lower() in ("y", "yes")
+    same = asking.yes("Does yours show the same?", default=False)
     return say(home, f"/devices confirm {pairing['code']}" if same else "/devices cancel", as_json=False)
 
 

@@ -40,10 +40,8 @@ def do_setup(options: argparse.Namespace) -> int:
     from bot.cli.setup import setup
 
     given = {name: value for name in ("name", "overlay", "peers") if (value := getattr(options, name)) is not None}
-    if options.answer is not None:
-        given[options.part] = options.answer
     answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
-    return setup(_home(options), answers, part=options.part)
+    return setup(_home(options), answers, part=options.part, answer=options.answer)
 
 
 def do_backup(options: argparse.Namespace) -> int:

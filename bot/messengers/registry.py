@@ -50,6 +50,12 @@ class Entry:
     offer: str
     "As `copybara setup` offers it."
 
+    asks_first: str
+    "What its setup asks first, by its name in bot/asking.py."
+
+    asks_a_secret: bool = False
+    "Whether that is one."
+
 
 TELEGRAM = "Telegram, by a bot of my own (copybara manual telegram)"
 DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (copybara manual deltachat)"
@@ -75,9 +81,27 @@ def _matrix_setup() -> Setup:
 
 
 MESSENGERS = (
-    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, _telegram_setup, TELEGRAM),
-    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, _deltachat_setup, DELTACHAT),
-    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX),
+    Entry(
+        telegram.NAME,
+        lambda config: bool(config.telegram.token),
+        telegram.telegram,
+        _telegram_setup,
+        TELEGRAM,
+        "telegram_token",
+        asks_a_secret=True,
+    ),
+    Entry(
+        deltachat.NAME,
+        lambda config: config.deltachat.enabled,
+        deltachat.deltachat,
+        _deltachat_setup,
+        DELTACHAT,
+        "deltachat_account",
+        asks_a_secret=True,
+    ),
+    Entry(
+        matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX, "matrix_user"
+    ),
 )
 
 

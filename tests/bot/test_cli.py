@@ -440,9 +440,9 @@ def test_a_link_can_be_explained_without_any_home(copybara: Copybara, home: Home
     assert not (tmp_path / "none").exists()
 
 
-def test_init_without_a_terminal_takes_the_defaults(copybara: Copybara, tmp_path: Path) -> None:
+def test_init_without_a_terminal_takes_what_the_command_line_says(copybara: Copybara, tmp_path: Path) -> None:
     home = Home(tmp_path / "new")
-    code, out, err = asyncio.run(cli("--home", str(home.folder), "init"))
+    code, out, err = asyncio.run(cli("--home", str(home.folder), "init", "--overlay", "loopback", "--name", ""))
     assert (code, err) == (0, "")
     assert f"Wrote {home.own_config}" in out
     assert load(home.own_config).name == ""

@@ -33,7 +33,7 @@ def bugreport(home: Home, *, log: Path | None, output: Path | None, yes: bool) -
     with known_errors(path):
         if path.exists():
             raise InputError(f"{path} is there already.", "Give another file with --output.")
-    asking = Asking(Answers(yes=yes))
+    asking = Asking(Answers(yes=yes), "copybara bugreport")
     asking.say("Collecting, some seconds …", "")
     text = report(home, Scrubber(own_vocabulary(), of_home(home)), log)
     asking.say(ABOVE, text)

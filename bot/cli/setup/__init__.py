@@ -7,18 +7,37 @@ import what the command line may.
 
 from __future__ import annotations
 
-from bot.asking import Answers, Asking, until_stopped
+from dataclasses import replace
+
+from bot.asking import Answers, Asking, until_stopped, variable
 from bot.cli.setup.parts import PARTS, SetupPart, in_turn
 from bot.config_draft import ConfigDraft
 from bot.home import Home
+from shared.errors import InputError
 
 
-def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
-    """Go through all parts, or only one, and write what has changed. Raises CopybaraError."""
+ALWAYS = ("overlay", "name")
+"What a new home can't do without an answer about: nobody who wants to be called has meant the defaults."
+
+NOBODY_TO_ASK = "Set-up asks questions, and there is no terminal here to ask at. Nobody has said: {missing}."
+
+HOW_TO_ANSWER = "Give {flags}. {defaults}Or run it in a terminal."
+
+DEFAULTS = "With --yes what isn't given gets its default, and Yggdrasil is installed if no overlay runs here. "
+
+
+def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str | None = None) -> int:
+    """Go through all parts, or only one, and write what has changed. Raises CopybaraError.
+
+    `answer` is what that one asks first. Without a terminal nothing is begun before everything needed is answered.
+    """
+    if part is not None and answer is not None:
+        answers = _with(answers, _named(part)[0], answer)
     asking = Asking(answers)
+    draft = ConfigDraft.of(home)
+    _check_answered(draft, asking, part)
     if not answers.only_prints:
         home.prepare()
-    draft = ConfigDraft.of(home)
     chosen: list[SetupPart] = []
     with until_stopped():
         for each in in_turn(draft, asking) if part is None else _named(part):
@@ -37,6 +56,36 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
     if part is None:
         asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))
     return 0
+
+
+def _with(answers: Answers, part: SetupPart, answer: str) -> Answers:
+    """With the answer that stands on the command line. Raises InputError for one that has no place there."""
+    if not part.first:
+        raise InputError(
+            f"`copybara setup {part.name}` takes nothing after it.", f"Run just: copybara setup {part.name}"
+        )
+    if part.secret:
+        raise InputError(
+            "That would be a secret on the command line, where other users can read it.",
+            f"Paste it when `copybara setup {part.name}` asks for it. From a script: {variable(part.first)}",
+        )
+    return replace(answers, given={**answers.given, part.first: answer})
+
+
+def _check_answered(draft: ConfigDraft, asking: Asking, name: str | None) -> None:
+    """Raise InputError if nobody is there to be asked what the set-up has to know."""
+    if asking.at_terminal or asking.takes_defaults:
+        return
+    if name is None:
+        asked = [part for part in PARTS if part.name in ALWAYS] if draft.is_new else []
+    else:
+        asked = [part for part in _named(name) if part.first and (draft.is_new or not part.is_set_up(draft.config))]
+    if missing := [part for part in asked if asking.answers.get(part.first) is None]:
+        flags = " and ".join(f"--{part.first}" if part.name in ALWAYS else variable(part.first) for part in missing)
+        raise InputError(
+            NOBODY_TO_ASK.format(missing=" and ".join(part.name for part in missing)),
+            HOW_TO_ANSWER.format(flags=flags, defaults=DEFAULTS if name in (None, "overlay") else ""),
+        )
 
 
 def _named(name: str) -> list[SetupPart]:

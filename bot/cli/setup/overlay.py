@@ -25,6 +25,9 @@ LEAVE = "Calls only reach this computer now, for trying. Set up a network that r
 LOOKING = "Looking for an overlay's program on this computer:"
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs root (sudo)"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
+NOTHING_RUNS = "No overlay's program answers on this computer, so nobody could be called. Nothing was set up."
+NOBODY_SAYS = "To have Yggdrasil installed without a question: copybara setup overlay --yes"
+BY_YOURSELF = "Install one by hand: copybara manual overlays. Only to try, without privacy: --overlay loopback"
 TRY = "Only try it on this machine, without privacy"
 
 
@@ -73,6 +76,8 @@ def _none(draft: ConfigDraft, asking: Asking) -> None:
     if asking.answers.only_prints:
         only_shown(asking)
         return
+    if not (asking.at_terminal or asking.takes_defaults):
+        raise InputError(NOTHING_RUNS, NOBODY_SAYS if _can_install() else BY_YOURSELF)
     if not _can_install():
         if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
             draft.set("overlay", "loopback")

@@ -30,6 +30,15 @@ class SetupPart:
     "As in `copybara setup NAME`."
 
     set_up: SetUp
+    first: str = ""
+    "What it asks first, by its name in bot/asking.py; empty if it asks nothing that could be given beforehand."
+
+    secret: bool = False
+    "Whether that may not stand on a command line, which other users can read."
+
+    is_set_up: Callable[[Config], bool] = lambda config: True
+    "Whether it is set up already, if there is a configuration."
+
     next_steps: NextSteps = lambda home, config: ()
     messenger: Entry | None = None
     "The messenger that it is about."
@@ -47,7 +56,15 @@ def _messenger(entry: Entry) -> SetupPart:
     def next_steps(home: Home, config: Config) -> Sequence[str]:
         return [entry.setup().next_step(home)] if entry.is_configured(config) else []
 
-    return SetupPart(entry.name, set_up, next_steps, messenger=entry)
+    return SetupPart(
+        entry.name,
+        set_up,
+        entry.asks_first,
+        entry.asks_a_secret,
+        entry.is_configured,
+        next_steps,
+        messenger=entry,
+    )
 
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
@@ -59,8 +76,8 @@ def _in_the_end(home: Home, config: Config) -> Sequence[str]:
 
 
 PARTS = (
-    SetupPart("overlay", overlay.set_up),
-    SetupPart("name", name.set_up, _in_the_end),
+    SetupPart("overlay", overlay.set_up, "overlay"),
+    SetupPart("name", name.set_up, "name", next_steps=_in_the_end),
     *(_messenger(entry) for entry in MESSENGERS),
     SetupPart("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.asking import YES, Asking
+from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.matrix import NAME, check_installed
 from bot.messengers.matrix.account_file import MatrixAccount, check_user, logged_in_account, read_account
@@ -18,6 +18,8 @@ from shared.store.journal import Journal
 QUESTION = "The Matrix user of your bot, such as @copybara-anna:example.org? (empty: no Matrix)"
 
 AGAIN = "Matrix is set up. Do a part of it again? (no, verify, login, reset)"
+
+PARTS = ("no", "verify", "login", "reset")
 "`reset` is for an account whose keys were lost with another home."
 
 OWNER_FACT = "e2e:owner"
@@ -37,8 +39,8 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     account = read_account(home)
     again = ""
     if account is not None and account.logged_in and _is_verified(home):
-        again = asking.text(AGAIN, what="matrix_again", default="no").lower()
-        if again not in ("verify", "login", "reset"):
+        again = asking.until_good(AGAIN, _part, what="matrix_again", default="no")
+        if again == "no":
             return None if config.matrix.enabled else {"enabled": True}
     user = asking.text(QUESTION, what="matrix_user", default=account.user if account else "")
     if not user:
@@ -53,6 +55,12 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     if asking.at_terminal:
         asyncio.run(_verify(home, account, asking))
     return None if config.matrix.enabled else {"enabled": True}
+
+
+def _part(answer: str) -> str:
+    if (word := answer.lower()) not in PARTS:
+        raise InputError(f"{answer} is none of these.", f"Type one of: {', '.join(PARTS)}.")
+    return word
 
 
 def next_step(home: Home) -> str:
@@ -110,8 +118,7 @@ async def _verify(home: Home, account: MatrixAccount, asking: Asking) -> None:
         emoji = await ceremony.until_emoji()
         asking.say("   ".join(f"{picture} {name}" for picture, name in emoji), "")
         # The other side waits for an answer of a person, and so may everything else.
-        same = asking.text("Does your app show the same, in the same order? (yes/no)", default="no")
-        if same.lower() not in YES:
+        if not asking.yes("Does your app show the same, in the same order?", default=False):
             await ceremony.differ()
             raise InputError(
                 "The emoji differ. Your app isn't verified.",

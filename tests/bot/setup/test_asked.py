@@ -1,4 +1,4 @@
-"""`copybara setup` with a person at a terminal: what they are asked, and that a slip costs nothing."""
+"""`copybara setup` and other commands with a person at a terminal: what they are asked, and that a slip costs nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pty
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from shared.config.file import load
@@ -37,16 +37,21 @@ class Terminal:
         os.write(self._keys, f"{answer}\n".encode())
 
 
-@asynccontextmanager
-async def set_up(home: Path, *arguments: str) -> AsyncIterator[Terminal]:
+def set_up(home: Path, *arguments: str) -> AbstractAsyncContextManager[Terminal]:
     """`arguments` follow `copybara setup`."""
+    return at_terminal("--home", str(home), "setup", *arguments)
+
+
+@asynccontextmanager
+async def at_terminal(*arguments: str) -> AsyncIterator[Terminal]:
+    """A `copybara` that somebody answers, and that ends well."""
     ours, theirs = pty.openpty()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(ours), "rb", 0)
     )
     process = await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).with_name("copybara"), "--home", home, "setup", *arguments),
+        *(Path(sys.executable).with_name("copybara"), *arguments),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -84,3 +89,15 @@ async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_pa
     async with set_up(tmp_path, "overlay") as terminal:
         await terminal.asks(r"Set up a network that reaches friends\? \(yes/no\) \[yes\] ", "no")
     assert load(tmp_path / "copybara.toml").overlay == "loopback"
+
+
+async def test_what_is_neither_yes_nor_no_is_asked_again_and_decides_nothing(tmp_path: Path) -> None:
+    again = r"“{}” is neither yes nor no\. Type yes or no\.\n"
+    async with set_up(tmp_path, *TRIES, "--name", "Anna") as terminal:
+        await terminal.asks(r"Which one\? \[1\] ", "")
+        await terminal.asks(r"Try microphone, speaker and camera now\?.*\] ", "copybara start")
+        await terminal.asks(again.format("copybara start") + r"Try microphone.*\] ", "N")
+    async with at_terminal("--home", str(tmp_path), "uninstall") as terminal:
+        await terminal.asks(r"Remove them for good\? \(yes/no\) \[no\] ", "yess")
+        await terminal.asks(again.format("yess") + r"Remove them.*\] ", "No")
+    assert load(tmp_path / "copybara.toml").name == "Anna"

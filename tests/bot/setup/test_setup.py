@@ -103,3 +103,51 @@ def test_only_one_part_is_set_up_where_one_is_named(home: Home) -> None:
     setup(home, Answers({"name": "Anna", "overlay": "loopback"}, yes=True), part="name")
     assert config_of(home).count("=") == 1
     assert load(home.own_config).name == "Anna"
+
+
+NOTHING_RUNS = '[yggdrasil]\nadmin = "unix:///nonexistent/yggdrasil.sock"\n[staex]\napi = "http://127.0.0.1:1"\n'
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ([], "--overlay and --name"),
+        (["--overlay", "loopback"], "--name"),
+        (["overlay"], "--overlay"),
+        (["name"], "--name"),
+        (["telegram"], "COPYBARA_TELEGRAM_TOKEN"),
+        (["deltachat"], "COPYBARA_DELTACHAT_ACCOUNT"),
+        (["matrix"], "COPYBARA_MATRIX_USER"),
+    ],
+)
+async def test_without_a_terminal_it_says_what_has_to_be_given_and_begins_nothing(
+    home: Home, given: list[str], missing: str
+) -> None:
+    code, out, err = await cli("--home", str(home.folder), "setup", *given)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: Set-up asks questions, and there is no terminal here to ask at.")
+    assert f"Give {missing}. " in err
+    assert not home.folder.exists()
+
+
+@pytest.mark.parametrize("part", [[], ["overlay"]])
+async def test_without_a_terminal_nothing_is_installed_that_nobody_agreed_to_and_that_is_no_success(
+    home: Home, part: list[str]
+) -> None:
+    home.prepare()
+    home.own_config.write_text(NOTHING_RUNS)
+    code, _, err = await cli("--home", str(home.folder), "setup", *part, "--overlay", "auto", "--name", "Anna")
+    assert code == 1
+    assert err.startswith("error: No overlay's program answers on this computer, so nobody could be called.")
+    assert config_of(home) == NOTHING_RUNS
+
+
+def test_what_a_part_asks_first_may_stand_behind_it_unless_it_is_a_secret(home: Home) -> None:
+    setup(home, Answers({"overlay": "loopback"}, yes=True), part="name", answer="Anna")
+    assert load(home.own_config).name == "Anna"
+    for secret in ("telegram", "deltachat"):
+        with pytest.raises(InputError, match="a secret on the command line") as refused:
+            setup(home, Answers(yes=True), part=secret, answer=TOKEN)
+        assert TOKEN not in refused.value.sentence + refused.value.hint
+    with pytest.raises(InputError, match="takes nothing after it"):
+        setup(home, Answers(yes=True), part="sound", answer="loud")

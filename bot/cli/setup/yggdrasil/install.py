@@ -16,6 +16,7 @@ from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
 PRIVATE = "A private peer: I paste the line that its owner gave me"
+WITHOUT_ASKING = "copybara setup overlay --yes"
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
@@ -49,6 +50,8 @@ def install(asking: Asking) -> None:
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine)]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
+    if not (asking.at_terminal or asking.takes_defaults):
+        raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
     # What root does takes a typed yes; `--yes` is one.
     if not asking.yes("Go on? Each command is shown before it runs.", default=asking.answers.yes):
         asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
