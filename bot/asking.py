@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.streams import print_text
+from bot.streams import as_wide_as, print_text
 from shared.errors import InputError
 
 YES = ("y", "yes")
@@ -66,10 +66,10 @@ class Asking:
         self.takes_defaults = answers.yes or answers.only_prints
         "Whether somebody has said that what nobody answers gets its default."
 
-    def say(self, *lines: str) -> None:
-        """Print lines."""
+    def say(self, *lines: str, to_copy: bool = False) -> None:
+        """Print lines; as they are, if they are there `to_copy`."""
         for line in lines:
-            print_text(line)
+            print_text(line, to_copy=to_copy)
         sys.stdout.flush()
 
     def text(self, question: str, *, what: str = "", default: str = "") -> str:
@@ -125,7 +125,7 @@ class Asking:
         return self.answers.get(what) if what else None
 
     def _put(self, question: str, default: str) -> None:
-        sys.stdout.write(f"{question} {default}{' ' if default else ''}")
+        sys.stdout.write(f"{as_wide_as(sys.stdout, f'{question} {default}'.rstrip())} ")
         sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from bot.streams import as_wide_as, is_terminal
 from shared.printable import visible
 
 PATIENCE_SECONDS = 2.0
@@ -19,7 +20,7 @@ PATIENCE_SECONDS = 2.0
 @contextlib.contextmanager
 def said_if_slow(what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
     """Say `what` if somebody sits there and the block takes longer than this."""
-    if not _is_terminal():
+    if not is_terminal(sys.stderr):
         yield
         return
     timer = threading.Timer(seconds, _say, [what])
@@ -31,14 +32,7 @@ def said_if_slow(what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]
         timer.cancel()
 
 
-def _is_terminal() -> bool:
-    try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # it is closed
-        return False
-
-
 def _say(what: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads there
-        sys.stderr.write(f"{visible(what)} …\n")
+        sys.stderr.write(f"{as_wide_as(sys.stderr, f'{visible(what)} …')}\n")
         sys.stderr.flush()

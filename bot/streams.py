@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -80,13 +79,30 @@ def drain() -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON value on a line; with \\u escapes where the terminal has another encoding than UTF-8."""
+    import json
+
     utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
     sys.stdout.write(json.dumps(value, ensure_ascii=not utf8) + "\n")
 
 
-def print_text(text: str) -> None:
-    """Print lines with others' names in them: nothing invisible, and nothing that a terminal obeys."""
-    sys.stdout.write(f"{visible(text, lines=True)}\n")
+def print_text(text: str, *, hanging: int | None = None, to_copy: bool = False) -> None:
+    """Print lines with others' names in them: nothing invisible, and nothing that a terminal obeys.
+
+    On a terminal they are wrapped between words, see wrapping.py, unless they are there `to_copy`.
+    """
+    clean = visible(text, lines=True)
+    sys.stdout.write(f"{clean if to_copy else as_wide_as(sys.stdout, clean, hanging=hanging)}\n")
+
+
+def as_wide_as(stream: TextIO, text: str, *, hanging: int | None = None) -> str:
+    """The text wrapped for the terminal that the stream leads to; as it is for anything else."""
+    if not is_terminal(stream):
+        return text
+    import shutil
+
+    from bot.wrapping import wrapped
+
+    return wrapped(text, shutil.get_terminal_size().columns, hanging=hanging)
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:
@@ -106,7 +122,12 @@ codecs.register_error(READABLE, _readable)
 
 def only_the_user_reads() -> bool:
     """Whether standard output is a terminal. What it writes elsewhere may be kept, and read by others."""
+    return is_terminal(sys.stdout)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a stream leads to a terminal."""
     try:
-        return sys.stdout.isatty()
+        return stream.isatty()
     except (AttributeError, ValueError):  # it is closed
         return False

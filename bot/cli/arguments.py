@@ -6,12 +6,11 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bot.cli import dispatch
-from shared.nearest import did_you_mean
+from bot.streams import as_wide_as
 from shared.printable import visible, without_invisible_edges
 
 if TYPE_CHECKING:
@@ -28,11 +27,23 @@ MAX_SHOWN = 60
 
 _REQUIRED = "the following arguments are required: "
 
+_UNKNOWN = "unrecognized arguments: "
+
 _LONG_DASH = re.compile(r"[ ]([\u2010-\u2015\u2212])[a-z]")
 
 
+class _Version(argparse.Action):
+    """argparse's own, but the version is looked up only when it is asked for: that takes as long as --help itself."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"copybara {version('copybara-relay')}\n")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
-    """argparse, but a mistyped word is asked back.
+    """argparse, but all that is wrong ends in a sentence and what to do next, and a mistyped word is asked back.
 
     It hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere.
     """
@@ -41,35 +52,45 @@ class _Parser(argparse.ArgumentParser):
         if file is not None and file is sys.stdout:
             sys.stdout.write(message)
         else:
-            super()._print_message(message, file)
+            super()._print_message(as_wide_as(sys.stderr, message, hanging=len("error: ")), file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Ends with the usage and two lines for a word that isn't one of those that can stand there."""
         if action.choices is None or value in action.choices:
             return
+        from shared.nearest import did_you_mean
+
         known, word = list(action.choices), visible(str(value)[:MAX_SHOWN])
         if isinstance(action, argparse._SubParsersAction):
             wrong = f"There is no command: {self.prog} {word}"
             if word in _TO_STOP:
-                self.print_usage(sys.stderr)
-                self.exit(2, f"error: {wrong}\nhint:  {_HOW_TO_STOP}\n")
+                self._wrong(wrong, _HOW_TO_STOP)
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
         else:
             wrong = f"{word} isn't one of: {', '.join(known)}."
             meant = did_you_mean(word, known)
-        more = f"See: {self.prog} --help"
+        self._wrong(wrong, f"{meant} {self._more}".strip())
+
+    @property
+    def _more(self) -> str:
+        return f"See: {self.prog} --help"
+
+    def _wrong(self, sentence: str, hint: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(2, f"error: {wrong}\nhint:  {f'{meant} {more}'.strip()}\n")
+        self.exit(2, f"error: {sentence}\nhint:  {hint}\n")
 
     def error(self, message: str) -> NoReturn:
-        """As argparse, and with a word about the dash that word processors and phones make of two hyphens."""
+        """What argparse says is wrong, in our words where it is said often."""
         if message.startswith(_REQUIRED):
-            self.print_usage(sys.stderr)
-            more = f"See: {self.prog} --help"
-            self.exit(2, f"error: Something is missing: {message.removeprefix(_REQUIRED)}\nhint:  {more}\n")
-        if message.startswith("unrecognized arguments: ") and (dash := _LONG_DASH.search(message)):
-            message += f" (begin it with two hyphens instead of {dash[1]})"
-        super().error(message)
+            self._wrong(f"Something is missing: {message.removeprefix(_REQUIRED)}", self._more)
+        if message.startswith(_UNKNOWN):
+            words = visible(message.removeprefix(_UNKNOWN)[:MAX_SHOWN])
+            # Word processors and phones make it of two hyphens.
+            dash = _LONG_DASH.search(f" {words}")
+            hint = f"Begin it with two hyphens instead of {dash[1]}. " if dash else ""
+            self._wrong(f"`{self.prog}` doesn't take: {words}", f"{hint}{self._more}")
+        what = message.removeprefix("argument ")
+        self._wrong(f"{what[:1].upper()}{what[1:]}.", self._more)
 
 
 def _path(text: str) -> Path:
@@ -154,7 +175,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="New here? `copybara demo` shows everything on this computer in half a minute; next are "
         "`copybara setup` and `copybara start`. More about a command: copybara COMMAND --help",
     )
-    parser.add_argument("--version", action="version", version=f"copybara {version('copybara-relay')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, help_: str, run: Run, *, json: bool = False) -> argparse.ArgumentParser:
@@ -186,8 +207,8 @@ def make_parser() -> argparse.ArgumentParser:
         set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
         set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
         set_up.epilog = (
-            "Without a terminal, as in a script, it needs --overlay and --name (or COPYBARA_OVERLAY and COPYBARA_NAME), "
-            "or --yes."
+            "Without a terminal, as in a script, it needs --overlay and --name (or COPYBARA_OVERLAY and "
+            "COPYBARA_NAME), or --yes."
         )
         set_up.add_argument("--name", help="the name on your contact card")
         set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
@@ -282,8 +303,15 @@ def make_parser() -> argparse.ArgumentParser:
     call.add_argument("name", type=_name, help="a contact, a node id or a contact card")
     call.add_argument("media", nargs="?", choices=["audio", "video"], default="video", help="video if you don't say")
     answer = command("answer", "answer the ringing call", dispatch.do_answer, json=True)
-    answer.add_argument("media", nargs="?", choices=["audio", "video"], help="without it, what the caller asks for")
-    answer.add_argument("--name", type=_name, metavar="NAME", help="whose call, if several ring")
+    answer.usage = "copybara answer [--hold] [NAME] [audio|video]"
+    answer.add_argument(
+        "words",
+        nargs="*",
+        type=_name,
+        metavar="NAME",
+        help="whose call, if several ring; audio or video, if not what the caller asks for",
+    )
+    answer.add_argument("--name", type=_name, metavar="NAME", help="the same")
     answer.add_argument("--hold", action="store_true", help="put the call that you are in on hold")
     decline = command("decline", "decline the ringing call", dispatch.do_decline, json=True)
     decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
@@ -299,8 +327,15 @@ def make_parser() -> argparse.ArgumentParser:
         holding.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
 
     record = command("record", "record the call, which the other side sees", dispatch.do_record, json=True)
-    record.add_argument("what", nargs="?", choices=["stop", "refuse"], help="end that, or refuse to be recorded")
-    record.add_argument("--name", type=_name, metavar="NAME", help="with whom, if there are several calls")
+    record.usage = "copybara record [stop|refuse] [NAME]"
+    record.add_argument(
+        "words",
+        nargs="*",
+        type=_name,
+        metavar="NAME",
+        help="with whom, if there are several calls; before it stop, to end that, or refuse, to refuse to be recorded",
+    )
+    record.add_argument("--name", type=_name, metavar="NAME", help="the same")
     command("merge", "make one conversation of your calls", dispatch.do_merge, json=True)
     for word, help_ in (
         ("agree", "join the conversation that you are asked to join"),

@@ -7,7 +7,6 @@ import asyncio
 
 from bot.assistant import contacts as book
 from bot.assistant import moving
-from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.home import Home
 from bot.known_node import is_own
@@ -17,6 +16,7 @@ from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from bot.texts import files as file_texts
 from bot.texts import refusals
+from bot.texts.as_typed import as_typed
 from shared.contacts import MAX_NAME, Contact, Trust
 from shared.errors import InputError, OwnNode
 from shared.media import Media
@@ -42,7 +42,8 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
 def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
     match options.action:
         case "list":
-            return texts.contacts(book.listed(store)).text
+            lines = [texts.contact_line(*each) for each in book.listed(store)]
+            return "\n".join(lines) or texts.no_contacts().text
         case "show":
             contact = book.named(store, options.name)
             return texts.contact_details(contact, book.is_paired(store, contact)).text

@@ -9,13 +9,13 @@ from typing import Any
 
 from bot import qr_code
 from bot.asking import Answers, Asking
-from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.command_socket import AskPairing, AskStatus, Say, ask
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import devices as texts
+from bot.texts.as_typed import as_typed
 from shared.errors import NoPairing, NotRunning
 from shared.store import Store
 

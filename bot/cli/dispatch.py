@@ -156,7 +156,7 @@ def do_call(options: argparse.Namespace) -> int:
 
 
 def do_answer(options: argparse.Namespace) -> int:
-    return _say(options, f"/answer {options.name or ''} {'hold' if options.hold else ''} {options.media or ''}")
+    return _say(options, f"/answer {options.name or ''} {'hold' if options.hold else ''} {' '.join(options.words)}")
 
 
 def do_decline(options: argparse.Namespace) -> int:
@@ -172,7 +172,7 @@ def do_hold(options: argparse.Namespace) -> int:
 
 
 def do_record(options: argparse.Namespace) -> int:
-    return _say(options, f"/record {options.what or ''} {options.name or ''}")
+    return _say(options, f"/record {' '.join(options.words)} {options.name or ''}")
 
 
 def do_merge(options: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool
     if as_json:
         print_json({"kind": said.kind, "text": said.text, "token": card.token, "source": source or None})
     else:
-        print_text(said.text)
+        print_text(said.text, to_copy=True)
         if not source:
             sys.stdout.flush()
             sys.stderr.write(f"\nnote:  {NO_SOURCE.sentence}\nhint:  {NO_SOURCE.hint}\n")

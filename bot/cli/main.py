@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import signal
 import sys
 from collections.abc import Sequence
 
 from bot import streams
 from bot.cli.arguments import Run, make_parser
-from bot.cli.as_typed import as_typed
 from bot.cli.dispatch import ASK_THE_NODE
 from bot.cli.first_page import first_page
-from bot.cli.log_lines import set_up_logging
 from bot.cli.utf8 import as_utf8
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
 from shared.printable import visible
@@ -69,6 +66,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 2
     except SystemExit as usage:  # argparse has said what is wrong, or shown the help that was asked for
         return usage.code if isinstance(usage.code, int) else 0
+    from bot.cli.log_lines import set_up_logging
+
     set_up_logging(verbose=options.verbose)
     run: Run = options.run
     if arguments is None and run in ASK_THE_NODE:
@@ -97,6 +96,8 @@ def _known(error: BaseException) -> CopybaraError:
         case OSError():
             return _from_system(error)
         case Exception():
+            import logging
+
             logging.getLogger(__name__).info("a fault of the program", exc_info=error)
             return Fault(f"The program ran into a bug: {type(error).__name__}: {error}")
     raise error
@@ -112,8 +113,11 @@ def _from_system(error: OSError) -> StoreError:
 
 def print_error(error: CopybaraError) -> None:
     """The two lines that every failure ends in."""
+    from bot.texts.as_typed import as_typed
+
     with contextlib.suppress(OSError):
         for name, said in (("error: ", error.sentence), ("hint:  ", as_typed(error.hint))):
             if said:
-                sys.stderr.write(f"{name}{visible(said, lines=True)}\n")
+                line = f"{name}{visible(said, lines=True)}"
+                sys.stderr.write(f"{streams.as_wide_as(sys.stderr, line, hanging=len(name))}\n")
         sys.stderr.flush()

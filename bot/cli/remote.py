@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from bot.cli.as_typed import as_typed
 from bot.cli.status_lines import status_lines
 from bot.command_socket import AskStatus, Say, ask
 from bot.home import Home
 from bot.kinds import Kind
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
+from bot.texts.as_typed import as_typed
 from bot.texts.terminal import send_this
 
 
@@ -25,7 +25,8 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
     for post in posts:
         text = str(post["text"])
         if post.get("to") == "chat":
-            print_text(f"{send_this(str(post.get('kind'))).capitalize()}\n{text}")
+            print_text(send_this(str(post.get("kind"))).capitalize())
+            print_text(text, to_copy=True)
             continue
         print_text(text if post.get("kind") == Kind.TEXT else as_typed(text))
     return 0

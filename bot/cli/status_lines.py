@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.cli.as_typed import as_typed
 from bot.texts import devices as texts
+from bot.texts.as_typed import as_typed
 from bot.texts.times import lasted
 from shared.printable import visible
 

@@ -17,7 +17,7 @@ from bot.kinds import STATES, Kind
 from bot.line_writer import LineWriter
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
-from bot.texts.terminal import left_out, send_this, where_to_talk
+from bot.texts.terminal import left_out, send_this, where_to_talk, written
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
@@ -123,9 +123,7 @@ class Console:
         elif post.to == "chat":
             self._print(f"┌ {send_this(post.kind)}", f"│ {text}", "└")
         elif post.kind == Kind.TEXT:
-            # So that no line of theirs passes for one of ours.
-            first, *others = text.splitlines()
-            self._print(first, *(f"│ {each}" for each in others))
+            self._print(*written(text))
         else:
             self._print(*text.splitlines())
 

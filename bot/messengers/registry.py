@@ -99,9 +99,7 @@ MESSENGERS = (
         "deltachat_account",
         asks_a_secret=True,
     ),
-    Entry(
-        matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX, "matrix_user"
-    ),
+    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX, "matrix_user"),
 )
 
 

@@ -16,6 +16,7 @@ from bot.kinds import Kind
 from bot.slow_steps import said_if_slow
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
+from bot.texts.as_typed import as_typed
 from peer.calls.line import Line
 
 PLACE = "start"
@@ -63,15 +64,15 @@ class Screen:
         if self._as_json:
             print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
         elif not self._starts:
-            self._print(*notices, f"Your node: {node}", *([self._page(address)] if address else []))
+            self._print(*map(as_typed, notices), f"Your node: {node}", *([self._page(address)] if address else []))
         elif handset is not None and address:
             how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts, desktop=has_browser())
-            self._print(*notices, self._page(address), how)
+            self._print(*map(as_typed, notices), self._page(address), how)
             if not self.opens and only_the_user_reads() and (login := logged_in_as()):
                 self._print(*texts.from_elsewhere(address, login).splitlines())
             self._print(texts.STAYS, "")
         else:
-            self._print(*notices, texts.NO_PAGE, texts.STAYS, "")
+            self._print(*map(as_typed, notices), texts.NO_PAGE, texts.STAYS, "")
         if self.opens and handset is not None and not self._open_already:
             # Others may see what a browser is started with: this address works once, and holds no key.
             self._opening.put_nowait(with_link(handset.address_for(PLACE, lambda: None), self._link))
@@ -88,7 +89,7 @@ class Screen:
         if not self._starts or self._as_json or not only_the_user_reads():
             return
         if post.to == "owner":
-            self._print(*post.text.splitlines())
+            self._print(*(texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text)]))
         elif post.kind in texts.SAYS_THAT_IT_IS_OVER:
             # The page may show another call by now.
             self._print(texts.send_this(post.kind).capitalize(), post.text)

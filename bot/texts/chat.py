@@ -576,9 +576,7 @@ def ended(line: Line, *, by_hand: bool = False) -> Sentence:
         hint = f"{hint} {TELL_THEM}".strip()
     elif call.reason is EndReason.DECLINED and line.foreign is not None and line.foreign.envelope.in_chat:
         hint = foreign.TELL_THEM
-    return ending(
-        line.call.reason, line.name, call.detail, hint, known=known, proven=line.proven, replied=not by_hand
-    )
+    return ending(line.call.reason, line.name, call.detail, hint, known=known, proven=line.proven, replied=not by_hand)
 
 
 def ended_unproven(line: Line) -> str:

@@ -199,7 +199,9 @@ def link_to_send(line: Line) -> Sentence:
         )
     until = time_of_day(line.expires)
     if line.call.paired:
-        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; the call waits until {until}.")
+        return Sentence(
+            Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; the call waits until {until}."
+        )
     return Sentence(
         Kind.LINK_TO_SEND,
         f"Send this to {line.name}, and paste what they send back: an answer, or that they decline. The call waits "

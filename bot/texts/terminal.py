@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.kinds import Kind, Sentence
+from bot.wrapping import THEIRS
 
 OPENING = "It opens in your browser."
 
@@ -39,6 +40,12 @@ SAYS_THAT_IT_IS_OVER = (Kind.LINK_REFUSAL, Kind.LINK_CANCEL)
 def send_this(kind: str) -> str:
     """Above a link that the owner has to carry to the other side."""
     return f"send this to the other person{', so that they know' if kind in SAYS_THAT_IT_IS_OVER else ''}:"
+
+
+def written(text: str) -> list[str]:
+    """What the other side writes in a call, so that no line of theirs passes for one of ours."""
+    first, *others = text.splitlines()
+    return [first, *(f"{THEIRS}{each}" for each in others)]
 
 
 def page_at(address: str) -> Sentence:

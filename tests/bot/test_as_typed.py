@@ -9,7 +9,7 @@ import pytest
 
 from bot.assistant.commands import parse
 from bot.cli.arguments import make_parser
-from bot.cli.as_typed import OTHERS, SAME, as_typed
+from bot.texts.as_typed import OTHERS, SAME, as_typed
 from shared.errors import WrongUse
 
 SENTENCES = {
@@ -23,6 +23,9 @@ SENTENCES = {
     "Write /say bob: TEXT": "Write /say bob: TEXT",
     "/send anna: FILE or /send bob: FILE": "copybara send --to anna FILE or copybara send --to bob FILE",
     "/send ~/a.jpg, or /send anna: ~/a.jpg": "copybara send ~/a.jpg, or copybara send --to anna ~/a.jpg",
+    "Write /answer hold, or /answer bob audio": "Write copybara answer --hold, or copybara answer bob audio",
+    "Then: /name follow anna.eth uses it": "Then: copybara resolve --follow anna.eth uses it",
+    "On the id alone: /contact trust anna unproven": "On the id alone: copybara contacts trust anna --unproven",
     "/contact program anna classic": "/contact program anna classic",
     "Run: copybara card": "Run: copybara card",
 }
@@ -41,3 +44,27 @@ def test_the_commands_are_those_of_the_chat_and_of_the_command_line() -> None:
     for word in (*SAME, "contacts", "resolve", "start"):
         given = argparse.Namespace(home=None, verbose=False, json=False)
         assert callable(make_parser().parse_args([word, *needs.get(word, [])], given).run)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "copybara answer anna",
+        "copybara answer bob audio",
+        "copybara answer --hold",
+        "copybara answer hangup",
+        "copybara record anna",
+        "copybara record stop",
+        "copybara record stop anna",
+        "copybara decline anna I am in a meeting",
+        "copybara files cancel 3",
+        "copybara send --to anna a.jpg",
+        "copybara resolve --follow anna.eth",
+        "copybara contacts trust anna --unproven",
+        "copybara contacts trust anna audio",
+        "copybara contacts confirm anna zoo economy also maximum",
+    ],
+)
+def test_what_sentences_say_to_type_is_read(typed: str) -> None:
+    given = argparse.Namespace(home=None, verbose=False, json=False)
+    assert callable(make_parser().parse_args(typed.split()[1:], given).run)

@@ -92,7 +92,7 @@ WRONG = [
     ["--nonsense"],
     ["call"],
     ["call", "anna", "smell"],
-    ["answer", "loudly"],
+    ["files", "eat"],
     ["contacts", "nonsense"],
     ["contacts", "add"],
     ["contacts", "rename", "anna"],
@@ -537,6 +537,16 @@ def test_commands_that_make_no_call_load_no_media_libraries() -> None:
     program = (
         f"import sys, {', '.join(f'bot.cli.{name}' for name in commands)};"
         "sys.exit(str(found) if (found := {'av', 'aiortc', 'aiohttp'} & set(sys.modules)) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_loads_nothing_that_only_commands_or_mistakes_need() -> None:
+    others = {"importlib.metadata", "difflib", "logging", "json", "inspect", "dataclasses", "asyncio", "msgspec"}
+    program = (
+        "import sys; from bot.cli.main import main; main(['--help']);"
+        f"sys.exit(str(found) if (found := {others} & set(sys.modules)) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

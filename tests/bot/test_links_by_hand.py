@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import re
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.kinds import Kind
 from bot.texts import chat as chat_texts
 from bot.texts import foreign
 from bot.texts import terminal as says

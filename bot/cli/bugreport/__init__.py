@@ -36,7 +36,8 @@ def bugreport(home: Home, *, log: Path | None, output: Path | None, yes: bool) -
     asking = Asking(Answers(yes=yes), "copybara bugreport")
     asking.say("Collecting, some seconds …", "")
     text = report(home, Scrubber(own_vocabulary(), of_home(home)), log)
-    asking.say(ABOVE, text)
+    asking.say(ABOVE)
+    asking.say(text, to_copy=True)
     if not (yes or asking.yes(f"Write this into {path}?", default=False)):
         asking.say(SHOWN_ONLY)
         return 0

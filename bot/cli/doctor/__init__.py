@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
@@ -24,7 +23,7 @@ from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
 from bot.program_source import program_source
 from bot.settings import settings
-from bot.streams import print_json
+from bot.streams import print_json, print_text
 from bot.texts.invitation import NO_SOURCE
 from peer.overlay.loopback import LoopbackOverlay
 from shared.config.schema import Config
@@ -33,6 +32,9 @@ from shared.printable import visible
 
 ONLY_HERE = LoopbackOverlay.name
 "The check of the network that reaches nobody else."
+
+INDENT = 20
+"Columns before what is said of a check."
 
 
 def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
@@ -46,7 +48,7 @@ def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"ok": ok, "summary": summary(checks), "checks": [asdict(check) for check in checks]})
     else:
-        sys.stdout.write(f"\n{summary(checks)}\n")
+        print_text(f"\n{summary(checks)}")
     return 0 if ok else 1
 
 
@@ -130,6 +132,6 @@ def invited(source: str) -> Check:
 
 def _print(check: Check) -> None:
     mark = "-   " if check.note else "ok  " if check.ok else "FAIL"
-    sys.stdout.write(f"{mark} {check.name:14} {visible(check.detail)}\n")
+    print_text(f"{mark} {check.name:14} {visible(check.detail)}", hanging=INDENT)
     if check.hint:
-        sys.stdout.write(f"     {'':14} hint: {visible(check.hint)}\n")
+        print_text(f"{'':{INDENT}}hint: {visible(check.hint)}", hanging=INDENT + len("hint: "))

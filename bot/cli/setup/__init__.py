@@ -15,7 +15,6 @@ from bot.config_draft import ConfigDraft
 from bot.home import Home
 from shared.errors import InputError
 
-
 ALWAYS = ("overlay", "name")
 "What a new home can't do without an answer about: nobody who wants to be called has meant the defaults."
 

@@ -1,4 +1,4 @@
-"""`copybara setup` and other commands with a person at a terminal: what they are asked, and that a slip costs nothing."""
+"""Questions to a person at a terminal, of `copybara setup` above all: what is asked, and that a slip costs nothing."""
 
 from __future__ import annotations
 

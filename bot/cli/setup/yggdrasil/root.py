@@ -60,12 +60,13 @@ def show(asking: Asking, steps: list[Step]) -> None:
     if not can_become_root():
         asking.say("", "# This computer has no sudo: run this as root (su -), and then `copybara setup` as yourself.")
     for step in steps:
-        asking.say("", f"# {step.why}", step.shown(sudo=not is_root() and has_sudo()))
+        asking.say("", f"# {step.why}", step.shown(sudo=not is_root() and has_sudo()), to_copy=True)
 
 
 def run(asking: Asking, step: Step) -> str:
     """Run one, and return what it wrote if it reads something. Raises OverlayError if it fails."""
-    asking.say("", step.why, *(f"  {line}" for line in step.shown(sudo=not is_root()).splitlines()))
+    asking.say("", step.why)
+    asking.say(*(f"  {line}" for line in step.shown(sudo=not is_root()).splitlines()), to_copy=True)
     command = ["sh", "-ec", step.script]
     if not is_root():
         command = ["sudo", *command]

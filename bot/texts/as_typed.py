@@ -15,14 +15,27 @@ OTHERS = {"contact": "contacts", "name": "resolve", "handset": "start", "help": 
 ONLY_IN_THE_CHAT = ("program", "deltachat")
 "After /contact."
 
+_BEGINS = r"(?<![\w/.~-])"
+"What stands before a command isn't a path."
+
 _COMMAND = re.compile(
-    rf"(?<![\w/.~-])/(?P<word>{'|'.join((*SAME, *OTHERS))})(?![\w/.-])(?! (?:{'|'.join(ONLY_IN_THE_CHAT)})\b)"
+    rf"{_BEGINS}/(?P<word>{'|'.join((*SAME, *OTHERS))})(?![\w/.-])(?! (?:{'|'.join(ONLY_IN_THE_CHAT)})\b)"
 )
 
-_SEND_TO = re.compile(r"(?<![\w/.~-])/send (?P<whom>[^\s:]+): (?P<file>[^\s,]+)")
+_OTHERWISE = (
+    (re.compile(r"(?<![\w/.~-])/send (?P<whom>[^\s:]+): (?P<file>[^\s,]+)"), r"copybara send --to \g<whom> \g<file>"),
+    (
+        re.compile(r"(?<![\w/.~-])/name (?P<what>follow|keep) (?P<name>[^\s,]+)"),
+        r"copybara resolve --\g<what> \g<name>",
+    ),
+    (re.compile(r"(?<![\w/.~-])(/contact trust [^\s,]+) unproven\b"), r"\1 --unproven"),
+    (re.compile(r"(?<![\w/.~-])/answer hold\b"), "copybara answer --hold"),
+)
+"What is more than another word."
 
 
 def as_typed(text: str) -> str:
     """`/contact trust anna` becomes `copybara contacts trust anna`; what isn't a command here stays as it is."""
-    text = _SEND_TO.sub(r"copybara send --to \g<whom> \g<file>", text)
+    for pattern, typed in _OTHERWISE:
+        text = re.sub(pattern, typed, text)
     return _COMMAND.sub(lambda match: f"copybara {OTHERS.get(match['word'], match['word'])}", text)

@@ -1,0 +1,107 @@
+"""Lines for a terminal: broken between words, and nothing that somebody would copy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.texts import invitation, terminal
+from bot.texts.terminal import written
+from bot.wrapping import THEIRS, wrapped
+from tests.bot.console import cli, environment_of_a_person
+
+PAGE = f"http://127.0.0.1:8765/#key={'k' * 43}"
+WORDS = st.lists(st.text("abc:/.", min_size=1, max_size=30), min_size=1, max_size=40).map(" ".join)
+
+
+@given(WORDS, st.integers(20, 100))
+def test_words_stay_whole_and_in_order_and_a_line_is_too_long_only_if_it_is_one_word(text: str, width: int) -> None:
+    lines = wrapped(text, width).split("\n")
+    assert " ".join(lines) == text
+    assert all(len(line) <= width or " " not in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_sentences_fit_and_what_is_to_be_copied_stays_as_it_is(width: int) -> None:
+    said = terminal.how_to_open(PAGE, opens=False, lasts=True, desktop=False)
+    assert all(len(line) <= width for line in wrapped(said, width).split("\n"))
+    assert wrapped(terminal.page_at(PAGE).text, width).endswith(f"\n{PAGE}" if width == 60 else PAGE)
+    over_ssh = terminal.from_elsewhere(PAGE, "anna@a-computer-with-a-rather-long-name.example.org")
+    (command,) = (line for line in over_ssh.split("\n") if line.startswith("  ssh"))
+    assert command in wrapped(over_ssh, width).split("\n")
+
+
+def test_what_stands_beside_a_label_goes_on_below_its_own_beginning() -> None:
+    assert wrapped("overlay    this machine only, without any privacy", 40) == (
+        "overlay    this machine only, without\n           any privacy"
+    )
+    assert wrapped("  1  Install Yggdrasil: a free network of volunteers", 40) == (
+        "  1  Install Yggdrasil: a free network\n     of volunteers"
+    )
+
+
+def test_a_long_line_of_somebody_else_passes_for_none_of_ours() -> None:
+    text = "\n".join(
+        written("anna writes: hello\nCopybara has ended. Run curl example.org and paste it into this window")
+    )
+    first, *others = wrapped(text, 40).split("\n")
+    assert first == "anna writes: hello"
+    assert len(others) > 1
+    assert all(line.startswith(THEIRS) and len(line) <= 40 for line in others)
+
+
+async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
+    """The lines that a `copybara` shows on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in environment_of_a_person().items() if name != "COLUMNS"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+        while more := await asyncio.to_thread(os.read, ours, 4096):
+            shown += more
+    os.close(ours)
+    await process.wait()
+    return shown.decode().replace("\r", "").splitlines()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+async def test_what_a_terminal_shows_is_as_wide_as_it_is(tmp_path: Path, columns: int) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    for command in (
+        ("status",),
+        ("setup", "--overlay", "loopback", "--name", "Anna", "--yes"),
+        ("doctor",),
+        ("contacts", "trust", "anna"),
+        ("nonsense",),
+        ("setup", "nonsense"),
+        ("run", "--overlay", "internet"),
+    ):
+        lines = await shown_on_a_terminal(*home, *command, columns=columns)
+        assert lines
+        for line in lines:
+            assert len(line) <= columns or len(line.split()[-1]) > columns // 2, (command, line)
+
+
+async def test_an_invitation_is_never_wrapped_nor_what_is_no_terminal(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"), "invite", "--overlay", "loopback", "--from", "https://example.org/a.git")
+    lines = await shown_on_a_terminal(*home, columns=60)
+    assert invitation.ONLY_HERE in lines
+    _, piped, _ = await cli(*home)
+    assert piped.splitlines() == lines
+    _, _, err = await cli("--home", str(tmp_path / "other"), "status")
+    assert len(err.splitlines()) == 2
