@@ -30,7 +30,7 @@ from bot.texts import chat as texts
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
-from bot.texts.invitation import NO_SOURCE, invitation
+from bot.texts.invitation import NO_SOURCE_SHORT, invitation
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -296,7 +296,7 @@ class Assistant:
             case commands.Invite():
                 turn.say(invitation(self._own_card(), self._overlay, self._program_source))
                 if not self._program_source:
-                    turn.say(NO_SOURCE)
+                    turn.say(NO_SOURCE_SHORT)
             case (
                 commands.ListDevices()
                 | commands.AddDevice()

@@ -403,8 +403,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     devices = commands.add_parser(
         "devices",
-        help="your phone as handset: the devices that may use your page",
-        description="your phone as handset: the devices that may use your page",
+        help="talk on your phone: the devices that may use your page",
+        description="talk on your phone: the devices that may use your page",
         parents=[everywhere, data],
     )
     devices.set_defaults(run=dispatch.do_devices, action="list")

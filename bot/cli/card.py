@@ -11,6 +11,7 @@ from bot.settings import own_card, own_name, own_overlay, settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
+from bot.texts.terminal import own_address
 from shared.links.kinds import as_copybara
 from shared.names.records import to_publish
 from shared.store import Store
@@ -45,7 +46,7 @@ def show_card(home: Home, *, overlay: str | None, records: bool, qr: Path | None
         sys.stdout.write(f"{picture}\n")
     else:
         print_text(f"{NO_ROOM}\n")
-    print_text(f"{texts.card(card.token, card.name).text}\n\nNode id: {node}")
+    print_text(f"{texts.card(card.token, card.name).text}\n\n{own_address(str(node))}")
     return 0
 
 

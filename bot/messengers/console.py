@@ -17,7 +17,7 @@ from bot.kinds import STATES, Kind
 from bot.line_writer import LineWriter
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
-from bot.texts.terminal import left_out, send_this, where_to_talk, written
+from bot.texts.terminal import left_out, own_address, send_this, where_to_talk, written
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
@@ -106,9 +106,9 @@ class Console:
         if self._as_json:
             self._put({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
             return
-        page = [f"Handset:   {address}"] if address else []
+        page = [f"Your page: {address}"] if address else []
         first_steps = "Type /help for what I can do, or paste a link. Ctrl-C ends."
-        self._print(*notices, f"Your node: {node}", *page, first_steps, "")
+        self._print(*notices, own_address(node), *page, first_steps, "")
 
     def handles(self, chat: str) -> bool:
         """The console is the conversation that has no name of its own."""

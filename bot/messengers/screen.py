@@ -64,7 +64,7 @@ class Screen:
         if self._as_json:
             print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
         elif not self._starts:
-            self._print(*map(as_typed, notices), f"Your node: {node}", *([self._page(address)] if address else []))
+            self._print(*map(as_typed, notices), texts.own_address(node), *([self._page(address)] if address else []))
         elif handset is not None and address:
             how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts, desktop=has_browser())
             self._print(*map(as_typed, notices), self._page(address), how)

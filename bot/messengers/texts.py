@@ -31,7 +31,7 @@ ACTS = {
     Act.HOLD: "Hold",
     Act.RESUME: "Resume",
     Act.SAVE: "Save contact",
-    Act.TRUST: "Trust",
+    Act.TRUST: "Answer automatically",
     Act.CONFIRM: "The words are the same",
 }
 "What the owner can do about a call, as buttons and numbered choices say it."

@@ -20,7 +20,7 @@ from bot.page.shown_conversations import ShownConversations
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import NO_SOURCE, invitation
+from bot.texts.invitation import NO_SOURCE_SHORT, invitation
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -222,7 +222,7 @@ class Presenter:
 
     @property
     def _invitation_note(self) -> str:
-        return "" if self._program_source else NO_SOURCE.text
+        return "" if self._program_source else NO_SOURCE_SHORT.text
 
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""

@@ -44,7 +44,7 @@ MAX_SHOWN = 400
 
 _HANDSET_HELP = """\
 /handset                    the page in your browser where you talk
-/devices                    your phone as handset: add NAME, confirm CODE, cancel, remove NAME
+/devices                    talk on your phone: add NAME, confirm CODE, cancel, remove NAME
 """
 
 HELP = f"""\
@@ -88,7 +88,7 @@ HELP = f"""\
 
 Paste a link that someone sent you, and I'll read it."""
 
-HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
+HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "Your page opens in the browser of the computer that I run on:")
 "Before the link to it, which each messenger shows in its own way."
 
 LOOPBACK = (
@@ -161,7 +161,7 @@ TAPPED = {
     Act.HOLD: "On hold.",
     Act.RESUME: "Off hold.",
     Act.SAVE: "Saved.",
-    Act.TRUST: "Trusted.",
+    Act.TRUST: "Answered automatically from now on.",
     Act.CONFIRM: "Confirmed.",
 }
 "A word for the owner who has tapped."

@@ -23,7 +23,14 @@ NO_SOURCE = Sentence(
     "To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER. "
     'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
 )
-"For the owner, beside an invitation."
+"For the owner, beside an invitation that a terminal prints."
+
+NO_SOURCE_SHORT = Sentence(
+    Kind.INVITATION_SOURCE,
+    "The invitation can't say where to get the program: send it along, as one file.",
+    "How to pack it: copybara invite",
+)
+"The same anywhere else."
 
 _PACKAGES = (".whl", ".zip", ".tar.gz")
 "What pip takes as it is; everything else is a repository of git."

@@ -94,7 +94,7 @@ def place_of(page: Page | None) -> str:
 def port_taken(port: int) -> str:
     """Another program listens where the page should be."""
     return (
-        f"Another program has port {port}, so the handset page is at another address. Don't use tabs and links that "
+        f"Another program has port {port}, so your page is at another address. Don't use tabs and links that "
         f"begin with http://127.0.0.1:{port}/: they lead to that program."
     )
 
@@ -102,7 +102,7 @@ def port_taken(port: int) -> str:
 def port_forbidden(port: int) -> str:
     """The system doesn't let this user listen there."""
     return (
-        f"This user may not use port {port}, so the handset page is at another address. Set `port` under [handset] "
+        f"This user may not use port {port}, so your page is at another address. Set `port` under [handset] "
         "to a number from 1024 on."
     )
 

@@ -63,7 +63,7 @@ NOT_THAT_CONTACT = (
 )
 NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME NODE-ID."
 _ONLY_IN_DELTACHAT = "I can only do that in Delta Chat, where I see who is there."
-NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
+NO_PAGE = "Your page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "That lookup is no longer running.", ""
 
 

@@ -29,7 +29,7 @@ AT_ONCE = "Copybara was stopped at once. The other side of a call may not have h
 
 RUNS_ALREADY = Sentence(Kind.READY, "Copybara is running already.")
 
-WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page: copybara status")
+WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of your page: copybara status")
 "Where others may read along: the journal of a service."
 
 
@@ -46,6 +46,11 @@ def written(text: str) -> list[str]:
     """What the other side writes in a call, so that no line of theirs passes for one of ours."""
     first, *others = text.splitlines()
     return [first, *(f"{THEIRS}{each}" for each in others)]
+
+
+def own_address(node: str) -> str:
+    """What whom the owner calls sees, by both of its names: the page says address, commands take a node id."""
+    return f"Your computer's address (node id): {node}"
 
 
 def page_at(address: str) -> Sentence:

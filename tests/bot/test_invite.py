@@ -13,7 +13,7 @@ import pytest
 from bot.cli.arguments import make_parser
 from bot.kinds import Kind
 from bot.program_source import public_source
-from bot.texts.invitation import NO_SOURCE, ONLY_HERE, invitation
+from bot.texts.invitation import NO_SOURCE, NO_SOURCE_SHORT, ONLY_HERE, invitation
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -26,12 +26,17 @@ CARD = Card(node=NodeId(b"anna".ljust(32)), sealing_key=bytes(range(32)), name="
 async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(tmp_path: Path) -> None:
     async with people(tmp_path, "bob", config="[handset]\nport = 0\n") as (bob,):
         chat = await bob.asked("/invite", kind=Kind.INVITATION)
+        assert await bob.told(kind=Kind.INVITATION_SOURCE) == NO_SOURCE_SHORT.text
+        _, out, err = await bob.cli("invite")
+        assert chat in out
+        assert NO_SOURCE.sentence in err
         code, out, err = await bob.cli("invite", "--json")
         assert (code, err) == (0, "")
         assert json.loads(out)["text"] == chat
         assert bob.handset is not None
         async with page_at(bob.handset) as (_, hello):
             assert hello["invitation"] == chat
+            assert hello["invitation_note"] == NO_SOURCE_SHORT.text
         code, out, err = await bob.cli("invite", "--from", "https://example.org/copybara.git")
         assert err == ""
         assert "pipx install git+https://example.org/copybara.git" in out

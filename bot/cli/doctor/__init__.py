@@ -24,7 +24,7 @@ from bot.messengers.telegram import NAME as TELEGRAM
 from bot.program_source import program_source
 from bot.settings import settings
 from bot.streams import print_json, print_text
-from bot.texts.invitation import NO_SOURCE
+from bot.texts.invitation import NO_SOURCE_SHORT
 from peer.overlay.loopback import LoopbackOverlay
 from shared.config.schema import Config
 from shared.errors import CopybaraError, first_error
@@ -127,7 +127,7 @@ def invited(source: str) -> Check:
     """Whether an invitation says where to get the program. Pure."""
     if source:
         return Check("invitation", ok=True, detail=f"says to get the program from {source}")
-    return Check("invitation", ok=True, note=True, detail=NO_SOURCE.sentence, hint=NO_SOURCE.hint)
+    return Check("invitation", ok=True, note=True, detail=NO_SOURCE_SHORT.sentence, hint=NO_SOURCE_SHORT.hint)
 
 
 def _print(check: Check) -> None:

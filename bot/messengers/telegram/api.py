@@ -60,7 +60,7 @@ COMMANDS = (
     ("card", "your own contact card"),
     ("invite", "a text for a friend who has no Copybara yet"),
     ("handset", "the page to talk at, on the computer"),
-    ("devices", "your phone as handset: add it, list, remove"),
+    ("devices", "talk on your phone: add it, list, remove"),
     ("status", "what is going on"),
     ("help", "all commands"),
 )

@@ -23,7 +23,7 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
 
 Rows = tuple[tuple[Button, ...], ...]
 
-HANDSET_WORDS = "Open handset (on the computer)"
+HANDSET_WORDS = "Open page (on the computer)"
 "It leads to 127.0.0.1, which on a phone is the phone."
 
 _ROWS = (

@@ -214,8 +214,8 @@ async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_wh
         tapped = [list(row) for row in saved.rows]
         await bob.kill()
         await bob.begin()
-        query = bob.human.taps_button(saved, "Trust")
-        assert (await bob.human.answer_to(query))["text"] == "Trusted."
+        query = bob.human.taps_button(saved, "Answer automatically")
+        assert (await bob.human.answer_to(query))["text"] == "Answered automatically from now on."
         await bob.human.world.until(lambda: saved.rows == [])
         with bob.store() as store:
             assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "dora": Trust.AUTO}
@@ -223,7 +223,7 @@ async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_wh
         bob.says("/contact rename dora doris")
         await bob.reads("doris")
         saved.rows = tapped  # an app that hasn't seen the edit
-        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Trust"))
+        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Answer automatically"))
         assert (answer["text"], answer["show_alert"]) == (" ".join(refusals.NOT_THAT_CONTACT), True)
         with bob.store() as store:
             assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "doris": Trust.RING}
@@ -249,7 +249,7 @@ async def test_trust_saves_no_stranger(tmp_path: Path) -> None:
         anna.says("/call bob")
         bob.human.taps_button(await bob.reads(says.stranger_rings()), "Answer")
         await bob.reads(says.words())
-        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Trust"))
+        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Answer automatically"))
         assert answer["show_alert"] is True
         with bob.store() as store:
             assert store.contacts() == []

@@ -26,7 +26,7 @@ from tests.peer.handset.wire import lets_in, page_at
 
 pytestmark = pytest.mark.slow
 
-WORDS = "Open handset (on the computer)"
+WORDS = "Open page (on the computer)"
 
 SENT = """
 watched.connections.at(-1).getSenders().filter(({track}) => track)

@@ -189,8 +189,8 @@ async def test_bot_to_bot_brings_the_answer_of_a_first_contact_too(tmp_path: Pat
         query = bob.human.taps_button(words, "Save contact")
         assert (await bob.human.answer_to(query))["text"] == "Saved."
         saved = await bob.reads(says.saved())
-        query = bob.human.taps_button(saved, "Trust")
-        assert (await bob.human.answer_to(query))["text"] == "Trusted."
+        query = bob.human.taps_button(saved, "Answer automatically")
+        assert (await bob.human.answer_to(query))["text"] == "Answered automatically from now on."
         with bob.store() as store:
             (contact,) = store.contacts()
         # Where her valid link came from.
