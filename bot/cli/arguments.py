@@ -48,6 +48,17 @@ class _Parser(argparse.ArgumentParser):
     It hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere.
     """
 
+    def set_defaults(self, **values: Any) -> None:
+        """As argparse; what carries a command out also names the parser that knows it."""
+        super().set_defaults(**values, **({"parser": self} if "run" in values else {}))
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but the command that takes no such word says so, and not the program."""
+        options, more = self.parse_known_args(args, namespace)
+        if more:
+            getattr(options, "parser", self).error(f"{_UNKNOWN}{' '.join(more)}")
+        return options
+
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         if file is not None and file is sys.stdout:
             sys.stdout.write(message)

@@ -18,7 +18,7 @@ from bot.texts import files as file_texts
 from bot.texts import refusals
 from bot.texts.as_typed import as_typed
 from shared.contacts import MAX_NAME, Contact, Trust
-from shared.errors import InputError, OwnNode
+from shared.errors import InputError, NotRunning, OwnNode
 from shared.media import Media
 from shared.store import Store
 
@@ -28,7 +28,15 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
     home.prepare()
     if options.action == "add" and len(options.words) == 1 and len(options.words[0]) <= MAX_NAME:
         # Only a name: of a stranger whom only the running copybara knows, from a call.
-        return say(home, f"/contact add {options.words[0]}", as_json=False)
+        name = options.words[0]
+        try:
+            return say(home, f"/contact add {name}", as_json=False)
+        except NotRunning as error:
+            error.hint = (
+                f"With the card that they sent you: copybara contacts add {name} CARD. A name alone is enough for a "
+                "stranger of your last call, while it runs: copybara start"
+            )
+            raise
     with Store(home.database) as store:
         if options.action == "list" and options.json:
             print_json([_as_dict(store, contact) for contact in store.contacts()])

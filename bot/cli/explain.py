@@ -14,6 +14,7 @@ from peer.calls.link_reader import LinkReader, Opened, OwnLink, SaidLink
 from peer.calls.moves import MovedLink
 from shared.errors import InputError, OverlayError
 from shared.links.classic import find_classic
+from shared.links.finding import SHORTEST
 from shared.links.kinds import (
     BadLink,
     Card,
@@ -42,7 +43,7 @@ def explain(home: Home, text: str, *, as_json: bool) -> int:
 
         fields = explain_foreign(text)
     if fields is None:
-        found = find(text)
+        found = [each for each in find(text) if each.prefixed or len(each.token) >= SHORTEST]
         if not found:
             raise InputError("There is no link in that.", "A link has 64 characters or more.")
         fields = _explain(home, found[0])

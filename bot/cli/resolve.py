@@ -50,8 +50,8 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
         except CopybaraError as error:
             if as_json:
                 print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})
-            else:
-                print_text(name_texts.steps(trace).rstrip())
+            elif steps := name_texts.steps(trace).rstrip():
+                print_text(steps)
             if isinstance(error, NameHeld):
                 error.hint = name_texts.decide_on_the_command_line(error)
             raise

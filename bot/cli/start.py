@@ -16,7 +16,7 @@ from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from bot.uncollected import uncollected
 from shared.errors import HomeInUse, InputError
-from shared.links.finding import find
+from shared.links.finding import SHORTEST, find
 
 SHOWN = 60
 "Characters of what isn't a link that the error repeats."
@@ -34,7 +34,8 @@ def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_no
         from bot.app import run
 
     # What a click in another program has brought is explained on the page, whatever it is.
-    if link and not link.lower().startswith(SCHEME) and not find(link):
+    found = any(each.prefixed or len(each.token) >= SHORTEST for each in find(link))
+    if link and not link.lower().startswith(SCHEME) and not found:
         raise InputError(f"There is no link in {link[:SHOWN]!r}.", "To call somebody: copybara call NAME")
 
     try:

@@ -763,7 +763,7 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
 
 def no_contacts() -> Sentence:
     """An empty book."""
-    return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "After a call: /contact add NAME")
+    return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "With a friend's card: /contact add CARD")
 
 
 def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = ()) -> Sentence:

@@ -106,6 +106,6 @@ def brought_back(folder: Path, contacts: int) -> str:
     """After `copybara restore`."""
     return (
         f"The home is in {folder}, with {contacts} contacts.\n"
-        "Contacts who had calls with you since the backup have newer keys. Call each of them once,\n"
+        "Contacts who had calls with you since the backup have newer keys. Call each of them once, "
         "compare the four words, and confirm them on both sides: /contact confirm NAME WORDS"
     )

@@ -250,7 +250,7 @@ def test_the_contact_book_from_the_first_entry_to_the_last(copybara: Copybara, t
         assert (code, err) == (0, "")
         return out
 
-    assert contacts("list") == "You have no contacts yet. After a call: copybara contacts add NAME\n"
+    assert contacts("list") == "You have no contacts yet. With a friend's card: copybara contacts add CARD\n"
     assert json.loads(contacts("list", "--json")) == []
     assert contacts("add", "anna", str(ANNA)).startswith("Saved anna")
     card = Card(ELSEWHERE, bytes(32), "Ben", "ben.azero")
@@ -427,9 +427,25 @@ def test_an_unreadable_link_is_explained_too(copybara: Copybara, home: Home) -> 
         told = json.loads(out)
         assert (told["link"], told["reason"]) == ("unreadable", reason)
         assert told["meaning"]
-    code, out, err = copybara("--home", str(home.folder), "link", "explain", "no link at all")
+    for text in ("no link at all", "hello"):
+        code, out, err = copybara("--home", str(home.folder), "link", "explain", text)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: There is no link in that.\nhint:")
+    code, out, err = copybara("--home", str(home.folder), "start", "hello")
     assert (code, out) == (1, "")
-    assert err.startswith("error: There is no link in that.\nhint:")
+    assert err.startswith("error: There is no link in 'hello'.\nhint:")
+
+
+def test_what_is_too_much_is_said_by_the_command_that_it_was_given_to(copybara: Copybara) -> None:
+    code, out, err = copybara("start", "link", "another")
+    assert (code, out) == (2, "")
+    assert err.endswith("error: `copybara start` doesn't take: another\nhint:  See: copybara start --help\n")
+
+
+def test_a_contact_without_a_card_needs_a_running_copybara_or_the_card(copybara: Copybara, tmp_path: Path) -> None:
+    code, out, err = copybara("--home", str(tmp_path / "new"), "contacts", "add", "ben")
+    assert (code, out) == (1, "")
+    assert "hint:  With the card that they sent you: copybara contacts add ben CARD." in err
 
 
 def test_a_link_can_be_explained_without_any_home(copybara: Copybara, home: Home, tmp_path: Path) -> None:

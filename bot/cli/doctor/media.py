@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from peer.media import ANSWERING_MACHINE, AUTO
+from peer.media import ANSWERING_MACHINE, AUTO, HANDSET
 from shared.config.schema import Config
 from shared.errors import MediaError
 
@@ -13,7 +13,7 @@ from shared.errors import MediaError
 def media_ready(config: Config) -> str:
     """What calls are answered by. Raises MediaError when something of it isn't there."""
     name = config.answer.endpoint
-    detail = f"calls are answered by the endpoint {'handset' if name == AUTO else name}"
+    detail = f"calls are answered {'at your page' if name in (AUTO, HANDSET) else f'by the endpoint {name}'}"
     match name:
         case "file":
             _playable(config.media.file, "file` under [media")

@@ -68,6 +68,11 @@ def _messenger(entry: Entry) -> SetupPart:
 
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
+    if config.overlay == "loopback":
+        return (
+            "  copybara start           opens your page: try a call with yourself",
+            "  copybara setup overlay   sets up a network in which friends can be reached",
+        )
     return (
         "  copybara start    opens your page: try a call with yourself, then call a friend",
         "  copybara invite   prints a text for a friend who doesn't have Copybara yet",
