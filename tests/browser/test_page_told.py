@@ -725,7 +725,8 @@ async def test_a_small_laptop_shows_every_button_of_a_first_call_without_scrolli
                 call=1,
                 link=shown_link(SEALED_REQUEST),
                 kind=Kind.LINK_TO_SEND,
-                sentence="Send this to anna, and paste what they send back: an answer, or that they decline. The call waits until 10:42.",
+                sentence="Send this to anna, and paste what they send back: an answer, or that they decline. The call "
+                "waits until 10:42.",
             ),
             Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's. " * 3),
         )
