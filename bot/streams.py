@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import sys
@@ -12,6 +13,9 @@ from shared.printable import visible
 
 if TYPE_CHECKING:
     from bot.line_writer import LineWriter
+
+USUAL_COLUMNS = 80
+"Of a terminal that doesn't say how wide it is."
 
 READABLE = "copybara-readable"
 "Name of the error handler below."
@@ -98,11 +102,19 @@ def as_wide_as(stream: TextIO, text: str, *, hanging: int | None = None) -> str:
     """The text wrapped for the terminal that the stream leads to; as it is for anything else."""
     if not is_terminal(stream):
         return text
-    import shutil
-
     from bot.wrapping import wrapped
 
-    return wrapped(text, shutil.get_terminal_size().columns, hanging=hanging)
+    return wrapped(text, _columns(stream), hanging=hanging)
+
+
+def _columns(stream: TextIO) -> int:
+    with contextlib.suppress(KeyError, ValueError):
+        if (wanted := int(os.environ["COLUMNS"])) > 0:
+            return wanted
+    with contextlib.suppress(OSError):
+        if (there := os.get_terminal_size(stream.fileno()).columns) > 0:
+            return there
+    return USUAL_COLUMNS
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from bot.texts.terminal import send_this
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
     """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
-    with said_if_slow(f"Waiting for copybara to carry out: {text.strip()}"):
+    with said_if_slow(f"Waiting for copybara to carry out: {as_typed(text.strip())}"):
         posts = ask(home.command_socket, Say(text)).posts
     if as_json:
         print_json({"posts": posts})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import select
 import signal
@@ -11,6 +10,8 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tests.wide_terminal import wide_terminal
 
 PROMPT = "copybara-test> "
 _SET_PROMPT = "PS1='copybara-test''> '; PROMPT_COMMAND=; bind 'set enable-bracketed-paste off' 2>/dev/null\n"
@@ -50,7 +51,7 @@ class Terminal:
         "The same, command by command."
 
         self._screen = ""
-        ours, theirs = pty.openpty()
+        ours, theirs = wide_terminal()
         self._ours = ours
         self._process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=_take_terminal

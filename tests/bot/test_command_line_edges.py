@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import sys
@@ -21,6 +20,7 @@ from shared.store import Store
 from tests.bot import each_command
 from tests.bot.console import connect, environment_of_a_person, people
 from tests.shared.store.ordinary_user import reachable_folder
+from tests.wide_terminal import wide_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -364,7 +364,7 @@ async def test_the_home_in_the_environment_may_be_unreadable_text_too(tmp_path: 
 @contextlib.asynccontextmanager
 async def terminal(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """A command with a terminal of its own, and our end of that."""
-    ours, theirs = pty.openpty()
+    ours, theirs = wide_terminal()
     process = await asyncio.create_subprocess_exec(
         *("setsid", "--ctty", sys.executable, "-m", "bot.cli", *arguments),
         stdin=theirs,

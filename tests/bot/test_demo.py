@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from rich.console import Console
 from bot.demo.screen import TABLE_COLUMNS, lines, table
 from tests.bot.console import cli, environment_of_a_person
 from tests.programs import need
+from tests.wide_terminal import wide_terminal
 
 SECONDS = 30
 
@@ -107,7 +107,7 @@ async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> No
 )
 def test_ctrl_c_ends_a_demo_with_one_word(command: tuple[str, ...], code: int, word: str) -> None:
     need("setsid", packages="util-linux")
-    ours, theirs = pty.openpty()
+    ours, theirs = wide_terminal()
     # A terminal of its own, so that Ctrl-C reaches all that a shell's would.
     with subprocess.Popen(
         ["setsid", "--ctty", "--wait", sys.executable, "-m", "bot.cli", "demo", *command],

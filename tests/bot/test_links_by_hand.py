@@ -90,6 +90,7 @@ async def test_the_page_of_a_caller_says_how_long_it_waits_and_for_what(tmp_path
 
 async def test_who_declines_another_programs_call_reads_that_nothing_tells_them(tmp_path: Path) -> None:
     async with starter(tmp_path, "anna") as anna, starter(tmp_path, "bob") as bob:
+        await bob.runs("contacts", "add", "anna", anna.card)
         offered = json.loads(await anna.runs("sdp", "offer", bob.card, "--json"))
         (offer,) = (post["text"] for post in offered["posts"] if post["to"] == "chat")
         await bob.rings(offer)

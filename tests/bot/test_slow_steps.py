@@ -19,6 +19,7 @@ import pytest
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from tests.bot.console import cli, environment_of_a_person
+from tests.wide_terminal import wide_terminal
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def slow_program(home: Home) -> Iterator[None]:
 
 async def at_terminal(home: Home, *arguments: str, **variables: str) -> tuple[int | None, str, str]:
     """Run `copybara` with standard error on a terminal; its exit code, stdout and stderr."""
-    terminal, its_end = os.openpty()
+    terminal, its_end = wide_terminal()
     with os.fdopen(terminal, "rb", buffering=0) as read:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot.cli", "--home", str(home.folder), *arguments),
@@ -69,7 +70,7 @@ async def test_a_call_that_the_program_takes_long_for_says_what_it_waits_for(tmp
     with slow_program(home):
         code, out, err = await at_terminal(home, "call", "anna.azero")
     assert (code, out) == (0, "called\n")
-    assert err == "Waiting for copybara to carry out: /call anna.azero video …\n"
+    assert err == "Waiting for copybara to carry out: copybara call anna.azero video …\n"
 
 
 async def test_the_doctor_says_where_it_looks_as_soon_as_that_takes_long(tmp_path: Path) -> None:

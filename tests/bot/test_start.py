@@ -7,7 +7,6 @@ import contextlib
 import getpass
 import json
 import os
-import pty
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from bot.texts import terminal as says
 from shared.node_id import NodeId
 from tests.bot.console import cli, connect, environment_of_a_person, people
 from tests.peer.handset.wire import page_at
+from tests.wide_terminal import wide_terminal
 
 SECONDS = 60.0
 
@@ -95,7 +95,7 @@ async def running(home: Path, *arguments: str, browser: str = "", terminal: bool
     It writes to a pipe, or to a `terminal`.
     """
     environment = {key: value for key, value in environment_of_a_person().items() if "DISPLAY" not in key}
-    ours, theirs = pty.openpty() if terminal else os.pipe()
+    ours, theirs = wide_terminal() if terminal else os.pipe()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home), *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -234,7 +234,7 @@ async def test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a
 
 
 async def test_on_a_terminal_run_says_the_pages_address_without_a_console(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = wide_terminal()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home_in(tmp_path, "[handset]\nport = 0\n")), "run"),
         stdin=theirs,

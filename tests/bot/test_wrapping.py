@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import pty
-import struct
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -20,6 +16,7 @@ from bot.texts import invitation, terminal
 from bot.texts.terminal import written
 from bot.wrapping import THEIRS, wrapped
 from tests.bot.console import cli, environment_of_a_person
+from tests.wide_terminal import wide_terminal
 
 PAGE = f"http://127.0.0.1:8765/#key={'k' * 43}"
 WORDS = st.lists(st.text("abc:/.", min_size=1, max_size=30), min_size=1, max_size=40).map(" ".join)
@@ -63,8 +60,7 @@ def test_a_long_line_of_somebody_else_passes_for_none_of_ours() -> None:
 
 async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
     """The lines that a `copybara` shows on a terminal of that width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    ours, theirs = wide_terminal(columns)
     environment = {name: value for name, value in environment_of_a_person().items() if name != "COLUMNS"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment

@@ -15,6 +15,7 @@ from typing import Any
 from tests.bot.console import Chat, Person, environment_of_a_person
 from tests.bot.matrix.human import PATIENCE, Human, human
 from tests.bot.matrix.synapse import Synapse
+from tests.wide_terminal import wide_terminal
 
 CONFIG = "[handset]\nenabled = false\n"
 
@@ -83,7 +84,7 @@ class SettingUp:
 @contextlib.asynccontextmanager
 async def setting_up(home: Path, **answers: str) -> AsyncIterator[SettingUp]:
     """Run the command, with answers given beforehand."""
-    terminal, inside = os.openpty()
+    terminal, inside = wide_terminal()
     output = asyncio.StreamReader()
     reading = os.fdopen(os.dup(terminal), "rb", buffering=0)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(

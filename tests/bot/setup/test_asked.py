@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from shared.config.file import load
+from tests.wide_terminal import wide_terminal
 
 SECONDS = 60.0
 
@@ -45,7 +45,7 @@ def set_up(home: Path, *arguments: str) -> AbstractAsyncContextManager[Terminal]
 @asynccontextmanager
 async def at_terminal(*arguments: str) -> AsyncIterator[Terminal]:
     """A `copybara` that somebody answers, and that ends well."""
-    ours, theirs = pty.openpty()
+    ours, theirs = wide_terminal()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(ours), "rb", 0)

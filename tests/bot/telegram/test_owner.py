@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import re
 import sys
 from pathlib import Path
@@ -19,11 +18,12 @@ from tests.bot.telegram import sentences as says
 from tests.bot.telegram.burst import foreign_link
 from tests.bot.telegram.people import friends, two_people
 from tests.bot.telegram.test_reliability import call_link
+from tests.wide_terminal import wide_terminal
 
 
 async def set_up(home: Path, **answers: str) -> str:
     """`copybara setup` in a terminal, where questions with such a word get their answers in turn; what stood on it."""
-    ours, theirs = pty.openpty()
+    ours, theirs = wide_terminal()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home), "setup"),
         stdin=theirs,

@@ -1,0 +1,17 @@
+"""A terminal in which no sentence is wrapped: what a test waits for there stands on one line."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import termios
+
+COLUMNS = 2000
+
+
+def wide_terminal(columns: int = COLUMNS) -> tuple[int, int]:
+    """Both descriptors: ours, and the one for the program in it."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    return ours, theirs
