@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OWN_LINK = "That is your own link. It is for the other person: send it to them."
 "Of any kind, ours or another program's."
 
-TELL_THEM = "Their program isn't told, and goes on waiting: write to them."
+TELL_THEM = "Their program doesn't know and goes on waiting: write to them."
 "After a call was declined for which there is no link that says so."
 
 

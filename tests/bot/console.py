@@ -313,7 +313,7 @@ async def cli(
 def environment_of_a_person() -> dict[str, str]:
     """Our environment, without what only those set who run tests: unbuffered output hides a flush that fails."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME"):
+    for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME", "COLUMNS"):
         environment.pop(name, None)
     return environment
 

@@ -301,7 +301,7 @@ async def test_an_argument_that_is_not_utf8_is_wrong_usage(tmp_path: Path) -> No
 async def test_a_long_dash_before_an_option_is_named(tmp_path: Path) -> None:
     ended = await Place(home=str(tmp_path / "home")).run(["contacts", "list", "—json"])
     ended.check()
-    assert "begin it with two hyphens instead of —" in ended.err
+    assert "Begin it with two hyphens instead of —" in ended.err
 
 
 async def test_an_empty_home_is_wrong_usage_and_not_the_current_folder(tmp_path: Path) -> None:

@@ -61,9 +61,12 @@ def test_a_long_line_of_somebody_else_passes_for_none_of_ours() -> None:
 async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
     """The lines that a `copybara` shows on a terminal of that width."""
     ours, theirs = wide_terminal(columns)
-    environment = {name: value for name, value in environment_of_a_person().items() if name != "COLUMNS"}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.cli", *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        *(sys.executable, "-m", "bot.cli", *arguments),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment_of_a_person(),
     )
     os.close(theirs)
     shown = b""

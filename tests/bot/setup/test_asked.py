@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from shared.config.file import load
+from tests.bot.console import environment_of_a_person
 from tests.wide_terminal import wide_terminal
 
 SECONDS = 60.0
@@ -55,6 +56,7 @@ async def at_terminal(*arguments: str) -> AsyncIterator[Terminal]:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        env=environment_of_a_person(),
     )
     os.close(theirs)
     try:

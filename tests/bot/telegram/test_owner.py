@@ -14,6 +14,7 @@ from shared.contacts import Trust
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
+from tests.bot.console import environment_of_a_person
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.burst import foreign_link
 from tests.bot.telegram.people import friends, two_people
@@ -30,7 +31,7 @@ async def set_up(home: Path, **answers: str) -> str:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment_of_a_person(),
     )
     os.close(theirs)
     loop = asyncio.get_running_loop()
@@ -88,7 +89,7 @@ async def test_a_bot_runs_without_a_terminal(tmp_path: Path) -> None:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment_of_a_person(),
         )
         bob.says("/status")
         await bob.reads(says.idle(bob))
