@@ -124,10 +124,10 @@ class BrowserLeg:
         if self._dtls is not None:
             self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
 
-    def send_now(self, packet: bytes) -> None:
-        """Send one RTP or RTCP packet to the browser as it is."""
-        if self._dtls is not None:
-            self._dtls.send_now(packet)
+    @property
+    def send_now(self) -> Forward:
+        """Sends one RTP or RTCP packet to the browser as it is, once the leg was connected."""
+        return self._dtls.send_now if self._dtls is not None else lambda packet: None
 
     async def send_rtp(self, packet: bytes) -> None:
         """The same, awaited."""

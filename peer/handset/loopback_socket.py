@@ -114,7 +114,7 @@ class LoopbackSocket:
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the browser by the way that its datagrams came. Nothing is sent to a port that has shown nothing."""
         way = self._way_to(remote_port)
-        if way is None or self.closed:
+        if way is None or way.by.closed:
             return
         way.by.send(datagram, (way.host, remote_port))
         self.counters.sent_packets += 1
@@ -134,14 +134,18 @@ class LoopbackSocket:
         """Take a datagram that came from `addr`, host and port, by one of the sockets."""
         host, remote_port = addr
         if not self._is_own(host):
-            return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
-        if not self.connections.within(data, remote_port):
-            return by.flooded(self._ends(by), (host, remote_port))
-        self._current = remote_port, _Way(by, host)
+            self.connections.refuse(Refusal.FOREIGN_ADDRESS)
+            return
+        way = self._ways.get(remote_port)
+        if way is None or way.by is not by or way.host != host:
+            way = _Way(by, host)
+        self._current = remote_port, way
         try:
-            return self.connections.received(data, remote_port)
+            within = self.connections.received(data, remote_port)
         finally:
             self._current = None
+        if not within:
+            by.flooded(self._ends(by), (host, remote_port))
 
     def _ends(self, by: _BoundSocket) -> list[tuple[Address, int]]:
         """Where the browser has proved itself, to one of the sockets."""
@@ -170,7 +174,7 @@ class LoopbackSocket:
 
 
 class _Way(NamedTuple):
-    """To the browser: by which socket, to which of this machine's addresses. One is made for each packet."""
+    """To the browser: by which socket, to which of this machine's addresses."""
 
     by: _BoundSocket
     host: str

@@ -15,8 +15,8 @@ from peer.transport.connections import MAX_DATAGRAM
 
 P = TypeVar("P", bound=asyncio.DatagramProtocol)
 
-MEDIA = range(128, 192)
-"What SRTP and SRTCP begin with (RFC 7983, section 7)."
+MEDIA_BEGINS, MEDIA_ENDS = 128, 192
+"What SRTP and SRTCP begin with, and what comes after it (RFC 7983, section 7)."
 
 AT_ONCE = 32
 "Datagrams that are read before others of the event loop have a turn."
@@ -101,7 +101,7 @@ class BurstTransport(asyncio.DatagramTransport):
                 return
             received(data, address)
             # What a check or a record sets off in the event loop comes before the next datagram.
-            if self._closing or not data or data[0] not in MEDIA:
+            if self._closing or not data or not MEDIA_BEGINS <= data[0] < MEDIA_ENDS:
                 return
 
     def _write(self) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from aioice import stun
 
 from peer.overlay import Address
@@ -73,8 +74,7 @@ class SocketCounters:
     "Dropped datagrams, by Refusal."
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(msgspec.Struct, frozen=True):
     """How many datagrams of the other side are read."""
 
     media: Limit
@@ -220,37 +220,40 @@ class Connections:
         for share in tuple(self._shares.values()):
             share.socket_lost()
 
-    def within(self, data: bytes, remote_port: int) -> bool:
-        """Count a datagram of the other side: whether it is no more than an honest program sends."""
-        if remote_port not in self._owners:
+    def received(self, data: bytes, remote_port: int) -> bool:
+        """Hand a datagram of the other side to the connection that it is for, or drop it.
+
+        Returns whether it is no more than an honest program sends.
+        """
+        size, share = len(data), self._owners.get(remote_port)
+        first = data[0] if size else 0
+        # RFC 7983, section 7.
+        media, record = 128 <= first < 192, 20 <= first < 64
+        if share is None:
             within = self._strays.takes(time.monotonic())
-        elif data and 128 <= data[0] < 192:
+        elif media:
             within = self._media.takes(time.monotonic)
         else:
-            bucket = self._records if data and 20 <= data[0] < 64 else self._checks
-            within = bucket.takes(time.monotonic())
+            within = (self._records if record else self._checks).takes(time.monotonic())
         if not within:
             self.refuse(Refusal.FLOOD)
-        return within
-
-    def received(self, data: bytes, remote_port: int) -> None:
-        """Hand a datagram of the other side to the connection that it is for, or drop it."""
-        size = len(data)
+            return False
         if not 0 < size <= MAX_DATAGRAM:
-            return self.refuse(Refusal.OVERSIZED if size else Refusal.EMPTY)
+            self.refuse(Refusal.OVERSIZED if size else Refusal.EMPTY)
+            return True
         counters = self.counters
         counters.received_packets += 1
         counters.received_bytes += size
-        first = data[0]
-        # RFC 7983, section 7.
-        if 128 <= first < 192 or 20 <= first < 64:
-            share = self._owners.get(remote_port)
-            if share is None:
-                return self.refuse(Refusal.LATE if self._after_loss else Refusal.UNEXPECTED)
-            return share.payload_received(data)
-        if first < 4:
-            return self._stun_received(data, remote_port)
-        return self.refuse(Refusal.UNEXPECTED)
+        if not media and not record:
+            if first < 4:
+                self._stun_received(data, remote_port)
+            else:
+                self.refuse(Refusal.UNEXPECTED)
+        elif share is None:
+            self.refuse(Refusal.LATE if self._after_loss else Refusal.UNEXPECTED)
+        else:
+            share.payload_received(data)
+        return True
 
     def _stun_received(self, data: bytes, remote_port: int) -> None:
         try:

@@ -63,6 +63,9 @@ RFC 6347, section 4.2.4.1, waits a second, then two, four and so on, which on a 
 is longer than a caller waits. It allows shorter waits. Copies that weren't needed are a few hundred bytes; the media
 that follows is a hundred times as much."""
 
+CONNECTED = State.CONNECTED
+"Python 3.11 looks an enum's member up by name each time."
+
 AROUND = 42
 "Bytes that a packet grows by on its way out: its number, SRTP's tag, UDP and IPv4."
 
@@ -259,7 +262,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if not sent:
             return
         connection, session = self._connection, self._tx_srtp
-        if connection is None or self._state is not State.CONNECTED:
+        if connection is None or self._state is not CONNECTED:
             raise ConnectionError("The transport isn't connected")
         datagram = session.protect(sent) if rtp else session.protect_rtcp(sent)
         connection.send_now(datagram)
@@ -272,7 +275,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         asyncio.get_running_loop().call_later(COPY_SECONDS, self._send_copy, datagram)
 
     def _send_copy(self, datagram: bytes) -> None:
-        if self._connection is not None and self._state is State.CONNECTED and not self.silent:
+        if self._connection is not None and self._state is CONNECTED and not self.silent:
             with contextlib.suppress(ConnectionError):
                 self._connection.send_now(datagram)
 

@@ -341,7 +341,8 @@ class OverlayConnection(Connection):
         pair = self._nominated.get(COMPONENT)
         if pair is None:
             raise ConnectionError("The connection isn't up")
-        self._socket.send(data, pair.remote_addr[1])
+        # Not its `remote_addr`, which is made anew each time.
+        self._socket.send(data, pair.remote_candidate.port)
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:

@@ -26,8 +26,9 @@ class RelayedLeg(Protocol):
     def unforward(self, sink: Forward) -> None:
         """Give it nothing more."""
 
-    def send_now(self, packet: bytes) -> None:
-        """Send a packet as it is."""
+    @property
+    def send_now(self) -> Forward:
+        """Sends a packet as it is."""
 
     @property
     def feedback(self) -> TransportFeedback:
@@ -77,8 +78,9 @@ class Relay:
         self.counters = counters
         self._overlay = overlay
         self._own = own
-        self._left_out = left_out
-        self._payload_types = frozenset(number for number, kind in KINDS.items() if MEDIA[kind] in media)
+        payload_types = frozenset(number for number, kind in KINDS.items() if MEDIA[kind] in media)
+        self._inward = _forwarding(own.send_now, payload_types, counters.inward, left_out)
+        self._outward = _forwarding(overlay.send_now, payload_types, counters.outward, None)
 
     def start(self) -> None:
         """Forward what arrives from now on."""
@@ -94,27 +96,27 @@ class Relay:
 
     def _answer_for_others(self, answer: bool) -> None:
         for leg in (self._overlay, self._own):
-            leg.feedback.enabled = answer
+            leg.feedback.enable(answer)
 
-    def _inward(self, packet: bytes) -> None:
-        if self._passes(packet, self.counters.inward) and (
-            self._left_out is None or not is_rtp(packet) or not self._left_out(packet)
-        ):
-            self._own.send_now(packet)
 
-    def _outward(self, packet: bytes) -> None:
-        if self._passes(packet, self.counters.outward):
-            self._overlay.send_now(packet)
+def _forwarding(
+    send: Forward, payload_types: frozenset[int], forwarded: Forwarded, left_out: Callable[[bytes], bool] | None
+) -> Forward:
+    """What takes every packet of one direction. It looks up as little as it can: it is called for each."""
 
-    def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
-        if len(packet) > 1:
-            # RTCP has none of our payload types (RFC 5761, section 4).
-            if packet[1] & 0x7F in self._payload_types:
-                forwarded.rtp_packets += 1
-                forwarded.rtp_bytes += len(packet)
-                return True
-            if not is_rtp(packet):
-                forwarded.rtcp_packets += 1
-                return True
-        forwarded.dropped += 1
-        return False
+    def forward(packet: bytes) -> None:
+        kind = packet[1] & 0x7F if len(packet) > 1 else None
+        # RTCP has none of our payload types (RFC 5761, section 4).
+        if kind in payload_types:
+            forwarded.rtp_packets += 1
+            forwarded.rtp_bytes += len(packet)
+            if left_out is not None and left_out(packet):
+                return
+        elif kind is not None and not is_rtp(packet):
+            forwarded.rtcp_packets += 1
+        else:
+            forwarded.dropped += 1
+            return
+        send(packet)
+
+    return forward

@@ -11,12 +11,17 @@ from peer.transport.profile import CLOCK_RATES, KINDS, Kind
 RTP_HEADER = struct.Struct("!BBHLL")
 "The fixed part of the header (RFC 3550, section 5.1): 12 bytes."
 
+HEADER_BYTES = RTP_HEADER.size
+
 RTP_VERSION = 2
 
 EXTENDED = 0x10
 MAX_EXTENSIONS = 64
 """Words of 4 bytes (RFC 3550, section 5.3.1). Browsers fill a dozen; an extension may take a byte, and each is read
 several times."""
+
+HALF = 2**31
+"Half of what a timestamp counts to: a step is taken for the shorter way round."
 
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
@@ -46,7 +51,9 @@ class StreamCounter:
         self.last_arrival = 0.0
         "When the newest packet came, in seconds of the caller's clock."
 
-        self._clock_rate = clock_rate
+        self._tick = 1 / clock_rate
+        "Seconds of one step of the timestamps."
+
         self._base = 0
         self._highest = 0
         self._cycles = 0
@@ -64,9 +71,12 @@ class StreamCounter:
     def add(self, sequence: int, timestamp: int, size: int, arrival: float) -> None:
         """Count one packet: its 16-bit sequence number, 32-bit timestamp, size in bytes and arrival in seconds."""
         if self.packets:
-            # As sequence_numbers.unwrapped, once for each packet of a call.
-            step = (timestamp - self._timestamp + 2**31) % 2**32 - 2**31
-            deviation = abs(arrival - self.last_arrival - step / self._clock_rate)
+            step = timestamp - self._timestamp
+            if not -HALF <= step < HALF:
+                step = (step + HALF) % (2 * HALF) - HALF
+            deviation = arrival - self.last_arrival - step * self._tick
+            if deviation < 0:
+                deviation = -deviation
             self.jitter += (deviation - self.jitter) / 16
         self._timestamp = timestamp
         self.packets += 1
@@ -74,6 +84,10 @@ class StreamCounter:
         self.last_arrival = arrival
         if not self._received:
             self._start(sequence)
+            return
+        if sequence == self._highest + 1:  # as nearly always
+            self._highest = sequence
+            self._received += 1
             return
         ahead = (sequence - self._highest) % 2**16
         if ahead < MAX_DROPOUT:
@@ -171,12 +185,12 @@ class MediaCounters:
         Returns its kind, by payload type, or None for one that isn't of our profile.
         """
         size = len(packet)
-        if size < RTP_HEADER.size:
+        if size < HEADER_BYTES:
             self.malformed += 1
             return None
         first, second, sequence, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
         kind = KINDS.get(second & 0x7F)
-        if first >> 6 != RTP_VERSION or kind is None or (first & EXTENDED and _extensions(packet) > MAX_EXTENSIONS):
+        if kind is None or first >> 6 != RTP_VERSION or (first & EXTENDED and _extensions(packet) > MAX_EXTENSIONS):
             self.malformed += 1
             return None
         counter = self.audio if kind == "audio" else self.video
@@ -205,5 +219,5 @@ class MediaCounters:
 
 def _extensions(packet: bytes) -> int:
     """How many words of header extensions a packet says that it has."""
-    at = RTP_HEADER.size + 4 * (packet[0] & 0x0F)
+    at = HEADER_BYTES + 4 * (packet[0] & 0x0F)
     return int.from_bytes(packet[at + 2 : at + 4], "big")

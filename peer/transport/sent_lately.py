@@ -32,14 +32,18 @@ class SentLately:
     def __init__(self) -> None:
         self._datagrams = [b""] * KEPT
         self._credit = 0.0
+        self._sent = 0
+        "Bytes of those whose part of the credit isn't counted yet: it is when somebody asks."
 
     def sent(self, datagram: bytes) -> None:
         """Keep one, of at least 12 bytes."""
-        self._datagrams[int.from_bytes(datagram[2:4], "big") % KEPT] = datagram
-        self._credit = min(MOST_CREDIT, self._credit + len(datagram) * SHARE)
+        self._datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
+        self._sent += len(datagram)
 
     def asked(self, packet: bytes) -> tuple[list[bytes], bytes]:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says."""
+        self._credit = min(MOST_CREDIT, self._credit + self._sent * SHARE)
+        self._sent = 0
         again: list[bytes] = []
         left: list[bytes] = []
         for part in parts(packet):

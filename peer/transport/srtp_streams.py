@@ -44,48 +44,48 @@ class BoundedSession:
     def __init__(self, session: pylibsrtp.Session, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds that never go back."""
         self._session = session
-        self._srtp = session._srtp[0]
-        self._packet = ffi.new("char[]", ROOM)
-        self._bytes = ffi.buffer(self._packet)
-        self._length = ffi.new("int *")
         self._clock = clock
         self._last: dict[bytes, float] = {}
         "When each stream was heard last, by its SSRC."
+
+        self.protect = self._processing(RTP_SSRC, lib.srtp_protect)
+        "Encrypts RTP. Raises pylibsrtp.Error, and ValueError for more than 1,900 bytes."
+
+        self.protect_rtcp = self._processing(RTCP_SSRC, lib.srtp_protect_rtcp)
+        "Encrypts RTCP. Raises as `protect` does."
+
+        self.unprotect = self._processing(RTP_SSRC, lib.srtp_unprotect)
+        "Decrypts RTP. Raises as `protect` does."
+
+        self.unprotect_rtcp = self._processing(RTCP_SSRC, lib.srtp_unprotect_rtcp)
+        "Decrypts RTCP. Raises as `protect` does."
 
     @property
     def streams(self) -> int:
         """How many there are."""
         return len(self._last)
 
-    def protect(self, packet: bytes) -> bytes:
-        """Encrypt RTP. Raises pylibsrtp.Error, and ValueError for more than 1,900 bytes."""
-        return self._process(packet, RTP_SSRC, lib.srtp_protect)
+    def _processing(self, where: slice, process: Process) -> Callable[[bytes], bytes]:
+        """What processes each packet. All that doesn't change from one to the next is there before."""
+        srtp, last, clock = self._session._srtp[0], self._last, self._clock
+        room, length = ffi.new("char[]", ROOM), ffi.new("int *")
+        content, longest, error = ffi.buffer(room), ROOM - TRAILER, pylibsrtp.Error
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """Encrypt RTCP. Raises as `protect` does."""
-        return self._process(packet, RTCP_SSRC, lib.srtp_protect_rtcp)
+        def processed(packet: bytes) -> bytes:
+            size, ssrc = len(packet), packet[where]
+            if size > longest:
+                raise ValueError("packet is too long")
+            if ssrc not in last and len(last) >= MOST:
+                self._make_room(clock())
+            content[0:size] = packet
+            length[0] = size
+            if status := process(srtp, room, length):
+                raise error(f"libsrtp's error {status}")
+            # Only now: what isn't the other side's takes nobody's place.
+            last[ssrc] = clock()
+            done: bytes = content[0 : length[0]]
+            return done
 
-    def unprotect(self, packet: bytes) -> bytes:
-        """Decrypt RTP. Raises as `protect` does."""
-        return self._process(packet, RTP_SSRC, lib.srtp_unprotect)
-
-    def unprotect_rtcp(self, packet: bytes) -> bytes:
-        """Decrypt RTCP. Raises as `protect` does."""
-        return self._process(packet, RTCP_SSRC, lib.srtp_unprotect_rtcp)
-
-    def _process(self, packet: bytes, where: slice, process: Process) -> bytes:
-        last, size, length, room, ssrc = self._last, len(packet), self._length, self._bytes, packet[where]
-        if size > ROOM - TRAILER:
-            raise ValueError("packet is too long")
-        if ssrc not in last and len(last) >= MOST:
-            self._make_room(self._clock())
-        room[0:size] = packet
-        length[0] = size
-        if status := process(self._srtp, self._packet, length):
-            raise pylibsrtp.Error(f"libsrtp's error {status}")
-        # Only now: what isn't the other side's takes nobody's place.
-        last[ssrc] = self._clock()
-        processed: bytes = room[0 : length[0]]
         return processed
 
     def _make_room(self, now: float) -> None:

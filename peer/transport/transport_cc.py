@@ -57,7 +57,9 @@ class TransportFeedback:
 
     def __init__(self, send: Callable[[bytes], Awaitable[None]], clock: Callable[[], float]) -> None:
         """`send` takes one RTCP packet, `clock` gives seconds that never go back."""
-        self._enabled = True
+        self.enabled = True
+        "Off while another side reports for us (`enable`)."
+
         self._send = send
         self._clock = clock
         self._ssrc = secrets.randbits(32)
@@ -69,14 +71,9 @@ class TransportFeedback:
         self._reports = 0
         self._due = 0.0
 
-    @property
-    def enabled(self) -> bool:
-        """Off while another side reports for us."""
-        return self._enabled
-
-    @enabled.setter
-    def enabled(self, enabled: bool) -> None:
-        self._enabled = enabled
+    def enable(self, enabled: bool) -> None:
+        """Report from now on, or leave it to another side."""
+        self.enabled = enabled
         self._next = 0
         self._arrivals.clear()
 

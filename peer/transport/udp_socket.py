@@ -187,14 +187,14 @@ class OverlaySocket(asyncio.DatagramProtocol):
         if addr[0] != self._remote_host:
             if not self._foreign.takes(time.monotonic()) and not self._kernel.keeps_out_foreign:
                 self._kernel.keep_out_foreign()
-            return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
+            self.connections.refuse(Refusal.FOREIGN_ADDRESS)
+            return
         if self._late is not None:
             self._late.set()
-            return self.connections.refuse(Refusal.LATE)
-        connections = self.connections
-        if not connections.within(data, remote_port):
-            return self._flooded(remote_port)
-        return connections.received(data, remote_port)
+            self.connections.refuse(Refusal.LATE)
+            return
+        if not self.connections.received(data, remote_port):
+            self._flooded(remote_port)
 
     def _flooded(self, remote_port: int) -> None:
         """Have the kernel drop more of what the other address sends, where it can."""

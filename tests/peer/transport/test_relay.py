@@ -66,7 +66,8 @@ async def relayed(
         relay = Relay(first.callee, second.caller, media, RelayCounters(), left_out)
         relay.start()
         # The two ends stand for browsers, which answer when they like.
-        first.caller.feedback.enabled = second.callee.feedback.enabled = False
+        first.caller.feedback.enable(False)
+        second.callee.feedback.enable(False)
         try:
             yield Relayed(first.caller, first.callee, second.caller, second.callee, relay)
         finally:

@@ -147,10 +147,10 @@ async def test_nothing_is_reported_while_somebody_else_does() -> None:
     browser = Browser()
     await browser.send(*range(20))
     reports = len(browser.reports)
-    browser.feedback.enabled = False
+    browser.feedback.enable(False)
     await browser.send(*range(20, 300))
     assert len(browser.reports) == reports
-    browser.feedback.enabled = True
+    browser.feedback.enable(True)
     await browser.send(*range(300, 320))
     assert [number for number, arrived in browser.reported()[-5:] if not arrived] == []
     assert read(browser.reports[reports])[0] == 300

@@ -180,8 +180,8 @@ async def test_what_an_honest_program_sends_is_no_flood() -> None:
     async with Stranger.at(THEIR_ADDRESS) as ben, waiting_caller(heard=ben.port) as sock:
         for first, times in ((128, 1_500), (20, 4_000), (0, 100)):
             for _ in range(times):
-                assert sock.connections.within(bytes([first]), ben.port)
-        assert all(sock.connections.within(b"\0", 1) for _ in range(100))
+                assert sock.connections.received(bytes([first]), ben.port)
+        assert all(sock.connections.received(b"\0", 1) for _ in range(100))
 
 
 async def test_empty_and_huge_datagrams_are_dropped() -> None:
