@@ -6,6 +6,7 @@ Not aiortc's own encoders: their sound always takes 96 kbit/s and has no redunda
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,11 @@ SMALLER = ((100_000, 4, 2), (250_000, 2, 1))
 
 CHANGED = 0.15
 "A part by which the bit rate has to change before there is a new encoder, which begins with a whole picture."
+
+
+PATIENCE_SECONDS = 0.04
+"""How long the first picture waits for the first sound, which may never come. The encoder of pictures takes a while to
+open, and its first picture is the largest: on a slow machine the sound, which is ready at once, would come after it."""
 
 
 class Encoder(Protocol):
@@ -152,15 +158,27 @@ ENCODERS: dict[Kind, Callable[[], Encoder]] = {"audio": SoundEncoder, "video": P
 class EncodedTrack(MediaStreamTrack):
     """A track's frames, encoded as planned; what comes encoded already passes as it is."""
 
-    def __init__(self, track: MediaStreamTrack, kind: Kind, planned: Callable[[], Plan]) -> None:
-        """`planned` is asked for each frame."""
+    def __init__(
+        self,
+        track: MediaStreamTrack,
+        kind: Kind,
+        planned: Callable[[], Plan],
+        after: EncodedTrack | None = None,
+        *,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`planned` is asked for each frame. The first waits for the first packet of `after`, `patience` seconds."""
         super().__init__()
         self.kind = kind
         self._track = track
         self._planned = planned
+        self._after = after
+        self._patience = patience
         self._encoder = ENCODERS[kind]()
         self._made: deque[Packet[Stream]] = deque()
         self._whole = False
+        self._begun = asyncio.Event()
+        "Set when the first packet is there, or none will be."
 
     def want_whole(self) -> None:
         """Make the next picture one that needs none before it."""
@@ -171,13 +189,25 @@ class EncodedTrack(MediaStreamTrack):
         while not self._made:
             data = await self._track.recv()
             if not isinstance(data, AudioFrame | VideoFrame):
+                self._begun.set()
                 return cast("Packet[Stream]", data)
+            if self._after is not None:
+                await self._after.begun_by(self._patience)
+                self._after = None
             whole, self._whole = self._whole, False
             encode = partial(self._encoder.encode, data, self._planned(), whole=whole)
             self._made += await asyncio.get_running_loop().run_in_executor(None, encode)
+        self._begun.set()
         return self._made.popleft()
+
+    async def begun_by(self, seconds: float) -> None:
+        """Wait until the first packet is there, or so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun.wait()
 
     def stop(self) -> None:
         """End it, and what it encodes."""
         super().stop()
+        self._begun.set()
         self._track.stop()

@@ -80,6 +80,9 @@ class Leg:
         self._files: FilesChannel | None = None
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
+        self._sound: EncodedTrack | None = None
+        "The one that is sent, or was sent last."
+
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
 
@@ -162,7 +165,10 @@ class Leg:
             track = self._before_sound(track)
         await self.stop_sending(kind)
         if kind == "audio" or self.variant.video is VideoCodec.VP8:
-            track = EncodedTrack(track, kind, self._own_path.planned)
+            before = self._sound if kind == "video" else None
+            track = encoded = EncodedTrack(track, kind, self._own_path.planned, before)
+            if kind == "audio":
+                self._sound = encoded
         self._senders[kind] = sender = EncodingSender(track, self._dtls, self._own_path.carries)
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 
@@ -234,9 +240,10 @@ class Leg:
         """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
         return self._dtls.send_rtp(packet)
 
-    def send_now(self, packet: bytes) -> None:
-        """The same, without a task."""
-        self._dtls.send_now(packet)
+    @property
+    def send_now(self) -> Forward:
+        """Does the same, without a task."""
+        return self._dtls.send_now
 
     async def request_keyframe(self) -> None:
         """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""

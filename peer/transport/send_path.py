@@ -72,7 +72,9 @@ class SendPath:
         self._least: float | None = None
         self._number = 0
         self._sent: dict[int, _Sent] = {}
-        self._estimator = RemoteBitrateEstimator()
+        self._estimator: RemoteBitrateEstimator | None = None
+        "Made when the first packet is reported: it is a thousand objects, and a call begins with other things to do."
+
         self._by_delay: float | None = None
         self._by_loss: float | None = None
         self._window = 0.0
@@ -127,7 +129,7 @@ class SendPath:
         return True
 
     def _begin_again(self) -> None:
-        self._estimator = RemoteBitrateEstimator()
+        self._estimator = None
         self._arrived = self._missing = 0
         self._least, self.late = None, 0.0
 
@@ -136,6 +138,8 @@ class SendPath:
         way = arrived - sent.at
         self._least = way if self._least is None else min(self._least, way)
         self.late += (way - self._least - self.late) / 16
+        if self._estimator is None:
+            self._estimator = RemoteBitrateEstimator()
         estimate = self._estimator.add(
             arrival_time_ms=int(arrived * 1000),
             abs_send_time=int(sent.at * (1 << 18)) & 0xFFFFFF,

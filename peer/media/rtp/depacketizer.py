@@ -10,9 +10,9 @@ import heapq
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpreceiver import StreamStatistics
@@ -68,8 +68,7 @@ MAX_FRAME = 512 * 1024
 here; where the frame goes on to somebody, all of its packets are sent in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
+class EncodedFrame(msgspec.Struct, frozen=True):
     """20 ms of Opus, usually, or one VP8 picture."""
 
     kind: Kind
@@ -112,7 +111,9 @@ class Reception:
         self._extensions.configure(receive_parameters(kind))
         self._own_ssrc = random.getrandbits(32)
         self._source: _Source | None = None
-        self._bit_rate = RemoteBitrateEstimator()
+        self._bit_rate: RemoteBitrateEstimator | None = None
+        "Made when it is needed: it is a thousand objects, and a call begins with other things to do."
+
         self._estimated = 0.0
         "When a packet was counted last."
 
@@ -171,7 +172,7 @@ class Reception:
     def _estimate(self, packet: RtpPacket, now: float) -> None:
         if self.kind != "video" or packet.extensions.abs_send_time is None:
             return
-        if now - self._estimated > PAUSE_SECONDS:
+        if self._bit_rate is None or now - self._estimated > PAUSE_SECONDS:
             # The estimator makes up for each millisecond of a pause, one after the other: a second for an hour.
             self._bit_rate = RemoteBitrateEstimator()
         self._estimated = now

@@ -1,0 +1,90 @@
+"""Tracks of encoded packets: what begins first."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+
+from aiortc.mediastreams import MediaStreamTrack
+from av import AudioFrame, VideoFrame
+
+from peer.transport.audio_first import PathState, Plan, plan
+from peer.transport.encoding import EncodedTrack
+from peer.transport.profile import OPUS, Kind
+from tests.peer.pair import PATIENCE
+
+
+class Given(MediaStreamTrack):
+    """The frames that a test gives it."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+        self.frames: asyncio.Queue[AudioFrame | VideoFrame] = asyncio.Queue()
+        self.taken = asyncio.Event()
+        "Set when a frame has been taken."
+
+    async def recv(self) -> AudioFrame | VideoFrame:
+        frame = await self.frames.get()
+        self.taken.set()
+        return frame
+
+
+def sound() -> AudioFrame:
+    frame = AudioFrame("s16", "stereo", OPUS.clock_rate // 50)
+    frame.sample_rate, frame.pts, frame.time_base = OPUS.clock_rate, 0, Fraction(1, OPUS.clock_rate)
+    return frame
+
+
+def picture() -> VideoFrame:
+    frame = VideoFrame(64, 48, "yuv420p")
+    frame.pts, frame.time_base = 0, Fraction(1, 90_000)
+    return frame
+
+
+class Pair:
+    """Sound and picture of one side, and in which order frames of both are encoded."""
+
+    def __init__(self, patience: float) -> None:
+        self.microphone, self.camera = Given("audio"), Given("video")
+        self.order: list[Kind] = []
+        self.sound = EncodedTrack(self.microphone, "audio", lambda: self._planned("audio"))
+        self.picture = EncodedTrack(self.camera, "video", lambda: self._planned("video"), self.sound, patience=patience)
+
+    def _planned(self, kind: Kind) -> Plan:
+        self.order.append(kind)
+        return plan(PathState(), None, 0.0)
+
+
+async def test_the_first_picture_is_encoded_after_the_first_sound() -> None:
+    pair = Pair(patience=PATIENCE)
+    pair.camera.frames.put_nowait(picture())
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(pair.picture.recv())
+        await pair.camera.taken.wait()
+        for _ in range(2):  # an encoder may keep the first
+            pair.microphone.frames.put_nowait(sound())
+        group.create_task(pair.sound.recv())
+    assert pair.order[0] == "audio"
+    assert pair.order[-1] == "video"
+
+
+async def test_a_picture_does_not_wait_long_for_sound_and_not_for_a_sound_that_has_ended() -> None:
+    for patience, ended in ((0.0, False), (2 * PATIENCE, True)):
+        pair = Pair(patience)
+        if ended:
+            pair.sound.stop()
+        pair.camera.frames.put_nowait(picture())
+        async with asyncio.timeout(PATIENCE):
+            await pair.picture.recv()
+        assert pair.order == ["video"]
+
+
+async def test_only_the_first_picture_waits() -> None:
+    pair = Pair(patience=0.0)
+    pair.camera.frames.put_nowait(picture())
+    async with asyncio.timeout(PATIENCE):
+        await pair.picture.recv()
+        pair.camera.frames.put_nowait(picture())
+        await pair.picture.recv()
+    assert pair.order == ["video", "video"]
