@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -91,8 +90,10 @@ class Asking:
             return given
         if not self.at_terminal:
             return ""
+        from getpass import getpass
+
         with until_stopped(self._command):
-            return getpass.getpass(f"{question} ").strip()
+            return getpass(f"{question} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
         """Whether the person wants that. Raises InputError for an answer given beforehand that is neither."""

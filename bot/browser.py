@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import ipaddress
 import os
 import shutil
 import subprocess
 import sys
-import webbrowser
 from urllib.parse import quote
 
 VARIABLE = "BROWSER"
@@ -55,8 +53,10 @@ def logged_in_as() -> str:
         own = ipaddress.ip_address(told[2])
     except ValueError:
         return ""
+    from getpass import getuser
+
     port = f"-p {int(told[3])} " if int(told[3]) != SSH_PORT else ""
-    return f"{port}{getpass.getuser()}@{own}"
+    return f"{port}{getuser()}@{own}"
 
 
 def opener() -> str:
@@ -67,6 +67,8 @@ def opener() -> str:
         for words in _OPENERS:
             if shutil.which(words.split()[0]):
                 return words
+    import webbrowser
+
     try:
         return getattr(webbrowser.get(), "name", "") or "the default browser"
     except webbrowser.Error:
@@ -90,6 +92,8 @@ def open_page(address: str, activation_token: str = "") -> bool:
                 return True
     if not has_browser():
         return False
+    import webbrowser
+
     try:
         return webbrowser.open(address)
     except (OSError, webbrowser.Error):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+import msgspec
+
 from bot.kinds import Sentence
 from bot.shown_contact import ShownContact
 from shared.contacts import Contact
@@ -54,8 +56,7 @@ EVERYWHERE = ""
 "The chat for what reaches the owner in every messenger."
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who wrote a message, as the messenger says. It decides where answers go, never what a link may do."""
 
     user: int | None = None
@@ -126,8 +127,7 @@ RINGING_BESIDE = (Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.DECLINE, Act.BLOC
 "What it offers while the owner is in another call."
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One of them, for one call or contact."""
 
     act: Act
@@ -253,8 +253,7 @@ class HandsetPage(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What differs between messengers, for those who don't know which it is."""
 
     at_terminal: bool

@@ -8,11 +8,11 @@ import fcntl
 import os
 import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -39,8 +39,7 @@ SEALING_KEY_BYTES = 32
 HANDSET_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """One home. Making the value touches nothing; `prepare` makes the folder."""
 
     folder: Path

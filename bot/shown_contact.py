@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.contacts import Contact
 from shared.errors import NodeIdError
@@ -15,8 +16,7 @@ MARK_BYTES = 6
 "Of the SHA-256 of a name: with the node it fits into the 64 bytes of a button in Telegram."
 
 
-@dataclass(frozen=True, slots=True)
-class ShownContact:
+class ShownContact(msgspec.Struct, frozen=True):
     """A contact by node and name."""
 
     node: NodeId

@@ -12,9 +12,10 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+
+import msgspec
 
 from shared.netlink import asked
 
@@ -52,8 +53,7 @@ class CannotTell(Exception):
     """The system doesn't say whose connection it is: it isn't Linux, or it refuses to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end of a connection, on this machine."""
 
     uid: int

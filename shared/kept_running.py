@@ -12,7 +12,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1.0, 60.0
 "How long to wait before a part that failed begins again; doubled each time."
@@ -27,8 +28,7 @@ def _nobody(_: str) -> None:
     """The log says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Something that runs until it returns, or the block is left."""
 
     what: str

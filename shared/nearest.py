@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 LONGEST = 64
@@ -15,7 +14,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     wanted = word.casefold()
     if not wanted or len(wanted) > LONGEST:
         return ""
-    return next((spelled[each] for each in difflib.get_close_matches(wanted, spelled, n=1)), "")
+    from difflib import get_close_matches
+
+    return next((spelled[each] for each in get_close_matches(wanted, spelled, n=1)), "")
 
 
 def did_you_mean(word: str, known: Iterable[str], *, before: str = "", otherwise: str = "") -> str:

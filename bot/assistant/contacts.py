@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 
 import msgspec
 
@@ -30,8 +29,7 @@ STAND_INS = ("GroupAnonymousBot", "Channel_Bot")
 "What Telegram calls senders whom it doesn't show. Earlier versions took them for a contact's bot."
 
 
-@dataclass(frozen=True, slots=True)
-class Whom:
+class Whom(msgspec.Struct, frozen=True):
     """Somebody to save or to call: a node, and what their card says, if there is one."""
 
     node: NodeId

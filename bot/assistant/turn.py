@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from bot.assistant.posting import Posting
 from bot.conversation import Act, Post
@@ -19,8 +20,7 @@ Outcome = tuple[list[Post], CopybaraError | None]
 "What was posted after a name was looked up, and why nothing else was done."
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What is being done: passed to everything that takes part in it."""
 
     posting: Posting

@@ -11,8 +11,9 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from bot.command_socket import user_of
 from bot.desktop.notification import Notification, as_sent
@@ -38,39 +39,34 @@ MAX_WORD = 256
 "Characters of an action's key or of an activation token; a server has no reason to send longer ones."
 
 
-@dataclass(frozen=True, slots=True)
-class Invoked:
+class Invoked(msgspec.Struct, frozen=True):
     """The person has chosen something."""
 
     number: int
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """A notification isn't shown any more."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class ActivationToken:
+class ActivationToken(msgspec.Struct, frozen=True):
     """What lets the window come to the front that the next choice opens (xdg-activation)."""
 
     number: int
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class OtherServer:
+class OtherServer(msgspec.Struct, frozen=True):
     """Another server has begun, or the old one ended: what it showed is gone."""
 
     owner: str
     "The new one, by its unique name; empty if there is none."
 
 
-@dataclass(frozen=True, slots=True)
-class BusGone:
+class BusGone(msgspec.Struct, frozen=True):
     """The connection to the bus is over."""
 
 

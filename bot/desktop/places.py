@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 ID = "copybara-relay"
 "What the desktop calls this program: the name of its entry without `.desktop`, and of its icon."
@@ -13,8 +14,7 @@ ID = "copybara-relay"
 ENTRY = f"{ID}.desktop"
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """The user's own files, before the system's."""
 
     application: Path

@@ -8,8 +8,9 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+import msgspec
 
 from bot.devices.door import Door
 from bot.texts import devices as texts
@@ -31,8 +32,7 @@ ERASE_AGAIN_SECONDS = 1.0
 "How soon to try again to erase a device that is locked out."
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPairing:
+class OpenPairing(msgspec.Struct, frozen=True):
     """What the owner needs to add a device."""
 
     name: str

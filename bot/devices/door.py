@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from peer.handset.devices.pairing import DevicePairing, Visitor
 from peer.handset.devices.places import ServingPlaces
@@ -16,8 +17,7 @@ PATIENCE_SECONDS = 15.0
 "How long adding a device waits until devices are served."
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """Where devices are served now."""
 
     origin: str

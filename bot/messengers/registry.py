@@ -6,8 +6,9 @@ The console isn't in it: `copybara run --console` asks for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from bot.asking import Asking
 from bot.conversation import Messenger
@@ -33,8 +34,7 @@ class Setup(Protocol):
         """How it stands with the configured one. Raises InputError, StoreError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One messenger."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from bot.assistant.conversation_news import said_of
 from peer.calls.line import Line
@@ -11,8 +11,7 @@ from peer.calls.news import News
 from peer.calls.together_news import AskedToJoin, AskingOthers, CircleChanged, Joined, NotMerged, QuestionOver
 
 
-@dataclass(frozen=True, slots=True)
-class ShownOfConversation:
+class ShownOfConversation(msgspec.Struct, frozen=True):
     """Of one call. The fields are those of the page's `Call`."""
 
     question: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.links.kinds import PairedToken, Request, Response
 from shared.media import Media
@@ -12,8 +12,7 @@ from shared.secrets.identity import DtlsIdentity
 from shared.secrets.pairing import transcript
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One leg to try."""
 
     handshake: Handshake
@@ -32,8 +31,7 @@ class Attempt:
         return self.handshake.local_ice.username
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(msgspec.Struct, frozen=True):
     """The two nodes of a call, seen from one of them."""
 
     role: Role

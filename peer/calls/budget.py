@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from peer.calls.line import Line
 from shared.call.table import State
@@ -30,8 +31,7 @@ class Caller(enum.Enum):
     "A contact's own key sealed the link."
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much one of them may have."""
 
     at_once: int
@@ -51,8 +51,7 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True):
     """A call that wasn't shown because its kind of caller has used up its share. Reported once in a window."""
 
     caller: Caller

@@ -8,7 +8,6 @@ only for a contact whom the owner has marked for that.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import msgspec
 
@@ -42,8 +41,7 @@ USED_SECONDS = 30 * 24 * 3600
 "How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignOffer:
+class ForeignOffer(msgspec.Struct, frozen=True):
     """Somebody calls with another program."""
 
     source: NodeId

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from peer.calls.call_link import CallLink
@@ -31,8 +32,7 @@ class SaidLink:
     "As in CallLink."
 
 
-@dataclass(frozen=True, slots=True)
-class OwnLink:
+class OwnLink(msgspec.Struct, frozen=True):
     """A link that this node wrote."""
 
 

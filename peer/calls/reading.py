@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from peer.calls.budget import Dropped
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
@@ -13,8 +15,7 @@ from shared.node_id import NodeId
 from shared.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class MissedCall:
+class MissedCall(msgspec.Struct, frozen=True):
     """Somebody called while this program didn't run, or couldn't be reached by its messenger."""
 
     peer: NodeId
@@ -37,8 +38,7 @@ class OtherClock:
     link: CallLink = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What became of a link."""
 
     reason: Reason | None = None

@@ -8,10 +8,11 @@ import stat
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
+
+import msgspec
 
 PREFIX = "/received/"
 TOKEN_BYTES = 24
@@ -22,8 +23,7 @@ MOST = 256
 "Addresses that there are at a time; the oldest goes first."
 
 
-@dataclass(frozen=True, slots=True)
-class _Offered:
+class _Offered(msgspec.Struct, frozen=True):
     path: Path
     until: float
 

@@ -7,7 +7,8 @@ certificate's fingerprint are taken. The browser's candidates are never used: it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from peer.overlay import Address
 from peer.transport.profile import (
@@ -43,8 +44,7 @@ MAX_ANSWER = 32 * 1024
 "Characters. Chromium's has about 3,000."
 
 
-@dataclass(frozen=True, slots=True)
-class BrowserAnswer:
+class BrowserAnswer(msgspec.Struct, frozen=True):
     """What we need to know of the browser's side."""
 
     ice: IceCredentials

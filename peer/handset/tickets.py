@@ -10,8 +10,9 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 TICKET_BYTES = 16
 
@@ -25,8 +26,7 @@ MAX_TICKETS = 64
 "The most there are; the oldest is dropped first. There can't be as many calls at a time."
 
 
-@dataclass(frozen=True, slots=True)
-class _Ticket:
+class _Ticket(msgspec.Struct, frozen=True):
     text: str
     issued: float
     used: Callable[[], None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from shared.config.schema import MediaSettings
 from shared.errors import MediaError
@@ -18,8 +19,7 @@ BURST = 8 * MEGABYTE
 "What may come at once beyond that."
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingLimits:
+class RecordingLimits(msgspec.Struct, frozen=True):
     """In bytes."""
 
     one: int = 2_000 * MEGABYTE

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.media import Media
 
 
-@dataclass(frozen=True, slots=True)
-class MediaTrouble:
+class MediaTrouble(msgspec.Struct, frozen=True):
     """Something about our own sound or picture has changed for the worse, or is all right again; told once."""
 
     sentence: str

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from peer.overlay import AUTOMATIC, Address, Overlay, overlay_name
 from peer.overlay.device_kind import LOCAL_NETWORKS
 from peer.overlay.interfaces import Machine, ThisMachine
@@ -64,8 +66,7 @@ class Finding:
         return self.error is None
 
 
-@dataclass(frozen=True, slots=True)
-class OverlayReport:
+class OverlayReport(msgspec.Struct, frozen=True):
     """Everything that was looked at, in the order of preference."""
 
     wanted: Wanted
@@ -77,8 +78,7 @@ class OverlayReport:
         return next((finding for finding in self.findings if not finding.why_not), None)
 
 
-@dataclass(frozen=True, slots=True)
-class OverlayChoice:
+class OverlayChoice(msgspec.Struct, frozen=True):
     """The overlay that was taken, and how it came to that."""
 
     overlay: Overlay

@@ -12,7 +12,6 @@ import pwd
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -36,8 +35,7 @@ OPEN_HINT = (
 START_HINT = "`copybara setup overlay` installs and starts Yggdrasil. By hand: copybara manual overlays"
 
 
-@dataclass(frozen=True, slots=True)
-class AdminSocket:
+class AdminSocket(msgspec.Struct, frozen=True):
     """Where a node listens for requests: a path, or a port on this machine's loopback."""
 
     path: str = ""

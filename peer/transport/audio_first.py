@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Packing:
+
+class Packing(msgspec.Struct, frozen=True):
     """How sound is encoded."""
 
     bits: int
@@ -30,8 +31,7 @@ HEADERS = 70
 "Bytes of a packet beside its payload: IP, UDP, RTP with its extensions, and SRTP."
 
 
-@dataclass(frozen=True, slots=True)
-class PathStep:
+class PathStep(msgspec.Struct, frozen=True):
     """One way to fill a path."""
 
     picture: bool
@@ -124,8 +124,7 @@ class PathState:
     "Before the try, in seconds."
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to send."""
 
     sound: Packing

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from aiortc.rtcrtpparameters import (
     RTCRtcpFeedback,
     RTCRtcpParameters,
@@ -36,8 +36,7 @@ KINDS: dict[int, Kind] = {number: kind for kind, number in PAYLOAD_TYPES.items()
 "Which kind a payload type carries."
 
 
-@dataclass(frozen=True, slots=True)
-class AudioCodec:
+class AudioCodec(msgspec.Struct, frozen=True):
     """What sound is in."""
 
     name: str
@@ -93,8 +92,7 @@ class VideoCodec(enum.StrEnum):
     H264 = "H264"
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True):
     """What the other side of a leg does of the profile, where not every program does the same."""
 
     video: VideoCodec = VideoCodec.VP8

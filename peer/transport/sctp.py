@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 
+import msgspec
 from aiortc.rtcsctptransport import (
     SCTP_DATA_FIRST_FRAG,
     SCTP_DATA_LAST_FRAG,
@@ -65,8 +65,7 @@ ANSWERED = Limit(at_once=32, per_second=4.0)
 "Those that are neither data nor an acknowledgement: most of them have a packet sent back, and fit into 4 bytes."
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationLimits:
+class AssociationLimits(msgspec.Struct, frozen=True):
     """What one association takes of the other side, in chunks."""
 
     ahead: int = MAX_AHEAD

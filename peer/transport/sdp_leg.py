@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 
+import msgspec
 from aiortc import RTCDataChannel, RTCDataChannelParameters
 
 from peer.transport.connections import ConnectionSocket
@@ -31,8 +31,7 @@ MAX_WAITING = 16
 "Texts that may be written before their channel is open."
 
 
-@dataclass(frozen=True, slots=True)
-class SdpTerms:
+class SdpTerms(msgspec.Struct, frozen=True):
     """On what terms a leg to another program is tried."""
 
     own: OwnSide

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from shared.call.effects import (
     AnnounceAnswer,
     AnswerTheirs,
@@ -188,8 +190,7 @@ class Call:
         return self.state is State.ENDED
 
 
-@dataclass(frozen=True, slots=True)
-class Only:
+class Only(msgspec.Struct, frozen=True):
     """An effect that only one of the two kinds of call has."""
 
     paired: bool
@@ -198,8 +199,7 @@ class Only:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A cell of the table."""
 
     state: State

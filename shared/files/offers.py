@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import msgspec
 
 from shared.files.records import KeptFile
 from shared.files.table import FileState
@@ -55,8 +56,7 @@ class Become(enum.Enum):
     TOO_MANY = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedFile:
+class OfferedFile(msgspec.Struct, frozen=True):
     """An offer, and what is known when it comes."""
 
     size: int

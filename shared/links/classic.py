@@ -12,7 +12,6 @@ import binascii
 import gzip
 import re
 import zlib
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import quote, unquote
@@ -96,8 +95,7 @@ class _Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     destination_ip: _Line
 
 
-@dataclass(frozen=True, slots=True)
-class ClassicRequest:
+class ClassicRequest(msgspec.Struct, frozen=True):
     """A call from the original web app."""
 
     page: str
@@ -125,8 +123,7 @@ class ClassicRequest:
         return _encode(self.page, request)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassicResponse:
+class ClassicResponse(msgspec.Struct, frozen=True):
     """The answer to such a call."""
 
     page: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.errors import LocalProtocolError
 from shared.links.card import Card
@@ -51,8 +52,7 @@ _WRAP = re.compile(
 _LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A piece of a message that is, or was meant to be, a link."""
 
     token: str

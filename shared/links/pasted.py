@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -30,8 +29,7 @@ class _Json(msgspec.Struct, frozen=True):
     sdp: Annotated[str, Meta(max_length=MAX_PASTED)]
 
 
-@dataclass(frozen=True, slots=True)
-class Pasted:
+class Pasted(msgspec.Struct, frozen=True):
     """SDP that is one or the other; nothing about it is verified yet."""
 
     type: DescriptionType

@@ -8,10 +8,10 @@ and word processors and keyboards write other dashes and wide letters.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.printable import IGNORABLE, ignorable, late_pattern
 
@@ -53,8 +53,7 @@ _HEX = re.compile(r"[=%](?:25)*([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 _ODD = late_pattern(rf"{IGNORABLE}|[\u2010-\u2014\u2212\uFE58\uFE63\uFF01-\uFF5E\x85\p{{Zl}}\p{{Zp}}]|(?! )\p{{Zs}}")
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A text, and where each of its characters stood in the message."""
 
     text: str
@@ -100,7 +99,12 @@ def _without_markup(view: View) -> View | None:
 
 
 def _entity(text: str) -> str:
-    return html.unescape(_AMPERSANDS.sub("&", text)) if text[0] == "&" else ""
+    if text[0] != "&":
+        return ""
+    # Its two thousand names take half a megabyte, and few messages have one.
+    from html import unescape
+
+    return unescape(_AMPERSANDS.sub("&", text))
 
 
 def _without_backslashes(view: View) -> View | None:

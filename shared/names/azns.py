@@ -6,8 +6,9 @@ router's metadata in the package `@azns/resolver-core` 1.7.0, and the registry's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from shared.errors import BadAnswer, BadRecord
 from shared.names import ink
@@ -22,8 +23,7 @@ LONGEST_RECORD = 2048
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True, slots=True)
-class ContractRefused:
+class ContractRefused(msgspec.Struct, frozen=True):
     """The contract's own error, by its number."""
 
     code: int

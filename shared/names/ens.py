@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from shared.errors import (
     BadAnswer,
@@ -36,8 +38,7 @@ REVERTED = 3
 "The code of an eth_call that the contract itself refused (go-ethereum)."
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True):
     """A chain with ENS on it."""
 
     rpc: tuple[str, ...]
@@ -50,8 +51,7 @@ class Chain:
     "The registry's address, hexadecimal after 0x."
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolver:
+class _Resolver(msgspec.Struct, frozen=True):
     """Who answers for a name."""
 
     address: str

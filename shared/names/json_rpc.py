@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -15,8 +14,7 @@ MOST_BYTES = 512 * 1024
 "Of one answer. The longest good one, a contract read with all its events, has some kilobytes."
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A method and its parameters."""
 
     method: str
@@ -29,8 +27,7 @@ class Question:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class JsonRpcError:
+class JsonRpcError(msgspec.Struct, frozen=True):
     """The server's own error in place of a result."""
 
     code: int

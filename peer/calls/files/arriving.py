@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+import msgspec
 
 from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import MAX_PIECE, Piece
@@ -38,13 +39,11 @@ BATCH = 64 * 1024
 DAMAGED = "What arrived isn't what was offered: the SHA-256 is another one. It was removed."
 
 
-@dataclass(frozen=True, slots=True)
-class _Take:
+class _Take(msgspec.Struct, frozen=True):
     entry: FileEntry
 
 
-@dataclass(frozen=True, slots=True)
-class _Drop:
+class _Drop(msgspec.Struct, frozen=True):
     entry: FileEntry
 
 

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,8 +68,7 @@ REFUSED = {
 "Why the other side didn't take it."
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(msgspec.Struct, frozen=True):
     """Whom a file is for: who the call was with when the owner said that it is to be sent."""
 
     proven: bool

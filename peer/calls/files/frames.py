@@ -7,8 +7,9 @@ byte 1, the SHA-256 and the offset up to which everything is written. docs/proto
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from shared.errors import RemoteProtocolError
 from shared.messages import MAX_MESSAGE
@@ -22,8 +23,7 @@ MAX_PIECE = MAX_MESSAGE - _HEAD.size
 MAX_OFFSET = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A part of a file."""
 
     id: bytes
@@ -33,8 +33,7 @@ class Piece:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """The receiver has everything before `offset`."""
 
     id: bytes

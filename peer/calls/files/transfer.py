@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from shared.files.table import ENDED, FileState
 
 
@@ -55,8 +57,7 @@ class Transfer:
         return self.state in ENDED
 
 
-@dataclass(frozen=True, slots=True)
-class FileChanged:
+class FileChanged(msgspec.Struct, frozen=True):
     """Something has happened to a transfer."""
 
     transfer: Transfer

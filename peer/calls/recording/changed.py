@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from peer.calls.recording.table import What
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingChanged:
+class RecordingChanged(msgspec.Struct, frozen=True):
     """Something has happened to a recording of the call."""
 
     by: Literal["us", "them"]

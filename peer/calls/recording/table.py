@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import msgspec
+
 from shared.messages import Recording, RecordingReply
 
 
@@ -82,25 +84,21 @@ class What(enum.StrEnum):
 # Events.
 
 
-@dataclass(frozen=True, slots=True)
-class BeginRecording:
+class BeginRecording(msgspec.Struct, frozen=True):
     """The owner wants to record."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndRecording:
+class EndRecording(msgspec.Struct, frozen=True):
     """The owner no longer wants to, or it can't go on."""
 
     what: What = What.STOPPED
 
 
-@dataclass(frozen=True, slots=True)
-class RefuseRecording:
+class RefuseRecording(msgspec.Struct, frozen=True):
     """The owner refuses to be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaidHello:
+class SaidHello(msgspec.Struct, frozen=True):
     """The other side's program has said hello on a leg."""
 
     shows: bool
@@ -110,8 +108,7 @@ class SaidHello:
     "It has one of its own, and says so again next."
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """The leg is gone."""
 
 
@@ -121,15 +118,13 @@ Event: TypeAlias = BeginRecording | EndRecording | RefuseRecording | SaidHello |
 # Effects.
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True):
     """Finish the file of our recording, if there is one, and tell the owner why."""
 
     what: What
 
 
-@dataclass(frozen=True, slots=True)
-class TellTheirs:
+class TellTheirs(msgspec.Struct, frozen=True):
     """Tell the owner what has happened to the other side's recording."""
 
     what: What

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
+
+import msgspec
 
 from peer.overlay import Address
 from peer.overlay.interfaces import Interface, Machine, Network, ThisMachine, carrier_of, device_number
@@ -22,8 +23,7 @@ PRIVATE: tuple[Network, ...] = (
 "What a home's network has (RFC 1918, RFC 4193). No link-local ones: an address of a page can't name their device."
 
 
-@dataclass(frozen=True, slots=True)
-class ServingPlace:
+class ServingPlace(msgspec.Struct, frozen=True):
     """One address of this machine, and the network device that has it."""
 
     address: Address

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 MONITOR = ".monitor"
 "How PulseAudio and PipeWire end the names of sources that hear what a speaker plays."
@@ -12,8 +13,7 @@ NO_DEVICE = "auto_null"
 "The speaker that both of them make where there is none."
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDevices:
+class FoundDevices(msgspec.Struct, frozen=True):
     """The devices of one kind that there are."""
 
     names: tuple[str, ...]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import msgspec
 
 from peer.overlay import Address
 
@@ -26,8 +27,7 @@ _CANDIDATE = re.compile(
 # RFC 8839, section 5.1. A name, such as a browser's random one in .local, matches no address.
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """Where the other side says that it listens."""
 
     component: int

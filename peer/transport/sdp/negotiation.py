@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import msgspec
+
 from peer.transport.profile import (
     CLOCK_RATES,
     EXTENSIONS,
@@ -54,8 +56,7 @@ BASELINE = ("42e0", "42c0", "4200")
 "Beginnings of H.264's profile-level-id that every decoder knows (RFC 6184, section 8.1)."
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True):
     """One kind of media, as both sides number it."""
 
     kind: Kind

@@ -6,7 +6,7 @@ is left as it is. So behind this every leg speaks the one profile, and packets a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from peer.transport.profile import MID_EXTENSION, MIDS, PAYLOAD_TYPES
 from peer.transport.sdp.negotiation import Agreement, Stream
@@ -23,8 +23,7 @@ STOP = 15
 "An id after which nothing more is to be read."
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """How packets of one kind are renumbered in one direction."""
 
     payload_type: int

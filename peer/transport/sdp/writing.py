@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from peer.overlay import Address
 from peer.transport.profile import (
     AUDIO_PAYLOAD_TYPE,
@@ -73,8 +75,7 @@ class OwnSide:
         return UNKNOWN_ADDRESS if self.trickled else sdp_lines.shown(self.address)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnOffer:
+class OwnOffer(msgspec.Struct, frozen=True):
     """Our offer, and what its answer has to fit."""
 
     sdp: str

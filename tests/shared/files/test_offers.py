@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import msgspec
@@ -50,14 +49,14 @@ KEPT = KeptFile(peer=NodeId(b"a" * 32), ours=False, digest=b"d" * 32, size=10, n
     ],
 )
 def test_an_offer(changes: dict[str, object], become: Become) -> None:
-    assert decide(dataclasses.replace(NEW, **changes), largest=LARGEST) is become  # type: ignore[arg-type]
+    assert decide(msgspec.structs.replace(NEW, **changes), largest=LARGEST) is become  # type: ignore[arg-type]
 
 
 def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_before() -> None:
 
     done = msgspec.structs.replace(KEPT, done=True)
-    assert decide(dataclasses.replace(NEW, kept=done, again=True), largest=LARGEST) is Become.ALREADY_DONE
-    assert decide(dataclasses.replace(NEW, kept=done), largest=LARGEST) is Become.ASK
+    assert decide(msgspec.structs.replace(NEW, kept=done, again=True), largest=LARGEST) is Become.ALREADY_DONE
+    assert decide(msgspec.structs.replace(NEW, kept=done), largest=LARGEST) is Become.ASK
 
 
 @pytest.mark.parametrize(
