@@ -89,7 +89,7 @@ def main() -> None:
     names = [figure.NAME for figure in FIGURES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the alternatives.")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"only this one: {', '.join(names)}")
-    parser.add_argument("--slow", action="store_true", help="on a third of one core, by a quota (needs root)")
+    parser.add_argument("--slow", action="store_true", help="on a third of one core (needs root)")
     options = parser.parse_args()
     wanted = options.figures
     if options.slow and not wanted:

@@ -172,9 +172,8 @@ def apart(node: int) -> Iterator[None]:
     os.sched_setaffinity(0, cores - {its_own})
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-        # With the threads that it starts from now on. A quota isn't for processes with such a priority.
-        if not MACHINE.take(node):
-            os.sched_setscheduler(node, os.SCHED_RR, os.sched_param(1))
+        # With the threads that it starts from now on.
+        os.sched_setscheduler(node, os.SCHED_RR, os.sched_param(1))
     try:
         yield
     finally:
