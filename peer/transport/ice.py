@@ -341,7 +341,7 @@ class OverlayConnection(Connection):
         pair = self._nominated.get(COMPONENT)
         if pair is None:
             raise ConnectionError("The connection isn't up")
-        # Not its `remote_addr`, which is made anew each time.
+        # Not its `remote_addr`, a property that makes a tuple each time.
         self._socket.send(data, pair.remote_candidate.port)
 
 
