@@ -50,6 +50,7 @@ class Kind(enum.StrEnum):
     MEDIA_TROUBLE = "call.media-trouble", "Something about your own sound or picture in a call has changed, or stopped."
     TEST_CALL = "call.test", "A call with your own program's echo was placed."
     CONNECTED = "call.connected", "The call is up."
+    WORDS_MATCH = "call.words-match", "You confirmed at the page that the four words of a call were the same."
     MEDIA_AGREED = "call.media-agreed", "The other side answered with less than you called for: sound only."
     RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."
     REJOINING = "call.rejoining", "The program was interrupted during the call and tries to restore it."

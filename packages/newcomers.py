@@ -219,7 +219,6 @@ async def _talk(stack: AsyncExitStack, anna: Person, bob: Person, card: str, fol
     began = clock()
     bob.pastes += 1
     await bob.page.place(request)
-    await bob.page.press("Let it ring")
     await bob.page.call("ringing")
     await bob.page.answer()
     response = await _link(bob)

@@ -508,7 +508,7 @@ class NothingToConfirm(CallRefused):
 
 
 class OnlyForTrusted(CallRefused):
-    """That is only for contacts that you trust.
+    """That is only for contacts whose calls are answered automatically.
 
     /contact trust NAME answers their calls automatically.
     """
@@ -536,7 +536,7 @@ class MessengerError(CopybaraError):
 
 
 class HandsetError(CopybaraError):
-    """The handset page sent something that this program doesn't understand.
+    """The page sent something that this program doesn't understand.
 
     Reload the page.
     """

@@ -164,12 +164,11 @@ class Assistant:
         """Call somebody from the page, see Calling. Raises CopybaraError."""
         return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint)
 
-    async def save(self, name: str, who: book.Whom, met: Line | None = None) -> Sentence:
-        """Save somebody under a name, in the calls that are up as well; `met` is the call in which the owner does it.
-
-        Raises InputError, StoreError.
+    async def save(self, name: str, who: book.Whom, met: Line | None = None, after: bytes = b"") -> Contact:
+        """Save somebody under a name, in the calls that are up as well; `met` is the call in which the owner does it,
+        `after` the reference of an earlier one, see Saving. Raises InputError, StoreError.
         """
-        return self._saving.saved(await self._saving.add(name, who, met=met))
+        return await self._saving.add(name, who, met=met, after=after)
 
     async def write(self, work: Callable[[Store], _Result]) -> _Result:
         """Change the contact book, see Saving. Raises what `work` raises, and StoreError."""
@@ -182,6 +181,10 @@ class Assistant:
     async def confirm_words(self, name: str, words: str) -> tuple[Contact, str]:
         """Take the key of the call with these words, see Saving. Raises NameNotFound, NothingToConfirm."""
         return await self._saving.confirm(name, words)
+
+    async def words_match(self, line: Line) -> None:
+        """The words of that call were compared, see Saving. Raises StoreError."""
+        await self._saving.words_match(line)
 
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""

@@ -45,9 +45,12 @@ class Saving:
         self._switchboard.look_at_book()
         return result
 
-    async def add(self, name: str, who: book.Whom, *, met: Line | None = None, sure: bool = True) -> Contact:
+    async def add(
+        self, name: str, who: book.Whom, *, met: Line | None = None, sure: bool = True, after: bytes = b""
+    ) -> Contact:
         """Save somebody under a name. `met` is the call in which the owner does it;
-        not `sure`: the last one, as far as it is known. Raises InputError, StoreError.
+        not `sure`: the last one, as far as it is known. `after`: the reference of an earlier call of theirs, whose key
+        counts if its words were compared. Raises InputError, StoreError.
         """
         whole = who if who.card else self._origins.whom(who.node)
         # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
@@ -55,7 +58,9 @@ class Saving:
         sure = sure or (met is not None and alone and met.engaged and not met.on_hold)
         with self._switchboard.saving_in(met if sure or alone else None):
             contact = await self.write(
-                lambda store: book.add(store, name, whole, own=self._own, agreed=_agreed(met, sure=sure))
+                lambda store: book.add(
+                    store, name, whole, own=self._own, agreed=_compared(store, who, after) or _agreed(met, sure=sure)
+                )
             )
         await self._named(contact)
         return contact
@@ -98,6 +103,12 @@ class Saving:
                 await self._learning.now(line)
         return contact, said
 
+    async def words_match(self, line: Line) -> None:
+        """The words of that call were compared, a contact or not; see Store.words_match. Raises StoreError."""
+        peer, reference, agreed = line.peer, line.link.reference, line.connection.agreed
+        if agreed is not None:
+            await self.write(lambda store: store.words_match(peer, reference, agreed))
+
     async def move(self, name: str, node: str = "") -> Contact:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
         return await self.write(lambda store: moving.accept(store, name, node))
@@ -135,6 +146,12 @@ class Saving:
         for line in theirs:
             if line.connection.agreed not in quarantined:
                 await self._learning.now(line)
+
+
+def _compared(store: Store, who: book.Whom, after: bytes) -> Agreed | None:
+    """What was agreed with the other side of that call, if the owner has compared its words; None if not."""
+    secrets = store.compared_secrets(who.node, after)
+    return Agreed(secrets) if secrets else None
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:

@@ -54,7 +54,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
             await asyncio.gather(*(person.start() for person in chat.people))
             address = chat.owner.handset
             if address is None:
-                raise DemoFailed("The handset page isn't there.")
+                raise DemoFailed("The page isn't there.")
             _say(address, as_json)
             if opens:
                 # Others may see what a browser is started with: this address works once, and holds no key.
@@ -135,7 +135,7 @@ def _say(address: str, as_json: bool) -> None:
         _print(json.dumps({"type": "ready", "handset": address, "contacts": list(CONTACTS)}) + "\n")
     else:
         _print(
-            f"The handset page: {address}\n\n"
+            f"The page: {address}\n\n"
             "Call echo, and you see and hear yourself. Call pattern, and you see moving colour bars and hear a tone.\n"
             "Everything stays on this machine. Ctrl-C ends.\n\n"
         )

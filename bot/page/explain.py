@@ -84,7 +84,8 @@ class Explainer:
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
                 at_once = decision.verdict is Verdict.AUTO
                 said = handset_texts.explained_call(link, contact, at_once=at_once)
-                return _explained(token, "call", said, "Answer" if at_once else "Let it ring")
+                call = _explained(token, "call", said, "Answer" if at_once else "Let it ring")
+                return msgspec.structs.replace(call, node=None if contact else str(link.peer), rings=not at_once)
             case MovedLink():
                 contact = self._store.contact_of(link.before)
                 if contact is None or contact.trust is Trust.BLOCK or not link.proven:

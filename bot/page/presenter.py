@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 from bot.assistant import contacts as book
@@ -291,7 +292,7 @@ class Presenter:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case RecordingChanged():
                 self._show(line)
-                self._say(line, recording_texts.changed(line, news))
+                self._say(line, recording_texts.changed(line, news), news.path)
             case FileChanged():
                 self._file_changed(line, news.transfer)
             case Changed():
@@ -377,8 +378,12 @@ class Presenter:
         said = texts.rings(line, reason)
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
 
-    def _say(self, line: Line, said: Sentence) -> None:
-        self._pages.send(page_protocol.Said(call=line.number, kind=said.kind, sentence=said.sentence))
+    def _say(self, line: Line, said: Sentence, path: Path | None = None) -> None:
+        self._pages.send(
+            page_protocol.Said(
+                call=line.number, kind=said.kind, sentence=said.sentence, path=str(path) if path else None
+            )
+        )
 
     def _show_media(self, line: Line) -> None:
         """Tell the other side that nothing is sent while no page is there."""
@@ -438,10 +443,15 @@ class Presenter:
             elsewhere=handset_texts.place_of(pages.current) if at_page and not here else None,
             rings_there=line.number in self._rings_there,
             several=self._conversations.of(line),
+            compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed),
         )
 
     def _book(self) -> list[page_protocol.Contact]:
-        return [view.entry(contact, book.is_paired(self._store, contact)) for contact in self._store.contacts()]
+        store = self._store
+        return [
+            view.entry(contact, book.is_paired(store, contact), store.kept_files(contact.node))
+            for contact in store.contacts()
+        ]
 
     def _refresh_contacts(self) -> None:
         if self._contacts != (contacts := self._book()):
@@ -469,7 +479,12 @@ class Presenter:
 
     def _log(self) -> list[LogEntry]:
         return [
-            view.logged(record, self._store.contact_of(record.peer), self._arrived.get(record.reference, ()))
+            view.logged(
+                record,
+                self._store.contact_of(record.peer),
+                self._arrived.get(record.reference, ()),
+                compared=bool(self._store.compared_secrets(record.peer, record.reference)),
+            )
             for record in self._store.call_log(LOGGED)
         ]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
 from bot.assistant.file_commands import files_with
 from bot.card_name import CardName
 from bot.conversation import EVERYWHERE
-from bot.kinds import Sentence
+from bot.kinds import Kind, Sentence
 from bot.page.explain import Explainer, refusal
 from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
@@ -72,7 +74,15 @@ from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
-from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError, NameNotFound
+from shared.errors import (
+    CallOver,
+    CallRefused,
+    CopybaraError,
+    HandsetError,
+    LocalProtocolError,
+    NameNotFound,
+    NothingToConfirm,
+)
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
@@ -140,7 +150,7 @@ class PageRequests:
             case Audible():
                 self._presenter.can_be_heard(page, message.on)
             case Explain():
-                page.send(self._explainer.explain(message.text))
+                page.send(msgspec.structs.replace(self._explainer.explain(message.text), id=message.id))
             case Act():
                 call = await self._act(message)
             # Sound and picture come to a page when what it asks for is done: a request that is refused moves no call.
@@ -164,6 +174,8 @@ class PageRequests:
                 self._switchboard.decline(self._line(message.call))
             case Block():
                 said = await self._assistant.block(self._line(message.call))
+                if said.kind == Kind.STRANGER_SILENCED:
+                    said = page_texts.SILENCED  # without the node id, and the command to block it for good
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
             case Hold():
@@ -215,7 +227,7 @@ class PageRequests:
             case CancelFile():
                 files_with(self._switchboard, message.file).cancel(message.file)
             case ConfirmWords():
-                said = texts.confirmed(*await self._confirm(self._line(message.call), message.words))
+                said = await self._confirm(self._line(message.call), message.words)
             case SetName():
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
@@ -242,7 +254,9 @@ class PageRequests:
                 said = texts.removed(await self._assistant.write(remove))
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
-        if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
+        if isinstance(
+            message, ConfirmWords | Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact
+        ):
             self._presenter.book_changed()
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
@@ -341,12 +355,15 @@ class PageRequests:
                 ),
             )
 
-    async def _confirm(self, line: Line, words: str) -> tuple[Contact, str]:
+    async def _confirm(self, line: Line, words: str) -> Sentence:
         """These words were compared in this call; other calls may have claimed to be the same contact."""
         known = self._store.contact_of(line.peer)
-        if known is None:
-            raise CallOver
-        return await self._assistant.confirm_words(known.name, words)
+        if known is not None and line.shown.quarantined:
+            return texts.confirmed(*await self._assistant.confirm_words(known.name, words))
+        if words != line.shown.phrase:
+            raise NothingToConfirm(*page_texts.OTHER_WORDS)
+        await self._assistant.words_match(line)
+        return page_texts.words_match(known)
 
     async def _set_trust(self, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None
@@ -378,9 +395,14 @@ class PageRequests:
             if (who := book.whom(message.node)) is None:
                 raise CallOver
             met = line if line is not None and line.peer == who.node else None
-            return await self._assistant.save(message.name, who, met)
+            return self._saved(await self._assistant.save(message.name, who, met))
         line = self._line(message.call)
-        return await self._assistant.save(message.name, book.Whom(line.peer), line)
+        return self._saved(await self._assistant.save(message.name, book.Whom(line.peer), line))
+
+    def _saved(self, contact: Contact) -> Sentence:
+        return page_texts.saved(
+            contact, book.is_paired(self._store, contact), bool(book.unconfirmed(self._store, contact))
+        )
 
     async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())
@@ -393,7 +415,15 @@ class PageRequests:
             name = book.name_on_card(self._store, who)
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
-        return await self._assistant.save(name, who)
+        return self._saved(await self._assistant.save(name, who, after=_reference(message.reference)))
+
+
+def _reference(written: str) -> bytes:
+    """Of the call from which somebody is saved; empty: of none. Raises HandsetError for what our page never sends."""
+    try:
+        return bytes.fromhex(written)
+    except ValueError:
+        raise HandsetError from None
 
 
 def _shown(store: Store, name: str, node: str) -> Contact:

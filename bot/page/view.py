@@ -20,6 +20,7 @@ from peer.handset.protocol import LogEntry, Sends
 from peer.overlay import overlay_name
 from shared.call.records import CallRecord
 from shared.contacts import STRANGER, Contact, Trust
+from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.media import Media
 from shared.messages import MediaState
@@ -35,10 +36,12 @@ def call(
     elsewhere: str | None,
     rings_there: bool,
     several: ShownOfConversation,
+    compared: bool,
 ) -> page_protocol.Call:
     """A call as it stands now, for one page; `contact` is who it is with.
 
     `at_page`: its media come to that page; `elsewhere`: to which other one. `several`: what its conversation shows.
+    `compared`: whether the owner has compared its words.
     """
     report = report_of(line)
     said = texts.call_sentence(line)
@@ -54,7 +57,7 @@ def call(
         media=kinds(line.media),
         trust=trust(line, contact),
         proven=is_known(line, contact),
-        trust_words=texts.trust_words(line, contact),
+        trust_words=texts.trust_words(line, contact, compared=compared),
         automatic=line.shown.automatic,
         rings_there=rings_there,
         remote_automatic=line.shown.remote_automatic,
@@ -63,6 +66,7 @@ def call(
         phrase=line.shown.phrase or None,
         begins_off=line.shown.begins_off,
         to_confirm=line.shown.quarantined,
+        compared=compared,
         paired=line.call.paired,
         echo=line.shown.echo,
         connected_at=line.connection.connected_at,
@@ -111,8 +115,9 @@ def is_known(line: Line, contact: Contact | None) -> bool:
     return contact.trust is Trust.AUTO and (contact.classic if line.foreign is not None else contact.unproven)
 
 
-def entry(contact: Contact, paired: bool) -> page_protocol.Contact:
-    """An entry of the contact book; `paired`: one link is enough to call them."""
+def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page_protocol.Contact:
+    """An entry of the contact book; `paired`: one link is enough to call them. `kept`: files on their way."""
+    ours = [each.voice for each in kept if each.ours]
     return page_protocol.Contact(
         name=contact.name,
         node=str(contact.node),
@@ -122,6 +127,7 @@ def entry(contact: Contact, paired: bool) -> page_protocol.Contact:
         paired=paired,
         endpoint=contact.endpoint,
         files=contact.files,
+        waits=file_texts.waiting(ours.count(True), ours.count(False)),
     )
 
 
@@ -150,8 +156,13 @@ def is_here(transfer: Transfer) -> bool:
     return not transfer.ours and transfer.state is FileState.DONE and transfer.path is not None
 
 
-def logged(record: CallRecord, contact: Contact | None, arrived: Sequence[Transfer]) -> LogEntry:
-    """A call that is over; `contact` is who its node belongs to now, `arrived` are the files that came in it."""
+def logged(
+    record: CallRecord, contact: Contact | None, arrived: Sequence[Transfer], *, compared: bool = False
+) -> LogEntry:
+    """A call that is over; `contact` is who its node belongs to now, `arrived` are the files that came in it.
+
+    `compared`: whether the owner has compared its words.
+    """
     return LogEntry(
         name=record.name or chat.begun(STRANGER),
         node=str(record.peer),
@@ -164,6 +175,8 @@ def logged(record: CallRecord, contact: Contact | None, arrived: Sequence[Transf
         sentence=call_log.ending(record).sentence,
         automatic=record.automatic,
         received=[page_protocol.Received(each.name, str(each.path)) for each in arrived],
+        reference="" if contact else record.reference.hex(),
+        compared=compared and contact is None,
     )
 
 

@@ -316,7 +316,7 @@ def answered_alone(line: Line) -> Sentence:
     """The notice of an automatic answer."""
     return Sentence(
         Kind.ANSWERED_AUTOMATICALLY,
-        f"Answered {line.name}'s call automatically ({line.media.words}), because you trust them.",
+        f"Answered {line.name}'s call automatically ({line.media.words}), as you chose.",
         "/hangup ends it",
     )
 
@@ -903,7 +903,7 @@ def endpoint_set(contact: Contact) -> Sentence:
         return Sentence(Kind.CONTACT_ENDPOINT, f"{contact.name}'s calls will be answered by the configured endpoint.")
     text = f"{contact.name}'s calls will be answered by {contact.endpoint}."
     if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
-        text += " It is only for contacts that you trust."
+        text += " It is only for contacts whose calls are answered automatically."
         always = f"To let them see it at any time: /contact trust {contact.name}"
         return Sentence(Kind.CONTACT_ENDPOINT, text, always)
     return Sentence(Kind.CONTACT_ENDPOINT, text)

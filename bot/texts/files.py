@@ -25,6 +25,10 @@ NOT_FROM_HERE = (
 )
 NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~/"
 
+RECORDED_AT_THE_PAGE = (".webm", ".ogg", ".mp4")
+BITS_PER_SECOND = 32_000
+"Of what the page records, see peer/handset/static/voice_message.js."
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -35,6 +39,25 @@ def size(count: float) -> str:
         count /= 1000
         unit += 1
     return f"{count:.0f} {_UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def length(transfer: Transfer) -> str:
+    """How long a voice message is, for people; how large, if it wasn't recorded at a page: its offer says no more."""
+    if not transfer.name.endswith(RECORDED_AT_THE_PAGE):
+        return size(transfer.size)
+    seconds = max(1, round(transfer.size * 8 / BITS_PER_SECOND))
+    return f"about {seconds} seconds" if seconds > 1 else "about a second"
+
+
+def waiting(voice: int, files: int) -> str:
+    """What waits for the next call that proves who a contact is; empty: nothing."""
+    counted = [_counted(voice, "voice message"), _counted(files, "file")]
+    words = " and ".join(filter(None, counted))
+    return f"{words} {'waits' if voice + files == 1 else 'wait'}" if words else ""
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}" if count else ""
 
 
 def kind(transfer: Transfer) -> str:
@@ -63,7 +86,7 @@ def changed(line: Line, transfer: Transfer, *, clear: bool = False) -> Sentence:
         case FileState.OFFERED if transfer.voice:
             return Sentence(
                 Kind.MESSAGE_OFFERED,
-                f"{who} has a voice message for you ({size(transfer.size)}).",
+                f"{who} has a voice message for you ({length(transfer)}).",
                 _answers(transfer),
             )
         case FileState.DONE if transfer.voice and transfer.ours:

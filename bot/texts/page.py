@@ -67,7 +67,7 @@ _HINTS: dict[type[CopybaraError], str] = {
     NothingToHold: "",
     NotRecordable: "",
     NothingRecorded: "",
-    OnlyForTrusted: "To trust them, open their entry in your contacts.",
+    OnlyForTrusted: "Open their entry in your contacts and choose “Answer automatically”.",
     LookingUp: "Wait until it is done, or cancel it in the chat.",
     NoDevice: "",
     NoPairing: "",
@@ -145,23 +145,52 @@ def call_sentence(line: Line) -> Sentence:
             return said if _COMMAND.search(said.hint) else Sentence(said.kind, said.text)
 
 
-def trust_words(line: Line, contact: Contact | None) -> str:
-    """How we know who it is."""
+def trust_words(line: Line, contact: Contact | None, *, compared: bool = False) -> str:
+    """How we know who it is; `compared`: the owner has compared the four words."""
     if line.shown.echo:
         return "Nobody is there: your own program sends back what you say and show, over the same route as any call."
     if contact is None:
+        if compared:
+            return f"{COMPARED} Save this person, and next time one link is enough."
         if line.call.state in CONNECTED:
-            return "Compare the four words: then you can save them."
+            return "Compare the four words, then save this person."
         return "Make sure you know who this is."
-    if line.proven:
+    if compared:
+        how = COMPARED
+    elif line.proven:
         how = "The link was sealed with a key that only the two of you have."
     elif line.link.keyed:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:
         how = "The link names their node, and the overlay carries the call only there; nothing else proves it is them."
     if contact.trust is Trust.AUTO and (line.proven or contact.unproven or line.call.role is Role.CALLER):
-        return f"A contact you trust: their calls are answered automatically. {how}"
+        return f"In your contacts: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"
+
+
+COMPARED = "You confirmed the four words: nobody is between you."
+
+OTHER_WORDS = "Those aren't the words of this call.", "Compare those that it shows."
+
+
+def words_match(contact: Contact | None) -> Sentence:
+    """The owner has compared the four words of a call; `contact` is who it is with."""
+    who = f" and {contact.name}" if contact else ""
+    return Sentence(Kind.WORDS_MATCH, f"Confirmed: nobody is between you{who}.")
+
+
+SILENCED = Sentence(Kind.STRANGER_SILENCED, "Their calls won't ring for a day, and get no reply.")
+
+
+def saved(contact: Contact, paired: bool, unconfirmed: bool) -> Sentence:
+    """Somebody was saved. `paired`: we share a key; `unconfirmed`: there is one whose words weren't compared."""
+    if paired:
+        then = "From now on one link is enough."
+    elif unconfirmed:
+        then = "Compare the four words in your next call. After that, one link is enough."
+    else:
+        then = "After your first call, one link is enough."
+    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}. {then}")
 
 
 def path(overlay: str, local: str | None, remote: str | None) -> str:
@@ -193,10 +222,7 @@ def link_to_send(line: Line) -> Sentence:
     if line.call.state is State.ENDED:
         return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
-        return Sentence(
-            Kind.LINK_TO_SEND,
-            f"Send this answer back in your chat, to {line.name}. The call connects as soon as they have read it.",
-        )
+        return Sentence(Kind.LINK_TO_SEND, "The call connects as soon as they have read it.")
     until = time_of_day(line.expires)
     if line.call.paired:
         return Sentence(
@@ -210,18 +236,18 @@ def link_to_send(line: Line) -> Sentence:
 
 
 def explained_call(link: CallLink, contact: Contact | None, *, at_once: bool = False) -> str:
-    """A link that begins a call. `at_once`: it doesn't ring, because they are trusted."""
+    """A link that begins a call. `at_once`: it doesn't ring, because their calls are answered automatically."""
     age = max(0, int(time.time()) - link.created)
     ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
     if contact is None:
         return (
             f"Somebody who isn't in your contacts is calling you ({link.media.words}); link made {ago}. "
-            f"Their computer's address: {link.peer}. If you don't know who it is, don't answer."
+            "If you don't know who it is, don't answer."
         )
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
     text = f"{contact.name} is calling you ({link.media.words}); link made {ago}."
-    return f"{text} You trust them: it is answered at once, with your microphone and camera." if at_once else text
+    return f"{text} It is answered automatically, with your microphone and camera." if at_once else text
 
 
 def explained_said(link: SaidLink, contact: Contact | None) -> str:
@@ -259,9 +285,7 @@ def explained_card(card: Card, known: Contact | None) -> str:
     """A contact card; the page shows its name above, and its node below."""
     if known is not None:
         return texts.card_seen(card, known).sentence
-    return (
-        "Save it if you got it from them: anyone can write a name on a card. Their computer's address in the network:"
-    )
+    return "Save it if you got it from them: anyone can write a name on a card."
 
 
 def goes_on(line: Line) -> Sentence:

@@ -134,7 +134,7 @@ class SdpSession:
             MediaTrouble(
                 f"The other program's picture is of a kind that the endpoint {endpoint} can't do, so there is sound "
                 "alone.",
-                "The handset page and the pattern can do H.264 as well.",
+                "The page and the pattern can do H.264 as well.",
             )
         )
 

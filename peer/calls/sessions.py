@@ -193,7 +193,7 @@ class LineSessions:
             return name
         if contact is None or contact.trust is not Trust.AUTO:
             raise OnlyForTrusted(
-                f"The camera is only for contacts that you trust, and {line.name} isn't one.",
+                f"The camera is only for contacts whose calls are answered automatically, and {line.name} isn't one.",
                 f"To let them see it at any time: /contact trust {line.name}" if contact else "Save them first.",
             )
         if contact.trusted_in_clear:
@@ -450,6 +450,8 @@ class LineSessions:
             shown = (store.chain_of(peer, each) for each in event.shown if store.proves(peer, each))
             continued = chain if store.chain_proves(peer, chain) else next(shown, NO_CHAIN)
             free = store.propose_secret(peer, secret, now, chain=continued, stranger=_is_stranger(line, store))
+            if store.contact_of(peer) is None:
+                store.keep_continued(peer, line.link.reference, continued)
             if call is not None:
                 store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
             return free

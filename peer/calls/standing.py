@@ -62,8 +62,11 @@ class LineStanding:
             return
         if agreed in self._store.quarantined_secrets(line.peer):
             line.quarantines()
-        elif not line.proven and self._store.confirmed(line.peer, agreed):
+        elif contact is not None and not line.proven and self._words_matched(line):
             line.gains_proof(self._store.chain_of(line.peer, agreed))
+
+    def _words_matched(self, line: Line) -> bool:
+        return self._store.words_matched(line.peer, line.link.reference, line.connection.agreed)
 
     def may_leave_a_message(self, line: Line) -> bool:
         """Whether the call is, by now as well, of a contact who has proven who they are and isn't blocked."""

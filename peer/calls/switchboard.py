@@ -501,7 +501,11 @@ class Switchboard:
 
         Nearly free if nothing has.
         """
+        unproven = [line for line in self.lines if not line.proven]
         self._standing.look()
+        for line in unproven:
+            if line.proven and isinstance(line.session, Session) and line.session.files is not None:
+                line.session.files.gained_proof()
 
     @contextlib.contextmanager
     def saving_in(self, met: Line | None) -> Iterator[None]:

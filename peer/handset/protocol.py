@@ -42,6 +42,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
+from shared.call.records import REFERENCE_BYTES
 from shared.errors import HandsetError, LocalProtocolError
 from shared.messages import MAX_TEXT
 from shared.not_json import NOT_JSON
@@ -115,6 +116,9 @@ class Contact(msgspec.Struct, frozen=True):
     files: bool = False
     "Their files are accepted without asking."
 
+    waits: str = ""
+    "What waits for the next call that proves it is them, such as `1 voice message waits`."
+
 
 class Received(msgspec.Struct, frozen=True):
     """A file that came in a call that has ended."""
@@ -149,6 +153,12 @@ class LogEntry(msgspec.Struct, frozen=True):
     automatic: bool
     received: list[Received] = []
     "What came in it. Only of calls since the program was started."
+
+    reference: str = ""
+    "In hexadecimal, to save who was in it (AddContact). Empty for a contact's."
+
+    compared: bool = False
+    "Whether the owner has compared its four words, and who was in it isn't a contact."
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -486,6 +496,9 @@ class Call(_ToPage, frozen=True, tag="call"):
     to_confirm: bool = False
     "Whether the key that was agreed in it waits until the owner confirms the four words."
 
+    compared: bool = False
+    "Whether the owner has compared its four words."
+
     on_hold: bool = False
     """The owner has put it on hold: the page lets go of microphone and camera, closes its media leg and plays nothing,
     until it is resumed and the next Offer comes."""
@@ -577,6 +590,15 @@ class Explained(_ToPage, frozen=True, tag="explained"):
 
     card_node: str | None = None
 
+    id: int | None = None
+    "Of the request."
+
+    node: str | None = None
+    "Whose call it is, where that isn't a contact's."
+
+    rings: bool = False
+    "Whether Act lets it ring, and does nothing more: who has pasted it needs no other button."
+
 
 class Done(_ToPage, frozen=True, tag="done"):
     """A request of the page was carried out. Only for those that had an `id`."""
@@ -610,6 +632,9 @@ class Said(_ToPage, frozen=True, tag="said"):
     call: int
     kind: str
     sentence: str
+
+    path: str | None = None
+    "The file of our own recording that is over, on the computer that the program runs on."
 
 
 class Text(_ToPage, frozen=True, tag="text"):
@@ -931,7 +956,8 @@ class CancelFile(_FromPage, frozen=True, tag="cancel-file"):
 
 
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
-    """The four words were the same on both sides: the key of this unproven call takes the place of the one before.
+    """The four words were the same on both sides. The key of an unproven call takes the place of the contact's; that of
+    a call with somebody who isn't a contact counts once they are saved.
 
     The words are those that were compared: another call may be shown by the time of the press.
     """
@@ -961,6 +987,9 @@ class AddContact(_FromPage, frozen=True, tag="add-contact"):
 
     name: Annotated[str, Meta(max_length=400)]
     whom: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+    reference: Annotated[str, Meta(max_length=2 * REFERENCE_BYTES)] = ""
+    "From which call of the log they are saved, see LogEntry: its key counts if its words were compared."
 
 
 class SetTrust(_FromPage, frozen=True, tag="set-trust"):

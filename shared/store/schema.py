@@ -128,6 +128,15 @@ STEPS: tuple[Step, ...] = (
         "ALTER TABLE pair_secrets ADD COLUMN chain INTEGER NOT NULL DEFAULT 0",
         "UPDATE pair_secrets SET chain = id",
     ),
+    (
+        # Calls whose words the owner has compared, see compared.py.
+        """CREATE TABLE compared_calls (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            reference BLOB NOT NULL UNIQUE CHECK (length(reference) = 8),
+            node BLOB NOT NULL CHECK (length(node) = 32),
+            chain INTEGER NOT NULL
+        ) STRICT""",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from shared.contacts import Contact
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store.calls import CallTables
+from shared.store.compared import ComparedCalls
 from shared.store.contacts import ContactTable
 from shared.store.devices import DeviceTable
 from shared.store.facts import Facts
@@ -48,7 +49,9 @@ class Agreed:
 NOTHING_AGREED = Agreed()
 
 
-class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, TransferTable, Facts):
+class Store(
+    ContactTable, PairSecrets, ComparedCalls, UsedLinks, CallTables, KeptNames, DeviceTable, TransferTable, Facts
+):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
     def add_contact(self, contact: Contact, *, agreed: Agreed = NOTHING_AGREED) -> None:
@@ -62,6 +65,22 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
                 calls = self.unproven_calls_with(contact.node)
                 self.quarantine_secrets(contact.node, but=agreed.among(self.secrets_of(contact.node), calls=calls))
             self.save_contact(contact)
+
+    def words_match(self, node: NodeId, reference: bytes, secret: bytes) -> None:
+        """The owner has compared the words of a call in which a secret (32 bytes) was agreed.
+
+        A contact's takes the place of all others if it was quarantined, and is their first key if they had none.
+        """
+        with self.transaction():
+            if not self.confirm_secret(node, secret) and self.contact_of(node) is not None:
+                self.first_confirmed(node, secret)
+            self.keep_compared(node, reference, self.chain_of(node, secret))
+
+    def words_matched(self, node: NodeId, reference: bytes, secret: bytes | None) -> bool:
+        """Whether the owner has compared the words of that call, in which that secret was agreed."""
+        if secret is None:
+            return False
+        return self.confirmed(node, secret) or bool(self.compared_secrets(node, reference))
 
     def remove_contact(self, name: str) -> Contact:
         """Forget a contact, the pair secrets of its node and its files on their way, and return it.

@@ -52,7 +52,7 @@ async def test_a_trusted_contact_sees_the_camera_and_another_one_does_not(
         await ring(carol, bob)
         refused = await bob.asked("/answer", kind="error.only-for-trusted")
         assert refused == (
-            "The camera is only for contacts that you trust, and carol isn't one. "
+            "The camera is only for contacts whose calls are answered automatically, and carol isn't one. "
             "To let them see it at any time: /contact trust carol"
         )
         assert (await bob.status())["calls"][0]["state"] == "ringing"
@@ -91,7 +91,7 @@ async def test_a_stranger_does_not_see_the_camera(tmp_path: Path, camera: IpCame
         dora.write(f"/call {bob.node}")
         await bob.told(kind=Kind.STRANGER_RINGS)
         refused = await bob.asked("/answer", kind="error.only-for-trusted")
-        assert "only for contacts that you trust" in refused
+        assert "only for contacts whose calls are answered automatically" in refused
         bob.write("/decline")
         await bob.call("ended")
         keeps_the_secret(bob, camera)

@@ -118,7 +118,7 @@ async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
         await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             anna.write("/call bob audio")
-            assert "because you trust them" in await bob.told(kind=Kind.ANSWERED_AUTOMATICALLY)
+            assert "as you chose" in await bob.told(kind=Kind.ANSWERED_AUTOMATICALLY)
             await chime_once(at_bobs, at_annas)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         await hang_up(anna, bob)

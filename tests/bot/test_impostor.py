@@ -230,6 +230,10 @@ async def test_a_file_that_was_offered_to_the_contact_is_not_offered_to_an_impos
         assert "other.txt" in await impostor.told(kind="file.offered")
         (transfer,) = (await bob.status())["files"]
         assert transfer["name"] == "other.txt"
+        # It is for whose words the owner confirms, and needs no other call then.
+        words = (await bob.status())["calls"][0]["phrase"]
+        await bob.asked(f"/contact confirm anna {words}", kind="contact.confirmed")
+        assert private.name in await impostor.told(private.name, kind="file.offered")
         await hang_up(impostor, bob)
 
 

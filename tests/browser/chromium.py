@@ -215,9 +215,21 @@ class PageView:
         await self.page.locator("#whom").fill(whom)
         await self.press("Video call" if media == "video" else "Audio call")
 
+    async def pastes(self, text: str, field: str = "whom") -> None:
+        """Paste into this field, or, if there is none of that name, on the page."""
+        await self.page.evaluate(
+            """([text, field]) => {
+              const clipboardData = new DataTransfer();
+              clipboardData.setData("text/plain", text);
+              const pasted = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
+              (document.getElementById(field) ?? document.body).dispatchEvent(pasted);
+            }""",
+            [text, field],
+        )
+
     async def answer(self, media: str = "video") -> None:
         """Answer the call that rings."""
-        await self.click(self.page.get_by_role("dialog").get_by_role("button", name=media.capitalize(), exact=True))
+        await self.click(self.page.locator(f"#answer-{media}"))
 
     async def can_be_pressed(self, *ids: str) -> None:
         """Wait until buttons have been seen for long enough."""

@@ -228,7 +228,7 @@ class Script:
         self.news.set()
         if isinstance(message, Explain):
             assert self.explained is not None
-            page.send(self.explained)
+            page.send(msgspec.structs.replace(self.explained, id=message.id))
         elif message.id is not None and type(message) in self.problems:
             sentence, hint = self.problems[type(message)]
             page.problem(CallRefused(sentence), hint, about=message.id)

@@ -13,7 +13,7 @@ import pytest
 
 from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
-from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, Own
+from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, Own, SetName
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -42,18 +42,23 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         page = person.page
         await look_like(page.page, "light")
         await page.shows("This computer only: for trying.")
-        await page.page.locator("#welcome-name").fill("Anna  Maria")
-        await page.click(page.page.locator("#welcome-name-form button"))
+        # Her configuration has a name already, which she changes.
+        await done(page, "name")
+        await page.press("Change")
+        await page.page.locator("#own-name").fill("Anna  Maria")
+        await page.click(page.page.locator("#own-name-form button"))
         await page.says(Kind.CARD_NAMED)
         own = await card(page, "Anna Maria")
         assert own["card"]["text"] in own["invitation"]
         assert "Anna Maria invites you" in own["invitation"]
         written = await asyncio.to_thread((anna.home / "copybara.toml").read_text)
         assert tomllib.loads(written)["name"] == "Anna Maria"
-        await done(page, "name")
+        await page.page.keyboard.press("Escape")
+        await page.page.locator("#welcome-named").get_by_text("Anna Maria").wait_for()
+        await page.shows("Welcome. 3 steps left")
+        assert not await page.page.locator("#welcome-name").is_visible()
         await page.page.evaluate("scrollTo(0, 0)")
         await taken(page.page, "welcome")
-
         await page.press("Test call")
         call = await page.call("active")
         assert (call["name"], call["echo"], call["trust"]) == ("echo", True, "contact")
@@ -67,6 +72,7 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         await taken(page.page, "test-call")
         await page.press("About")
         await page.shows("Nobody is there")
+        assert not await page.page.locator("#phrase").is_visible()
         assert not await page.page.locator("#save-form").is_visible()
         await page.page.keyboard.press("Escape")
         await page.press("Hang up")
@@ -99,6 +105,13 @@ async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are
         play.tell(Contacts(contacts=[anna]))
         await play.view.shows(anna.name)
         assert await play.page.locator("#welcome").is_visible()
+        # A contact isn't below what is done already.
+        above = "document.getElementById('contacts').getBoundingClientRect().top < welcome.getBoundingClientRect().top"
+        await play.until(above)
+        await play.can_be_used()
+        await play.page.locator("#welcome-name").fill("Bob")
+        await play.view.click(play.page.locator("#welcome-name-form button"))
+        await play.wants(SetName, name="Bob")
         play.tell(Own(name="Bob", card=greeting().card, invitation="", invitation_note="Nobody knows where it is."))
         await done(play.view, "name")
         await play.view.shows("Nobody knows where it is.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, HangUp, Log, Problem, ShowLink
+from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, HangUp, Log, Problem, SaveContact, ShowLink
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
-from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, greeting, link, logged, theatre
+from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, everywhere, greeting, link, logged, theatre
 
 pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
@@ -115,6 +115,32 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
         play.tell(call(1, "ended"), call(2, "active", paired=True))
         await play.until("document.getElementById('stage-name').checkVisibility()")
         assert not await play.page.locator("#words").is_visible()
+
+
+async def test_whose_words_match_is_offered_to_be_saved_at_once() -> None:
+    async with theatre() as play:
+        stranger = {"contact": None, "trust": "stranger", "paired": False}
+        play.tell(call(1, "active", **stranger))
+        await play.view.press("They match")
+        await play.wants(ConfirmWords, call=1, words="boil direct round noise")
+        play.tell(call(1, "active", **stranger, compared=True))
+        await play.view.shows("Confirmed: nobody is between you. Save this person")
+        await everywhere(play, "words-match")
+        await play.view.press("About")
+        await play.view.shows("The words match")
+        await play.view.shows("You confirmed them.")
+        assert not await play.page.get_by_text("Compare these words").is_visible()
+        await play.page.keyboard.press("Escape")
+        await play.page.locator("#keep-name").fill("dora")
+        await play.page.keyboard.press("Enter")
+        await play.wants(SaveContact, call=1, name="dora")
+        play.tell(call(1, "active", contact="dora", name="dora", paired=False, compared=True))
+        await play.page.locator("#keep").wait_for(state="hidden")
+        play.tell(call(1, "ended"), call(2, "active", **stranger, compared=True))
+        await play.view.press("Not now")
+        await play.page.locator("#keep").wait_for(state="hidden")
+        play.tell(call(2, "ended", **stranger, compared=True, connected_at=NOW))
+        await play.view.shows("Save them, and next time one link is enough.")
 
 
 async def test_words_that_differ_end_the_call_and_say_what_that_means() -> None:

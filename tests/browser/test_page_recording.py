@@ -31,6 +31,14 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.until("document.getElementById('recording').hidden")
         play.tell(Said(call=1, kind=REFUSED.kind, sentence=REFUSED.sentence))
         await play.view.shows("anna refused")
+        play.tell(
+            Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="The recording is over.", path="/home/me/anna.webm")
+        )
+        await play.page.locator(".toast").get_by_role("button", name="Copy path").wait_for()
+        play.tell(call(1, "ended"))
+        await play.view.shows("Recorded in this call")
+        await play.page.locator("#ended-recordings").get_by_text("/home/me/anna.webm").wait_for()
+        await play.can_be_used()
 
 
 async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse() -> None:

@@ -73,9 +73,9 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await bob.page.answer()
 
         answer = (await bob.page.heard("link"))["link"]["text"]
-        await bob.page.shows("Copy link")
-        await anna.page.page.locator("#answer-text").fill(answer)
-        await anna.page.press("Connect")
+        await bob.page.shows("Now send this answer back in the chat the link came from")
+        await fits(bob)
+        await anna.page.pastes(answer, "answer-text")
         await anna.page.call("active")
         await both_ways(anna, bob)
         await anna.page.shows("On this machine only, no privacy")
@@ -110,11 +110,14 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await anna.page.page.keyboard.press("Escape")
         await anna.page.press("Hang up")
         await bob.page.says(Kind.ENDED)
-        await bob.page.shows("Save them, and next time one link is enough.")
+        await bob.page.shows("Save them now, and next time one link is enough.")
         await fits(bob)
         await taken(bob, f"ended-{look}")
+        assert await bob.page.page.locator("#ended-avatar").inner_text() == "?"
         await bob.page.page.locator("#ended-name").fill("anna")
         await bob.page.press("Save")
+        await bob.page.page.locator("#ended-title").get_by_text("anna").wait_for()
+        assert await bob.page.page.locator("#ended-avatar").inner_text() == "A"
         await bob.page.press("Done")
         await bob.page.shows("anna")
 

@@ -45,6 +45,7 @@ from peer.handset.protocol import (
     RemoveDevice,
     Ring,
     Said,
+    SetName,
     SetTrust,
     ShowLink,
     TakeHere,
@@ -136,6 +137,10 @@ LOG = [
 ]
 
 
+EXPLAINED = Explained(
+    token=TOKEN, kind="call", sentence="anna is calling you (video), just now.", can_act=True, button="Let it ring"
+)
+
 LAPTOP = {"width": 1280, "height": 720}
 
 SEALED_REQUEST = urlsafe_b64encode(b"\x11" + bytes(range(145))).decode().rstrip("=")
@@ -171,9 +176,48 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
         await play.view.press("Audio call to somebody you haven't saved again")
         await play.wants(Place, whom=ANNA, media="audio")
         await play.view.press("Save them in your contacts")
+        await play.view.shows("After your first call, one link is enough.")
+        await play.can_be_used()
         await play.page.locator("#add-name").fill("nora")
         await play.view.click(play.page.locator("#add-form").get_by_role("button", name="Save"))
-        await play.wants(AddContact, whom=ANNA, name="nora")
+        await play.wants(AddContact, whom=ANNA, name="nora", reference="")
+
+
+async def test_who_isnt_saved_is_told_from_others_and_saved_with_the_call_that_they_were_in() -> None:
+    met = {"node": BOB, "seconds": 60}
+    calls = [
+        logged("Somebody you haven't saved", "hung-up", **met, reference="aa" * 8, compared=True, started=NOW - 60),
+        logged("Somebody you haven't saved", "hung-up", **met, reference="bb" * 8, started=NOW - 3600),
+    ]
+    async with theatre(greeting(log=calls)) as play:
+        rows = play.page.locator("#log small")
+        times = [each.split(" · ")[0] for each in await rows.all_text_contents()]
+        assert f"same caller as at {times[1]}" in await rows.nth(0).inner_text()
+        assert "same caller" not in await rows.nth(1).inner_text()
+        for row, said, reference in ((0, "You confirmed the four words", "aa"), (1, "weren't confirmed", "bb")):
+            save = play.page.get_by_role("button", name="Save them in your contacts").nth(row)
+            await play.view.click(save)
+            await play.view.shows(said)
+            assert not await play.page.locator("#add-whom").is_visible()
+            await play.page.locator("#add-name").fill("nora")
+            await play.view.click(play.page.locator("#add-form").get_by_role("button", name="Save"))
+            await play.wants(AddContact, whom=BOB, name="nora", reference=reference * 8)
+        play.tell(call(1, "ringing", **STRANGER))
+        await play.view.shows(f"Same caller as at {times[0]}, not saved.")
+        await play.can_be_used()
+        play.tell(call(1, "ringing", **(STRANGER | {"node": ANNA})))
+        await play.page.locator("#incoming-before").wait_for(state="hidden")
+
+
+async def test_what_waits_for_a_contact_stands_in_their_row() -> None:
+    book = [contact("anna", ANNA, waits="1 voice message waits"), contact("bob", BOB, paired=False)]
+    async with theatre(
+        greeting(contacts=book, log=[logged("bob", "hung-up", node=BOB, contact="bob", seconds=9)])
+    ) as play:
+        await play.view.shows("1 voice message waits · rings when they call")
+        await play.view.shows("rings when they call, compare the words in your next call")
+        play.tell(call(1, "active", trust="unproven", paired=False))
+        await play.view.shows("This call doesn't have the key that you share with anna, so 1 voice message waits.")
 
 
 async def test_the_keyboard_reaches_everything_in_the_order_of_the_page() -> None:
@@ -245,15 +289,50 @@ BOBS_CARD = Explained(token=CARD, kind="card", sentence="This is Bob's contact c
 
 async def paste(play: Theatre, text: str, field: str = "whom") -> None:
     """Into this field, or, if there is none of that name, on the page."""
-    await play.page.evaluate(
-        """([text, field]) => {
-          const clipboardData = new DataTransfer();
-          clipboardData.setData("text/plain", text);
-          const pasted = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
-          (document.getElementById(field) ?? document.body).dispatchEvent(pasted);
-        }""",
-        [text, field],
-    )
+    await play.view.pastes(text, field)
+
+
+async def test_a_call_that_is_pasted_rings_and_one_that_would_be_answered_at_once_is_explained() -> None:
+    async with theatre(explained=msgspec.structs.replace(EXPLAINED, rings=True)) as play:
+        await paste(play, f"copybara:{TOKEN}")
+        await play.wants(Act, text=TOKEN)
+        assert not await play.page.locator("#explain").is_visible()
+        play.script.explained = msgspec.structs.replace(EXPLAINED, button="Answer")
+        await paste(play, f"copybara:{TOKEN}")
+        await play.view.shows(EXPLAINED.sentence)
+        assert not [each for each in play.script.heard_messages if isinstance(each, Act)]
+
+
+async def test_an_answer_that_is_pasted_connects_and_what_is_none_is_said() -> None:
+    answer = Explained(token=TOKEN, kind="response", sentence="Connect now?", can_act=True, button="Connect")
+    calling = call(1, "calling", role="caller", paired=False)
+    waits = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to anna.")
+    async with theatre(greeting(calls=[calling], links=[waits]), explained=answer) as play:
+        await play.view.shows("Paste their answer here")
+        for field in ("answer-text", "nowhere"):
+            await paste(play, f"copybara:{TOKEN}", field)
+            await play.wants(Act, text=TOKEN)
+        play.script.explained = msgspec.structs.replace(answer, kind="own", can_act=False, sentence="Your own link.")
+        await paste(play, f"copybara:{TOKEN}", "answer-text")
+        await play.view.shows("Your own link.")
+        assert not [each for each in play.script.heard_messages if isinstance(each, Act)]
+
+
+async def test_an_answer_that_is_to_be_sent_back_says_so_above_and_where() -> None:
+    async with theatre(greeting(calls=[call(1, "connecting", **STRANGER, paired=False)])) as play:
+        play.tell(
+            ShowLink(
+                call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="The call connects as soon as they have read it."
+            )
+        )
+        heading = play.page.get_by_role("heading", name="Now send this answer back in the chat the link came from")
+        await heading.wait_for()
+        assert not await play.page.locator("#outgoing").get_by_text("Connecting").is_visible()
+        assert not await play.page.locator("#answer-form").is_visible()
+        await play.page.locator("#outgoing-title").focus()
+        await play.page.keyboard.press("Tab")
+        assert await play.focused() == "outgoing-copy"
+        await everywhere(play, "send-back")
 
 
 async def test_a_pasted_card_says_whose_it_is() -> None:
@@ -262,6 +341,8 @@ async def test_a_pasted_card_says_whose_it_is() -> None:
     async with theatre(explained=theirs) as play:
         await paste(play, f"copybara:{CARD}")
         await play.view.shows("This is Nora's card")
+        assert not await play.page.get_by_text(BOB).is_visible()
+        await play.page.locator("#explain").get_by_text("Details").click()
         await play.view.shows(BOB)
         await play.can_be_used()
         await play.page.keyboard.press("Escape")
@@ -347,10 +428,16 @@ async def test_the_own_card_can_be_copied_and_scanned() -> None:
     async with theatre() as play:
         await play.view.press("My card")
         await play.view.shows("Your card: send it to a friend")
-        await play.view.shows("It says that you are me.")
-        await play.view.shows(NODE)
+        assert await play.page.locator("#own-name").input_value() == "me"
+        assert not await play.page.locator("#card-node").is_visible()
         assert await play.page.locator("#card-qr").evaluate("each => each.complete && each.naturalWidth > 0")
         await everywhere(play, "card")
+        await play.page.locator("#card").get_by_text("Details").click()
+        await play.view.shows(NODE)
+        await play.can_be_used()
+        await play.page.locator("#own-name").fill("Myself")
+        await play.view.click(play.page.locator("#own-name-form button"))
+        await play.wants(SetName, name="Myself")
 
 
 async def test_the_devices_are_seen_and_heard_before_a_call() -> None:
@@ -574,11 +661,6 @@ async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
         await play.page.locator("#block-form").get_by_role("button", name="Block").click()
         await play.wants(Block, call=1)
         assert play.script.heard_messages == []
-
-
-EXPLAINED = Explained(
-    token=TOKEN, kind="call", sentence="anna is calling you (video), just now.", can_act=True, button="Let it ring"
-)
 
 
 async def test_a_link_in_the_address_is_explained_and_rings_after_one_click() -> None:

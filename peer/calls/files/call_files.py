@@ -171,6 +171,15 @@ class CallFiles:
                 if entry.transfer.ours and self._is_for_them(entry.kept):
                     self._offers.put_nowait(entry)
 
+    def gained_proof(self) -> None:
+        """The call proves who they are from now on: what waits for them is offered."""
+        before = tuple(self._entries.values())
+        self._take_up()
+        for entry in before:
+            waits = entry.transfer.ours and entry.transfer.state is FileState.PAUSED
+            if self._speaks and waits and self._is_for_them(entry.kept):
+                self._offers.put_nowait(entry)
+
     def disconnected(self) -> None:
         """The leg is gone."""
         self._leg, self._speaks = None, False

@@ -1,6 +1,6 @@
 // In a call: the pictures, the controls, how good it is, and what has to be said about it.
 
-import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, toast } from "./dom.js";
+import { $, announce, avatar, duration, make, onSubmit, problem, put, redraw, say, setIcon, show, toast } from "./dom.js";
 import { troubleInWords, why } from "./devices.js";
 import { DIFFERED } from "./ended.js";
 import { OwnPicture } from "./own_picture.js";
@@ -12,7 +12,7 @@ import { Playback } from "./playback.js";
 import { PluggedIn } from "./plugged_in.js";
 import { settles, unsettle } from "./settled.js";
 import { drawWords, SidePanel } from "./side_panel.js";
-import { within } from "./names.js";
+import { wantedName, within } from "./names.js";
 import { SharingBar } from "./sharing_bar.js";
 import { Speaker } from "./speaker.js";
 
@@ -40,6 +40,9 @@ export class CallView {
   #sharing = new SharingBar();
   #notices = new Map();
   #compared = new Set();
+  // Those whose other side isn't to be saved now, and the one that the page offers to save.
+  #notKept = new Set();
+  #kept = null;
   // The call whose words are shown, and the words.
   #words = null;
   #size = null;
@@ -71,6 +74,8 @@ export class CallView {
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
     press("words-differ", () => this.#wordsDiffer());
+    press("keep-not", () => this.#keepNot());
+    onSubmit("keep-form", "keep-problem", () => this.#keep());
     press("offer-use", () => this.#pluggedIn.use());
     press("offer-refuse", () => this.#pluggedIn.refuse());
     this.#pluggedIn.addEventListener("changed", () => whenReleased(() => this.#drawOffer()));
@@ -343,22 +348,25 @@ export class CallView {
   // The four words of a first call, until the person has seen them: only comparing them shows that nobody is between.
   #drawWords(call) {
     const several = this.#calls.companions.length > 0;
-    const wait = (each) => Boolean(each.phrase) && (!each.paired || each.to_confirm) && each.handset && !this.#compared.has(each.id);
+    const compared = (each) => each.compared || this.#compared.has(each.id);
+    const wait = (each) => Boolean(each.phrase) && !each.echo && (!each.paired || each.to_confirm) && each.handset && !compared(each);
     const due = [call, ...this.#calls.companions].find(wait);
     show($("words"), Boolean(due));
     if (due?.id !== this.#words?.id || due?.phrase !== this.#words?.phrase) unsettle($("words"));
     this.#words = due ?? null;
+    this.#drawKeep(due ? null : [call, ...this.#calls.companions].find((each) => each.compared && !each.contact && !this.#notKept.has(each.id)));
     if (!due) return;
     drawWords($("words-list"), due);
-    const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}. ` : "";
+    const waits = due.trust === "unproven" && this.#world.contacts.find((each) => each.node === due.node)?.waits;
+    const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}${waits ? `, so ${waits}` : ""}. ` : "";
     put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? due.name : "the other person")} by voice. If they differ, someone is between you:`);
   }
 
   #wordsSeen() {
     if (!this.#words) return;
-    const { id, trust, to_confirm, phrase } = this.#words;
+    const { id, phrase } = this.#words;
     this.#compared.add(id);
-    if (to_confirm || trust === "unproven") this.#confirm(id, phrase);
+    this.#confirm(id, phrase);
     this.draw(this.#call);
     $("stage-name").focus({ preventScroll: true });
   }
@@ -371,14 +379,40 @@ export class CallView {
     if (several) toast(DIFFERED, { urgent: true, seconds: 30 });
   }
 
-  // The key of this call takes the place of the one that the contact no longer has.
   async #confirm(call, words) {
     try {
-      toast(await this.#program.ask("confirm-words", { call, words }));
+      const said = await this.#program.ask("confirm-words", { call, words });
+      // Who isn't saved yet is offered to be saved instead, with the same words.
+      if (this.#kept) announce($("keep-text").textContent);
+      else toast(said);
     } catch (error) {
       this.#compared.delete(call);
       toast(error, { urgent: true });
+      this.draw(this.#call);
     }
+  }
+
+  // Whose words were compared can be saved at once.
+  #drawKeep(call) {
+    if (call?.id !== this.#kept?.id) {
+      $("keep-name").value = "";
+      problem($("keep-problem"), null);
+      unsettle($("keep"));
+    }
+    this.#kept = call ?? null;
+    show($("keep"), Boolean(call));
+  }
+
+  #keepNot() {
+    this.#notKept.add(this.#kept.id);
+    this.draw(this.#call);
+    $("stage-name").focus({ preventScroll: true });
+  }
+
+  async #keep() {
+    const name = wantedName("keep-name");
+    toast(await this.#program.ask("save-contact", { call: this.#kept.id, name }));
+    $("stage-name").focus({ preventScroll: true });
   }
 
   #drawOthers() {

@@ -1,8 +1,9 @@
 // The calls that the program has told of, and this page's sound and picture in them.
 
 import { AudioFirst } from "./audio_first.js";
-import { announce, toast } from "./dom.js";
+import { STRANGER, announce, toast } from "./dom.js";
 import { Leg } from "./leg.js";
+import { within } from "./names.js";
 import { Sending } from "./sending.js";
 import { SwitchedOff } from "./switched_off.js";
 
@@ -180,6 +181,14 @@ export class Calls extends EventTarget {
   // Have sound and picture come to this page.
   takeHere(id) {
     this.#program.send("take-here", { call: id });
+  }
+
+  // Who was in a call that has ended was saved under that name.
+  saved(id, name) {
+    const call = this.#calls.get(id);
+    const sentence = [STRANGER, within(STRANGER)].reduce((said, stranger) => said.replaceAll(stranger, name), call.sentence);
+    this.#calls.set(id, { ...call, name, contact: name, sentence });
+    this.#changed();
   }
 
   // An ended call has been seen. So have those that ended before it: they are in the log.

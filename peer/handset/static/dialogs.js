@@ -1,15 +1,21 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
-import { $, copy, make, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
+import { $, copy, make, moment, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
 import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
 import { wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
 
+const COMPARED = "You confirmed the four words, so next time one link is enough.";
+const NOT_COMPARED = "Its four words weren't confirmed: compare them in your next call. After that, one link is enough.";
+const NOT_TALKED = "After your first call, one link is enough.";
+
 export class Dialogs {
   #program;
   #world;
   #contact = null;
+  // The call of the log whose other side is being saved.
+  #from = null;
   #explained = null;
   #preview = null;
   onDevice = () => {};
@@ -23,6 +29,9 @@ export class Dialogs {
     $("card-copy").addEventListener("click", () => copy($("card-copy"), this.#world.hello.card.text));
     $("invitation-copy").addEventListener("click", () => copy($("invitation-copy"), this.#world.hello.invitation));
     $("node-copy").addEventListener("click", () => copy($("node-copy"), this.#world.hello.node));
+    onSubmit("own-name-form", "own-name-problem", async () => {
+      toast(await program.ask("set-name", { name: $("own-name").value.trim() }));
+    });
     onSubmit("add-form", "add-problem", () => this.#add());
     onSubmit("explain-save", "explain-problem", () => this.#saveCard());
     onSubmit("rename-form", "contact-problem", () => this.#rename());
@@ -76,35 +85,68 @@ export class Dialogs {
     return Boolean(open);
   }
 
-  card() {
-    const { card, node, name } = this.#world.hello;
-    put($("card-name"), name ? `It says that you are ${name}.` : "It has no name on it.");
+  card({ rename = false } = {}) {
+    $("own-name").value = this.#world.hello.name;
+    problem($("own-name-problem"), null);
+    this.drawCard();
+    $("card").showModal();
+    if (rename) $("own-name").select();
+    else $("card-title").focus();
+  }
+
+  // Its owner may have another name by now.
+  drawCard() {
+    const { card, node } = this.#world.hello;
     put($("card-token"), card.text);
     put($("card-node"), node);
     picture($("card-qr"), card.qr);
-    $("card").showModal();
   }
 
-  // `whom`: the node id of somebody who has called.
-  add(whom = "") {
+  add() {
+    this.#openAdd(null);
+  }
+
+  // Who was in a call of the log.
+  save(entry) {
+    this.#openAdd(entry);
+    $("add-name").focus();
+  }
+
+  #openAdd(entry) {
+    this.#from = entry;
     $("add-form").reset();
-    $("add-whom").value = whom;
+    put($("add-title"), entry ? "Save this person" : "Add a contact");
+    const how = entry?.compared ? COMPARED : entry?.seconds == null ? NOT_TALKED : NOT_COMPARED;
+    put($("add-from"), entry ? `From the call of ${moment(entry.started)}. ${how}` : "");
+    show($("add-from"), Boolean(entry));
+    show($("add-whom").parentElement, !entry);
+    put($("add-name-label"), entry ? "Save as" : "Name (if empty, the one on the card)");
     problem($("add-problem"), null);
     $("add").showModal();
-    if (whom) $("add-name").focus();
   }
 
   async #add() {
-    const name = $("add-name").value.trim();
-    const whom = $("add-whom").value.trim();
+    const name = this.#from ? wantedName("add-name") : $("add-name").value.trim();
+    const whom = this.#from?.node ?? $("add-whom").value.trim();
     if (!whom) throw { sentence: "Paste their contact card or node id.", hint: "" };
-    const done = await this.#program.ask("add-contact", { name, whom });
+    const done = await this.#program.ask("add-contact", { name, whom, reference: this.#from?.reference ?? "" });
     $("add").close();
     toast(done);
   }
 
-  // A link that was tapped or pasted: what it is, and one button.
-  explained(link) {
+  // A link that was tapped, or that the person has `pasted`: what it is, and one button. A call that
+  // is pasted rings, and an answer connects the call that the person has placed.
+  async explain(text, { pasted = false } = {}) {
+    try {
+      const link = await this.#program.ask("explain", { text });
+      if (pasted && (link.rings || link.kind === "response")) await this.#program.ask("act", { text: link.token });
+      else this.#explain(link);
+    } catch (error) {
+      toast(error, { urgent: true });
+    }
+  }
+
+  #explain(link) {
     this.#explained = link;
     const titles = {
       call: "Incoming call", response: "The answer to your call", said: "About a call", moved: "A new node id",
@@ -113,7 +155,10 @@ export class Dialogs {
     };
     put($("explain-title"), titles[link.kind]);
     say($("explain-text"), link);
-    put($("explain-node"), link.kind === "card" ? link.card_node : "");
+    const node = link.kind === "card" ? link.card_node : link.node;
+    put($("explain-node"), node ?? "");
+    show($("explain-more"), Boolean(node));
+    $("explain-more").open = false;
     problem($("explain-problem"), null);
     show($("explain-save"), link.kind === "card");
     $("explain-name").value = link.card_name ?? "";

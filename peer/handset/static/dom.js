@@ -138,11 +138,12 @@ export function placeToasts() {
 }
 
 // `said` is what the program or the page says: a sentence, perhaps with a kind and a hint.
-export function toast(said, { urgent = false, seconds = 8 } = {}) {
+export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
   const box = $("toasts");
   const line = make("p", { className: urgent ? "toast urgent" : "toast" });
   say(line, typeof said === "string" ? { sentence: said } : said);
   if (!line.textContent) return;
+  line.append(...acts);
   box.append(line);
   if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
   placeToasts();

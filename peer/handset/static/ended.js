@@ -30,7 +30,7 @@ export class Ended {
     avatar($("ended-avatar"), call.name, call.node);
     say($("ended-title"), call);
     const seconds = call.report.seconds;
-    const tested = "Didn't see or hear yourself? Choose other devices under “Devices and settings”, and test again.";
+    const tested = "Didn't see or hear yourself? Choose other devices under “Camera, microphone, settings”, and test again.";
     const talked = call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "";
     const differed = this.#calls.differed.has(call.id);
     put($("ended-text"), differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
@@ -43,6 +43,8 @@ export class Ended {
       say($("ended-link-text"), link);
       put($("ended-token"), link.link.text);
     }
+    put($("ended-save-text"), call.compared ? "Save them, and next time one link is enough."
+      : "Save them now, and next time one link is enough. Later you would have to compare the four words first.");
     show($("ended-save"), !call.contact && Boolean(call.connected_at) && !differed);
   }
 
@@ -59,6 +61,6 @@ export class Ended {
   async #save() {
     const name = wantedName("ended-name");
     toast(await this.#program.ask("save-contact", { name, call: this.#call.id, node: this.#call.node }));
-    show($("ended-save"), false);
+    this.#calls.saved(this.#call.id, name);
   }
 }

@@ -66,11 +66,16 @@ export class Upload {
   }
 }
 
-// A file that has come: its name, where it is on the computer at home, and a button that copies that.
-export function whereItIs({ name, path }, ...acts) {
+// What the page can do about a file on the computer at home: it may open none.
+export function copyPath(path) {
   const button = make("button", { className: "button small", type: "button" }, icon("i-copy"), make("span", { text: "Copy path" }));
   button.addEventListener("click", () => copy(button, path));
-  return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...acts, button));
+  return button;
+}
+
+// A file that has come: its name, where it is on the computer at home, and a button that copies that.
+export function whereItIs({ name, path }, ...acts) {
+  return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...acts, copyPath(path)));
 }
 
 export class Files {
@@ -262,6 +267,7 @@ export class Files {
     } else if (file.save) {
       parts.push(make("a", { className: "button small", href: file.save, download: name, text: "Save on this device" }));
     }
+    if (state === "done" && !ours && file.path) parts.push(copyPath(file.path));
     return make("li", { "data-state": state, "data-name": name }, ...parts);
   }
 

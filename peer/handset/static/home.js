@@ -2,6 +2,7 @@
 
 import { $, STRANGER, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
 import { whereItIs } from "./files.js";
+import { calledBefore } from "./incoming.js";
 import { within } from "./names.js";
 import { isLink } from "./pasted.js";
 import { silentByBrowser } from "./sounds.js";
@@ -53,7 +54,7 @@ export class Home {
 
   #explain(text) {
     problem($("new-problem"), null);
-    this.#program.send("explain", { text });
+    this.#dialogs.explain(text, { pasted: true });
   }
 
   async #submit(media) {
@@ -102,20 +103,26 @@ export class Home {
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());
     redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));
-    redraw($("contacts"), contacts, (contact) => this.#contact(contact));
+    redraw($("contacts"), contacts.map((contact) => ({ ...contact, words: this.#words(contact) })), (contact) => this.#contact(contact));
     show($("no-contacts"), !contacts.length);
-    redraw($("log"), log.slice(0, 20), (entry) => this.#entry(entry));
+    redraw($("log"), log.slice(0, 20).map((entry, at) => ({ ...entry, before: this.#before(entry, at) })), (entry) => this.#entry(entry));
     show($("no-log"), !log.length);
+  }
+
+  // What waits for them, what happens when they call, and what is missing before one link is enough.
+  #words({ node, paired, trust_words, waits }) {
+    const called = this.#world.log.some((entry) => entry.node === node && entry.seconds !== null);
+    const missing = paired ? "" : called ? ", compare the words in your next call" : ", not called yet";
+    return [waits, `${trust_words}${missing}`].filter(Boolean).join(" · ");
   }
 
   #contact(contact) {
     const face = make("span", { className: "avatar", "aria-hidden": "true" });
     avatar(face, contact.name, contact.node);
-    const words = contact.paired ? contact.trust_words : `${contact.trust_words}, not called yet`;
     const who = make("button", {
       className: "row-main", type: "button", title: "What happens when they call", "data-hold": `who ${contact.name}`,
     }, face,
-      make("span", { className: "row-text" }, make("b", { text: contact.name }), make("small", { text: words })));
+      make("span", { className: "row-text" }, make("b", { text: contact.name }), make("small", { text: contact.words })));
     who.addEventListener("click", () => this.#dialogs.contact(contact));
     const row = make("li", {}, who);
     for (const [media, name, symbol] of [["audio", "Audio call", "i-phone"], ["video", "Video call", "i-camera"]]) {
@@ -129,12 +136,19 @@ export class Home {
     return row;
   }
 
-  #saveButton({ node, started }) {
+  // Somebody who isn't saved has no name; that it was the same one as before can be seen.
+  #before(entry, at) {
+    const before = entry.contact ? null : calledBefore(this.#world.log.slice(at + 1), entry);
+    return before ? `same caller as at ${moment(before.started)}` : "";
+  }
+
+  #saveButton(entry) {
+    const { node, started } = entry;
     const save = make("button", {
       className: "button round plain", type: "button", title: "Save them in your contacts", "aria-label": "Save them in your contacts",
       "data-hold": `save ${started} ${node}`,
     }, icon("i-user-plus"));
-    save.addEventListener("click", () => this.#dialogs.add(node));
+    save.addEventListener("click", () => this.#dialogs.save(entry));
     return save;
   }
 
@@ -158,7 +172,7 @@ export class Home {
         make("span", { className: "row-icon" }, icon(symbol)),
         make("span", { className: "row-text" },
           make("b", { text: name }),
-          make("small", { text: `${moment(entry.started)}${length} · ${how(entry)}`, title: entry.sentence }))),
+          make("small", { text: [`${moment(entry.started)}${length}`, how(entry), entry.before].filter(Boolean).join(" · "), title: entry.sentence }))),
       ...save, again, ...list);
   }
 }

@@ -1,23 +1,28 @@
 // Incoming call: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
 
-import { $, avatar, make, problem, put, redraw, show, toast } from "./dom.js";
+import { $, avatar, make, moment, problem, put, redraw, show, toast } from "./dom.js";
 import { within } from "./names.js";
 import { unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
+
+// The last call of the log with the same node that was connected: the overlay carries this one to no other either.
+export const calledBefore = (log, { node }) => log.find((entry) => entry.node === node && entry.seconds !== null);
 
 const KNOWN = { stranger: "You haven't saved them", unproven: "Doesn't have the key you share" };
 
 export class Incoming {
   #program;
   #calls;
+  #world;
   #shown = null;
   #whole = null;
   #taken = null;
   #silenced = new Set();
 
-  constructor(program, calls) {
+  constructor(program, calls, world) {
     this.#program = program;
     this.#calls = calls;
+    this.#world = world;
     $("answer-video").addEventListener("click", () => this.answer("video"));
     $("answer-audio").addEventListener("click", () => this.answer("audio"));
     $("decline").addEventListener("click", () => this.decline());
@@ -83,12 +88,17 @@ export class Incoming {
     put($("incoming-want"), call.media === "video" ? "is calling you with video" : "is calling you");
     put($("incoming-trust"), call.trust_words);
     $("incoming-trust").dataset.trust = call.trust;
+    const before = call.contact ? null : calledBefore(this.#world.log, call);
+    put($("incoming-before"), before ? `Same caller as at ${moment(before.started)}, not saved.` : "");
+    show($("incoming-before"), Boolean(before));
     $("incoming").dataset.kind = call.kind;
     put($("incoming-node"), call.contact ? "" : call.node);
     show($("incoming-node-line"), !call.contact);
     if (!call.contact && $("incoming-node-line").dataset.call !== String(call.id)) $("incoming-node-line").open = false;
     $("incoming-node-line").dataset.call = String(call.id);
     show($("answer-video"), call.media === "video");
+    $("answer-audio").classList.toggle("yes", call.media !== "video");
+    put($("answer-audio").lastElementChild, call.media === "video" ? "Audio" : "Answer");
     const busy = this.#calls.current;
     const ends = busy?.on_hold ? "" : beside ? `You are in a call with ${within(busy.name)}. Answering ends it.`
       : busy && busy.state !== "ended" ? `You are calling ${within(busy.name)}. Answering cancels that call.` : "";

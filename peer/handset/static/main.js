@@ -36,7 +36,7 @@ const calls = new Calls(program);
 const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
 const welcome = new Welcome(program, calls, world, dialogs);
-const incoming = new Incoming(program, calls);
+const incoming = new Incoming(program, calls, world);
 const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
 const voice = new VoiceMessage(program);
@@ -47,7 +47,7 @@ const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
 tellConversationNews(program);
-explainPasted(program);
+explainPasted(dialogs);
 voice.onGone = draw;
 calls.unsent = (id) => voice.unsent(id);
 home.onBack = () => calls.setAside(false);
@@ -103,6 +103,7 @@ function draw() {
       ended.draw(call);
       voice.draw(call);
       files.drawArrived(call);
+      recording.drawMade(call);
       turnTo("ended");
     } else if (call.state === "calling" || call.state === "connecting") {
       outgoing.draw(call);
@@ -245,6 +246,7 @@ program.addEventListener("overlay", ({ detail }) => {
 program.addEventListener("own", ({ detail }) => {
   const { name, card, invitation, invitation_note } = detail;
   Object.assign(world.hello, { name, card, invitation, invitation_note });
+  dialogs.drawCard();
   draw();
 });
 
@@ -291,8 +293,6 @@ calls.addEventListener("changed", () => {
   told = { id: call.id, state: call.state };
 });
 
-program.addEventListener("explained", ({ detail }) => dialogs.explained(detail));
-
 program.addEventListener("problem", ({ detail }) => {
   toast(detail, { urgent: true });
 });
@@ -304,7 +304,7 @@ calls.addEventListener("sounds", () => view.sound());
 let tapped = "";
 
 function explain() {
-  if (tapped && !gate) program.send("explain", { text: tapped.slice(0, 4096) });
+  if (tapped && !gate) dialogs.explain(tapped.slice(0, 4096));
   if (!gate) tapped = "";
 }
 

@@ -2,8 +2,11 @@
 
 import { troubleInWords } from "./devices.js";
 import { $, avatar, copy, onSubmit, picture, problem, put, say, show } from "./dom.js";
+import { within } from "./names.js";
 import { attachPicture } from "./picture.js";
 import { ringback } from "./sounds.js";
+
+const SEND_BACK = "Now send this answer back in the chat the link came from";
 
 export class Outgoing {
   #program;
@@ -24,15 +27,16 @@ export class Outgoing {
     if (this.#call?.id !== call.id) problem($("answer-problem"), null);
     this.#call = call;
     avatar($("outgoing-avatar"), call.name, call.node);
-    put($("outgoing-title"), call.name);
+    const link = this.#calls.links.get(call.id);
+    const answers = Boolean(link) && call.role === "callee";
+    put($("outgoing-title"), answers ? SEND_BACK : call.name);
     const what = call.media === "video" ? "Video call" : "Audio call";
-    const waiting = { kind: call.kind, sentence: `${what}, waiting for an answer` };
-    say($("outgoing-text"), call.state === "calling" ? waiting : call);
+    const waiting = { kind: call.kind, sentence: answers ? `${what} with ${within(call.name)}` : `${what}, waiting for an answer` };
+    say($("outgoing-text"), call.state === "calling" || answers ? waiting : call);
     const sending = this.#calls.media(call.id)?.sending;
     const note = this.#calls.notes.get(call.id);
     say($("outgoing-said"), { ...note, hint: sending && troubleInWords(sending.trouble) });
     show($("outgoing-said"), Boolean($("outgoing-said").textContent));
-    const link = this.#calls.links.get(call.id);
     show($("outgoing-link"), Boolean(link));
     if (link) {
       say($("outgoing-link-text"), link);
@@ -64,6 +68,7 @@ export class Outgoing {
   }
 
   async #readAnswer() {
+    // What is pasted is taken at once; this is for a keyboard that puts it there without pasting.
     const text = $("answer-text").value.trim();
     if (!text) throw { sentence: "Paste the answer that they sent you.", hint: "" };
     await this.#program.ask("act", { text });

@@ -1,4 +1,5 @@
-// Links and contact cards that are pasted while no call is up, wherever on the page: what each is, is said at once.
+// Links and contact cards that are pasted while no call is up, wherever on the page: a call rings, the answer to ours connects
+// it, and what anything else is, is said at once.
 
 import { $, problem, toast } from "./dom.js";
 
@@ -6,12 +7,12 @@ const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/
 // A whole message that a link or card came in.
 const INSIDE = /(^|\s)copybara:[A-Za-z0-9_-]{20,}/;
 const LONGEST = 32768; // characters, as in peer/handset/protocol.py
-const VIEWS = ["home", "ended"];
+const VIEWS = ["home", "ended", "outgoing"];
 
 export const isLink = (text) => LINK.test(text);
 
-export function explainPasted(program) {
-  const explain = (text) => program.send("explain", { text });
+export function explainPasted(dialogs) {
+  const explain = (text) => dialogs.explain(text, { pasted: true });
   document.addEventListener("paste", (event) => {
     const text = event.clipboardData?.getData("text/plain").trim() ?? "";
     if (!VIEWS.includes(document.body.dataset.view) || document.querySelector("dialog[open]")) return;

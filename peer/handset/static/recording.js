@@ -1,6 +1,7 @@
 // Recordings of the call: the button, the red mark that says who records, and the tone when the other side begins.
 
-import { $, put, say, setIcon, show, toast } from "./dom.js";
+import { $, put, redraw, say, setIcon, show, toast } from "./dom.js";
+import { copyPath, whereItIs } from "./files.js";
 import { unsettle } from "./settled.js";
 import { recordingTone } from "./sounds.js";
 
@@ -12,6 +13,8 @@ export class Recording {
   // The calls whose tone was played.
   #heard = new Set();
   #sounded = -BETWEEN_TONES;
+  // By call: where our recordings of it are.
+  #made = new Map();
 
   constructor(program, calls) {
     this.#program = program;
@@ -24,7 +27,8 @@ export class Recording {
     $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
     program.addEventListener("said", ({ detail }) => {
       // The mark itself says who records.
-      if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail);
+      if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail, { acts: detail.path ? [copyPath(detail.path)] : [] });
+      if (detail.path) this.#made.set(detail.call, [...this.#made.get(detail.call) ?? [], detail.path]);
     });
   }
 
@@ -52,6 +56,13 @@ export class Recording {
     } catch (error) {
       toast(error, { urgent: true });
     }
+  }
+
+  // After the call: where its recordings are.
+  drawMade(call) {
+    const made = this.#made.get(call.id) ?? [];
+    redraw($("ended-recordings-list"), made, (path) => whereItIs({ name: "Recording of this call", path }));
+    show($("ended-recordings"), made.length > 0);
   }
 
   draw(call) {

@@ -4,7 +4,7 @@
 
 import { announce, toast } from "./dom.js";
 
-const TOO_QUICK = "Nothing was done: the page had only just changed or come to the front. Press it again.";
+const TOO_QUICK = "That was quick: nothing was done yet. Press it once more.";
 const MOMENT = 700;
 const MARK = "data-settles";
 
@@ -87,7 +87,9 @@ let down = 0;
 document.addEventListener("pointerdown", () => { down = performance.now(); }, true);
 
 function gate(event, element) {
-  if (!element || turnsOff(element) || settledOrSaid(element, event.detail > 0 ? down : undefined)) return;
+  const at = event.detail > 0 ? down : undefined;
+  // The second click of a double click was meant for what stood there before: nothing is to be pressed once more.
+  if (!element || turnsOff(element) || (event.detail > 1 ? settled(element, at) : settledOrSaid(element, at))) return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }

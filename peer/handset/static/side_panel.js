@@ -93,8 +93,10 @@ export class SidePanel extends EventTarget {
     $("about-trust").dataset.trust = call.trust;
     put($("about-node"), call.node);
     show($("save-form"), !call.contact);
+    put($("about-words"), call.compared ? "The words match" : "Compare these words");
+    show($("about-words").parentElement, !call.echo);
     drawWords($("phrase"), call);
-    put($("phrase-text"), call.phrase
+    put($("phrase-text"), call.compared ? "You confirmed them." : call.phrase
       ? `Read them to each other. If ${call.contact ?? "the other person"} sees the same four, nobody is between you. If not, hang up.`
       : "Both programs are still agreeing on them.");
     put($("path-full"), path);

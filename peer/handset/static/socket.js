@@ -114,7 +114,7 @@ export class Program extends EventTarget {
     if (this.#ready) this.#socket.send(JSON.stringify({ type, ...values }));
   }
 
-  // Ask for something; resolves with Done, rejects with the Problem.
+  // Ask for something; resolves with Done, or with what was asked for, rejects with the Problem.
   ask(type, values = {}) {
     const id = ++this.#number;
     return new Promise((resolve, reject) => {
@@ -152,10 +152,10 @@ export class Program extends EventTarget {
     }
     if (message.type === "hello" || message.type === "no-overlay") this.#pause = FIRST_PAUSE;
     const asked = this.#asked.get(message.id);
-    if (asked && (message.type === "done" || message.type === "problem")) {
+    if (asked && ["done", "explained", "problem"].includes(message.type)) {
       this.#asked.delete(message.id);
-      if (message.type === "done") asked.resolve(message);
-      else asked.reject(message);
+      if (message.type === "problem") asked.reject(message);
+      else asked.resolve(message);
       return;
     }
     this.#tell(message.type, message);

@@ -7,6 +7,7 @@ const OVER = "welcomed";
 const BEGUN = "welcoming";
 const TESTED = "tested";
 
+const TITLE = "Welcome. Four steps to your first call";
 const LOOPBACK = "This computer only: for trying. To reach friends, run “copybara setup overlay” in a terminal.";
 
 export class Welcome {
@@ -18,11 +19,13 @@ export class Welcome {
     this.#world = world;
     onSubmit("welcome-name-form", "welcome-name-problem", async () => {
       toast(await program.ask("set-name", { name: $("welcome-name").value.trim() }));
+      $("welcome-title").focus({ preventScroll: true });
     });
     $("welcome-test").addEventListener("click", () => this.test());
     $("settings-test").addEventListener("click", () => { $("settings").close(); this.test(); });
     $("welcome-devices").addEventListener("click", () => dialogs.settings());
     $("welcome-card").addEventListener("click", () => dialogs.card());
+    $("welcome-rename").addEventListener("click", () => dialogs.card({ rename: true }));
     $("welcome-invite").addEventListener("click", () => copy($("welcome-invite"), world.hello.invitation));
     $("welcome-close").addEventListener("click", () => {
       localStorage.setItem(OVER, "yes");
@@ -57,6 +60,10 @@ export class Welcome {
     if (!contacts.length && !log.length) localStorage.setItem(BEGUN, "yes");
     // Who has talked to a friend needs no test; but it isn't said to be done.
     if (STEPS.every((step) => done[step] || (step === "test" && called))) localStorage.setItem(OVER, "yes");
+    this.#place(contacts.length > 0);
+    const open = STEPS.filter((step) => !done[step]).length;
+    put($("welcome-title"), open === STEPS.length ? TITLE : open === 1 ? "Welcome. One step left" : `Welcome. ${open} steps left`);
+    put($("welcome-named"), hello.name);
     show($("welcome"), localStorage.getItem(BEGUN) === "yes" && localStorage.getItem(OVER) !== "yes");
     for (const note of document.querySelectorAll(".invitation-note")) {
       put(note, hello.invitation_note);
@@ -71,7 +78,16 @@ export class Welcome {
       kind: overlay.kind,
       sentence: done.network ? `Connected to ${overlay.name}.` : overlay.address ? LOOPBACK : overlay.notice,
     });
-    put($("welcome-test").querySelector("span"), done.test ? "Test again" : "Test call");
     if (document.activeElement !== $("welcome-name") && !$("welcome-name").dataset.typed) $("welcome-name").value = hello.name;
+  }
+
+  // Who has contacts sees them first.
+  #place(after) {
+    const columns = $("welcome").parentElement;
+    if (after === (columns.lastElementChild === $("welcome"))) return;
+    const held = $("welcome").contains(document.activeElement) ? document.activeElement : null;
+    if (after) columns.append($("welcome"));
+    else $("contacts").closest("section").before($("welcome"));
+    held?.focus({ preventScroll: true });
   }
 }

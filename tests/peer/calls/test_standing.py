@@ -23,6 +23,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
+from shared.store.store import Agreed
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import Node, active, node, over
 from tests.peer.calls.test_deltachat_calls import connected as app_connected
@@ -250,6 +251,35 @@ async def test_the_call_whose_words_were_confirmed_is_told_from_an_impostors(tmp
         assert theirs.proven
         assert not theirs.shown.quarantined
         assert report(theirs)["proven"]
+
+
+async def test_a_stranger_whose_words_were_compared_has_proven_themselves_once_they_are_saved_in_the_call(
+    tmp_path: Path,
+) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        await answers(eve, ben, ours, theirs)
+        assert theirs.connection.agreed is not None
+        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed)
+        ben.switchboard.look_at_book()
+        assert not theirs.proven, "nobody has said who it is"
+        with ben.switchboard.saving_in(theirs):
+            ben.store.add_contact(Contact(name="dora", node=eve.id, created=0), agreed=Agreed(theirs.secrets))
+        ben.switchboard.look_at_book()
+        assert theirs.proven
+
+
+async def test_the_next_call_of_a_stranger_whose_words_were_compared_counts_as_compared(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        await answers(eve, ben, ours, theirs)
+        assert theirs.connection.agreed is not None
+        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed)
+        await hangs_up(eve, ben, ours, theirs)
+        eve.knows(ben)
+        ours, theirs = await rings(eve, ben)
+        await answers(eve, ben, ours, theirs)
+        assert ben.store.words_matched(eve.id, theirs.link.reference, theirs.connection.agreed)
 
 
 async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_path: Path) -> None:

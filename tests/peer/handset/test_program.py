@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
+
+import pytest
 
 from shared.node_id import NodeId
 from tests.bot.console import befriend, connect, people
@@ -72,6 +75,39 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert "Saved anna" in saved["sentence"]
 
 
+@pytest.mark.parametrize("compared", [True, False])
+async def test_who_is_saved_from_the_log_after_a_kill_needs_one_link_if_the_words_were_compared(
+    tmp_path: Path, compared: bool
+) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            placed = await anna.ask("place", whom=bob_node.node, media="audio")
+            ring = await bob.next("ring")
+            await bob.say("answer", call=ring["call"], media="audio")
+            await bob_node.told(kind="call.words")
+            (call,) = (await bob_node.status())["calls"]
+            if compared:
+                wrong = await bob.ask("confirm-words", call=ring["call"], words="abandon ability able about")
+                assert "aren't the words" in wrong["sentence"]
+                await bob.ask("confirm-words", call=ring["call"], words=call["phrase"])
+                shown = await bob.next("call", compared=True)
+                assert "nobody is between you" in shown["trust_words"]
+            await anna.ask("save-contact", call=placed["call"], name="bob")
+            await bob.say("hang-up", call=ring["call"])
+            await bob.next("call", state="ended")
+        await bob_node.signalled(signal.SIGKILL)
+        await bob_node.begin()
+        async with wire_page(bob_node) as (bob, hello):
+            (entry,) = hello["log"]
+            assert entry["compared"] is compared
+            saved = await bob.ask("add-contact", name="anna", whom=anna_node.node, reference=entry["reference"])
+            assert ("From now on one link is enough" in saved["sentence"]) is compared
+            (contact,) = (await bob.next("contacts"))["contacts"]
+            assert contact["paired"] is compared
+            placed = await bob.ask("place", whom="anna", media="audio")
+            assert len((await bob.next("link"))["link"]["token"]) == (64 if compared else 128)
+
+
 async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         await befriend(anna_node, bob_node)
@@ -130,7 +166,7 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 token = (await anna.next("link"))["link"]["token"]
                 call = await bob.ask("explain", text=token)
                 assert call["button"] == "Answer"
-                assert "answered at once" in call["sentence"]
+                assert "answered automatically" in call["sentence"]
 
 
 async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> None:
@@ -156,11 +192,12 @@ async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
                 request = (await anna.next("link"))["link"]["token"]
                 explained = await bob.ask("explain", text=request)
                 assert "isn't in your contacts" in explained["sentence"]
-                assert anna_node.node in explained["sentence"]
+                assert anna_node.node not in explained["sentence"]
+                assert (explained["node"], explained["rings"]) == (anna_node.node, True)
                 done = await bob.ask("act", text=request)
                 await bob.say("answer", call=done["call"], media="audio")
                 link = await bob.next("link")
-                assert "Send this answer" in link["sentence"]
+                assert "connects as soon as they have read it" in link["sentence"]
                 response = link["link"]["token"]
                 answered = await anna.ask("explain", text=response)
                 assert (answered["kind"], answered["button"]) == ("response", "Connect")

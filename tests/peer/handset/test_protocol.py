@@ -24,6 +24,7 @@ def test_what_the_page_says_is_read_as_it_was_meant(kind: type[protocol.FromPage
     values |= {"new_name": "b", "trust": "auto", "audio": True, "video": False, "on": True, "code": "042917"}
     values |= {"size": 5, "upload": 7, "file": 4, "accept": True}
     values |= {"what": "start", "agrees": True, "form": "webm", "question": "q", "words": "w", "node": "n"}
+    values |= {"reference": "00ff"}
     fields = {field.name for field in msgspec.structs.fields(kind)}
     said = {"type": kind.__struct_config__.tag} | {name: text for name, text in values.items() if name in fields}
     message = decode(json.dumps(said))

@@ -48,7 +48,7 @@ def test_a_name_that_does_not_exist_is_an_error_that_lists_those_that_do(name: s
     [
         ("file", "No file to play is configured", "media.file"),
         ("camera", "No IP camera is configured", "camera.address"),
-        ("handset", "The handset page is switched off", "handset.enabled"),
+        ("handset", "Your page is switched off", "handset.enabled"),
     ],
 )
 def test_an_endpoint_that_lacks_its_setting_names_it(name: str, sentence: str, key: str) -> None:

@@ -17,10 +17,14 @@ from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
-from shared.store.secrets import QUARANTINED_KEPT, SECRETS_KEPT
+from shared.store.compared import COMPARED_KEPT
+from shared.store.secrets import NO_CHAIN, QUARANTINED_KEPT, SECRETS_KEPT
 from shared.store.store import Agreed
 
 ANNA, BOB = NodeId(b"anna".ljust(32)), NodeId(b"bob".ljust(32))
+
+FIRST, SECOND, THIRD = (name.ljust(8) for name in (b"first", b"second", b"third"))
+"References of calls."
 
 
 def secret(number: int) -> bytes:
@@ -248,3 +252,72 @@ def test_of_two_calls_that_proved_nothing_one_gives_the_first_key_and_the_other_
         assert store.proves(bob, secret(first))
         assert not store.proves(bob, secret(other))
         assert store.writable_secret(bob) == secret(first)
+
+
+def agreed_with_bob(store: Store, *numbers: int, chain: int = NO_CHAIN) -> None:
+    for number in numbers:
+        store.propose_secret(BOB, secret(number), 0, chain=chain)
+        store.commit_secret(BOB, secret(number))
+
+
+def test_who_is_saved_later_from_a_call_with_compared_words_has_the_key_of_that_call_alone(store: Store) -> None:
+    agreed_with_bob(store, 10, 11)
+    store.words_match(BOB, FIRST, secret(10))
+    assert store.compared_secrets(BOB, FIRST) == [secret(10)]
+    assert store.compared_secrets(BOB, SECOND) == []
+    assert store.compared_secrets(ANNA, FIRST) == []
+    store.add_contact(Contact(name="bob", node=BOB, created=0), agreed=Agreed(store.compared_secrets(BOB, FIRST)))
+    assert store.writable_secret(BOB) == secret(10)
+    assert store.quarantined_secrets(BOB) == [secret(11)]
+
+
+def test_a_later_call_of_whose_words_were_compared_is_theirs_as_well(store: Store) -> None:
+    """The other side has saved the owner and needs one link; the first key is gone once the second was used."""
+    agreed_with_bob(store, 10)
+    store.words_match(BOB, FIRST, secret(10))
+    chain = store.chain_of(BOB, secret(10))
+    agreed_with_bob(store, 11, chain=chain)
+    store.keep_continued(BOB, SECOND, chain)
+    store.secret_used(BOB, secret(11))
+    assert store.compared_secrets(BOB, FIRST) == store.compared_secrets(BOB, SECOND) == [secret(11)]
+    agreed_with_bob(store, 12)
+    store.keep_continued(BOB, THIRD, store.chain_of(BOB, secret(12)))
+    assert store.compared_secrets(BOB, THIRD) == [], "nothing joins it to the others"
+
+
+def test_compared_words_prove_nothing_any_more_once_that_node_was_saved_from_elsewhere(store: Store) -> None:
+    agreed_with_bob(store, 10)
+    store.words_match(BOB, FIRST, secret(10))
+    store.add_contact(Contact(name="bob", node=BOB, created=0))
+    assert store.compared_secrets(BOB, FIRST) == []
+    assert not store.words_matched(BOB, FIRST, secret(10))
+    store.remove_contact("bob")
+    agreed_with_bob(store, 11)
+    assert store.compared_secrets(BOB, FIRST) == [], "what is agreed later is another chain"
+
+
+def test_of_calls_with_compared_words_the_latest_are_kept(store: Store) -> None:
+    agreed_with_bob(store, 10)
+    for number in range(COMPARED_KEPT + 2):
+        store.words_match(BOB, number.to_bytes(8, "big"), secret(10))
+    kept = [number for number in range(COMPARED_KEPT + 2) if store.compared_secrets(BOB, number.to_bytes(8, "big"))]
+    assert kept == list(range(2, COMPARED_KEPT + 2))
+
+
+def test_the_words_of_a_contacts_first_call_make_its_key_their_first(store: Store) -> None:
+    """Also before the other side has said that it has the key: what is agreed elsewhere meanwhile waits."""
+    store.save_contact(Contact(name="bob", node=BOB, created=0))
+    for number in (10, 11):
+        store.propose_secret(BOB, secret(number), 0)
+    store.words_match(BOB, FIRST, secret(10))
+    assert store.words_matched(BOB, FIRST, secret(10))
+    assert store.quarantined_secrets(BOB) == [secret(11)]
+    assert not store.propose_secret(BOB, secret(12), 0)
+
+
+def test_the_words_of_a_call_without_the_contacts_key_take_its_place(store: Store) -> None:
+    store.propose_secret(ANNA, secret(2), 0)
+    store.words_match(ANNA, FIRST, secret(2))
+    assert [value for node, value in store.readable_secrets() if node == ANNA] == [secret(2)]
+    assert store.words_matched(ANNA, FIRST, secret(2))
+    assert not store.words_matched(ANNA, SECOND, secret(1))
