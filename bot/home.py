@@ -85,6 +85,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder / "handset.key"
 
     @property
+    def removed_devices(self) -> Path:
+        """Which devices were removed and couldn't be erased yet (bot/devices/removed.py)."""
+        return self.folder / "devices.removed"
+
+    @property
     def command_socket(self) -> Path:
         """The socket on which the running process takes commands (bot/command_socket.py)."""
         return self.folder / "control.sock"

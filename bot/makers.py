@@ -19,6 +19,7 @@ from bot.desktop.call_notices import CallNotices
 from bot.desktop.desktop import Desktop
 from bot.desktop.ring_tone import RingTone
 from bot.devices.book import DeviceBook, OpenPairing
+from bot.devices.removed import RemovedDevices
 from bot.devices.serving import DeviceServing
 from bot.home import Home
 from bot.known_node import remember
@@ -210,6 +211,7 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
         tell_visit,
         places,
         tell_erased=lambda device: talk.posting.everywhere(device_texts.erased(device)),
+        removed=RemovedDevices(node.home.removed_devices),
     )
 
 

@@ -6,7 +6,6 @@ The protocol is sd_notify(3)'s.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import MutableMapping
@@ -14,6 +13,9 @@ from collections.abc import MutableMapping
 READY = "READY=1"
 STOPPING = "STOPPING=1"
 ALIVE = "WATCHDOG=1"
+
+AGAIN_SECONDS = 1.0
+"How soon to say again what it didn't take."
 
 MICROSECONDS = 1_000_000
 
@@ -29,17 +31,38 @@ class ServiceManager:
         self.seconds = int(every) / MICROSECONDS / 2 if mine and every.isdecimal() and int(every) else None
         "How often it wants to hear that we live; None: never."
 
+        self._unsaid: list[str] = []
+        self._is_full = asyncio.Event()
+
     def tell(self, what: str) -> None:
-        """Say one thing; nobody there is no error."""
+        """Say one thing, after what couldn't be said yet. Never waits; nobody there is no error."""
         if self._address[:1] not in ("/", "@"):
             return
+        if what not in self._unsaid:
+            self._unsaid.append(what)
+        self._say()
+
+    def _say(self) -> None:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(what.encode(), address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            while self._unsaid:
+                try:
+                    sock.sendto(self._unsaid[0].encode(), address)
+                except BlockingIOError:  # it reads nothing at the moment, and has as much as it takes
+                    self._is_full.set()
+                    return
+                except OSError:
+                    pass
+                del self._unsaid[0]
+        self._is_full.clear()
 
     async def keep_telling(self) -> None:
         """Say that we live, as often as is wanted, and never end. An event loop that hangs says nothing."""
-        while self.seconds is not None:
-            self.tell(ALIVE)
-            await asyncio.sleep(self.seconds)
-        await asyncio.Event().wait()
+        while True:
+            if self.seconds is not None:
+                self.tell(ALIVE)
+            else:
+                await self._is_full.wait()
+                self._say()
+            await asyncio.sleep(self.seconds or AGAIN_SECONDS)

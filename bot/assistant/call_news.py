@@ -109,7 +109,10 @@ class CallNews:
                 self._posting.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
             case Recorded():
                 file = news.path if self._send_recordings else None
-                self._posting.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
+                said, in_clear = texts.recorded(line, news.path), texts.recorded(line, news.path, clear=True)
+                self._posting.post(
+                    Post("owner", said, chat=line.chat, line=line, file=file, in_clear=in_clear, from_call=True)
+                )
             case NotKept() if line not in self._not_kept:  # once a call: it is tried again
                 self._not_kept.add(line)
                 self._posting.about(line, texts.not_kept(line, news.error))
@@ -124,13 +127,17 @@ class CallNews:
                 for said, in_clear in texts.wrote(line, news.text):
                     self._posting.from_call(line, said, in_clear=in_clear)
             case MediaTrouble():
-                self._posting.about(line, texts.media_trouble(line, news))
+                self._posting.from_call(
+                    line, texts.media_trouble(line, news), in_clear=texts.media_trouble(line, news, clear=True)
+                )
             case FileChanged():
                 self._files.told(line, news)
             case Changed():
                 self.changed(line)
             case RecordingChanged():
-                self._posting.about(line, recording_texts.changed(line, news))
+                self._posting.from_call(
+                    line, recording_texts.changed(line, news), in_clear=recording_texts.changed(line, news, clear=True)
+                )
                 if not line.call.ended:
                     self._call_changed(line)
             case HoldChanged():
@@ -164,7 +171,7 @@ class CallNews:
     def _agreed(self, line: Line) -> None:
         """They answered with less than they were called for."""
         up = line.call.state is State.ACTIVE
-        self._posting.about(line, texts.media_agreed(line), actions=(Act.HANG_UP,) if up else (), live=up)
+        self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
         self._call_changed(line)
 
     def changed(self, line: Line) -> None:
@@ -172,16 +179,17 @@ class CallNews:
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line)
-                actions = (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)
-                self._posting.about(line, texts.connected(line), actions=actions, live=True)
+                self._posting.about(line, texts.connected(line), actions=_while_up(line), live=True)
             case State.RECONNECTING:
-                self._posting.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, texts.reconnecting(line), actions=_while_up(line), live=True)
             case State.ENDED:
                 self._why.pop(line.number, None)
                 by_hand = line in self._to_carry
                 self._to_carry.discard(line)
                 if not (line.shown.provisional and line.connection.connected is None):
-                    self._posting.about(line, texts.ended(line, by_hand=by_hand), live=True)
+                    said = texts.ended(line, by_hand=by_hand)
+                    in_clear = texts.ended(line, by_hand=by_hand, clear=True)
+                    self._posting.about(line, said, live=True, in_clear=in_clear)
         self._call_changed(line)
 
     def _hold_changed(self, line: Line, news: HoldChanged) -> None:
@@ -190,8 +198,7 @@ class CallNews:
             said = texts.on_hold(line) if news.on else texts.off_hold(line)
         else:
             said = texts.held(line) if news.on else texts.resumed(line)
-        actions = (Act.RESUME, Act.HANG_UP) if line.on_hold else (Act.HANG_UP,)
-        self._posting.about(line, said, actions=actions, live=True)
+        self._posting.about(line, said, actions=_while_up(line), live=True)
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:
@@ -202,3 +209,10 @@ class CallNews:
         bot = self._origins.bot_of(line.peer, contact)
         link = None if line.foreign is not None else token
         self._posting.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))
+
+
+def _while_up(line: Line) -> tuple[Act, ...]:
+    """What the owner may want to do with a call that is connected."""
+    if line.on_hold:
+        return (Act.RESUME, Act.HANG_UP)
+    return (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)

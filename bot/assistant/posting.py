@@ -40,12 +40,31 @@ class Posting:
             posts.append(post)
         self._write(post)
 
-    def about(self, line: Line, said: Sentence, *, actions: tuple[Act, ...] = (), live: bool = False) -> None:
-        """Tell the owner about a call, where its links are read and written."""
-        self.post(Post("owner", said, chat=line.chat, actions=actions, line=line, live=live))
+    def about(
+        self,
+        line: Line,
+        said: Sentence,
+        *,
+        actions: tuple[Act, ...] = (),
+        live: bool = False,
+        in_clear: Sentence | None = None,
+    ) -> None:
+        """Tell the owner about a call, where its links are read and written; `in_clear` see `from_call`."""
+        self.post(
+            Post(
+                "owner",
+                said,
+                chat=line.chat,
+                actions=actions,
+                line=line,
+                live=live,
+                in_clear=in_clear,
+                from_call=in_clear is not None,
+            )
+        )
 
     def from_call(self, line: Line, said: Sentence, *, in_clear: Sentence) -> None:
-        """Tell the owner there what was said or sent in a call; `in_clear` only that something was."""
+        """Tell the owner there what was said, sent or recorded in a call; `in_clear` only that something was."""
         self.post(Post("owner", said, chat=line.chat, line=line, in_clear=in_clear, from_call=True))
 
     def everywhere(

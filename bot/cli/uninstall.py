@@ -34,6 +34,7 @@ OWN = (
     "node.key",
     "sealing.key",
     "handset.key",
+    "devices.removed",
     "telegram.token",
     "matrix.json",
     "deltachat",

@@ -60,8 +60,8 @@ class _Notice:
     """One notification, and how it stands with the desktop."""
 
     notification: Notification
-    call: str = ""
-    "Line.id, while it rings."
+    line: Line | None = None
+    "Of a call that rings."
 
     chat: str = ""
     strangers: int = 0
@@ -115,14 +115,7 @@ class CallNotices:
         """See CallListener."""
         match news:
             case Rings():
-                shown = notifications.incoming(
-                    line,
-                    self._store.contact_of(line.peer),
-                    has_page=self._has_page,
-                    sound=self._sound,
-                    beside=any(other.engaged and not other.on_hold for other in self._lines),
-                )
-                self._ringing.setdefault(line.number, _Notice(shown, line.id, line.chat))
+                self._ringing.setdefault(line.number, _Notice(self._incoming(line), line, line.chat))
             case Changed() if line.call.state is not State.RINGING:
                 notice = self._ringing.pop(line.number, None)
                 if notice is None:
@@ -133,6 +126,15 @@ class CallNotices:
             case _:
                 return
         self._wake.set()
+
+    def _incoming(self, line: Line) -> Notification:
+        return notifications.incoming(
+            line,
+            self._store.contact_of(line.peer),
+            has_page=self._has_page,
+            sound=self._sound,
+            beside=any(other.engaged and not other.on_hold for other in self._lines),
+        )
 
     def _missed(self, line: Line) -> None:
         """All strangers share a notification: they can choose any number of nodes."""
@@ -189,10 +191,12 @@ class CallNotices:
                         await self._wake.wait()
                         self._wake.clear()
             finally:
-                for notice in (*self._ringing.values(), *self._unwanted):
-                    if notice.number and not self._gone:
-                        with contextlib.suppress(NoNotifications):
-                            await server.close(notice.number, GOODBYE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GOODBYE_SECONDS):
+                        for notice in (*self._ringing.values(), *self._unwanted):
+                            if notice.number and not self._gone:
+                                with contextlib.suppress(NoNotifications):
+                                    await server.close(notice.number)
 
     async def _show(self, server: NotificationServer) -> None:
         """Bring the desktop to show what there is."""
@@ -237,11 +241,16 @@ class CallNotices:
         return None
 
     def _chosen(self, notice: _Notice, key: str) -> tuple[_Notice, str, str] | None:
-        """What was chosen and is to be done. What came too soon is shown once more instead."""
+        """What was chosen and is to be done. What came too soon is shown once more instead, and so is a call of which
+        something else is known by now: that it has no proof any more, or whose it is.
+        """
         now = asyncio.get_running_loop().time()
-        if notice.call and key in ANSWERS and now - notice.since < SETTLES_SECONDS:
-            self._again(notice)
-            return None
+        if notice.line is not None and key in ANSWERS:
+            before, notice.notification = notice.notification, self._incoming(notice.line)
+            read = (before.summary, before.body) == (notice.notification.summary, notice.notification.body)
+            if now - notice.since < SETTLES_SECONDS or (key != Act.DECLINE and not read):
+                self._again(notice)
+                return None
         if key in ANSWERS:
             if notice in self._doing:
                 return None
@@ -257,7 +266,7 @@ class CallNotices:
         """What another one has shown is gone. A call that rings is shown again; what stayed was there to be read."""
         for notice in (*self._ringing.values(), *self._staying.values()):
             if notice.server != owner:
-                notice.put_away = notice.put_away or (not notice.call and notice.number != 0)
+                notice.put_away = notice.put_away or (notice.line is None and notice.number != 0)
                 notice.number, notice.failed = 0, False
         self._tokens.clear()
         self._wake.set()
@@ -277,8 +286,8 @@ class CallNotices:
     ) -> None:
         """Do what was chosen; what goes wrong costs no more than that."""
         try:
-            if notice.call and key in ANSWERS:
-                await act(Action(Act(key), notice.call), notice.chat)
+            if notice.line is not None and key in ANSWERS:
+                await act(Action(Act(key), notice.line.id), notice.chat)
             if key != Act.DECLINE and self._has_page:
                 await open_page(token)
         except CopybaraError as error:

@@ -33,7 +33,7 @@ SECONDS = 5.0
 "What the bus or the server may take for one answer."
 
 GOODBYE_SECONDS = 1.0
-"What closing a notification may take when the program ends."
+"What closing all notifications may take when the program ends."
 
 MAX_WORD = 256
 "Characters of an action's key or of an activation token; a server has no reason to send longer ones."

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 import msgspec
 
 from bot.devices.door import Door
+from bot.devices.removed import RemovedDevices
 from bot.texts import devices as texts
 from peer.handset.devices.pairing import DevicePairing
 from peer.handset.devices.places import ServingPlaces, is_private
@@ -68,20 +69,24 @@ class DeviceBook:
         tell_visit: Callable[[OpenPairing], None],
         places: Sequence[ServingPlaces],
         tell_erased: Callable[[PairedDevice], None],
+        removed: RemovedDevices,
     ) -> None:
         """`tell_visit` tells the owner that a device shows a code; `places` are the ways by which devices may come.
 
-        `tell_erased` tells them that a device is erased at last, which couldn't be when they removed it.
+        `tell_erased` tells them that a device is erased at last, which couldn't be when they removed it; `removed`
+        knows those of an earlier run. Raises StoreError.
         """
         self._writes = writes
         self._pages = pages
         self._tell_visit = tell_visit
         self._tell_erased = tell_erased
         self._known: dict[Address, PairedDevice] | None = None
-        self._locked_out: dict[bytes, PairedDevice] = {}
+        self._removed = removed
+        self._locked_out = {each.key: each for each in removed.among(writes.store.devices())}
         "Removed and not erased yet, by key."
         self._to_erase = asyncio.Event()
-        "Set when nobody waits for one of these to be erased."
+        "Set when nobody waits for one of these to be erased, or to be noted."
+        self._to_erase.set()
         self.doors = {each.way: Door(each, self._by_address, self._visited, self._seen) for each in places}
         "What is open to them, by way."
 
@@ -179,7 +184,7 @@ class DeviceBook:
     async def remove(self, name: str) -> PairedDevice:
         """The device is none any more, and what it has open ends at once, before anything is written. Raises NoDevice.
 
-        Raises StoreError if its key couldn't be erased yet; `erase_removed` goes on trying.
+        Raises StoreError if its key couldn't be erased yet; `erase_removed` goes on trying, also in the next run.
         """
         known = self._of_name(name, self.listed()) or self._of_name(name, self._locked_out.values())
         if known is None:
@@ -189,14 +194,14 @@ class DeviceBook:
         door = self.doors.get(known.way)
         if door is not None and door.served is not None:
             door.served.end(ip_address(known.address))
+        noted = await self._note()
         try:
             await self._writes.write(_erasing(known))
             self._erased(known)
         except StoreError as error:
-            raise StoreError(*texts.not_erased(known, error)) from error
+            raise StoreError(*texts.not_erased(known, error, noted=noted)) from error
         finally:
-            if self._locked_out:
-                self._to_erase.set()
+            self._to_erase.set()
         return known
 
     async def erase_removed(self) -> None:
@@ -213,8 +218,18 @@ class DeviceBook:
                 else:
                     if self._erased(device):
                         self._tell_erased(device)
-            if self._to_erase.is_set():
+            if not await self._note() or self._to_erase.is_set():
+                self._to_erase.set()
                 await asyncio.sleep(ERASE_AGAIN_SECONDS)
+
+    async def _note(self) -> bool:
+        """Write down what is locked out, for the next run. Returns whether it could be written."""
+        try:
+            await self._removed.keep(self._locked_out.values())
+        except StoreError as error:
+            logger.warning("which devices are removed isn't written down: %s", error.sentence)
+            return False
+        return True
 
     async def _way_to(self, where: str | None) -> tuple[DeviceWay, Address | None, Network | None]:
         """By which way a device comes, its address if that is known, and the network that it is in."""

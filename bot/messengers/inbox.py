@@ -23,9 +23,6 @@ BEGUN = "begun"
 STARTS = 3
 "How many times an entry may kill the program before it is set aside."
 
-FORGET_SECONDS = 3600.0
-"How often the numbers of old entries are forgotten."
-
 logger = logging.getLogger(__name__)
 
 
@@ -73,16 +70,12 @@ class Inbox:
         self._written = written
         self._lost = lost
         self._outcome: Outcome | None = None
-        self._forgotten = float("-inf")
 
     async def store(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Keep new entries, each with the messenger's own number for it; those that are known stay as they are."""
         kept = list(entries)
         if kept:
             await self._writer.write(functools.partial(Journal.store, entries=kept, now=int(time.time())))
-        if time.monotonic() > self._forgotten + FORGET_SECONDS:
-            self._forgotten = time.monotonic()
-            await self._writer.write(functools.partial(Journal.forget_done, now=int(time.time())))
 
     async def act_on_waiting(self, act: Act, *, again: bool = False) -> None:
         """Act on what is stored, in its order; `again`: the first may have been begun by a program that was killed."""

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from bot.assistant import contacts as book
 from bot.assistant.conversation_news import said_of
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
 from bot.page.own_devices import OwnDevices
+from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
@@ -134,6 +134,8 @@ class Presenter:
         self._links: dict[int, ShowLink] = {}
         self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
+        self._book = ShownContacts(store)
+        self._reading = asyncio.Lock()
         self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
         "Of the store, when its contacts were shown."
@@ -200,15 +202,15 @@ class Presenter:
             before, last = reports, now
             if overlay != (overlay := self._overlay_state()):
                 self._pages.send(page_protocol.OverlayState(overlay=overlay))
-            self._look_at_store()
+            await self._look_at_store()
 
-    def _look_at_store(self) -> None:
+    async def _look_at_store(self) -> None:
         """Show contacts and devices again if they have changed: the command line writes there too."""
         if not self._pages.open:
             return
         try:
             if self._revision != (revision := self._store.revision()):
-                self._refresh_contacts()
+                await self._refresh_contacts()
                 self._revision = revision
             self._devices.refresh()
             self._failing = False
@@ -227,7 +229,7 @@ class Presenter:
 
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""
-        self._contacts = self._book()
+        await self._refresh_contacts()
         card = self._own_card()
         return Hello(
             version=version("copybara-relay"),
@@ -446,15 +448,10 @@ class Presenter:
             compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed),
         )
 
-    def _book(self) -> list[page_protocol.Contact]:
-        store = self._store
-        return [
-            view.entry(contact, book.is_paired(store, contact), store.kept_files(contact.node))
-            for contact in store.contacts()
-        ]
-
-    def _refresh_contacts(self) -> None:
-        if self._contacts != (contacts := self._book()):
+    async def _refresh_contacts(self) -> None:
+        async with self._reading:
+            contacts = await self._book.read()
+        if self._contacts != contacts:
             self._contacts = contacts
             self._pages.send(page_protocol.Contacts(contacts=contacts))
 
@@ -470,9 +467,9 @@ class Presenter:
             )
         )
 
-    def book_changed(self) -> None:
+    async def book_changed(self) -> None:
         """Show the contacts, and the calls by their new names."""
-        self._refresh_contacts()
+        await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
         self._pages.send(page_protocol.Log(log=self._log()))

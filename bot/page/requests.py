@@ -257,7 +257,7 @@ class PageRequests:
         if isinstance(
             message, ConfirmWords | Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact
         ):
-            self._presenter.book_changed()
+            await self._presenter.book_changed()
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
@@ -285,7 +285,7 @@ class PageRequests:
             if moved.other_announced(node):
                 raise CallRefused(*refusals.several_nodes_announced(moved))
             await self._assistant.move(moved.name, str(node))
-            self._presenter.book_changed()
+            await self._presenter.book_changed()
             return None
         if line is None:
             if (clock := reading.other_clock) is not None:

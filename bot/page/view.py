@@ -106,8 +106,11 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
 
 
 def is_known(line: Line, contact: Contact | None) -> bool:
-    """Whether a call can be answered by somebody who has read no warning."""
-    if line.shown.echo or line.proven or line.call.role is Role.CALLER:
+    """Whether a call can be answered by somebody who has read no warning.
+
+    One that we make goes to whom the owner has called, but for those to whom somebody else has introduced us.
+    """
+    if line.shown.echo or line.proven or (line.call.role is Role.CALLER and not line.shown.introduced):
         return True
     if contact is None or line.link.keyed:
         return False

@@ -6,6 +6,7 @@ written (names, texts) goes through `shown` before it stands in one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -338,15 +339,23 @@ def takes_message(line: Line) -> Sentence:
     )
 
 
-def recorded(line: Line, path: Path) -> Sentence:
-    """A recording is finished."""
+AT_HOME = "on the computer that I run on"
+"Where something is, for people who read it where others can."
+
+
+def recorded(line: Line, path: Path, *, clear: bool = False) -> Sentence:
+    """A recording is finished. `clear`: without where it is."""
+    where = f"{AT_HOME}." if clear else f"in {path}"
     if line.shown.machine:
-        return Sentence(Kind.MESSAGE, f"A message from {whose(line)} is in {path}")
-    return Sentence(Kind.RECORDED, f"A recording from {whose(line)} is in {path}")
+        return Sentence(Kind.MESSAGE, f"A message from {whose(line)} is {where}")
+    return Sentence(Kind.RECORDED, f"A recording from {whose(line)} is {where}")
 
 
-def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
-    """Something about our own sound or picture."""
+def media_trouble(line: Line, trouble: MediaTrouble, *, clear: bool = False) -> Sentence:
+    """Something about our own sound or picture. `clear`: without names of files, folders and cameras."""
+    if clear and _names_a_place(trouble.sentence, trouble.hint):
+        text = f"The call with {whose(line)}: something about your sound or picture has changed."
+        return Sentence(Kind.MEDIA_TROUBLE, f"{text} The computer that I run on says what.")
     text = f"The call with {whose(line)}: {trouble.sentence} {trouble.hint}".strip()
     return Sentence(Kind.MEDIA_TROUBLE, text)
 
@@ -376,6 +385,8 @@ def program_of(line: Line) -> str:
 def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {whose(line)} ({line.media.words})."
+    if line.on_hold:
+        return Sentence(Kind.CONNECTED, f"{text} You still have them on hold.", "/resume takes them off hold")
     if line.connection.waits_for_owner:
         text += " Your microphone and camera stay off in case you have left."
         return Sentence(Kind.CONNECTED, text, "/answer turns them on")
@@ -563,20 +574,28 @@ def unproven(line: Line) -> Sentence:
     )
 
 
-def ended(line: Line, *, by_hand: bool = False) -> Sentence:
-    """How a call ended, and why. `by_hand`: the link that says so to the other side is for the owner to carry."""
+def ended(line: Line, *, by_hand: bool = False, clear: bool = False) -> Sentence:
+    """How a call ended, and why. `by_hand`: the link that says so to the other side is for the owner to carry; `clear`:
+    without names of files, folders and cameras.
+    """
     assert line.call.reason is not None
     call, known = line.call, line.shown.contact is not None
     if call.reason is EndReason.NO_ANSWER and line.foreign is not None and not line.foreign.envelope.in_chat:
         return foreign.unanswered(line)
     if claimed := ended_unproven(line):
         return Sentence(Kind.ENDED, f"{claimed}.")
-    hint = call.hint
+    hidden = clear and _names_a_place(call.detail, call.hint)
+    detail, hint = ("", "") if hidden else (call.detail, call.hint)
     if by_hand:
         hint = f"{hint} {TELL_THEM}".strip()
     elif call.reason is EndReason.DECLINED and line.foreign is not None and line.foreign.envelope.in_chat:
         hint = foreign.TELL_THEM
-    return ending(line.call.reason, line.name, call.detail, hint, known=known, proven=line.proven, replied=not by_hand)
+    return ending(line.call.reason, line.name, detail, hint, known=known, proven=line.proven, replied=not by_hand)
+
+
+def _names_a_place(*texts: str) -> bool:
+    """Whether a path, or an address with one, is in it."""
+    return any(re.search("/[^ /]*/", text) for text in texts)
 
 
 def ended_unproven(line: Line) -> str:

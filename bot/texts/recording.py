@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.kinds import Kind, Sentence
-from bot.texts.chat import begun, program_of, whose
+from bot.texts.chat import AT_HOME, begun, program_of, whose
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import What
@@ -18,14 +18,16 @@ def asked(line: Line) -> Sentence:
     return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {program_of(line)} shows it there.")
 
 
-def changed(line: Line, news: RecordingChanged) -> Sentence:
-    """Something has happened to a recording."""
-    return _ours(line, news) if news.by == "us" else _theirs(line, news.what)
+def changed(line: Line, news: RecordingChanged, *, clear: bool = False) -> Sentence:
+    """Something has happened to a recording. `clear`: without where it is, or should be."""
+    return _ours(line, news, clear=clear) if news.by == "us" else _theirs(line, news.what)
 
 
-def _ours(line: Line, news: RecordingChanged) -> Sentence:
+def _ours(line: Line, news: RecordingChanged, *, clear: bool) -> Sentence:
     who = whose(line)
     file = f" It is in {news.path}" if news.path is not None else " Nothing was recorded."
+    if clear and news.path is not None:
+        file = f" It is {AT_HOME}."
     match news.what:
         case What.STARTED:
             return Sentence(
@@ -44,7 +46,8 @@ def _ours(line: Line, news: RecordingChanged) -> Sentence:
                 f"{begun(program_of(line))} didn't say that it shows it, so the call isn't recorded.{file}",
             )
         case What.FAILED:
-            return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {news.why}{file}", news.hint)
+            why, hint = ("The computer that I run on says why.", "") if clear else (news.why, news.hint)
+            return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {why}{file}", hint)
         case What.STOPPED:
             return Sentence(Kind.RECORDING_STOPPED, f"The recording of the call with {who} is over.{file}")
 

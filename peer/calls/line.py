@@ -163,6 +163,11 @@ class Line:
         return self._stranger and not self._met
 
     @property
+    def met(self) -> bool:
+        """Whether the owner has saved the other side in it, or is about to."""
+        return self._met
+
+    @property
     def media(self) -> Media:
         """What the caller wants; once answered, what the callee agreed to."""
         return self._connection.media
@@ -399,7 +404,9 @@ class Line:
         return self._shown.contact is not None and not self._began_with(contact)
 
     def saves(self, met: bool = True) -> None:
-        """The owner saves the other side in this call: it is them. Not `met`: that couldn't be written."""
+        """The owner saves the other side in this call: it is them. Not `met`: that couldn't be written, and they
+        haven't before.
+        """
         self._met = met
 
     def loses_proof(self, *, keyed: bool) -> None:

@@ -40,7 +40,7 @@ from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
-from peer.calls.together.inbox import TogetherInbox
+from peer.calls.together.inbox import CallLater, TogetherInbox
 from peer.calls.together.together import Together
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -64,7 +64,6 @@ from shared.errors import (
     TwoCalls,
 )
 from shared.kept_running import Part, kept_running
-from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -73,9 +72,6 @@ from shared.store import Store, StoreThread
 from shared.store.secrets import NO_CHAIN
 
 logger = logging.getLogger(__name__)
-
-FORGET_SECONDS = 600.0
-"How often links that are too old to be used are forgotten."
 
 SETTLE_SECONDS = 60.0
 "How long after its link has expired a messenger may still bring a call that rang when the program was killed."
@@ -112,13 +108,14 @@ class Switchboard:
         open_socket: OpenSocket = OverlaySocket.open,
         shelf: FileShelf | None = None,
         recordings: Recordings | None = None,
+        call_later: CallLater | None = None,
     ) -> None:
         """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
         `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
         `rings_again` tells whether a call that rang in that chat when the program was killed is read again there.
         `shelf` is where files of calls are kept; without one none are sent or taken. Without `recordings` nobody
-        records.
+        records. `call_later` ends what people wait for in conversations of several; None: the loop's.
         """
         self.lines = lines
         self._own = own
@@ -128,7 +125,7 @@ class Switchboard:
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        inbox = TogetherInbox()
+        inbox = TogetherInbox(call_later)
         self._listeners = everybody = CallListeners([*listeners, inbox])
         self._standing = LineStanding(lines, writes.store)
         writer = LinkWriter(own, writes, everybody, clock)
@@ -194,9 +191,6 @@ class Switchboard:
         self.interrupted: list[RunningCall] = []
         "Calls that the last run had when it was killed, and that nobody can be waiting in any more."
 
-        self._forgotten = int(clock())
-        "When old links were forgotten last, Unix seconds."
-
         self._left: list[RunningCall] = []
         "Those that somebody may be waiting in."
 
@@ -244,11 +238,7 @@ class Switchboard:
         self.look_at_book()
         await self._sessions.keep_signs_of_life()
         await self._runner.log_again()
-        now = int(self._clock())
-        await self._settle(now)
-        if not self._forgotten <= now < self._forgotten + FORGET_SECONDS:
-            await self._writes.write(lambda store: store.forget_links(now - LONGEST_LIFETIME))
-            self._forgotten = now
+        await self._settle(int(self._clock()))
 
     async def _settle(self, now: int) -> None:
         """Log the calls that rang when the last run was killed, once their links are too old to ring again."""
@@ -511,15 +501,16 @@ class Switchboard:
     def saving_in(self, met: Line | None) -> Iterator[None]:
         """For as long as the owner saves the other side in that call: it is them, and what it agrees on now is theirs.
 
-        Not if the block raises.
+        If the block raises it is as before.
         """
+        before = met is not None and met.met
         if met is not None:
             met.saves()
         try:
             yield
         except CopybaraError:
             if met is not None:
-                met.saves(False)
+                met.saves(before)
             raise
 
     def confirm(self, line: Line) -> None:
@@ -601,12 +592,12 @@ class Switchboard:
             (self._left if awaited else self.interrupted).append(call)
         records = [interrupted(call, now) for call in (*over, *self.interrupted)]
 
-        def tidy(store: Store) -> None:
+        def end(store: Store) -> None:
             for record in records:
                 store.end_call(record)
-            store.forget_links(now - LONGEST_LIFETIME)
 
-        await self._writes.write(tidy)
+        if records:
+            await self._writes.write(end)
 
     async def _stop(self) -> None:
         for line in self.lines:

@@ -17,9 +17,17 @@ from shared.names.server import Server, addresses_of, tls_of
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.protocol import Event
 
 MOST_STRAY = 16
 "Messages that answer nothing we asked, before the server is given up."
+
+MOST_FRAMES = 1_000
+"""Pieces of messages, pings and the like that one connection takes: each costs about 20 µs, and without a limit the
+library would read 130,000 empty ones before anything else runs."""
+
+PIECE_BYTES = 512
+"What the library is given at a time: at most 256 frames."
 
 _silent = logging.Logger("websockets", logging.CRITICAL + 1)
 # The library's own would write addresses, which may hold keys, into the log.
@@ -56,6 +64,8 @@ class WebSocketRpc:
             ours = error.sent.code if error.sent is not None and error.rcvd is None else None
             if ours == 1009:  # RFC 6455, 7.4.1: too big
                 raise BadAnswer(f"The server answered with more than {MOST_BYTES // 1024} KiB.") from error
+            if getattr(self._connection, "frames", 0) > MOST_FRAMES:
+                raise BadAnswer("The server answered in too many pieces.") from error
             if ours is not None:
                 raise BadAnswer("The server broke the WebSocket protocol.") from error
             raise ServerFault("The server broke off the connection.") from error
@@ -80,10 +90,18 @@ async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
     class Impatient(ClientConnection):
         """Waits for nothing once the connection has to end: a server may answer a fault with endless data."""
 
+        frames = 0
+
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.protocol.close_expected():
-                self.transport.abort()
+            for at in range(0, len(data), PIECE_BYTES):
+                super().data_received(data[at : at + PIECE_BYTES])
+                if self.protocol.close_expected() or self.frames > MOST_FRAMES:
+                    self.transport.abort()
+                    return
+
+        def process_event(self, event: Event) -> None:
+            self.frames += 1
+            super().process_event(event)
 
     class Direct(open_websocket):
         """Follows no redirect."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from shared.contacts import Contact, check_name, name_key
@@ -12,6 +14,16 @@ from shared.printable import seen_alike
 from shared.store.database import Database, encode
 
 
+class ContactRow(NamedTuple):
+    """A contact as it is stored, not read yet."""
+
+    name_key: bytes
+    node: bytes
+    value: bytes
+    writable: bool
+    "Whether there is a secret that a link to them can be sealed with, see PairSecrets.writable_secret."
+
+
 class ContactTable(Database):
     """The contacts."""
 
@@ -19,6 +31,17 @@ class ContactTable(Database):
         """All contacts by name, as far as they can be read. Asking for another one is an error."""
         rows = self.rows("SELECT value FROM contacts ORDER BY name_key")
         return self.decode_all("a contact", [row[0] for row in rows], Contact)
+
+    def contact_rows(self, after: bytes, count: int) -> list[ContactRow]:
+        """The next so many in the order of their keys, after that one (b"": the first), readable or not."""
+        rows = self.rows(
+            "SELECT name_key, node, value, EXISTS (SELECT 1 FROM pair_secrets WHERE node = contacts.node "
+            "AND committed AND NOT quarantined AND NOT doubted) "
+            "FROM contacts WHERE name_key > ? ORDER BY name_key LIMIT ?",
+            after,
+            count,
+        )
+        return [ContactRow(key, node, value, bool(writable)) for key, node, value, writable in rows]
 
     def contact_named(self, name: str) -> Contact | None:
         """The contact of that name, in upper or lower case, with or without the joiners that nobody sees."""

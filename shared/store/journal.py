@@ -108,14 +108,6 @@ class Journal:
             )
             self._set_aside(database, ASIDE_IN, aside)
 
-    def forget_done(self, now: int) -> None:
-        """Forget the numbers of entries that can't come again."""
-        with self._store.transaction() as database:
-            database.execute(
-                "DELETE FROM inbox WHERE messenger = ? AND entry IS NULL AND stored < ?",
-                (self._messenger, now - KEPT_SECONDS),
-            )
-
     def forget_everything(self) -> None:
         """Begin again: the messenger has another account, whose numbers mean other messages and other people."""
         with self._store.transaction() as database:

@@ -31,9 +31,13 @@ class Replaceable:
 def replaceable(path: Path) -> Replaceable | None:
     """The first folder above `path`, with links followed and without, that lets others rename what is in it.
 
-    Raises OSError.
+    Who owns a link can lead it elsewhere, also where nobody else may rename it. Raises OSError.
     """
-    for folder in sorted(each for each in _above(path) if each.is_dir()):
+    above = _above(path)
+    for link in sorted(each for each in (path.absolute(), *above) if each.is_symlink()):
+        if link.lstat().st_uid not in (0, os.geteuid(), UNMAPPED):
+            return Replaceable(link, "Another user")
+    for folder in sorted(each for each in above if each.is_dir()):
         status = folder.stat()
         sticky = status.st_mode & stat.S_ISVTX
         if status.st_mode & stat.S_IWOTH and not sticky:

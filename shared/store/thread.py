@@ -39,6 +39,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from shared.errors import StoreError
 from shared.store.database import in_use, slow_disk
+from shared.store.steady_clock import SteadyClock
 from shared.store.store import Store
 from shared.store.upkeep import UPKEEP_SECONDS, tidy
 
@@ -88,7 +89,7 @@ class StoreThread:
         `upkeep_seconds` is how often what nothing needs any more is forgotten, see upkeep.py.
         """
         self._upkeep_seconds = upkeep_seconds
-        self._clock = clock
+        self._clock = SteadyClock(clock)
         self.store = store
         "For reading."
         self._busy_seconds = busy_seconds
@@ -209,7 +210,7 @@ class StoreThread:
             with contextlib.ExitStack() as transaction:
                 with self._waiting_for_others():
                     transaction.enter_context(store.transaction())
-                tidy(store, int(self._clock()))
+                tidy(store, int(self._clock.past()))
         except Exception as error:
             log.warning("the database wasn't tidied: %s", error)
 

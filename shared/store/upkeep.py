@@ -14,7 +14,7 @@ def tidy(store: Store, now: int) -> None:
     """Forget used links, done entries of the inbox and missed calls that nothing can ask for any more.
 
     A used link is kept for as long as the longest lifetime that can be configured: who sets a longer one must not
-    bring links back that were used. `now` is in Unix seconds. Raises StoreError.
+    bring links back that were used. `now` is in Unix seconds, and must be a time that has passed. Raises StoreError.
     """
     with store.transaction() as database:
         store.forget_links(now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD)

@@ -24,11 +24,18 @@ class Circle(Generic[Person]):
     "People whom somebody says they are connected with, and we aren't."
 
 
-def circle(own: Person, connected: Collection[Person], said: Mapping[Person, Collection[Person]]) -> Circle[Person]:
+def circle(
+    own: Person,
+    connected: Collection[Person],
+    said: Mapping[Person, Collection[Person]],
+    silent: Collection[Person] = (),
+) -> Circle[Person]:
     """`connected` are those with whom we are; `said` is what each of them has said of theirs, without ourselves.
 
-    A pair is apart as long as one of the two doesn't name the other; somebody who has said nothing yet isn't asked.
+    A pair is apart as long as one of the two doesn't name the other. Somebody who has said nothing yet isn't asked;
+    those who are `silent` have had the time to say something, so they name nobody.
     """
+    said = {**dict.fromkeys(silent, ()), **said}
     people = sorted(said.keys() & set(connected), key=repr)
     apart = frozenset(
         frozenset((one, other))

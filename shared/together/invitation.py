@@ -66,6 +66,9 @@ class Effect(enum.Enum):
     TELL_OVER = enum.auto()
     "Tell the owner that nothing comes of it."
 
+    TELL_MISSED = enum.auto()
+    "Tell the owner who of the others hasn't come."
+
 
 _ENDS: Final = {
     Event.CALLED_OFF: (InvitationState.OVER, (Effect.TELL_OVER,)),
@@ -88,8 +91,8 @@ TABLE: Final[Mapping[InvitationState, Mapping[Event, tuple[InvitationState, tupl
         Event.LINK: (InvitationState.MEETING, (Effect.READ,)),
         # Who has met the others by then stays with them.
         Event.ALL_MET: (InvitationState.OVER, ()),
-        Event.TIMED_OUT: (InvitationState.OVER, ()),
-        Event.GONE: (InvitationState.OVER, ()),
+        Event.TIMED_OUT: (InvitationState.OVER, (Effect.TELL_MISSED,)),
+        Event.GONE: (InvitationState.OVER, (Effect.TELL_MISSED,)),
     },
     InvitationState.OVER: {},
 }

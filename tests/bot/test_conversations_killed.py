@@ -111,6 +111,30 @@ async def test_who_has_asked_and_is_killed_asks_again(friends: Path, tmp_path: P
         await all_hear_all(anna, bob, carol)
 
 
+async def test_who_is_killed_as_all_have_agreed_reads_that_the_others_are_not_in_it_and_asks_again(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with asked(friends, tmp_path) as (anna, bob, carol):
+        await agreed(anna)
+        await carol.told(kind=Kind.CONVERSATION_ASKED)
+        await killed(bob)
+        # As it is between the last yes and the first node id: the calls are the conversation, and nobody else knows.
+        with bob.store() as store:
+            for call in store.running_calls():
+                store.save_call(dataclasses.replace(call, together=b"killed".ljust(16)))
+        await bob.begin()
+        await joined(bob, anna)
+        await joined(bob, carol)
+        said = await bob.told("anna and carol don't hear each other", kind=Kind.CONVERSATION_CIRCLE)
+        assert "/merge asks them again" in said
+        await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
+        await anna.told("bob", kind=Kind.CONVERSATION_OFF)
+        await anna.told("bob", kind=Kind.CONVERSATION_ASKED)
+        for person in (carol, anna):
+            await person.asked("/agree", kind=Kind.CONVERSATION_AGREED)
+        await all_hear_all(anna, bob, carol)
+
+
 async def test_who_comes_back_too_late_reads_it_and_comes_in_again_by_a_call(friends: Path, tmp_path: Path) -> None:
     async with asked(friends, tmp_path) as (anna, bob, carol):
         await agreed(anna, carol)

@@ -23,6 +23,7 @@ from shared.node_id import NodeId
 from tests.bot.console import SECONDS, Person, people
 from tests.bot.phone import Phone, has_cookie, trusting
 from tests.bot.test_locked_database import locked
+from tests.bot.test_rejoin import killed
 from tests.peer.handset.wire import wire_page
 
 PHONE, OTHER = "127.90.0.1", "127.90.0.2"
@@ -154,6 +155,26 @@ async def test_a_phone_is_out_at_once_also_while_another_process_has_the_databas
         with anna.store() as store:
             assert [each.name for each in store.devices()] == ["tablet"]
         await anna.asked("/devices remove phone", kind="error.no-device")
+
+
+async def test_a_removed_phone_stays_out_after_a_kill_before_its_key_could_be_erased(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone, _ = await paired(anna), await paired(anna, OTHER, "tablet")
+        with locked(anna):
+            anna.write("/devices remove phone")
+            said = await anna.told("phone is locked out", kind="error.store")
+            assert "Don't stop me" not in said
+            await killed(anna)
+        with anna.store() as store:
+            assert [each.name for each in store.devices()] == ["phone", "tablet"]
+        await anna.begin()
+        assert [each["name"] for each in (await anna.status())["devices"]] == ["tablet"]
+        with pytest.raises((TimeoutError, aiohttp.ClientError)):
+            async with asyncio.timeout(1.5):
+                await phone.get("/")
+        assert "is erased now" in await anna.told("phone", kind="device.removed")
+        with anna.store() as store:
+            assert [each.name for each in store.devices()] == ["tablet"]
 
 
 async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:

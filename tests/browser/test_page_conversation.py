@@ -76,6 +76,19 @@ async def test_two_calls_are_merged_and_both_people_are_shown() -> None:
         await play.wants(HangUp, call=2)
 
 
+async def test_who_does_not_prove_to_be_the_contact_is_shown_as_such_beside_the_others() -> None:
+    together = {"conversation": CONVERSATION}
+    trust = "document.querySelector('#people .person-trust')"
+    async with theatre(
+        greeting(calls=[call(1, "active", **together), call(2, "active", **BESIDE, **together, proven=False)])
+    ) as play:
+        await play.until(f"{trust}?.textContent === 'not proven to be them' && !{trust}.hidden")
+        play.tell(call(2, "active", **BESIDE, **together, proven=False, trust="unproven"))
+        await play.until(f"{trust}.textContent === 'without the key that you share'")
+        play.tell(call(2, "active", **BESIDE, **together))
+        await play.until(f"{trust}.hidden")
+
+
 async def test_the_lines_of_one_call_never_stand_in_anothers_panel() -> None:
     async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
         play.tell(Text(call=1, ours=False, text="hello from anna", at=NOW))

@@ -40,7 +40,7 @@ JOURNAL_SECONDS = 10.0
 
 OWN_FILES = (
     *("copybara.db", "copybara.db-wal", "copybara.toml", "copybara.pid"),
-    *("control.sock", "handset.key", "node.key", "sealing.key"),
+    *("control.sock", "handset.key", "node.key", "sealing.key", "devices.removed"),
 )
 "Files of a home whose names are the same in every home."
 

@@ -163,10 +163,11 @@ class CallFiles:
         self._heard.clear()
 
     def greeted(self, version: int) -> None:
-        """The other side speaks that version: offer again what isn't over."""
+        """The other side speaks that version: offer again what isn't over, once on each leg."""
+        again = self._speaks
         self._speaks = version >= FILES_VERSION
         self._heard.set()
-        if self._speaks:
+        if self._speaks and not again:
             for entry in self._entries.values():
                 if entry.transfer.ours and self._is_for_them(entry.kept):
                     self._offers.put_nowait(entry)

@@ -219,10 +219,19 @@ class JoinInvitations:
                     say(invitation.line, JoinAnswer(invitation.conversation, agrees=False))
                 case Effect.TELL_OVER:
                     self._listeners.told(invitation.line, AskOver())
+                case Effect.TELL_MISSED:
+                    self._tell_missed(invitation, event)
                 case Effect.MEET if node is not None:
                     await self._meet(invitation, node, calls=calls)
                 case Effect.READ if node is not None:
                     await self._try(invitation, node, self._calls.read(invitation, node, token))
+
+    def _tell_missed(self, invitation: Invitation, event: Event) -> None:
+        """Of those with whom there was a call the owner reads what became of it."""
+        why = f"Your call with {invitation.line.name} is over." if event is Event.GONE else "They haven't come in time."
+        for number, name in enumerate(invitation.names):
+            if number >= len(invitation.nodes) or invitation.nodes[number] in invitation.expected:
+                self._listeners.told(invitation.line, CantMeet(name, why))
 
     async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
         moved = invitation.line.together not in (b"", invitation.conversation)

@@ -12,13 +12,17 @@ from peer.calls.news import CallListeners
 from peer.calls.sessions import LineSessions
 from peer.calls.together.say import Later, say
 from peer.calls.together_news import CircleChanged, Left, PartOf
-from shared.call.table import CONNECTED
+from shared.call.table import CONNECTED, State
 from shared.errors import StoreError
 from shared.messages import MAX_PEOPLE, Members
 from shared.node_id import NodeId
 from shared.together.circle import Circle, circle
 
 logger = logging.getLogger(__name__)
+
+SILENT_SECONDS = 10.0
+"""Who has said nothing of the conversation by then isn't in it: they, or the one who has merged it, may have been
+killed in the moment in which it began."""
 
 SETTLE_SECONDS = 3.0
 "Before the owner hears who doesn't hear whom: when somebody leaves, the others don't notice in the same moment."
@@ -52,6 +56,12 @@ class Membership:
         self._heard: dict[int, Members] = {}
         "By call, what its other side has said last."
 
+        self._awaited: dict[int, asyncio.TimerHandle] = {}
+        "By call, until its other side says something on this leg."
+
+        self._silent: set[int] = set()
+        "The calls whose other side hasn't."
+
         self._sent: dict[int, Members] = {}
         "By call, what we have said last on this leg."
 
@@ -68,6 +78,10 @@ class Membership:
         """Make a call part of a conversation. `there`: its other side is in it."""
         if there:
             self._in.add(line.number)
+        if conversation != line.together:
+            self._awaits_no_more(line)
+            if conversation and not self._has_said(line, conversation):
+                self._await(line, conversation)
         try:
             await self._sessions.join(line, conversation)
         except StoreError as error:
@@ -85,6 +99,7 @@ class Membership:
         """A call is over."""
         self._heard.pop(line.number, None)
         self._sent.pop(line.number, None)
+        self._awaits_no_more(line)
         if not line.together:
             return
         stay = self._connected(line.together)
@@ -107,7 +122,30 @@ class Membership:
     def greeted(self, line: Line) -> None:
         """A leg has begun."""
         self._sent.pop(line.number, None)
+        if line.together and line.number not in self._silent:
+            self._await(line, line.together)
         self.say(line.together)
+
+    def _await(self, line: Line, conversation: bytes) -> None:
+        """Count the other side as silent if it says nothing of that conversation for a while, on a leg that is up."""
+
+        async def waited() -> None:
+            if self._awaited.get(line.number) is timer and line.call.state is State.ACTIVE:
+                self._silent.add(line.number)
+                self._heard.pop(line.number, None)
+                await self._look(conversation)
+
+        self._awaits_no_more(line)
+        self._awaited[line.number] = timer = self._later(SILENT_SECONDS, waited)
+
+    def _has_said(self, line: Line, conversation: bytes) -> bool:
+        heard = self._heard.get(line.number)
+        return heard is not None and heard.conversation == conversation
+
+    def _awaits_no_more(self, line: Line) -> None:
+        self._silent.discard(line.number)
+        if (timer := self._awaited.pop(line.number, None)) is not None:
+            timer.cancel()
 
     def say(self, conversation: bytes) -> None:
         """Tell each with whom else we are connected, if they don't know."""
@@ -123,8 +161,10 @@ class Membership:
 
     async def heard(self, line: Line, members: Members) -> None:
         """The other side of a call says with whom it is connected."""
+        # The one who merges says it before we know that this call is part of it.
+        self._heard[line.number] = members
         if line.together == members.conversation:
-            self._heard[line.number] = members
+            self._awaits_no_more(line)
             await self._look(members.conversation)
 
     def hear_each_other(self, one: Line, other: Line) -> bool:
@@ -158,7 +198,8 @@ class Membership:
             for line in lines
             if (said := self._heard.get(line.number)) is not None and said.conversation == conversation
         }
-        now = circle(self._own, [line.peer for line in lines], heard)
+        silent = {line.peer for line in lines if line.number in self._silent}
+        now = circle(self._own, [line.peer for line in lines], heard, silent)
         if now == self._circles.get(conversation, Circle()):
             return
         self._circles[conversation] = now

@@ -1,6 +1,7 @@
 // The others of a conversation, beside the one whose picture fills the stage: each with sound, picture and name, and whether
 // they are in the contacts.
 
+import { doubt } from "./caller.js";
 import { $, avatar, make, put, show } from "./dom.js";
 import { attachPicture } from "./picture.js";
 import { within } from "./names.js";
@@ -45,10 +46,9 @@ export class People {
     put(tile.name, call.name);
     put(tile.state, this.#state(call));
     tile.trust.dataset.trust = call.trust;
-    const unproven = call.contact && call.trust === "unproven";
-    const stranger = [call.called && `“${call.called}”`, "not in your contacts"].filter(Boolean).join(", ");
-    put(tile.trust, call.contact ? (unproven ? "without the key that you share" : "") : stranger);
-    show(tile.trust, !call.contact || Boolean(unproven));
+    const words = doubt(call);
+    put(tile.trust, words);
+    show(tile.trust, words !== "");
     tile.item.classList.toggle("records", call.remote_recording === "shown");
     tile.enlarge.setAttribute("aria-label", `Show ${within(call.name)} large`);
     tile.enlarge.title = `Show ${within(call.name)} large`;

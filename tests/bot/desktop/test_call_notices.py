@@ -253,6 +253,21 @@ async def test_what_is_chosen_before_anybody_can_have_read_it_counts_for_nothing
         assert await program.acted() == (Act.ANSWER, "chat")
 
 
+async def test_a_call_that_has_lost_its_proof_is_shown_again_before_it_is_answered(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        ringing = line()
+        program.notices.told(ringing, Rings(Reason.ASK))
+        shown = await server.shown()
+        assert shown.summary == "anna is calling with video"
+        ringing.loses_proof(keyed=True)
+        server.choose(shown, "answer")
+        shown = await server.shown()
+        assert shown.summary == "Someone is calling with video as anna, without your key"
+        assert program.acts.empty()
+        server.choose(shown, "answer")
+        assert await program.acted() == (Act.ANSWER, "chat")
+
+
 async def test_what_a_server_cant_do_is_left_out(bus: str, program: Program) -> None:
     async with notification_server(bus, capabilities=()) as server:
         program.rings()

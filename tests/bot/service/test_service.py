@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from bot.cli.service import units
 from bot.home import Home
 from bot.service_manager import READY, ServiceManager
 from shared.errors import InputError, StoreError
+from shared.in_thread import in_thread
 from tests.bot.console import environment_of_a_person
 from tests.programs import need
 
@@ -140,6 +142,24 @@ async def test_a_running_program_tells_systemd_that_it_is_ready_and_lives(tmp_pa
 def test_where_nobody_listens_nothing_happens(environment: dict[str, str]) -> None:
     ServiceManager(environment).tell(READY)
     assert environment == {}
+
+
+async def test_a_manager_that_reads_nothing_holds_up_nothing_and_reads_it_later(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, suppress(BlockingIOError):
+            other.setblocking(False)
+            while True:
+                other.sendto(b"other", str(tmp_path / "notify"))
+        manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        async with asyncio.timeout(60):
+            await in_thread(lambda: manager.tell(READY))
+            telling = asyncio.create_task(manager.keep_telling())
+            listening.setblocking(False)
+            loop = asyncio.get_running_loop()
+            while await loop.sock_recv(listening, 100) != READY.encode():
+                pass
+            telling.cancel()
 
 
 def test_another_processs_watchdog_is_not_ours() -> None:

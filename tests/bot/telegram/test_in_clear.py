@@ -9,7 +9,16 @@ import pytest
 
 from bot.command_socket import Say, ask
 from bot.home import Home
+from bot.texts import chat
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Presented
+from peer.media.trouble import MediaTrouble
+from shared.call.table import Call, EndReason, State
 from shared.contacts import Trust
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import Person, friends, two_people
 
@@ -48,3 +57,49 @@ async def test_texts_and_names_of_files_in_a_call_are_in_telegram_only_if_the_ow
         await bob.reads("No files are on their way.")
         read = [message.text for message in bob.chat.messages]
         assert not [text for text in read if "4711" in text or "divorce" in text or str(tmp_path) in text]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_where_a_recording_is_telegram_reads_only_if_the_owner_wants_that(tmp_path: Path, wanted: bool) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _server):
+        await friends(anna, bob, trust=Trust.AUTO)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        bob.configure('[answer]\nendpoint = "recorder"\n')
+        if wanted:
+            with (bob.home / "copybara.toml").open("a") as configuration:  # its last section is Telegram's
+                configuration.write("texts = true\n")
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        await asyncio.gather(anna.media(), bob.media())
+        bob.says("/record")
+        await bob.reads("You are recording the call.")
+        bob.says("/record stop")
+        folder = Home(bob.home).recordings
+        if wanted:
+            await bob.reads("The recording of the call with anna is over. It is in", str(folder))
+        else:
+            await bob.reads("The recording of the call with anna is over. It is on the computer that I run on.")
+        bob.says("/hangup")
+        if wanted:
+            await bob.reads("A recording from anna is in", str(folder))
+        else:
+            await bob.reads("A recording from anna is on the computer that I run on.")
+            assert not [each for each in bob.chat.messages if str(tmp_path) in each.text]
+
+
+def test_a_file_that_is_not_there_ends_a_call_without_its_name() -> None:
+    trouble = MediaTrouble("There is no file /home/bob/divorce/film.mkv.", "Choose another file.")
+    assert "divorce" in chat.media_trouble(line(), trouble).text
+    assert "divorce" not in chat.media_trouble(line(), trouble, clear=True).text
+    failed = line(detail=trouble.sentence, hint=trouble.hint)
+    assert "divorce" in chat.ended(failed).text
+    assert chat.ended(failed, clear=True).text == "The call with anna failed."
+    slow = MediaTrouble("The connection is slow: picture paused, sound goes on.", "See /status.")
+    assert chat.media_trouble(line(), slow, clear=True) == chat.media_trouble(line(), slow)
+
+
+def line(**why: str) -> Line:
+    """Anna's call, which has failed."""
+    call = Call(Role.CALLEE, paired=True, state=State.ENDED, reason=EndReason.FAILED, **why)
+    link = CallLink(NodeId(bytes(32)), Media.BOTH, created=0, proven=True)
+    return Line(1, call, link, chat="", expires=600, shown=Presented("anna"))

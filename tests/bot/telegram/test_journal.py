@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.store import Store
-from shared.store.journal import KEPT_SECONDS, Journal, Kept
+from shared.store.journal import Journal, Kept
 
 
 @pytest.fixture
@@ -30,14 +30,6 @@ def test_numbers_that_start_anew_come_after_those_from_before(journal: Journal) 
     journal.store([(900, b"old")], 100)
     journal.store([(5, b"new")], 200)
     assert [kept.value for kept in journal.waiting()] == [b"old", b"new"]
-
-
-def test_done_numbers_are_forgotten_when_nobody_repeats_them_any_more(journal: Journal) -> None:
-    journal.store([(1, b"done"), (2, b"waits")], 100)
-    journal.done([1])
-    journal.forget_done(100 + KEPT_SECONDS + 1)
-    journal.store([(1, b"another")], 100 + KEPT_SECONDS + 2)
-    assert [kept.value for kept in journal.waiting()] == [b"waits", b"another"]
 
 
 def test_another_account_begins_with_nothing_and_takes_nothing_from_other_messengers(journal: Journal) -> None:

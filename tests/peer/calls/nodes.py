@@ -54,8 +54,11 @@ class Node:
         limits: FileLimits = LIMITS,
         recordings: Path | None = None,
         recording_settings: MediaSettings | None = None,
+        hurry: float = 1.0,
     ) -> None:
-        """Without a folder for `recordings` it is as a program of an earlier version."""
+        """Without a folder for `recordings` it is as a program of an earlier version. `hurry`: so many times shorter is
+        what people wait for in conversations of several.
+        """
         self.name = name
         self.files = files
         "Where others' files go."
@@ -101,6 +104,7 @@ class Node:
             shelf=FileShelf(files, limits, writes, clock=lambda: self.now),
             clock=lambda: self.now,
             open_socket=network.open,
+            call_later=lambda seconds, do, work: asyncio.get_running_loop().call_later(seconds / hurry, do, work),
         )
 
     def usual(self) -> str:

@@ -18,6 +18,7 @@ from peer.calls.news import Paired
 from shared.call.events import Expired, Unanswered
 from shared.call.table import EndReason, State
 from shared.contacts import STRANGER, Contact, Trust
+from shared.errors import InputError
 from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
@@ -294,6 +295,30 @@ async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_pa
         for _ in range(2):
             reading = await ben.reads(seal_request(request, key, ben.id).token)
             assert (reading.reason, reading.line) == (Reason.ALREADY_USED, None)
+
+
+async def test_a_used_link_stays_used_when_the_clock_was_far_ahead_for_a_moment(tmp_path: Path) -> None:
+    """A wrong time server, or a virtual machine that was resumed."""
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        ben.switchboard.decline(theirs)
+        await theirs.over.wait()
+        assert ours.link.request is not None
+        ben.now += 2 * 86_400
+        await ben.switchboard.upkeep()
+        ben.now -= 2 * 86_400
+        assert (await ben.reads(ours.link.request.token)).reason is Reason.ALREADY_USED
+
+
+async def test_who_was_saved_in_a_call_is_no_stranger_after_saving_them_again_in_vain(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        _, theirs = await rings(eve, ben)
+        with ben.switchboard.saving_in(theirs):
+            save(ben, "eve", eve.id)
+        assert not theirs.stranger
+        with pytest.raises(InputError), ben.switchboard.saving_in(theirs):
+            raise InputError("That node is in your contacts already.", "")
+        assert not theirs.stranger
 
 
 async def test_a_request_that_came_sealed_works_no_second_time_in_clear(tmp_path: Path) -> None:

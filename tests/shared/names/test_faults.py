@@ -109,6 +109,17 @@ async def _huge(connection: ServerConnection) -> None:
         await asyncio.sleep(0)
 
 
+def _endless(frame: bytes) -> Callable[[ServerConnection], Awaitable[None]]:
+    """The smallest frames, as many as are read."""
+
+    async def send(connection: ServerConnection) -> None:
+        while not connection.transport.is_closing():
+            connection.transport.write(frame * 50_000)
+            await asyncio.sleep(0)
+
+    return send
+
+
 async def _half_a_frame(connection: ServerConnection) -> None:
     connection.transport.write(b"\x81\x7e\x03\xe8" + b'{"id":0')  # says 1,000 bytes
     await connection.wait_closed()
@@ -159,6 +170,8 @@ SOCKETS: dict[str, tuple[Callable[[], Running[int]], str]] = {
     "half a frame": (ws(_half_a_frame), SILENCE),
     "half a frame and gone": (ws(_half_a_frame_and_gone), "The server broke off the connection."),
     "100 MB": (ws(_huge), "The server answered with more than 512 KiB."),
+    "endless pings": (ws(_endless(b"\x89\x00")), "The server answered in too many pieces."),
+    "endless pieces": (ws(_endless(b"\x00\x00")), "The server broke the WebSocket protocol."),
     "broken frames": (ws(_reserved_bits), "The server broke the WebSocket protocol."),
     "other answers": (ws(_other_answers), "The server answered questions that weren't asked."),
     "wrong chain": (other_chain, "That is a server of another chain."),

@@ -371,6 +371,23 @@ async def test_what_nothing_needs_any_more_is_forgotten_while_the_program_runs(s
         await asyncio.to_thread(wait_until, lambda: tidied(store.path))  # and again
 
 
+async def test_a_clock_that_is_far_ahead_for_a_moment_has_nothing_forgotten(store: Store) -> None:
+    now, looks = 1_700_000_000, 0
+    store.use_link(b"used", ours=False, expires=now + 600)
+    Journal(store, "telegram").store([(1, b"entry")], now)
+    Journal(store, "telegram").done([1])
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return now + 30 * 86_400 * (looks == 3)
+
+    async with StoreThread(store, upkeep_seconds=0.05, clock=clock):
+        await asyncio.to_thread(wait_until, lambda: looks > 5)
+    assert store.link_seen(b"used") == "used"
+    assert store.rows("SELECT id FROM inbox") == [(1,)]
+
+
 def tidied(path: Path) -> bool:
     with contextlib.closing(sqlite3.connect(path)) as other:
         return other.execute("SELECT count(*) FROM links").fetchone() == (1,)

@@ -23,6 +23,12 @@ def test_one_who_has_said_nothing_yet_is_not_apart() -> None:
     assert circle("anna", ["bob", "carl"], {"bob": []}) == Circle()
 
 
+def test_one_who_has_had_the_time_to_say_something_and_has_not_is_apart_from_all() -> None:
+    assert circle("anna", ["bob", "carl"], {"bob": ["carl"]}, silent=["carl"]).apart == {frozenset(("bob", "carl"))}
+    assert circle("anna", ["bob", "carl"], {}, silent=["bob", "carl"]).apart == {frozenset(("bob", "carl"))}
+    assert circle("anna", ["bob"], {"bob": []}, silent=["carl"]) == Circle()
+
+
 def test_somebody_whom_only_another_is_connected_with_is_unseen() -> None:
     assert circle("anna", ["bob"], {"bob": ["eve", "anna"]}).unseen == {"eve"}
     assert circle("anna", ["bob"], {"gone": ["eve"]}).unseen == frozenset()

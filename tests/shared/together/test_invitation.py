@@ -13,6 +13,12 @@ def test_an_owner_who_agrees_meets_the_others() -> None:
     assert step(InvitationState.MEETING, Event.LINK) == (InvitationState.MEETING, (Effect.READ,))
 
 
+def test_an_owner_whom_the_others_have_not_met_reads_it() -> None:
+    for ends in (Event.TIMED_OUT, Event.GONE):
+        assert step(InvitationState.MEETING, ends) == (InvitationState.OVER, (Effect.TELL_MISSED,))
+    assert step(InvitationState.MEETING, Event.ALL_MET) == (InvitationState.OVER, ())
+
+
 def test_nothing_meets_anybody_and_no_link_is_read_without_the_owners_yes() -> None:
     for events in itertools.product(Event, repeat=4):
         state, agreed = InvitationState.ASKED, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.files.offers import MAX_RUNNING, MAX_WAITING
 from shared.files.table import FileState
-from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, FileResult
+from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, FileResult, Hello
 from shared.store.replaceable import replaceable
 from tests.peer.calls.files.calls import Side, call, two_nodes
 from tests.peer.calls.nodes import Node, active, over
@@ -38,6 +39,7 @@ class Forger:
         self._side = side
         self.results: list[FileResult] = []
         self.accepted: list[FileAccept] = []
+        self.offers: list[FileOffer] = []
         files = side.files
         received = files.received
 
@@ -47,6 +49,8 @@ class Forger:
             elif isinstance(message, FileAccept):
                 self.accepted.append(message)
             else:
+                if isinstance(message, FileOffer):
+                    self.offers.append(message)
                 received(message)  # type: ignore[arg-type]
             side.node.happened.set()
 
@@ -118,6 +122,21 @@ async def test_offers_in_bulk_and_storms_of_cancels_reach_the_owner_a_few_times_
         assert not ben.files.exists()
         assert ben.store.kept_files() == []
         assert there.line.call.state is State.ACTIVE
+
+
+async def test_a_file_is_offered_once_on_a_leg_however_often_the_other_side_says_hello(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        (path := tmp_path / "a.txt").write_text("a")
+        await there.files.send(path)
+        await here.node.until(lambda: len(forger.offers) == 1)
+        for _ in range(3):
+            leg_of(here).control.send(Hello(version=2, media=1))
+        (path := tmp_path / "b.txt").write_text("b")
+        await there.files.send(path)
+        await here.node.until(lambda: forger.offers[-1].name == "b.txt")
+        assert [each.name for each in forger.offers] == ["a.txt", "b.txt"]
 
 
 async def test_more_messages_about_files_than_a_call_needs_end_it_as_a_flood(tmp_path: Path) -> None:
@@ -299,6 +318,20 @@ def test_a_link_that_lies_where_others_can_replace_it_is_found_in_a_chain_of_lin
     found = replaceable(own / "first" / "files")
     assert found is not None
     assert found.folder == shared
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
+def test_a_link_of_another_user_on_the_way_is_found(tmp_path: Path) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    own.mkdir()
+    shared.mkdir()
+    (link := shared / "link").symlink_to(own)
+    shared.chmod(0o1777)  # as /tmp is: whose a link is may lead it elsewhere
+    assert replaceable(link / "files") is None
+    os.lchown(link, 1, 1)
+    found = replaceable(link / "files")
+    assert found is not None
+    assert (found.folder, found.who) == (link, "Another user")
 
 
 async def test_a_part_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from peer.calls.line import Line
-from peer.calls.together_news import AskedToJoin, AskOver, CantMeet
+from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, CircleChanged
 from shared.call.events import HangUp
 from shared.call.table import State
 from shared.errors import CantMerge
-from shared.messages import JoinAnswer, JoinAsk, Text
+from shared.messages import JoinAnswer, JoinAsk, JoinNode, JoinOver, Text
 from tests.peer.calls.nodes import PATIENCE, Node
 from tests.peer.calls.together.test_three_people import (
     CONVERSATION,
@@ -24,6 +24,7 @@ from tests.peer.calls.together.test_three_people import (
     line_with,
     merged,
     met,
+    reads_on,
     says,
 )
 
@@ -143,3 +144,43 @@ async def test_a_yes_to_a_question_that_was_forgotten_comes_to_nothing_at_once(t
         await agree(carl)
         await carl.hears(AskOver)
         assert carl.switchboard.together.asked() == []
+
+
+async def test_who_was_named_somebody_who_does_not_come_reads_it_and_is_in_a_call_of_two(tmp_path: Path) -> None:
+    """The one who asked was killed after naming one, and before naming the other."""
+    async with anna_and(tmp_path, "ben", "carl", hurry=30) as (_, anna, (ben, carl)):
+        (line, _) = await calls_with(anna, ben, carl)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl", "dora")))
+        await agree(ben)
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=False))
+        await ben.until(lambda: line_with(ben, anna).together == CONVERSATION)
+        await ben.until(lambda: line_with(ben, anna).together == b"")
+        missed = [(about, news) for about, news in ben.heard if isinstance(news, CantMeet)]
+        came_late = "They haven't come in time."
+        assert missed == [(line_with(ben, anna), CantMeet(name, came_late)) for name in ("carl", "dora")]
+        assert line.call.state is State.ACTIVE
+
+
+async def test_who_is_named_nobody_else_before_the_one_who_named_them_is_gone_reads_it(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        (line, _) = await calls_with(anna, ben, carl)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=False))
+        await ben.until(lambda: line_with(ben, anna).together == CONVERSATION)
+        line.put(HangUp())
+        assert await ben.hears(CantMeet) == CantMeet("carl", "Your call with anna is over.")
+
+
+async def test_who_says_nothing_of_a_conversation_is_not_in_it_and_its_owner_reads_that(tmp_path: Path) -> None:
+    """Ben has forgotten what he agreed to, as a program that was killed has."""
+    async with anna_and(tmp_path, "ben", "carl", hurry=30) as (_, anna, (ben, carl)):
+        await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        asked = await ben.hears(JoinAsk)
+        await agree(ben)
+        says(anna, ben, JoinOver(asked.conversation))
+        await reads_on(ben, anna)
+        await agree(carl)
+        assert (await anna.hears(CircleChanged)).apart == (("ben", "carl"),)
+        assert (await carl.hears(CantMeet)).name == "ben"

@@ -38,13 +38,13 @@ CONVERSATION = bytes(16)
 
 @contextlib.asynccontextmanager
 async def anna_and(
-    folder: Path, *names: str, calls: Calls | None = None
+    folder: Path, *names: str, calls: Calls | None = None, hurry: float = 1.0
 ) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
     """Anna, and contacts of hers who don't know each other; everybody sends a tone in each call."""
     network = MemoryNetwork()
     async with contextlib.AsyncExitStack() as stack:
-        anna = await stack.enter_async_context(node(folder, "anna", network, calls=calls))
-        others = [await stack.enter_async_context(node(folder, name, network)) for name in names]
+        anna = await stack.enter_async_context(node(folder, "anna", network, calls=calls, hurry=hurry))
+        others = [await stack.enter_async_context(node(folder, name, network, hurry=hurry)) for name in names]
         for other in others:
             anna.knows(other, key=KEYS[other.name])
             other.knows(anna, key=KEYS[other.name])

@@ -1,0 +1,57 @@
+"""The contact book as the page gets it. Calls go on while a long one is read: what hasn't changed isn't made again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import NamedTuple
+
+from bot.page import view
+from peer.handset import protocol as page_protocol
+from shared.contacts import Contact
+from shared.files.records import KeptFile
+from shared.store import Store
+from shared.store.contacts import ContactRow
+
+PIECE = 50
+"Contacts that are read at a time: up to 4 ms when each of them is new. Everything else has its turn after each piece."
+
+
+class _Made(NamedTuple):
+    row: ContactRow
+    files: list[KeptFile]
+    entry: page_protocol.Contact | None
+
+
+class ShownContacts:
+    """Those of one home."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._made: dict[bytes, _Made] = {}
+        "By the key of the name."
+
+    async def read(self) -> list[page_protocol.Contact]:
+        """All of them by name, as far as they can be read. Raises StoreError.
+
+        What is written meanwhile may be missing: the store's revision is another one then.
+        """
+        made: dict[bytes, _Made] = {}
+        files: defaultdict[bytes, list[KeptFile]] = defaultdict(list)
+        for file in self._store.kept_files():
+            files[file.peer.key].append(file)
+        after = b""
+        while rows := self._store.contact_rows(after, PIECE):
+            for row in rows:
+                known = self._made.get(row.name_key)
+                kept = files.get(row.node, [])
+                same = known is not None and (known.row, known.files) == (row, kept)
+                made[row.name_key] = known if known is not None and same else _Made(row, kept, self._entry(row, kept))
+            after = rows[-1].name_key
+            await asyncio.sleep(0)
+        self._made = made
+        return [each.entry for each in made.values() if each.entry is not None]
+
+    def _entry(self, row: ContactRow, kept: list[KeptFile]) -> page_protocol.Contact | None:
+        readable = self._store.decode_all("a contact", [row.value], Contact)
+        return view.entry(readable[0], row.writable, kept) if readable else None
