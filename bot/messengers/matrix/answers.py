@@ -92,6 +92,7 @@ class _SyncAnswer(msgspec.Struct):
     to_device: _Events = msgspec.field(default_factory=_Events)
     device_lists: dict[str, list[str]] = {}
     device_one_time_keys_count: dict[str, int] = {}
+    device_unused_fallback_key_types: list[str] | None = None
     rooms: _SyncedRooms = msgspec.field(default_factory=_SyncedRooms)
 
 
@@ -125,22 +126,21 @@ def members_answer(raw: bytes) -> Json:
 def sync_answer(raw: bytes) -> Json:
     """The answer to a sync (specification, GET /sync), its lists of events as Pieces.
 
-    Invitations and rooms that we have left are read up to a number. Raises TooMany, what NOT_JSON lists.
+    Invitations and rooms that we have left are read up to a number. So are the rooms that we are in, those with the
+    least first: the others come as if nothing of them had fitted in, and are to be read in pages. Raises TooMany, what
+    NOT_JSON lists.
     """
     answer = msgspec.json.decode(raw, type=_SyncAnswer)
-    if _objects(answer.rooms.join) > MOST_OBJECTS:
+    rooms = msgspec.json.decode(answer.rooms.join, type=dict[str, msgspec.Raw])
+    if len(rooms) > MOST_OBJECTS:
         raise TooMany
-    join = {
-        name: {
-            "state": {"events": Pieces(room.state.events)},
-            "timeline": {
-                "events": Pieces(room.timeline.events),
-                "limited": room.timeline.limited,
-                "prev_batch": room.timeline.prev_batch,
-            },
-        }
-        for name, room in msgspec.json.decode(answer.rooms.join, type=dict[str, _JoinedRoom]).items()
-    }
+    sizes, left = {name: _objects(room) for name, room in rooms.items()}, MOST_OBJECTS
+    crowded = set()
+    for name in sorted(sizes, key=lambda name: sizes[name]):
+        left -= sizes[name]
+        if left < 0:
+            crowded.add(name)
+    join = {name: _crowded(answer.next_batch) if name in crowded else _joined(room) for name, room in rooms.items()}
     invite = {
         name: {"invite_state": {"events": Pieces(msgspec.json.decode(room, type=_InvitedRoom).invite_state.events)}}
         for name, room in _first(answer.rooms.invite, MOST_INVITATIONS)
@@ -150,8 +150,27 @@ def sync_answer(raw: bytes) -> Json:
         "to_device": {"events": Pieces(answer.to_device.events)},
         "device_lists": answer.device_lists,
         "device_one_time_keys_count": answer.device_one_time_keys_count,
+        "device_unused_fallback_key_types": answer.device_unused_fallback_key_types,
         "rooms": {"join": join, "invite": invite, "leave": dict.fromkeys(dict(_first(answer.rooms.leave)))},
     }
+
+
+def _joined(raw: msgspec.Raw) -> Json:
+    room = msgspec.json.decode(raw, type=_JoinedRoom)
+    return {
+        "state": {"events": Pieces(room.state.events)},
+        "timeline": {
+            "events": Pieces(room.timeline.events),
+            "limited": room.timeline.limited,
+            "prev_batch": room.timeline.prev_batch,
+        },
+    }
+
+
+def _crowded(next_batch: str) -> Json:
+    """A room with too much in it: all of that lies before the end of this answer."""
+    timeline = {"events": Pieces([]), "limited": True, "prev_batch": next_batch}
+    return {"state": {"events": Pieces([])}, "timeline": timeline, "crowded": True}
 
 
 def messages_answer(raw: bytes) -> Json:

@@ -19,7 +19,7 @@ from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge, Unreachable
 from bot.messengers.matrix.canonical import Json, items, part, text
 from bot.messengers.matrix.forgetting import MOST_PEOPLE, tie, to_forget
-from bot.messengers.matrix.invitations import GUEST
+from bot.messengers.matrix.invitations import GUEST, JOINING
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
@@ -133,6 +133,7 @@ class Client:
             wedged=self._taken.wedged,
             withheld=self._taken.withheld,
             one_time_keys=self._taken.one_time_keys,
+            fallback_used=self._taken.fallback_used,
             unread=unread,
         )
         events = await self._reader.take_rooms(answer, sync, earlier)
@@ -143,8 +144,9 @@ class Client:
             await self.keys.query(self.people.first(unknown, MOST_ASKED))
             sync.messages = [self._reader.judged_again(message) for message in sync.messages]
         await self._forget_people()
-        if sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS:
-            await self.keys.publish(sync.one_time_keys)
+        few = sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS
+        if few or sync.fallback_used:
+            await self.keys.publish(sync.one_time_keys if few else None, fallback_used=sync.fallback_used)
         await self.keys.unwedge(sync.wedged)
         self._next = text(answer, "next_batch", most=4096)
         return sync
@@ -213,8 +215,8 @@ class Client:
             self.people.forget(user)
 
     def is_strangers(self, room: str) -> bool:
-        """Whether a stranger has invited us to it: such rooms are read last."""
-        return self._vault.has(GUEST + room)
+        """Whether a stranger has invited us to it, or perhaps has: such rooms are read last."""
+        return self._vault.has(GUEST + room) or self._vault.has(JOINING + room)
 
     # Writing.
 

@@ -26,6 +26,9 @@ MOST_ROOMS = 30
 GUEST = "guest:"
 "What the names of the vault begin with that say which rooms are strangers'."
 
+JOINING = "joining:"
+"The same of rooms that are to be joined, whoever has invited us; the server shows an invitation once."
+
 
 class Guest(msgspec.Struct, frozen=True):
     """A room that a stranger has invited us to."""

@@ -50,14 +50,17 @@ class Keys:
         self._save = save
         self._unwedged = RateLimit(1, seconds=UNWEDGE_SECONDS)
 
-    async def publish(self, on_server: int | None = None) -> None:
-        """Publish our device's keys, and as many one-time keys as the server lacks. Raises what requests raise."""
+    async def publish(self, on_server: int | None = None, *, fallback_used: bool = False) -> None:
+        """Publish our device's keys, as many one-time keys as the server lacks, and another fallback key if the one
+        that it has was used, or there is none. Raises what requests raise.
+        """
         first = self._vault.get(PUBLISHED, str) != self._own.ed25519
         one_time = self._own.one_time_keys(0 if first else on_server)
-        if not (first or one_time):
+        fallback = self._own.fallback_keys(renew=first or fallback_used)
+        if not (first or one_time or fallback):
             return
         await self._save()  # before anybody can use them
-        body: Json = {"one_time_keys": one_time}
+        body: Json = {"one_time_keys": one_time, "fallback_keys": fallback}
         if first:
             body["device_keys"] = self._own.device_keys()
         await self._api.post("/keys/upload", body)

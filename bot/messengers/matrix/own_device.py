@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from typing import Any
 
 import msgspec
 import vodozemac
@@ -97,8 +98,21 @@ class OwnDevice:
             for name, key in self.account.one_time_keys.items()
         }
 
+    def fallback_keys(self, *, renew: bool) -> Json:
+        """The key that the server gives away, again and again, when no one-time key is left: another one with `renew`,
+        and one that wasn't published yet in any case.
+        """
+        account: Any = self.account  # whose types don't name these two
+        if renew and not account.fallback_key:
+            account.generate_fallback_key()
+            self.keep()
+        return {
+            f"signed_curve25519:{name}": self._signed({"key": key.to_base64(), "fallback": True})
+            for name, key in account.fallback_key.items()
+        }
+
     def published(self) -> None:
-        """The server has the one-time keys."""
+        """The server has the one-time keys and the fallback key."""
         self.account.mark_keys_as_published()
         self.keep()
 

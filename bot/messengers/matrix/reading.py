@@ -97,6 +97,9 @@ class Sync:
     one_time_keys: int | None = None
     "How many the server has left; None: it doesn't say."
 
+    fallback_used: bool = False
+    "Whether somebody has got the fallback key, or the server has none."
+
     unread: bool = False
     "Whether there was more in a room than we fetch: the oldest of it is never read."
 
@@ -154,6 +157,8 @@ class Reader:
         counts = part(answer, "device_one_time_keys_count")
         if counts:
             sync.one_time_keys = number(counts, "signed_curve25519")
+        unused = answer.get("device_unused_fallback_key_types")
+        sync.fallback_used = isinstance(unused, list) and "signed_curve25519" not in unused
 
     async def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
         """What changed in rooms; returns the events that may be messages, in their order.
@@ -163,6 +168,8 @@ class Reader:
         found: list[tuple[str, Json]] = []
         work = LongWork(AT_ONCE)
         for room, value in part(answer, "rooms", "join").items():
+            if value.get("crowded") is True:
+                self._rooms.changed(room)
             for event in items(value, "state", "events"):
                 await work.pause()
                 self._seen(room, event, sync)

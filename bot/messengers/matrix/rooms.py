@@ -67,6 +67,10 @@ class Rooms:
                 known = msgspec.structs.replace(known, replaced_by=text(event, "content", "replacement_room", most=255))
         self.put(room, msgspec.structs.replace(known, left=False))
 
+    def changed(self, room: str) -> None:
+        """Something of it wasn't read: anybody may have come or gone."""
+        self.put(room, msgspec.structs.replace(self.of(room), members=None, left=False))
+
     def left(self, room: str) -> None:
         """We are not in it any more."""
         if self.is_known(room):

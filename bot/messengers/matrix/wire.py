@@ -20,6 +20,7 @@ from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.invitations import Invitations
+from bot.messengers.matrix.joining import Joining
 from bot.messengers.matrix.notices import DAY, Notices
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import Standing
@@ -32,6 +33,7 @@ from bot.messengers.plain.values import Entry, Outgoing
 from bot.messengers.plain.wire import Desk
 from peer.calls.line import Line
 from shared.errors import InputError
+from shared.kept_running import Part, kept_running
 
 PACE = Pace(per_second=10, burst=5, seconds_each=1.0, urgent_too=False)
 "Synapse lets an account write ten messages at once and then one in five seconds, unless its owner says otherwise."
@@ -61,6 +63,8 @@ class MatrixWire:
         self._own_room = OwnRoom(self._client, vault)
         self._notices = Notices(vault)
         self._invitations = Invitations(account, vault, self._client.rooms, self._contacts, strangers=strangers)
+        self._joining = Joining(self._client.api, vault, self._invitations, account.user.partition(":")[2])
+        self._begun = asyncio.Event()
         self._spare: tuple[str, Json] | None = None
         "The warning that nothing can be stored, with its room, encrypted while its key could still be stored."
         self._desk: Desk | None = None
@@ -70,7 +74,7 @@ class MatrixWire:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold the connections to the server."""
-        async with self._client.open():
+        async with self._client.open(), kept_running(Part("Joining rooms of Matrix", self._keep_joining)):
             yield
 
     async def begin(self, desk: Desk, listener: Listener) -> None:
@@ -81,6 +85,7 @@ class MatrixWire:
         desk.say(texts.listening(self._account.user))
         if not self.has_owner:
             desk.say(texts.UNCLAIMED)
+        self._begun.set()
         await self._prepare_warning()
 
     async def fetch(self) -> list[tuple[int, Entry]]:
@@ -164,7 +169,7 @@ class MatrixWire:
 
     async def _fetch(self) -> list[tuple[int, Entry]]:
         sync = await self._client.sync(wait=True)
-        await self._follow(sync)
+        self._follow(sync)
         entries: list[tuple[int, Entry]] = []
         work = LongWork(AT_ONCE)
         for message in sync.messages:
@@ -201,34 +206,17 @@ class MatrixWire:
             return Audience.OWNERS
         return Audience.TWO if len(members) <= 2 else Audience.SEVERAL
 
-    async def _follow(self, sync: Sync) -> None:
+    def _follow(self, sync: Sync) -> None:
         upgraded = [(self._client.rooms.newest(room), user) for room, user in sync.upgraded]
         # Into rooms that it is in the bot is led by nobody.
         upgraded = [(room, user) for room, user in upgraded if not self._client.rooms.is_in(room)]
         for room, user in dict.fromkeys([*sync.invitations, *upgraded]):
-            if not self._invitations.accepts(room, user, time.monotonic()):
-                continue
-            if not await self._join(room):
-                self._invitations.refused(room, user)
-                continue
-            for left in self._invitations.joined(room, user, int(time.time())):
-                await self._leave(left)
+            if self._invitations.accepts(room, user, time.monotonic()):
+                self._joining.soon(room, user)
 
-    async def _join(self, room: str) -> bool:
-        return await self._moved(self._client.api.join(room, self._account.user.partition(":")[2]))
-
-    async def _leave(self, room: str) -> None:
-        await self._moved(self._client.api.leave(room))
-
-    async def _moved(self, request: Awaitable[None]) -> bool:
-        try:
-            await request
-        except ServerRefusal as refusal:
-            if refusal.for_now:
-                raise
-            logger.info("A room can't be joined or left: %s", refusal.code)
-            return False
-        return True
+    async def _keep_joining(self) -> None:
+        await self._begun.wait()
+        await self._joining.run()
 
     def _tell_unless_it_counts(self, message: RoomMessage) -> None:
         user, standing = message.sender, message.standing

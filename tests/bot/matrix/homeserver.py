@@ -24,6 +24,7 @@ from tests.bot.loopback_server import LoopbackServer
 
 PREFIX = "/_matrix/client/v3"
 NAME = "chat.test"
+SIGNED = "signed_curve25519"
 
 Fault = Callable[[str, str], web.Response | None]
 "Gets the user and the path; a response in place of the true one, or None for that one."
@@ -63,6 +64,9 @@ class Homeserver(LoopbackServer):
         self._devices: dict[str, dict[str, Json]] = {}
         self._crossed: dict[str, Json] = {}
         self._one_time: dict[tuple[str, str], Json] = {}
+        self._fallback: dict[tuple[str, str], tuple[Json, bool]] = {}
+        "Each with whether it was used."
+
         self._to_device: dict[tuple[str, str], list[tuple[int, Json]]] = {}
         self._changed: list[tuple[int, str]] = []
         self._sent: dict[tuple[str, str], str] = {}
@@ -192,6 +196,8 @@ class Homeserver(LoopbackServer):
             await self._has_changed(user)
         kept = self._one_time.setdefault((user, device), {})
         kept.update(body.get("one_time_keys", {}))
+        if body.get("fallback_keys"):
+            self._fallback[user, device] = body["fallback_keys"], False
         return _json({"one_time_key_counts": {"signed_curve25519": len(kept)}})
 
     def _queried(self, body: Json) -> Json:
@@ -208,6 +214,9 @@ class Homeserver(LoopbackServer):
                 if kept := self._one_time.get((user, device)):
                     name = next(iter(kept))
                     found.setdefault(user, {})[device] = {name: kept.pop(name)}
+                elif fallback := self._fallback.get((user, device)):
+                    self._fallback[user, device] = fallback[0], True
+                    found.setdefault(user, {})[device] = fallback[0]
         return found
 
     async def _has_changed(self, user: str) -> None:
@@ -258,9 +267,9 @@ class Homeserver(LoopbackServer):
         events = [
             (place, event)
             for place, event in reversed(self.rooms[room].events)
-            if after < place < before and _is_wanted(event["type"], kinds)
+            if after < place <= before and _is_wanted(event["type"], kinds)
         ][: int(query["limit"])]
-        return {"chunk": [event for _, event in events], "end": str(events[-1][0]) if events else None}
+        return {"chunk": [event for _, event in events], "end": str(events[-1][0] - 1) if events else None}
 
     async def _sync(self, user: str, device: str, since: int, query: Any) -> Json:
         seconds = int(query["timeout"]) / 1000
@@ -287,7 +296,8 @@ class Homeserver(LoopbackServer):
             "next_batch": str(self._place),
             "to_device": {"events": [event for place, event in queue if place > since]},
             "device_lists": {"changed": sorted({who for place, who in self._changed if place > since})},
-            "device_one_time_keys_count": {"signed_curve25519": len(self._one_time.get((user, device), {}))},
+            "device_one_time_keys_count": {SIGNED: len(self._one_time.get((user, device), {}))},
+            "device_unused_fallback_key_types": [] if self._fallback.get((user, device), ({}, True))[1] else [SIGNED],
             "rooms": {"join": joined, "invite": invited, "leave": left},
         }
 
@@ -297,7 +307,7 @@ class Homeserver(LoopbackServer):
         if not new and not newly:
             return None
         shown = new[-limit:]
-        before = shown[0][0] if shown else since
+        before = shown[0][0] - 1 if shown else since
         timeline = {
             "events": [event for _, event in shown],
             "limited": len(shown) < len(new),

@@ -91,6 +91,18 @@ def test_more_rooms_than_anybody_is_in_are_no_answer() -> None:
         members_answer(msgspec.json.encode({"chunk": [{}] * (MOST_OBJECTS + 1)}))
 
 
+def test_rooms_that_hold_too_much_are_left_for_pages_and_no_other_room_is() -> None:
+    bomb = event("@m:evil", {"x": [{}] * 21_000})
+    full = {"state": {"events": []}, "timeline": {"events": [bomb], "limited": False, "prev_batch": "p"}}
+    rooms = {f"!{number}:evil": full for number in range(20)}
+    rooms["!r"] = {"state": {"events": []}, "timeline": {"events": [GOOD], "limited": False, "prev_batch": "p"}}
+    read = plain(sync_answer(msgspec.json.encode({"next_batch": "n", "rooms": {"join": rooms}})))["rooms"]["join"]
+    assert read["!r"]["timeline"]["events"] == [GOOD]
+    crowded = [room for name, room in read.items() if room.get("crowded")]
+    assert len(crowded) == 20 - MOST_OBJECTS // 21_002
+    assert all(room["timeline"] == {"events": [], "limited": True, "prev_batch": "n"} for room in crowded)
+
+
 async def test_everything_else_has_its_turn_while_what_came_to_the_device_is_read(tmp_path: Path) -> None:
     answer = sync_answer(msgspec.json.encode({"to_device": {"events": [GOOD] * 100 * AT_ONCE}}))
     with Store(tmp_path / "store") as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -155,6 +156,46 @@ async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_
         assert 2 <= sum(in_memory.rooms[room].members[annas.user][0] == "join" for room in rooms) <= OF_STRANGER
 
 
+async def test_a_first_message_is_read_although_somebody_has_taken_all_one_time_keys(
+    annas: Bot, in_memory: Homeserver, tmp_path: Path
+) -> None:
+    """While the bot's computer is off; anybody with an account anywhere can."""
+    (device,) = in_memory.devices_of(annas.user)
+    assert await annas.program.signalled(signal.SIGTERM) == 0
+    async with (
+        member(in_memory, tmp_path, "frank") as frank,
+        people(tmp_path, "frank", chat=Chat()) as (caller,),
+    ):
+        wanted = {"one_time_keys": {annas.user: {device: "signed_curve25519"}}}
+        for _ in range(200):
+            await frank.client.api.post("/keys/claim", wanted)
+        room = await annas.owner.client.make_room([annas.user, frank.user], "a group")
+        await joined(in_memory, room, frank.user)
+        in_memory.rooms[room].members[annas.user] = ("join", annas.owner.user, 0)
+        seen = len(annas.owner.seen)
+        await frank.says(room, await link_for(annas, caller))
+        await annas.program.begin()
+        await annas.owner.reads("Answer", room=annas.room, after=seen)
+        await annas.owner.says(annas.room, "/decline")
+        await annas.program.call("ended")
+        caller.write("/hangup")
+        await caller.call("ended")
+
+
+GONE = "!gone:evil.test"
+
+
+async def test_a_room_whose_server_comes_back_is_joined_then_also_after_a_restart(
+    annas: Bot, in_memory: Homeserver
+) -> None:
+    await a_room_that_nobody_gets_into(annas, in_memory)
+    await annas.asks("/status", "No calls")
+    assert await annas.program.signalled(signal.SIGTERM) == 0
+    await annas.program.begin()
+    in_memory.fault = None
+    await joined(in_memory, GONE, annas.user)
+
+
 async def to_the_device(annas: Bot, homeserver: Homeserver) -> None:
     """More than one answer may have, in messages to the bot's device."""
     (device,) = homeserver.devices_of(annas.user)
@@ -235,7 +276,32 @@ async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_own
         in_memory.fault = None
 
 
-@pytest.mark.parametrize("flood", [to_the_device, devices_without_end, pages_that_nobody_gets])
+async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> None:
+    """Its server is gone, or answers nobody."""
+    homeserver.rooms[GONE] = Room()
+
+    def fault(user: str, path: str) -> web.Response | None:
+        joins = user == annas.user and path.startswith("/join/") and unquote(path).endswith(GONE)
+        # As Synapse says it: "Failed to make_join via any server".
+        return web.json_response({"errcode": "M_UNKNOWN"}, status=502) if joins else None
+
+    homeserver.fault = fault
+    await homeserver.invite(GONE, "@eve:evil.test", annas.user)
+
+
+async def rooms_full_of_bombs(annas: Bot, homeserver: Homeserver) -> None:
+    """Each event is as large as a server takes it."""
+    content = {"msgtype": "m.text", "body": "x", "x": [{}] * 21_000}
+    for number in range(16):
+        room = f"!full{number}:evil.test"
+        homeserver.rooms[room] = Room(members={annas.user: ("join", annas.user, 0)})
+        homeserver.add(room, homeserver.event("@eve:evil.test", "m.room.message", content))
+
+
+FLOODS = [to_the_device, devices_without_end, pages_that_nobody_gets, a_room_that_nobody_gets_into, rooms_full_of_bombs]
+
+
+@pytest.mark.parametrize("flood", FLOODS)
 async def test_what_a_stranger_makes_too_large_or_unreadable_keeps_the_owner_from_nothing(
     annas: Bot,
     in_memory: Homeserver,

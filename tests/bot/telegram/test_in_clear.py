@@ -9,10 +9,12 @@ import pytest
 
 from bot.command_socket import Say, ask
 from bot.home import Home
-from bot.texts import chat
+from bot.texts import chat, recording
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
+from peer.calls.recording.changed import RecordingChanged
+from peer.calls.recording.table import What
 from peer.media.trouble import MediaTrouble
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Trust
@@ -70,18 +72,10 @@ async def test_where_a_recording_is_telegram_reads_only_if_the_owner_wants_that(
                 configuration.write("texts = true\n")
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        await asyncio.gather(anna.media(), bob.media())
-        bob.says("/record")
-        await bob.reads("You are recording the call.")
-        bob.says("/record stop")
-        folder = Home(bob.home).recordings
-        if wanted:
-            await bob.reads("The recording of the call with anna is over. It is in", str(folder))
-        else:
-            await bob.reads("The recording of the call with anna is over. It is on the computer that I run on.")
+        await bob.media()
         bob.says("/hangup")
         if wanted:
-            await bob.reads("A recording from anna is in", str(folder))
+            await bob.reads("A recording from anna is in", str(Home(bob.home).recordings))
         else:
             await bob.reads("A recording from anna is on the computer that I run on.")
             assert not [each for each in bob.chat.messages if str(tmp_path) in each.text]
@@ -98,8 +92,14 @@ def test_a_file_that_is_not_there_ends_a_call_without_its_name() -> None:
     assert chat.media_trouble(line(), slow, clear=True) == chat.media_trouble(line(), slow)
 
 
-def line(**why: str) -> Line:
+@pytest.mark.parametrize("what", What)
+def test_what_becomes_of_a_recording_is_said_without_where_it_is(what: What) -> None:
+    news = RecordingChanged("us", what, Path("/home/bob/recordings/x.webm"), "/home/bob is full.", "See /home/bob.")
+    assert "bob" not in recording.changed(line(), news, clear=True).text
+
+
+def line(*, detail: str = "", hint: str = "") -> Line:
     """Anna's call, which has failed."""
-    call = Call(Role.CALLEE, paired=True, state=State.ENDED, reason=EndReason.FAILED, **why)
+    call = Call(Role.CALLEE, paired=True, state=State.ENDED, reason=EndReason.FAILED, detail=detail, hint=hint)
     link = CallLink(NodeId(bytes(32)), Media.BOTH, created=0, proven=True)
     return Line(1, call, link, chat="", expires=600, shown=Presented("anna"))
