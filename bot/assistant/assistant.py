@@ -160,9 +160,11 @@ class Assistant:
         """End a call that was prepared and isn't wanted any more."""
         self._calling.discard(line)
 
-    async def place(self, whom: str, media: Media, *, chat: str, endpoint: str | None = None) -> Line:
+    async def place(
+        self, whom: str, media: Media, *, chat: str, endpoint: str | None = None, begins: Callable[[], None]
+    ) -> Line:
         """Call somebody from the page, see Calling. Raises CopybaraError."""
-        return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint)
+        return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint, begins=begins)
 
     async def save(self, name: str, who: book.Whom, met: Line | None = None, after: bytes = b"") -> Contact:
         """Save somebody under a name, in the calls that are up as well; `met` is the call in which the owner does it,

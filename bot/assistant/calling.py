@@ -229,12 +229,16 @@ class Calling:
             said = texts.ended(line)
             raise CallRefused(said.sentence, said.hint)
 
-    async def place_from_page(self, whom: str, media: Media, *, chat: str, endpoint: str | None) -> Line:
-        """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError."""
+    async def place_from_page(
+        self, whom: str, media: Media, *, chat: str, endpoint: str | None, begins: Callable[[], None]
+    ) -> Line:
+        """Call somebody, with the given endpoint instead of the usual one; `begins` is called once nothing else can
+        refuse that any more. Raises CopybaraError.
+        """
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
             who = meant(answer) if answer else await self.whom(whom)
-            return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False)
+            return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False, begins=begins)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
         """Place a call whose link may never be posted, in place of the one before; the same call stays what it is.
@@ -277,6 +281,7 @@ class Calling:
         provisional: bool = False,
         program: str | None = None,
         begins_off: bool | None = None,
+        begins: Callable[[], None] = lambda: None,
     ) -> Line:
         """Place a call; if it is by a card, the card seals the first link and says which bot it is for.
 
@@ -294,6 +299,7 @@ class Calling:
             provisional=provisional,
             program=program,
             begins_off=not self._posting.is_private(chat) if begins_off is None else begins_off,
+            begins=begins,
         )
 
     # Answering and ending them.

@@ -31,6 +31,7 @@ from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
+    CLOSE_UNPROVEN,
     Act,
     AddContact,
     AddDevice,
@@ -156,9 +157,12 @@ class PageRequests:
             # Sound and picture come to a page when what it asks for is done: a request that is refused moves no call.
             case Place():
                 line = await self._assistant.place(
-                    message.whom.strip(), media(message.media), chat=EVERYWHERE, endpoint=HANDSET
+                    message.whom.strip(),
+                    media(message.media),
+                    chat=EVERYWHERE,
+                    endpoint=HANDSET,
+                    begins=lambda: self._begins(page),
                 )
-                self._pages.take(page)
                 call = line.number
             case PlaceEcho():
                 call = (await self._echo.place(media(message.media), HANDSET)).number
@@ -261,6 +265,12 @@ class PageRequests:
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
+
+    def _begins(self, page: Page) -> None:
+        """What a page has asked for is done now. Raises CallRefused if it is a device's that was removed meanwhile."""
+        if page.close_code == CLOSE_UNPROVEN:
+            raise CallRefused("This isn't one of your devices any more.", "")
+        self._pages.take(page)
 
     def _line(self, number: int) -> Line:
         for line in self._lines:

@@ -293,10 +293,13 @@ class Switchboard:
         program: str | None = None,
         echo: bool = False,
         begins_off: bool = False,
+        begins: Callable[[], None] = lambda: None,
     ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
         `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
+
+        `begins` is called once nothing else can refuse that any more.
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional`, `echo` and `begins_off`
         see Presented; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode,
@@ -341,6 +344,7 @@ class Switchboard:
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )
         self._sessions.endpoint_of(line)
+        begins()
         self._silenced.forget(node)
         await self._runner.start(line, effects)
         return line

@@ -163,9 +163,15 @@ class Pages:
             self.take_if_nobody_has()
 
     def take(self, page: Page) -> None:
-        """Give sound and picture to a page that is open: somebody there has asked for it."""
-        if page in self.open and page is not self.current:
-            self._change(page)
+        """Give sound and picture to a page: somebody there has asked for it. If it has gone meanwhile they wait for its
+        place, and come to no other page without a press there.
+        """
+        there = [each for each in self.open if each is page or each.address == page.address]
+        if not there:
+            self._change(None)
+            self._place = page.address
+        elif there[-1] is not self.current:
+            self._change(there[-1])
 
     def take_if_nobody_has(self) -> None:
         """Give them to the page that came last, if none has them: a call begins."""
@@ -191,9 +197,9 @@ class Pages:
         self._close([page for page in self.open if page.server is server], CLOSE_STOPPING)
 
     def end_device(self, address: str) -> None:
-        """The device at that address is no device any more: close its page."""
-        if self._place == address:
-            self._place = None
+        """The device at that address is no device any more: close its page. Calls that were made there come to no other
+        page without a press there.
+        """
         self._close([page for page in self.open if page.address == address], CLOSE_UNPROVEN)
 
     def _close(self, gone: list[Page], code: int | None) -> None:

@@ -177,6 +177,31 @@ async def test_a_removed_phone_stays_out_after_a_kill_before_its_key_could_be_er
             assert [each.name for each in store.devices()] == ["tablet"]
 
 
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_call_that_a_phone_asks_for_before_it_drops_its_connection_opens_nothing_at_home(
+    friends: Path, tmp_path: Path, removed: bool
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _):
+            async with phone.page() as (sock, hello):
+                assert hello is not None
+                assert sock._response.connection is not None
+                assert sock._response.connection.transport is not None
+                await sock.send_json({"type": "place", "id": 1, "whom": "bob", "media": "audio"})
+                sock._response.connection.transport.abort()  # as when it loses its network
+            heard: list[dict[str, Any]] = []
+            async with asyncio.timeout(SECONDS):
+                while not heard or heard[-1].get("state") != "active":
+                    heard.append(await home._next())
+                    if heard[-1]["type"] == "link":
+                        if removed:
+                            await anna.asked("/devices remove phone", kind="device.removed")
+                        bob.write(heard[-1]["link"]["text"], sender="anna")
+            assert not [said for said in heard if said["type"] == "offer" or said.get("handset")]
+
+
 async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:
     async with anna_alone(tmp_path) as anna:
         phone, tablet = await paired(anna), await paired(anna, OTHER, "tablet")

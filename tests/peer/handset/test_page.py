@@ -86,7 +86,27 @@ def test_in_a_call_sound_and_picture_wait_for_the_place_that_had_them() -> None:
     pages.leave(phone)
     assert not pages.would_be_current(Page())
     pages.end_device(phone.address)
-    assert pages.would_be_current(Page()), "there is no such place any more"
+    assert not pages.would_be_current(Page()), "nobody has pressed anything there"
+    for call in (1, 2):
+        pages.ended(call)
+    assert pages.would_be_current(Page())
+
+
+def test_what_a_page_has_asked_for_that_has_gone_meanwhile_comes_to_no_other_page() -> None:
+    pages, home, phone = Pages(), Page(), Page("phone", "201::1")
+    pages.come(home)
+    pages.come(phone)
+    pages.leave(phone)
+    pages.take(phone)
+    pages.calls.add(1)
+    assert pages.current is None
+    pages.take_if_nobody_has()
+    assert pages.current is None
+    again = Page("phone", "201::1")
+    pages.come(again)
+    assert pages.current is again
+    pages.take(phone)
+    assert pages.current is again, "it is the same place"
 
 
 def test_after_a_start_they_wait_for_that_place_until_the_calls_are_taken_up_and_as_long_as_there_are_any() -> None:
