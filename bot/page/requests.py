@@ -154,7 +154,8 @@ class PageRequests:
                 page.send(msgspec.structs.replace(self._explainer.explain(message.text), id=message.id))
             case Act():
                 call = await self._act(message)
-            # Sound and picture come to a page when what it asks for is done: a request that is refused moves no call.
+            # Sound and picture come to a page when what it asks for is sure to be done, before any of it is shown: a
+            # request that is refused moves no call, and nothing opens at another page.
             case Place():
                 line = await self._assistant.place(
                     message.whom.strip(),
@@ -165,8 +166,8 @@ class PageRequests:
                 )
                 call = line.number
             case PlaceEcho():
-                call = (await self._echo.place(media(message.media), HANDSET)).number
-                self._pages.take(page)
+                placing = self._echo.place(media(message.media), HANDSET, begins=lambda: self._begins(page))
+                call = (await placing).number
             case Answer():
                 line = self._line(message.call)
                 await self._switchboard.answer(line, media(message.media), endpoint=HANDSET, instead=message.instead)

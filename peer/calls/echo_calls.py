@@ -48,6 +48,7 @@ class _Wanted:
     endpoint: str | None
     chat: str | None
     placed: asyncio.Future[Line]
+    begins: Callable[[], None]
 
 
 class EchoCalls:
@@ -78,10 +79,17 @@ class EchoCalls:
         self._wanted: asyncio.Queue[_Wanted] = asyncio.Queue()
         self._placing = False
 
-    async def place(self, media: Media, endpoint: str | None = None, chat: str | None = None) -> Line:
+    async def place(
+        self,
+        media: Media,
+        endpoint: str | None = None,
+        chat: str | None = None,
+        begins: Callable[[], None] = lambda: None,
+    ) -> Line:
         """Call the echo, with the owner's usual endpoint or another. Raises InCall beside another call, CopybaraError.
 
-        `chat` is where it was asked for, None: on the page. Waits until `run` has made the call.
+        `chat` is where it was asked for, None: on the page; `begins` see Switchboard.place. Waits until `run` has made
+        the call.
         """
         for line in self._lines:
             if line.occupies:
@@ -89,7 +97,7 @@ class EchoCalls:
         if self._placing:
             raise InCall("A test call begins already.")
         placed: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
-        self._wanted.put_nowait(_Wanted(media, endpoint, chat, placed))
+        self._wanted.put_nowait(_Wanted(media, endpoint, chat, placed, begins))
         self._placing = True
         try:
             return await placed
@@ -148,7 +156,10 @@ class EchoCalls:
                 )
                 async with theirs.running(), ours.running():
                     endpoint = wanted.endpoint or self._endpoints.usual()
-                    line = await ours.place(echo, wanted.media, endpoint=endpoint, chat=wanted.chat or CHAT, echo=True)
+                    chat = wanted.chat or CHAT
+                    line = await ours.place(
+                        echo, wanted.media, endpoint=endpoint, chat=chat, echo=True, begins=wanted.begins
+                    )
                     if not wanted.placed.cancelled():
                         wanted.placed.set_result(line)
                     await _until_over(line, todo)

@@ -177,6 +177,22 @@ async def test_a_removed_phone_stays_out_after_a_kill_before_its_key_could_be_er
             assert [each.name for each in store.devices()] == ["tablet"]
 
 
+async def test_a_call_that_a_phone_begins_is_at_no_other_page_for_any_moment(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, _):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _), phone.page() as (sock, _):
+            for wanted in ({"type": "place", "whom": "bob"}, {"type": "place-echo"}):
+                await sock.send_json({**wanted, "id": 1, "media": "audio"})
+                heard: list[dict[str, Any]] = []
+                async with asyncio.timeout(SECONDS):
+                    while not any(said["type"] == "call" for said in heard):
+                        heard.append(await home._next())
+                call = heard[-1]
+                assert (call["state"], call["handset"], call["elsewhere"]) == ("calling", False, "phone")
+                await sock.send_json({"type": "hang-up", "call": call["id"]})
+                await home.next("call", state="ended", id=call["id"])
+
+
 @pytest.mark.parametrize("removed", [False, True])
 async def test_a_call_that_a_phone_asks_for_before_it_drops_its_connection_opens_nothing_at_home(
     friends: Path, tmp_path: Path, removed: bool
