@@ -27,7 +27,7 @@ GUEST = "guest:"
 "What the names of the vault begin with that say which rooms are strangers'."
 
 JOINING = "joining:"
-"The same of rooms that are to be joined, whoever has invited us; the server shows an invitation once."
+"The same of all rooms that are to be joined: the server shows an invitation once."
 
 
 class Guest(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ class TogetherInbox:
     """Hears all calls, as their other listeners do."""
 
     def __init__(self, call_later: CallLater | None = None) -> None:
-        """`call_later` does something after so many seconds; None: the loop's."""
+        """`call_later` does something after a number of seconds; None: the loop's."""
         self._call_later = call_later
         self._waiting: asyncio.Queue[tuple[Line, Heard] | Work] = asyncio.Queue()
 
