@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -11,13 +12,16 @@ from hypothesis import strategies as st
 
 from bot.kinds import Sentence, errors
 from bot.texts import chat as texts
+from bot.texts import files as file_texts
 from bot.texts import page
 from peer.calls.call_link import CallLink
+from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from shared.call.table import Call, EndReason, State
 from shared.contacts import STRANGER, Contact, Hours, Trust
 from shared.errors import CopybaraError, InCall, hint_of
+from shared.files.table import FileState
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.media import Media
@@ -233,3 +237,23 @@ def test_a_sealed_notice_is_not_repeated_whole_where_others_can_read_it() -> Non
     assert str(NODE) not in said
     assert NODE.short in said
     assert str(NODE) in texts.contact_details(msgspec.structs.replace(contact, announced=NODE), True).text
+
+
+@pytest.mark.parametrize(
+    ("voice", "files", "words"),
+    [
+        (0, 0, ""),
+        (1, 0, "1 voice message waits"),
+        (0, 2, "2 files wait"),
+        (1, 1, "1 voice message and 1 file wait"),
+    ],
+)
+def test_what_waits_for_a_contact_is_counted(voice: int, files: int, words: str) -> None:
+    assert file_texts.waiting(voice, files) == words
+
+
+def test_a_voice_message_of_a_page_is_said_to_last_so_long_and_another_to_be_so_large() -> None:
+    message = Transfer(1, False, "voice message.webm", 19_220, FileState.OFFERED, voice=True)
+    assert file_texts.length(message) == "about 5 seconds"
+    assert file_texts.length(replace(message, size=900)) == "about a second"
+    assert file_texts.length(replace(message, name="hello.wav")) == "19.2 kB"

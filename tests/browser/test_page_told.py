@@ -945,6 +945,11 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
 
 async def test_a_call_for_sound_shows_who_it_is() -> None:
     async with theatre() as play:
+        # One answer beside the one that declines needs no word for what it is without.
+        play.tell(call(1, "ringing", media="audio"))
+        await play.page.get_by_role("dialog").get_by_role("button", name="Answer", exact=True).wait_for()
+        assert await play.page.locator("#answer-audio.yes").is_visible()
+        assert not await play.page.locator("#answer-video").is_visible()
         play.tell(call(1, "active", media="audio", remote=sends(audio=False, video=False)), quality(1))
         await play.view.shows("anna is muted")
         await play.view.shows("Direct and private")
