@@ -54,13 +54,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     given = argparse.Namespace(home=None, verbose=False, json=False)
     try:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
-        parser = make_parser()
         if not words:  # argparse would only say that something is missing
             sys.stderr.write(f"{streams.as_wide_as(sys.stderr, first_page())}\nerror: Which command?\n")
             return 2
         if words[0] == "help":  # as people try it
             words = [*words[1:], "--help"]
-        options = parser.parse_args(words, given)
+        options = make_parser().parse_args(words, given)
     except WrongUse as error:
         print_error(error)
         return 2
