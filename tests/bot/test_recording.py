@@ -16,15 +16,15 @@ from tests.bot.test_hold import QUIET_SECONDS
 FOUR_TRACKS = ["audio", "video", "audio", "video"]
 
 
-async def probed(path: Path) -> dict[str, Any]:
-    """What ffprobe says of a file, with the packets of each track counted."""
+async def probed(path: Path, *, growing: bool = False) -> dict[str, Any]:
+    """What ffprobe says of a file, with the packets of each track counted; of a growing one it may complain."""
     process = await asyncio.create_subprocess_exec(
         *("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-show_format", "-of", "json", str(path)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, errors = await process.communicate()
-    assert (process.returncode, errors) == (0, b"")
+    assert growing or (process.returncode, errors) == (0, b"")
     return dict(json.loads(out))
 
 
@@ -32,8 +32,13 @@ async def has_frames(path: Path) -> None:
     """A recording has sound and picture of both sides."""
     found = await probed(path)
     assert [stream["codec_type"] for stream in found["streams"]] == FOUR_TRACKS
-    assert min(int(stream["nb_read_packets"]) for stream in found["streams"]) > 0
+    assert min(packets(found)) > 0
     assert float(found["format"]["duration"]) > 0
+
+
+def packets(found: dict[str, Any]) -> list[int]:
+    """How many packets each track has; ffprobe doesn't name the count of one without any."""
+    return [int(stream.get("nb_read_packets", 0)) for stream in found.get("streams", ())]
 
 
 def recordings(person: Person) -> list[Path]:
@@ -42,10 +47,14 @@ def recordings(person: Person) -> list[Path]:
 
 
 async def grows(person: Person, files: int, *, beyond: int = 60_000) -> None:
-    """Wait until the latest of so many recordings has that many bytes: some seconds without anything else."""
+    """Wait until the latest of so many recordings has that many bytes, some seconds without anything else, and each
+    track a frame: a picture begins with the next key frame, which a busy machine takes its time for.
+    """
     async with asyncio.timeout(SECONDS):
         while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < beyond:  # noqa: ASYNC110 -- nobody tells of writes
             await asyncio.sleep(0.05)
+        while 0 in packets(await probed(recordings(person)[-1], growing=True)):
+            pass
 
 
 async def test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_again_until_it_is_refused(
