@@ -156,8 +156,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     "When the latest of these notices was written, Unix seconds; earlier ones don't count."
 
     trusted_in_clear: bool = False
-    """Whether `trust`, or the key that proves them, rests on what was written where others can write in the owner's
-    place: the page then answers automatically with microphone and camera off."""
+    """Whether `trust` rests on what was written where others can write in the owner's place: the page then answers
+    automatically with microphone and camera off."""
+
+    confirmed_in_clear: bool = False
+    "Whether the key that proves them does, with the same effect, until their words are compared where nobody else can."
 
     created: int
     "When the contact was added, Unix seconds."
@@ -166,6 +169,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """ENTRY_BYTES random bytes, made when they were added: who is removed and added again isn't the same contact.
     Empty for those that earlier versions added.
     """
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether what is allowed them, or what proves them, rests on what others could have written."""
+        return self.trusted_in_clear or self.confirmed_in_clear
 
     def with_another_node(self) -> Contact:
         """The same where they are at another node, which nobody has spoken with: it is allowed nothing that was allowed

@@ -268,11 +268,16 @@ def confirm(store: Store, name: str, words: str = "", *, in_clear: bool = False)
     if not found or not store.confirm_secret(contact.node, found[0]):
         raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
     # What is known of them may come from somebody else's calls.
-    contact = contact.with_accounts_unproven()
-    if in_clear:
-        contact = msgspec.structs.replace(contact, trusted_in_clear=True)
+    contact = msgspec.structs.replace(contact.with_accounts_unproven(), confirmed_in_clear=in_clear)
     store.save_contact(contact)
     return contact, phrase(found[0])
+
+
+def compared(store: Store, node: NodeId) -> None:
+    """The words of a call that the key of that node's contact proves were compared where nobody else can say so."""
+    contact = store.contact_of(node)
+    if contact is not None and contact.confirmed_in_clear:
+        store.save_contact(msgspec.structs.replace(contact, confirmed_in_clear=False))
 
 
 def renew(store: Store, name: str) -> Contact:

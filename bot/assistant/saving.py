@@ -105,9 +105,15 @@ class Saving:
 
     async def words_match(self, line: Line) -> None:
         """The words of that call were compared, a contact or not; see Store.words_match. Raises StoreError."""
-        peer, reference, agreed = line.peer, line.link.reference, line.connection.agreed
-        if agreed is not None:
-            await self.write(lambda store: store.words_match(peer, reference, agreed))
+        peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed, line.proven
+
+        def match(store: Store) -> None:
+            if agreed is not None:
+                store.words_match(peer, reference, agreed)
+            if proven:
+                book.compared(store, peer)
+
+        await self.write(match)
 
     async def move(self, name: str, node: str = "") -> Contact:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""

@@ -44,6 +44,9 @@ def call(
     `compared`: whether the owner has compared its words.
     """
     report = report_of(line)
+    # Others could have said that the words of their key match.
+    in_clear = contact is not None and contact.confirmed_in_clear
+    compared = compared and not in_clear
     said = texts.call_sentence(line)
     return page_protocol.Call(
         id=line.number,
@@ -65,7 +68,7 @@ def call(
         endpoint=line.shown.endpoint or "",
         phrase=line.shown.phrase or None,
         begins_off=line.shown.begins_off,
-        to_confirm=line.shown.quarantined,
+        to_confirm=line.shown.quarantined or in_clear,
         compared=compared,
         paired=line.call.paired,
         echo=line.shown.echo,

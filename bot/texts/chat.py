@@ -445,6 +445,12 @@ def phrase(line: Line) -> Sentence:
     return Sentence(Kind.WORDS, text)
 
 
+CONFIRMED_IN_CLEAR = (
+    "The page begins with your microphone and camera off then, for the words of their key were confirmed where others "
+    "can write in your place. Compare them once more on the page, in your next call, and that is over."
+)
+
+
 def confirmed(contact: Contact, words: str) -> Sentence:
     """After /contact confirm."""
     return Sentence(
@@ -903,6 +909,8 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
                     " The page begins with your microphone and camera off then, and no IP camera is shown, for others "
                     "could write that here in your place. If you say it on the page, that is over."
                 )
+            elif contact.confirmed_in_clear:
+                text += f" {CONFIRMED_IN_CLEAR}"
             return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.RING:
             return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls will ring{_hours(contact)}.")

@@ -214,7 +214,9 @@ def trust_in_words(contact: Contact, paired: bool) -> str:
         words += f" ({contact.media.words})"
         if not paired:
             words += ", on the node id alone: unproven" if contact.unproven else ", once you share a key"
-    return f"{words}, {contact.hours}" if contact.hours else words
+    if contact.hours:
+        words += f", {contact.hours}"
+    return f"{words}; compare their words in your next call" if contact.confirmed_in_clear else words
 
 
 def link_to_send(line: Line) -> Sentence:

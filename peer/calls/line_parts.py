@@ -133,7 +133,7 @@ class Presented:
     @classmethod
     def coming(cls, contact: Contact | None, *, automatic: bool) -> Presented:
         """A call of somebody who has that entry of the contact book, or none; `automatic`: answered without asking."""
-        begins_off = automatic and contact is not None and contact.trusted_in_clear
+        begins_off = automatic and contact is not None and contact.in_clear
         return cls(automatic=automatic, begins_off=begins_off).of(contact)
 
     def of(self, contact: Contact | None) -> Presented:

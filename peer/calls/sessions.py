@@ -176,7 +176,7 @@ class LineSessions:
         """Whether what would answer such a call is only for the trusted, and others may have said that the contact is
         one.
         """
-        in_clear = contact is not None and contact.trusted_in_clear
+        in_clear = contact is not None and contact.in_clear
         return in_clear and only_for_trusted(self.endpoint_for(contact, proven=proven, keyed=keyed))
 
     def endpoint_of(self, line: Line) -> str:
@@ -201,6 +201,12 @@ class LineSessions:
                 "The camera is only for contacts that you trust, and others could write in your place that "
                 f"{line.name} is one.",
                 f"Say it at the computer: copybara contacts trust {line.name}",
+            )
+        if contact.confirmed_in_clear:
+            raise OnlyForTrusted(
+                f"The camera is only for contacts who prove who they are, and others could confirm the words of "
+                f"{line.name}'s key in your place.",
+                "Compare the words in your next call, at the page.",
             )
         if not proven:
             raise OnlyForTrusted(
