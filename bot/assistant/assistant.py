@@ -291,7 +291,7 @@ class Assistant:
                     raise InputError(*refusals.room_in_clear(name, means))
                 turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))
             case commands.RenameContact():
-                renamed = await saving.rename(command.old, command.new)
+                renamed = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
                 turn.say(texts.renamed(command.old, renamed.name))
             case commands.RemoveContact():
                 turn.say(texts.removed(await saving.remove(command.name)))

@@ -240,9 +240,14 @@ def trust_shown(store: Store, shown: ShownContact | None, *, in_clear: bool) -> 
     return set_trust(store, contact.name, Trust.AUTO, None, in_clear=in_clear)
 
 
-def rename(store: Store, old: str, new: str) -> Contact:
-    """Give a contact another name. Raises NameNotFound, or InputError if `new` can't be used."""
-    return store.rename_contact(named(store, old).name, new)
+def rename(store: Store, old: str, new: str, *, in_clear: bool = False) -> Contact:
+    """Give a contact another name. Raises NameNotFound, or InputError if `new` can't be used, or if others can write
+    there (`in_clear`) and the contact has a key: at the page their calls would prove that they are whom the name says.
+    """
+    contact = named(store, old)
+    if in_clear and store.keyed(contact.node):
+        raise InputError(*refusals.rename_elsewhere(contact, new))
+    return store.rename_contact(contact.name, new)
 
 
 def remove(store: Store, name: str) -> Contact:

@@ -79,9 +79,9 @@ class Saving:
         with self._switchboard.saving_in(met if self._store.contact_of(node) is None else None):
             return await self.write(find_or_add)
 
-    async def rename(self, old: str, new: str) -> Contact:
-        """Give a contact another name. Raises NameNotFound, InputError."""
-        return await self.write(lambda store: book.rename(store, old, new))
+    async def rename(self, old: str, new: str, *, in_clear: bool = False) -> Contact:
+        """Give a contact another name, see book.rename. Raises NameNotFound, InputError."""
+        return await self.write(lambda store: book.rename(store, old, new, in_clear=in_clear))
 
     async def remove(self, name: str) -> Contact:
         """Forget a contact. Raises NameNotFound."""

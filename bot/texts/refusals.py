@@ -168,6 +168,14 @@ def words_not_known(name: str) -> Refusal:
     )
 
 
+def rename_elsewhere(contact: Contact, new: str) -> Refusal:
+    """A contact's name is what the page calls, so it isn't changed where others can write."""
+    return (
+        f"Others could write that here in your place, and the page would then call {contact.name} by another name.",
+        f"Rename them on the page, or at your computer: copybara contacts rename {contact.name} {shown(new)}",
+    )
+
+
 def nothing_to_confirm(contact: Contact) -> Refusal:
     """No call in a contact's name waits to be confirmed."""
     return (

@@ -256,3 +256,14 @@ async def test_the_owner_is_heard_while_telegram_does_not_say_whose_a_strangers_
         bob.says("/contact show zebedee")
         await bob.reads("zebedee")
         assert asked == 1
+
+
+async def test_the_name_of_who_has_a_key_is_not_changed_where_others_can_write(tmp_path: Path) -> None:
+    """The page would call somebody else by it, and their key would prove that it is them."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        await bob.begin()
+        bob.says("/contact rename anna friend")
+        await bob.reads("Rename them on the page")
+        with bob.store() as store:
+            assert [each.name for each in store.contacts()] == ["anna"]
