@@ -297,9 +297,12 @@ class PageServer(abc.ABC):
             async with asyncio.TaskGroup() as group:
                 # It ends with the socket. Work that has begun is finished, also when the page has gone.
                 group.create_task(self._read_from(sock, page))
-                await self._write_to(sock, page)
+                takes = await self._write_to(sock, page)
                 self._pages.leave(page)
-                await sock.close(code=page.close_code or WSCloseCode.OK)
+                if takes:
+                    await sock.close(code=page.close_code or WSCloseCode.OK)
+                elif request.transport is not None:
+                    request.transport.abort()  # closing it would wait until the page has read what is on its way
         finally:
             self._pages.leave(page)
         await self._left(page)
@@ -329,13 +332,16 @@ class PageServer(abc.ABC):
             return None
         return Proven(asked, secret, meeting) if meeting.proven(key, PAGE, given.proof) else None
 
-    async def _write_to(self, sock: web.WebSocketResponse, page: Page) -> None:
+    async def _write_to(self, sock: web.WebSocketResponse, page: Page) -> bool:
+        """Send everything that the page is to get. Returns whether it takes messages to the end."""
         try:
             while (message := await page.next()) is not None:
                 async with asyncio.timeout(SEND_SECONDS):
                     await sock.send_str(encode(message))
         except (TimeoutError, ConnectionError):
             logger.info("a page takes no messages any more")
+            return False
+        return True
 
     async def _read_from(self, sock: web.WebSocketResponse, page: Page) -> None:
         """Let every message be acted on, those that wait for something beside the next ones."""

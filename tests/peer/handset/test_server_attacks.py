@@ -21,7 +21,7 @@ from peer.handset import page_server as server_module
 from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE
 from peer.handset.page_server import MESSAGES_AT_ONCE
 from peer.handset.proof import PAGE, Meeting, proof_key
-from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE
+from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE, Problem
 from peer.handset.tickets import ticket_name
 from tests.peer.handset.knocking import encoded, knock
 from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served
@@ -529,6 +529,24 @@ async def test_a_page_that_leaves_is_forgotten(served: Served) -> None:
     async with asyncio.timeout(PATIENCE):
         await changed.wait()
     assert served.pages.current is None
+
+
+async def test_a_page_that_reads_nothing_and_says_that_it_lives_is_closed(served: Served) -> None:
+    async with served.page() as sock:
+        page = served.pages.current
+        connection = sock._response.connection
+        assert page is not None
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.pause_reading()
+        async with asyncio.timeout(2 * PATIENCE):
+            with contextlib.suppress(aiohttp.ClientConnectionResetError):
+                while True:
+                    served.pages.send(Problem(kind="", sentence="x" * 100_000, hint=""))
+                    await sock.pong()
+                    await asyncio.sleep(0.1)
+        assert page.gone.is_set()
+    await served.works()
 
 
 async def test_a_flood_of_messages_closes_the_page_that_sends_it(served: Served) -> None:
