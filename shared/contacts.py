@@ -175,9 +175,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
         """Whether what is allowed them, or what proves them, rests on what others could have written."""
         return self.trusted_in_clear or self.confirmed_in_clear
 
-    def with_another_node(self) -> Contact:
-        """The same where they are at another node, which nobody has spoken with: it is allowed nothing that was allowed
-        to the old one. Which program calls to them are for, and what answers them, stays.
+    def with_nothing_allowed(self) -> Contact:
+        """The same, of whom the owner hasn't said that they get anything without being asked about: they are at another
+        node, which nobody has spoken with, or that was said before a backup. Which program calls to them are for, and
+        what answers them, stays.
         """
         return msgspec.structs.replace(
             self,

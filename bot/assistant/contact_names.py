@@ -35,7 +35,7 @@ def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
     if contact is not None:
         card = card_of(new.answer)
         contact = msgspec.structs.replace(
-            contact.with_another_node(),
+            contact.with_nothing_allowed(),
             node=new.answer.node,
             sealing_key=card.sealing_key if card else None,
         )

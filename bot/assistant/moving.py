@@ -49,7 +49,7 @@ def accept(store: Store, name: str, node: str = "") -> Contact:
     if contact.announced is None:
         raise InputError(*refusals.nothing_announced(contact))
     announced = _meant(contact, contact.announced, node.lower())
-    moved = msgspec.structs.replace(contact.with_another_node(), announced=None, announced_before=(), resolves_as=())
+    moved = msgspec.structs.replace(contact.with_nothing_allowed(), announced=None, announced_before=(), resolves_as=())
     store.move_contact(moved, announced)
     return msgspec.structs.replace(moved, node=announced)
 

@@ -534,7 +534,8 @@ def restored_notice(contacts: int) -> str:
     """What the owner should know at the start of a home from a backup, until every contact is reached."""
     return (
         f"This home may have older keys than its contacts ({contacts}): it was restored from a backup. "
-        "Call each of them once, and compare the four words."
+        "Call each of them once, and compare the four words. All calls ring until you allow more again, and whom you "
+        "removed or blocked since the backup is a contact again: /contacts"
     )
 
 

@@ -107,5 +107,7 @@ def brought_back(folder: Path, contacts: int) -> str:
     return (
         f"The home is in {folder}, with {contacts} contacts.\n"
         "Contacts who had calls with you since the backup have newer keys. Call each of them once, "
-        "compare the four words, and confirm them on both sides: /contact confirm NAME WORDS"
+        "compare the four words, and confirm them on both sides: /contact confirm NAME WORDS\n"
+        "All calls ring now: you may have allowed less since the backup, and whom you removed or blocked since is a "
+        "contact again. To have calls answered automatically: copybara contacts trust NAME"
     )

@@ -2,7 +2,8 @@
 
 Between the backup and now, contacts may have got newer keys, links were used, calls ended and messages left. So every
 pair secret is in doubt until a link of the contact is opened with it; links from before are refused; and nothing that
-waited then is done now.
+waited then is done now. The owner may have trusted somebody less since, blocked or removed them: so nobody gets
+anything without being asked about.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def restored(store: Store, now: int) -> None:
                 )
             )
         store.doubt_secrets()
+        for contact in store.contacts():
+            store.save_contact(contact.with_nothing_allowed())
         store.forget_devices()  # one may have been removed since
         # One of this very second may have been used in it.
         store.set_home_fact(_LINKS_FROM, _TIME.pack(now + 1))

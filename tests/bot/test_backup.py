@@ -24,7 +24,9 @@ from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, write
 from bot.home import Home
 from bot.kinds import Kind
+from shared.contacts import Contact, Trust
 from shared.errors import BadBackup, StoreError
+from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
 from shared.store.restored import links_from, restored
@@ -141,6 +143,17 @@ async def test_what_was_going_on_at_the_backup_is_over_afterwards_and_links_from
         assert [line for line in await anna.after(old["text"], sender="bob") if line["type"] == "call"] == []
         bob.write("/hangup")
         await bob.call("ended")
+
+
+def test_nobody_gets_anything_after_a_restore_that_was_allowed_before(tmp_path: Path) -> None:
+    """The owner may have trusted them less since, or removed them."""
+    trusted = {"trust": Trust.AUTO, "unproven": True, "classic": True, "files": True}
+    with Store(tmp_path / "home" / "copybara.db") as store:
+        store.save_contact(Contact(name="anna", node=NodeId(b"a" * 32), created=1, **trusted))  # type: ignore[arg-type]
+        store.save_contact(Contact(name="bob", node=NodeId(b"b" * 32), created=1, trust=Trust.BLOCK))
+        restored(store, 1000)
+        found = {each.name: (each.trust, each.unproven, each.classic, each.files) for each in store.contacts()}
+    assert found == {"anna": (Trust.RING, False, False, False), "bob": (Trust.BLOCK, False, False, False)}
 
 
 def test_a_link_of_the_second_of_a_restore_is_from_before(tmp_path: Path) -> None:
