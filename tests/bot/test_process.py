@@ -259,7 +259,7 @@ async def test_the_last_message_before_the_end_of_the_input_is_acted_on(tmp_path
     assert [json.loads(line)["type"] for line in out.splitlines()] == ["ready", "error"]
     code, out, err = await cli(*home, "run", "--console", "--overlay", "loopback", stdin=b"/contacts")
     assert (code, err) == (0, "")
-    assert out.endswith("You have no contacts yet. After a call: /contact add NAME\n")
+    assert out.endswith("You have no contacts yet. With a friend's card: /contact add CARD\n")
 
 
 async def test_a_reader_who_goes_away_ends_nothing(pair: list[Person], friends: Path, tmp_path: Path) -> None:
