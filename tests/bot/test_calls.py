@@ -546,7 +546,8 @@ async def test_the_command_line_declines_with_a_reason(pair: list[Person]) -> No
     await ring(anna, bob)
     code, out, _ = await bob.cli("decline", "not", "now")
     assert code == 0
-    assert out.startswith("Send this to the other person, so that they know:\nI can't take your call: not now copybara:")
+    before = "Send this to the other person, so that they know:"
+    assert out.startswith(f"{before}\nI can't take your call: not now copybara:")
     assert out.endswith("You declined anna's call.\n")
     await anna.told("bob", kind=Kind.ENDED)
     code, out, err = await bob.cli("answer")
