@@ -186,6 +186,10 @@ class MatrixApi:
             found += answer["members"]
         return found
 
+    async def created(self, room: str) -> Json:
+        """How a room that we are in began (specification, m.room.create). Raises Unreachable, ServerRefusal."""
+        return await self.get(f"/rooms/{_part(room)}/state/m.room.create", {})
+
     async def leave(self, room: str) -> None:
         """Leave a room, or decline an invitation to it. Raises Unreachable, ServerRefusal."""
         await self.post(f"/rooms/{_part(room)}/leave", {})

@@ -27,7 +27,7 @@ from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Contacts, People
 from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.reading import AT_ONCE, Reader, Sync
-from bot.messengers.matrix.rooms import Room, Rooms
+from bot.messengers.matrix.rooms import MOST_UPGRADES, Room, Rooms
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.writing import Writer
 
@@ -233,6 +233,29 @@ class Client:
     async def members(self, room: str) -> set[str]:
         """Who is in a room or invited. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))
+
+    async def newest(self, room: str) -> str:
+        """The room that has taken a room's place, if both say so. Raises Unreachable, ServerRefusal."""
+        for _ in range(MOST_UPGRADES):
+            after = self.rooms.of(room).replaced_by
+            if not after or after == room or await self._replaces(after) != room:
+                break
+            room = after
+        return room
+
+    async def _replaces(self, room: str) -> str:
+        """The room whose place this one has taken; empty if there is none, or we aren't in this one."""
+        known = self.rooms.of(room)
+        if known.replaces is None and self.rooms.is_in(room):
+            try:
+                beginning = await self.api.created(room)
+            except ServerRefusal as refusal:
+                if refusal.for_now or refusal.logged_out:
+                    raise
+                return ""
+            known = msgspec.structs.replace(known, replaces=text(beginning, "predecessor", "room_id", most=255))
+            self.rooms.put(room, known)
+        return known.replaces or ""
 
     async def make_room(self, others: list[str], name: str) -> str:
         """A new encrypted room with people; returns its id. Raises Unreachable, ServerRefusal."""

@@ -29,6 +29,11 @@ class Room(msgspec.Struct, frozen=True):
     "Who may read what is written, up to one more than MOST_MEMBERS; None: to be asked for."
 
     replaced_by: str = ""
+    "As it says itself; anybody can say that of a room of theirs."
+
+    replaces: str | None = None
+    "The room whose place it has taken, as its own beginning says; None: to be asked for."
+
     left: bool = False
 
 
@@ -85,7 +90,7 @@ class Rooms:
         return any(self.of(name).replaced_by == room for name in self.names())
 
     def newest(self, room: str) -> str:
-        """The room that has taken a room's place, if it was upgraded."""
+        """The room that a room says has taken its place. What is written goes by Client.newest."""
         for _ in range(MOST_UPGRADES):
             after = self.of(room).replaced_by
             if not after or after == room:

@@ -266,7 +266,7 @@ class MatrixWire:
             case PlainWay.OWNER:
                 return await self._own_room.get() if self.has_owner else ""
             case PlainWay.GROUP:
-                return self._client.rooms.newest(place.value)
+                return await self._client.newest(place.value)
         rooms, both = self._client.rooms, {self._account.user, place.value}
         unknown: Unreachable | ServerRefusal | None = None
         for room in sorted(rooms.names(), key=lambda name: not rooms.of(name).encrypted):

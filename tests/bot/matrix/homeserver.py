@@ -41,6 +41,9 @@ class Room:
     members: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     "How each person stands to it, who said so, and since when."
 
+    beginning: Json = field(default_factory=dict)
+    "The content of its m.room.create."
+
 
 class Homeserver(LoopbackServer):
     """One server."""
@@ -176,6 +179,8 @@ class Homeserver(LoopbackServer):
                 return _json({"chunk": [{"state_key": who} for who, (how, _, _) in members if how == wanted]})
             case "GET", ["rooms", room, "messages"]:
                 return _json(self._page(room, int(request.query["from"]), int(request.query["to"]), request.query))
+            case "GET", ["rooms", room, "state", "m.room.create"]:
+                return _json(self.rooms[room].beginning)
             case "POST", ["createRoom"]:
                 return await self._create(user, body)
             case "POST", ["join", room]:
@@ -242,7 +247,7 @@ class Homeserver(LoopbackServer):
 
     async def _create(self, user: str, body: Json) -> web.Response:
         room = f"!{next(self._numbers)}:{NAME}"
-        self.rooms[room] = Room()
+        self.rooms[room] = Room(beginning=body.get("creation_content", {}))
         await self._member(room, user, "join", user)
         for state in body.get("initial_state", []):
             await self.put(room, self.event(user, state["type"], state["content"], state_key=state["state_key"]))

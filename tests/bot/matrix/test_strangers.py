@@ -142,6 +142,31 @@ async def test_the_bot_follows_a_room_that_was_upgraded_whoever_invites_it(
     await annas.owner.reads(Kind.STATUS, room=annas.room)
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_an_answer_follows_only_into_a_room_that_says_itself_whose_place_it_has_taken(
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path, says_so: bool
+) -> None:
+    _, caller = dave
+    async with member(in_memory, tmp_path, f"frank-{says_so}") as frank:
+        everybody = [annas.user, frank.user]
+        old, new = [await annas.owner.client.make_room(everybody, name) for name in ("a group", "family")]
+        in_memory.rooms[new].beginning = {"predecessor": {"room_id": old}} if says_so else {}
+        for room in (old, new):
+            await joined(in_memory, room, *everybody)
+        seen, read = len(annas.owner.seen), len(frank.seen)
+        await frank.says(old, await link_for(annas, caller))
+        rings = str((await annas.owner.reads("Answer", room=annas.room, after=seen)).content["body"])
+        tombstone = in_memory.event(frank.user, "m.room.tombstone", {"replacement_room": new}, state_key="")
+        await in_memory.put(old, tombstone)
+        await annas.asks("/help", "/call")
+        await annas.owner.says(annas.room, rings.partition(": Answer,")[0].split()[-1])
+        await frank.reads("copybara:", room=new if says_so else old, after=read)
+        await annas.owner.says(annas.room, "/hangup")
+        await annas.program.call("ended")
+        caller.write("/hangup")
+        await caller.call("ended")
+
+
 async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_the_bot_nowhere_for_long(
     annas: Bot, in_memory: Homeserver, tmp_path: Path
 ) -> None:
@@ -258,22 +283,23 @@ def no_list_of_members(name: str) -> Callable[[Bot, Homeserver, str], Awaitable[
 
 @pytest.mark.parametrize("answer", ["of bulky events", "forbidden", "that doesn't come"])
 async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_owner_from_nothing(
-    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], answer: str
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path, answer: str
 ) -> None:
-    somebody, caller = dave
-    room = await somebody.client.make_room([annas.user], "")
-    await joined(in_memory, room, annas.user)
-    await no_list_of_members(answer)(annas, in_memory, room)
-    try:
-        seen = len(annas.owner.seen)
-        await somebody.says(room, await link_for(annas, caller))
-        await annas.owner.reads("Answer", room=annas.room, after=seen)
-        await annas.owner.says(annas.room, "/decline")
-        await annas.program.call("ended")
-        caller.write("/hangup")
-        await annas.asks("/status", "No calls")
-    finally:
-        in_memory.fault = None
+    _, caller = dave
+    async with member(in_memory, tmp_path, f"mallory-{answer.split()[-1]}") as mallory:
+        room = await mallory.client.make_room([annas.user], "")
+        await joined(in_memory, room, annas.user)
+        await no_list_of_members(answer)(annas, in_memory, room)
+        try:
+            seen = len(annas.owner.seen)
+            await mallory.says(room, await link_for(annas, caller))
+            await annas.owner.reads("Answer", room=annas.room, after=seen)
+            await annas.owner.says(annas.room, "/decline")
+            await annas.program.call("ended")
+            caller.write("/hangup")
+            await annas.asks("/status", "No calls")
+        finally:
+            in_memory.fault = None
 
 
 async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> None:
