@@ -202,7 +202,7 @@ class Calling:
         Unless a contact has that name, `echo` is a test call.
         """
         if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self._names()):
-            line = await self._echo.place(media, chat=turn.chat)
+            line = await self._echo.place(media, chat=turn.chat, begins_off=turn.in_clear)
             await self._placed(turn, line, texts.test_call)
         elif self._lookups.knows(whom):
             self.look_up(turn, whom, functools.partial(self._call_named, media=media, program=program))

@@ -6,12 +6,20 @@ from bot.assistant.commands import Agree, Merge, Refuse
 from bot.assistant.turn import Turn
 from bot.assistant.which_call import JUST_NOW_SECONDS, to_agree
 from bot.texts import conversations as texts
+from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from shared.errors import NotAsked
+from peer.media import shows_the_room
+from shared.errors import InputError, NotAsked
+
+
+def _shows_the_room(line: Line) -> bool:
+    return line.engaged and shows_the_room(line.shown.endpoint or "")
 
 
 async def obey(turn: Turn, command: Merge | Agree | Refuse, switchboard: Switchboard) -> None:
     """Carry out one of them. Raises CantMerge, NotAsked, CallRefused, NoCall, WhichCall."""
+    if turn.in_clear and not isinstance(command, Refuse) and any(map(_shows_the_room, switchboard.lines)):
+        raise InputError(*texts.NOT_SAID_HERE)
     together = switchboard.together
     asked, gone = together.asked(), together.asked_just_now(JUST_NOW_SECONDS)
     match command:

@@ -19,6 +19,11 @@ ANOTHER = "somebody else"
 
 SEVERAL_ASKED = "Several people have asked you.", "Say whom you answer: /agree NAME or /refuse NAME"
 
+NOT_SAID_HERE = (
+    "Others could write that here in your place, and let somebody in who would hear you.",
+    "Say it on the page, or at the computer: copybara merge, copybara agree",
+)
+
 AGREED = Sentence(Kind.CONVERSATION_AGREED, "You agreed. As soon as all others have, you are in one conversation.")
 REFUSED = Sentence(Kind.CONVERSATION_REFUSED, "You refused. Your calls stay as they are, and nobody got your node id.")
 

@@ -47,6 +47,7 @@ class _Wanted:
     media: Media
     endpoint: str | None
     chat: str | None
+    begins_off: bool
     placed: asyncio.Future[Line]
     begins: Callable[[], None]
 
@@ -85,11 +86,13 @@ class EchoCalls:
         endpoint: str | None = None,
         chat: str | None = None,
         begins: Callable[[], None] = lambda: None,
+        *,
+        begins_off: bool = False,
     ) -> Line:
         """Call the echo, with the owner's usual endpoint or another. Raises InCall beside another call, CopybaraError.
 
-        `chat` is where it was asked for, None: on the page; `begins` see Switchboard.place. Waits until `run` has made
-        the call.
+        `chat` is where it was asked for, None: on the page; `begins` see Switchboard.place, `begins_off` see Presented.
+        Waits until `run` has made the call.
         """
         for line in self._lines:
             if line.occupies:
@@ -97,7 +100,7 @@ class EchoCalls:
         if self._placing:
             raise InCall("A test call begins already.")
         placed: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
-        self._wanted.put_nowait(_Wanted(media, endpoint, chat, placed, begins))
+        self._wanted.put_nowait(_Wanted(media, endpoint, chat, begins_off, placed, begins))
         self._placing = True
         try:
             return await placed
@@ -156,9 +159,14 @@ class EchoCalls:
                 )
                 async with theirs.running(), ours.running():
                     endpoint = wanted.endpoint or self._endpoints.usual()
-                    chat = wanted.chat or CHAT
                     line = await ours.place(
-                        echo, wanted.media, endpoint=endpoint, chat=chat, echo=True, begins=wanted.begins
+                        echo,
+                        wanted.media,
+                        endpoint=endpoint,
+                        chat=wanted.chat or CHAT,
+                        echo=True,
+                        begins=wanted.begins,
+                        begins_off=wanted.begins_off,
                     )
                     if not wanted.placed.cancelled():
                         wanted.placed.set_result(line)

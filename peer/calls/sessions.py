@@ -43,12 +43,12 @@ from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
 from peer.media import (
     ANSWERING_MACHINE,
-    HANDSET,
     CallContext,
     Endpoint,
     only_for_trusted,
     opens_the_room,
     records,
+    shows_the_room,
     video_codecs,
 )
 from peer.media.trouble import MediaTrouble
@@ -233,8 +233,7 @@ class LineSessions:
 
         A page does: it has microphone and camera as soon as the call is up, also if nobody has pressed anything.
         """
-        name = self.endpoint_for(contact, proven=proven, keyed=keyed)
-        return opens_the_room(name) or only_for_trusted(name) or HANDSET in name.split("+")
+        return shows_the_room(self.endpoint_for(contact, proven=proven, keyed=keyed))
 
     async def keep_signs_of_life(self) -> None:
         """Store that the calls that are up still are. Raises StoreError."""

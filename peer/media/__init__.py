@@ -130,6 +130,11 @@ def only_for_trusted(name: str) -> bool:
     return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
 
 
+def shows_the_room(name: str) -> bool:
+    """Whether an endpoint may let the other side into the room: a page does, once its owner has switched it on."""
+    return opens_the_room(name) or only_for_trusted(name) or HANDSET in name.split("+")
+
+
 def records(name: str) -> bool:
     """Whether the endpoint of that name keeps what the other side sends."""
     return not KEEPS.isdisjoint(name.split("+"))

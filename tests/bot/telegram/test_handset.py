@@ -252,6 +252,25 @@ async def test_a_call_that_is_begun_at_the_page_has_microphone_and_camera(tmp_pa
             assert not (await page.next("call"))["begins_off"]
 
 
+async def test_telegram_lets_nobody_else_hear_what_is_switched_on_at_the_page(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        async with page_at(address_under(ringing)) as (page, hello):
+            await page.say("answer", call=hello["calls"][0]["id"], media="video")
+            await page.next("call", state="active")
+            for command in ("/merge", "/agree"):
+                seen = len(bob.chat.messages)
+                bob.says(command)
+                await bob.reads("let somebody in who would hear you", since=seen)
+            bob.says("/hangup")
+            await page.next("call", state="ended")
+            bob.says("/call echo")
+            call = await page.next("call", state="active")
+            assert call["begins_off"]
+            await page.say("hang-up", call=call["id"])
+            await page.next("call", state="ended")
+
+
 async def test_what_is_typed_after_the_bots_name_opens_nothing_at_the_page(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
