@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 
 from bot.messengers.long_work import LongWork
 from bot.messengers.matrix.api import MatrixApi, ServerRefusal, TooLarge
@@ -122,10 +122,13 @@ class Keys:
             await self._save()  # a key that was used is never used again, whatever happens now
             await self._api.to_device("m.room.encrypted", secrets.token_hex(16), messages)
 
-    async def unwedge(self, wedged: Iterable[tuple[str, str]]) -> None:
-        """Begin new sessions with devices whose messages we can't read. Raises Unreachable."""
+    async def unwedge(self, wedged: Mapping[str, Set[str]]) -> None:
+        """Begin new sessions with devices whose messages we can't read: by person, their curve25519 keys.
+
+        Raises Unreachable.
+        """
         left = MOST_UNWEDGED
-        for user, device_name, device in self._of_people(wedged):
+        for user, device_name, device in await self._of_people(wedged):
             if not left or not self._unwedged.allows(device.curve25519, time.monotonic()):
                 continue
             left -= 1
@@ -137,13 +140,12 @@ class Keys:
             except ServerRefusal as refusal:
                 logger.info("The new session was refused: %s", refusal.code)
 
-    def _of_people(self, wedged: Iterable[tuple[str, str]]) -> list[tuple[str, str, Device]]:
+    async def _of_people(self, wedged: Mapping[str, Set[str]]) -> list[tuple[str, str, Device]]:
         """Those of them that are known, the owner's first."""
-        found = [
-            (user, name, device)
-            for user, curve25519 in wedged
-            for name, device in self._people.of(user).devices.items()
-            if device.curve25519 == curve25519
-        ]
+        found, work = list[tuple[str, str, Device]](), LongWork(1)
+        for user, keys in wedged.items():
+            await work.pause()
+            devices = self._people.of(user).devices.items()
+            found += [(user, name, device) for name, device in devices if device.curve25519 in keys]
         owner = self._people.owner
         return sorted(found, key=lambda each: (owner is None or each[0] != owner.user, each[:2]))

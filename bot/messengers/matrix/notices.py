@@ -61,6 +61,9 @@ class Notices:
     _counted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     "By subject and person."
 
+    _things: int = 0
+    "How many that is."
+
     _due: int = 0
     "When the owner hears of what was counted; 0: nothing was."
 
@@ -90,19 +93,21 @@ class Notices:
         """The number of what was only counted, once it is time; the same people aren't counted for a day."""
         if not self._due or now < self._due <= now + TOGETHER_EVERY:
             return None
-        counted, self._counted, self._due, self._together = self._counted, {}, 0, now
+        counted, things = self._counted, self._things
+        self._counted, self._things, self._due, self._together = {}, 0, 0, now
         for subject, user in counted:
             name = f"{_NAME}{subject} {user}"
             told = self.vault.get(name, Told) or Told()
             told.counted_until = now + DAY
             self._keep(name, told)
-        things = sum(len(each) for each in counted.values())
         people = tuple(dict.fromkeys(user for _, user in counted))
         return Counted(things, people, things < MOST_COUNTED)
 
     def _count(self, subject: str, user: str, short: str, now: int) -> None:
-        if sum(len(each) for each in self._counted.values()) < MOST_COUNTED:
-            self._counted.setdefault((subject, user), set()).add(short)
+        if self._things < MOST_COUNTED:
+            known = self._counted.setdefault((subject, user), set())
+            self._things += short not in known
+            known.add(short)
             self._due = self._due or max(now + TOGETHER_AFTER, min(self._together, now) + TOGETHER_EVERY)
 
     def _keep(self, name: str, told: Told) -> None:

@@ -19,7 +19,7 @@ from bot.messengers.matrix.budgets import Item, KeptBudget, Ledger
 from bot.messengers.matrix.canonical import Json, items, number, part, text
 from bot.messengers.matrix.megolm import Decrypted, Megolm, key_of
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice, Olm
-from bot.messengers.matrix.people import People, Standing
+from bot.messengers.matrix.people import MOST_DEVICES, People, Standing
 from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
@@ -34,6 +34,9 @@ MOST_BYTES = 64 * 1024
 
 AT_ONCE = 10
 "Events that are read in one go; decrypting one takes about a millisecond."
+
+MOST_WITHHOLD = 100
+"Strangers in one answer of whom the owner may hear that their client keeps its keys from us."
 
 _WAITING = "waiting:"
 
@@ -88,8 +91,8 @@ class Sync:
     upgraded: list[tuple[str, str]] = field(default_factory=list)
     "Rooms that another one replaces, with who says so."
 
-    wedged: set[tuple[str, str]] = field(default_factory=set)
-    "Devices (person, curve25519 key) whose messages we can't read any more."
+    wedged: dict[str, set[str]] = field(default_factory=dict)
+    "By person, of those who are known, the curve25519 keys of devices whose messages we can't read any more."
 
     withheld: set[str] = field(default_factory=set)
     "People whose client keeps its room keys from us, for we aren't verified."
@@ -147,18 +150,31 @@ class Reader:
                 try:
                     self._take(self._olm.decrypt(event), sync)
                 except CantDecrypt:
-                    sync.wedged.add((sender, text(event, "content", "sender_key", most=64)))
+                    self._is_wedged(sender, text(event, "content", "sender_key", most=64), sync)
             elif type_.startswith(VERIFICATION):
                 sync.verifications.append((sender, type_.removeprefix(VERIFICATION), part(event, "content")))
-            elif type_ == "m.room_key.withheld" and text(event, "content", "code") == "m.unverified":
+            elif (
+                type_ == "m.room_key.withheld"
+                and text(event, "content", "code") == "m.unverified"
+                and (len(sync.withheld) < MOST_WITHHOLD or self._people.of(sender).devices)
+            ):
                 sync.withheld.add(sender)
         changed = part(answer, "device_lists").get("changed")
-        self._people.changed(changed if isinstance(changed, list) else [])
+        for user in changed if isinstance(changed, list) else []:
+            await work.pause()
+            self._people.changed([user])
         counts = part(answer, "device_one_time_keys_count")
         if counts:
             sync.one_time_keys = number(counts, "signed_curve25519")
         unused = answer.get("device_unused_fallback_key_types")
         sync.fallback_used = isinstance(unused, list) and "signed_curve25519" not in unused
+
+    def _is_wedged(self, user: str, curve25519: str, sync: Sync) -> None:
+        """Note a device, if it may be one that is known: a stranger can invent as many as there are keys."""
+        if self._people.of(user).devices:
+            keys = sync.wedged.setdefault(user, set())
+            if len(keys) < MOST_DEVICES:
+                keys.add(curve25519)
 
     async def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
         """What changed in rooms; returns the events that may be messages, in their order.

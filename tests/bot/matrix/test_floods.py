@@ -20,7 +20,8 @@ from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
 from bot.messengers.matrix.olm import FromDevice
 from bot.messengers.matrix.own_device import OLM, unpadded
-from bot.messengers.matrix.reading import Sync
+from bot.messengers.matrix.people import MOST_DEVICES
+from bot.messengers.matrix.reading import MOST_WITHHOLD, Sync
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.texts import many_not_read
 from bot.messengers.matrix.vault import Vault
@@ -182,6 +183,30 @@ def test_of_many_strangers_the_server_is_asked_about_a_few_and_about_all_who_mat
     asked = bob.people.first({anna.own.user, "@carol:chat.test"} | strangers, 20)
     assert set(asked[:2]) == {anna.own.user, "@carol:chat.test"}
     assert len(asked) == 22
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_decrypted_is_noted_of_known_people_and_no_more_often_than_they_have_devices(
+    devices: tuple[Device, Device],
+) -> None:
+    anna, bob = devices
+    sync = Sync()
+
+    def unreadable(sender: str, key: str) -> dict[str, object]:
+        return {"type": "m.room.encrypted", "sender": sender, "content": {"sender_key": key}}
+
+    known = anna.own.user
+    strangers = [unreadable(f"@{number}:evil.test", "x") for number in range(1000)]
+    withheld = [
+        {"type": "m.room_key.withheld", "sender": sender, "content": {"code": "m.unverified"}}
+        for sender in (*(f"@{number}:evil.test" for number in range(1000)), known)
+    ]
+    invented = [unreadable(known, f"x{number}") for number in range(1000)]
+    answer = {"to_device": {"events": [unreadable(known, anna.own.curve25519), *strangers, *withheld, *invented]}}
+    await bob.reader.take_devices(answer, sync)
+    assert {user: len(keys) for user, keys in sync.wedged.items()} == {known: MOST_DEVICES}
+    assert anna.own.curve25519 in sync.wedged[known]
+    assert (len(sync.withheld), known in sync.withheld) == (MOST_WITHHOLD + 1, True)
 
 
 @pytest.mark.asyncio
