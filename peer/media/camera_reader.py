@@ -97,6 +97,8 @@ class CameraReader:
         "When the camera gave something."
 
         self._away = False
+        self._pause = RETRY_SECONDS[0]
+        "Before the next try; it is the first one again once the camera has given something."
 
         self._sound = CameraSound()
         self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
@@ -117,19 +119,17 @@ class CameraReader:
             self._tell(self._broke)
 
     def _keep_reading(self) -> None:
-        pause = RETRY_SECONDS[0]
         while not self._stopping.is_set():
             try:
                 with contextlib.closing(self._connect()) as container:
-                    pause = RETRY_SECONDS[0]
                     self._read(container)
                 error = MediaError("The IP camera has ended its stream.")
             except MediaError as caught:
                 error = caught
             if not self._stopping.is_set():
                 self._tell(self._failed, error)
-                self._wait(pause, error)
-            pause = min(pause * 2, RETRY_SECONDS[1])
+                self._wait(self._pause, error)
+            self._pause = min(self._pause * 2, RETRY_SECONDS[1])
 
     def _read(self, container: InputContainer) -> None:
         """Read until the camera has gone. Raises MediaError if there is nothing that was wanted."""
@@ -146,10 +146,6 @@ class CameraReader:
         self._pixel = next((video.sample_aspect_ratio for video in container.streams.video[:1]), None)
         kinds: set[Kind] = {"video" if stream.type == "video" else "audio" for stream in streams}
         self._tell(self._connected, kinds)
-        if self._away:
-            self._away = False
-            logger.info("the IP camera is back")
-            self._tell(self._tell_away, None)
         try:
             for packet in container.demux(*streams):
                 if self._stopping.is_set():
@@ -163,6 +159,12 @@ class CameraReader:
 
     def _frame(self, frame: AudioFrame | VideoFrame) -> None:
         self._last = now = self._now
+        self._pause = RETRY_SECONDS[0]
+        if self._away:
+            # Not before: one that takes each connection and shows nothing is as good as gone.
+            self._away = False
+            logger.info("the IP camera is back")
+            self._tell(self._tell_away, None)
         if isinstance(frame, AudioFrame):
             if self._sound.ahead(now):
                 self._stopping.wait(BREATH_SECONDS)

@@ -256,6 +256,33 @@ async def http_camera(*, motion: bool) -> AsyncIterator[str]:
         yield f"http://{address}/video"
 
 
+async def test_a_camera_that_takes_each_connection_and_shows_nothing_is_gone_and_said_so_once() -> None:
+    picture = jpeg(200)
+    size = picture.index(b"\xff\xc0") + 5
+    broken = picture[:size] + b"\x7f\xff\x7f\xff" + picture[size + 4 :]
+    connections, enough = 0, asyncio.Event()
+    told: list[MediaTrouble] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        await reader.readuntil(b"\r\n\r\n")
+        connections += 1
+        shown = picture if connections == 1 else broken
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nConnection: close\r\n")
+        writer.write(f"Content-Length: {len(shown)}\r\n\r\n".encode() + shown)
+        await writer.drain()
+        if connections == 5:
+            enough.set()
+
+    async with served(serve) as address, connected() as legs:
+        endpoint = IpCamera(f"http://{address}/video", tell=told.append)
+        await endpoint.attach(legs.caller, Media.VIDEO, legs.tasks)
+        async with asyncio.timeout(60):
+            await enough.wait()
+        await endpoint.detach()
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("motion", [True, False], ids=["Motion JPEG", "one picture a request"])
 async def test_a_camera_over_http_is_seen_too(motion: bool) -> None:
     async with http_camera(motion=motion) as address, connected() as legs:
