@@ -180,9 +180,13 @@ class Assistant:
         """Accept a contact's new node id. Raises NameNotFound, InputError."""
         return await self._saving.move(name, node)
 
-    async def confirm_words(self, name: str, words: str) -> tuple[Contact, str]:
+    async def confirm_words(self, name: str, words: str, *, in_clear: bool) -> tuple[Contact, str]:
         """Take the key of the call with these words, see Saving. Raises NameNotFound, NothingToConfirm."""
-        return await self._saving.confirm(name, words)
+        return await self._saving.confirm(name, words, in_clear=in_clear)
+
+    def tell_done_at(self, device: str, said: Sentence) -> None:
+        """Tell the owner what was changed in the contact book at another device of theirs, which may be lost."""
+        self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
 
     async def words_match(self, line: Line) -> None:
         """The words of that call were compared, see Saving. Raises StoreError."""

@@ -19,6 +19,7 @@ from bot.page.uploads import Uploads
 from bot.page.view import media
 from bot.texts import chat as texts
 from bot.texts import conversations as conversation_texts
+from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import page as page_texts
 from bot.texts import refusals
@@ -80,6 +81,7 @@ from shared.errors import (
     CallRefused,
     CopybaraError,
     HandsetError,
+    InputError,
     LocalProtocolError,
     NameNotFound,
     NothingToConfirm,
@@ -89,6 +91,9 @@ from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.store import Store
+
+
+_CHANGES_THE_BOOK = Block | SaveContact | AddContact | ConfirmWords | SetTrust | RenameContact | RemoveContact
 
 
 class PageRequests:
@@ -232,7 +237,7 @@ class PageRequests:
             case CancelFile():
                 files_with(self._switchboard, message.file).cancel(message.file)
             case ConfirmWords():
-                said = await self._confirm(self._line(message.call), message.words)
+                said = await self._confirm(page, self._line(message.call), message.words)
             case SetName():
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
@@ -241,7 +246,7 @@ class PageRequests:
             case AddContact():
                 said = await self._add_contact(message)
             case SetTrust():
-                said = await self._set_trust(message)
+                said = await self._set_trust(page, message)
             case RenameContact():
                 old, new, at = message.name, message.new_name, message.node
 
@@ -259,10 +264,10 @@ class PageRequests:
                 said = texts.removed(await self._assistant.write(remove))
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
-        if isinstance(
-            message, ConfirmWords | Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact
-        ):
+        if isinstance(message, _CHANGES_THE_BOOK):
             await self._presenter.book_changed()
+            if page.device and said is not None:
+                self._assistant.tell_done_at(page.device, said)
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
@@ -366,25 +371,28 @@ class PageRequests:
                 ),
             )
 
-    async def _confirm(self, line: Line, words: str) -> Sentence:
+    async def _confirm(self, page: Page, line: Line, words: str) -> Sentence:
         """These words were compared in this call; other calls may have claimed to be the same contact."""
         known = self._store.contact_of(line.peer)
         if known is not None and line.shown.quarantined:
-            return texts.confirmed(*await self._assistant.confirm_words(known.name, words))
+            confirmed = await self._assistant.confirm_words(known.name, words, in_clear=bool(page.device))
+            return texts.confirmed(*confirmed)
         if words != line.shown.phrase:
             raise NothingToConfirm(*page_texts.OTHER_WORDS)
         await self._assistant.words_match(line)
         return page_texts.words_match(known)
 
-    async def _set_trust(self, message: SetTrust) -> Sentence:
+    async def _set_trust(self, page: Page, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None
         files = message.files
 
         def trust(store: Store) -> Contact:
             known = _shown(store, message.name, message.node)
+            chosen = Trust(message.trust or known.trust)
+            if page.device and _lets_in(known, chosen, most, files):
+                raise InputError(*device_texts.ALLOWED_AT_HOME)
             if files is not None:
                 known = book.set_files(store, known.name, always=files)
-            chosen = Trust(message.trust or known.trust)
             return book.set_trust(
                 store,
                 known.name,
@@ -392,7 +400,7 @@ class PageRequests:
                 most,
                 known.hours,
                 unproven=known.unproven,
-                in_clear=known.trusted_in_clear and message.trust is None,
+                in_clear=known.trusted_in_clear and (message.trust is None or bool(page.device)),
             )
 
         contact = await self._assistant.write(trust)
@@ -435,6 +443,12 @@ def _reference(written: str) -> bytes:
         return bytes.fromhex(written)
     except ValueError:
         raise HandsetError from None
+
+
+def _lets_in(known: Contact, trust: Trust, most: Media | None, files: bool | None) -> bool:
+    """Whether this allows a contact more than before without anybody being asked."""
+    wider = known.trust is not Trust.AUTO or (most is not None and most not in known.media)
+    return (trust is Trust.AUTO and wider) or (files is True and not known.files)
 
 
 def _shown(store: Store, name: str, node: str) -> Contact:

@@ -453,10 +453,13 @@ CONFIRMED_IN_CLEAR = (
 
 def confirmed(contact: Contact, words: str) -> Sentence:
     """After /contact confirm."""
-    return Sentence(
-        Kind.CONTACT_CONFIRMED,
-        f"Confirmed {contact.name} by the words: {words}. The key from that call is the only one from now on.",
-    )
+    text = f"Confirmed {contact.name} by the words: {words}. The key from that call is the only one from now on."
+    if contact.trust is Trust.AUTO and contact.trusted_in_clear:
+        text += (
+            " Others could confirm that in your place, so automatic answers begin with your microphone and camera off, "
+            "until you choose them again on your computer's page."
+        )
+    return Sentence(Kind.CONTACT_CONFIRMED, text)
 
 
 def renewing(contact: Contact) -> Sentence:
@@ -908,7 +911,7 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
             if contact.trusted_in_clear:
                 text += (
                     " The page begins with your microphone and camera off then, and no IP camera is shown, for others "
-                    "could write that here in your place. If you say it on the page, that is over."
+                    "could say that in your place. If you say it on your computer's page, that is over."
                 )
             elif contact.confirmed_in_clear:
                 text += f" {CONFIRMED_IN_CLEAR}"

@@ -45,6 +45,11 @@ ONLY_AT_HOME = (
     "Use the page on your computer, the chat, or: copybara devices",
 )
 
+ALLOWED_AT_HOME = (
+    "Automatic answers and files without asking are allowed at home only, so that a lost phone can't let others in.",
+    "Use the page on your computer, or the chat.",
+)
+
 NOTHING_TO_CANCEL = "No device is being added.", ""
 
 
@@ -160,6 +165,13 @@ def not_erased(device: PairedDevice, error: CopybaraError, *, noted: bool) -> tu
 def erased(device: PairedDevice) -> Sentence:
     """What couldn't be done when it was removed."""
     return Sentence(Kind.DEVICE_REMOVED, f"The key of {device.name}, which you removed, is erased now.")
+
+
+def done_at(name: str, said: Sentence | None = None) -> Sentence:
+    """The contact book was changed at that device: how, unless it is said where others can read it."""
+    if said is None:
+        return Sentence(Kind.DEVICE_CHANGED_BOOK, f"Your contacts were changed on {name}.")
+    return Sentence(Kind.DEVICE_CHANGED_BOOK, f"On {name}: {said.sentence}", said.hint)
 
 
 def ringing(devices: Sequence[tuple[str, bool]]) -> str:

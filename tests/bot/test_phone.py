@@ -20,7 +20,7 @@ import pytest
 from peer.handset.devices.authority import Authority
 from peer.handset.protocol import CLOSE_UNPROVEN
 from shared.node_id import NodeId
-from tests.bot.console import SECONDS, Person, people
+from tests.bot.console import SECONDS, Person, hang_up, people
 from tests.bot.phone import Phone, has_cookie, trusting
 from tests.bot.test_locked_database import locked
 from tests.bot.test_rejoin import killed
@@ -216,6 +216,55 @@ async def test_a_call_that_a_phone_asks_for_before_it_drops_its_connection_opens
                             await anna.asked("/devices remove phone", kind="device.removed")
                         bob.write(heard[-1]["link"]["text"], sender="anna")
             assert not [said for said in heard if said["type"] == "offer" or said.get("handset")]
+
+
+async def test_a_phone_allows_nobody_automatic_answers_and_the_chat_hears_what_it_changes(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        phone = await paired(anna)
+        async with phone.page() as (sock, _), wire_page(anna) as (home, _):
+            who = {"name": "bob", "node": bob.node}
+
+            async def asks(**wants: Any) -> dict[str, Any]:
+                await sock.send_json({"type": "set-trust", "id": 1, **who, **wants})
+                return await phone.next(sock, "done", "problem")
+
+            for more in ({"trust": "auto"}, {"trust": "auto", "files": True}, {"files": True}):
+                assert "allowed at home only" in (await asks(**more))["sentence"]
+            assert (await asks(media="audio"))["type"] == "done"
+            assert "bob" in await anna.told("On phone: bob", kind="device.changed-book")
+            assert (await home.ask("set-trust", **who, trust="auto"))["type"] == "done"
+            assert "allowed at home only" in (await asks(media="video"))["sentence"]
+            assert (await asks(trust="auto"))["type"] == "done", "it is no more than before"
+            await anna.told("On phone: bob", kind="device.changed-book")
+            assert (await asks(trust="ring"))["type"] == "done"
+            await anna.told("On phone: bob's calls will ring", kind="device.changed-book")
+            await sock.send_json({"type": "rename-contact", "id": 2, **who, "new_name": "anne"})
+            await anna.told("On phone: bob is now called anne", kind="device.changed-book")
+
+
+async def test_words_that_a_phone_confirms_open_no_microphone_at_home(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        await anna.asked("/contact trust bob", kind="contact.trusted")
+        await bob.asked("/contact remove anna", kind="contact.removed")
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _):
+            async with phone.page() as (sock, _):
+                bob.write(f"/call {anna.node}")
+                ringing = await home.next("ring")
+                await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
+                said = await bob.told(kind="call.words")
+                await anna.told(kind="call.words")
+                words = said.partition(": ")[2].splitlines()[0]
+                await sock.send_json({"type": "confirm-words", "id": 1, "call": ringing["call"], "words": words})
+                await anna.told("On phone: Confirmed bob", kind="device.changed-book")
+                await bob.asked("/contact add anna", kind="contact.saved")
+                await hang_up(bob, anna)
+            await anna.asked("/devices remove phone", kind="device.removed")
+            bob.write("/call anna audio")
+            call = await home.next("call", state="active", automatic=True, handset=True)
+            assert call["begins_off"]
 
 
 async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:

@@ -225,14 +225,16 @@ export class Dialogs {
 
   // Only what was touched: the rest may be another by now.
   async #setTrust({ id, value, checked }) {
-    const { name, node } = this.#contact;
+    const before = this.#contact;
+    const { name, node } = before;
     const touched = { "contact-media": { media: value }, "contact-files": { files: checked } }[id] ?? { trust: value };
-    this.#contact = { ...this.#contact, ...touched };
+    this.#contact = { ...before, ...touched };
     try {
       const done = await this.#program.ask("set-trust", { name, node, ...touched });
       problem($("contact-problem"), null);
       say($("contact-done"), done);
     } catch (error) {
+      this.contact(before);
       problem($("contact-problem"), error);
     }
   }
