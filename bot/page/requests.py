@@ -92,7 +92,6 @@ from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.store import Store
 
-
 _CHANGES_THE_BOOK = Block | SaveContact | AddContact | ConfirmWords | SetTrust | RenameContact | RemoveContact
 
 
@@ -163,7 +162,7 @@ class PageRequests:
             # request that is refused moves no call, and nothing opens at another page.
             case Place():
                 line = await self._assistant.place(
-                    message.whom.strip(),
+                    self._whom(message),
                     media(message.media),
                     chat=EVERYWHERE,
                     endpoint=HANDSET,
@@ -277,6 +276,12 @@ class PageRequests:
         if page.close_code == CLOSE_UNPROVEN:
             raise CallRefused("This isn't one of your devices any more.", "")
         self._pages.take(page)
+
+    def _whom(self, message: Place) -> str:
+        """Whom a page wants to call: whom it shows, whatever they are called by now. Raises NameNotFound."""
+        if message.node and self._store.contact_of(NodeId.parse(message.node)) is None and message.whom != message.node:
+            raise NameNotFound(*page_texts.ANOTHER_CONTACT)
+        return message.node or message.whom.strip()
 
     def _line(self, number: int) -> Line:
         for line in self._lines:

@@ -807,6 +807,9 @@ class Place(_FromPage, frozen=True, tag="place"):
 
     media: Kinds = "video"
 
+    node: NodeText = ""
+    "The node that the page shows for that name, which may be another contact's by now; empty: it shows none."
+
 
 class PlaceEcho(_FromPage, frozen=True, tag="place-echo"):
     """Call our own echo, to see and hear ourselves."""

@@ -172,7 +172,7 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
         assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", each) for each in times), times
         await everywhere(play, "start")
         await play.view.press("Audio call to anna")
-        await play.wants(Place, whom="anna", media="audio")
+        await play.wants(Place, whom="anna", node=ANNA, media="audio")
         await play.view.press("Audio call to somebody you haven't saved again")
         await play.wants(Place, whom=ANNA, media="audio")
         await play.view.press("Save them in your contacts")
@@ -1053,7 +1053,7 @@ async def test_a_declined_call_says_so_and_can_be_tried_again() -> None:
         await play.view.shows("anna declined.")
         await everywhere(play, "declined")
         await play.view.press("Call again")
-        await play.wants(Place, whom="anna", media="video")
+        await play.wants(Place, whom="anna", node=ANNA, media="video")
         await play.view.shows("Recent calls")
 
 

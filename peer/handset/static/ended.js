@@ -51,7 +51,7 @@ export class Ended {
   async #again() {
     const { id, contact, node, media, echo } = this.#call;
     try {
-      await (echo ? this.#program.ask("place-echo", { media }) : this.#program.ask("place", { whom: contact ?? node, media }));
+      await (echo ? this.#program.ask("place-echo", { media }) : this.#program.ask("place", { whom: contact ?? node, node, media }));
       this.#calls.putAway(id);
     } catch (error) {
       toast(error, { urgent: true });

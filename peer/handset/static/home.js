@@ -78,10 +78,11 @@ export class Home {
     return this.#call(whom, media);
   }
 
-  async #call(whom, media) {
+  // With its node it calls whom the page shows, though the name may be another contact's by now.
+  async #call(whom, media, node = "") {
     problem($("new-problem"), null);
     try {
-      await this.#program.ask("place", { whom, media });
+      await this.#program.ask("place", { whom, media, node });
       $("whom").value = "";
     } catch (error) {
       problem($("new-problem"), error);
@@ -130,7 +131,7 @@ export class Home {
         className: "button round plain", type: "button", title: name, "data-settles": "", "aria-label": `${name} to ${contact.name}`,
         "data-hold": `${media} ${contact.name}`,
       }, icon(symbol));
-      button.addEventListener("click", () => this.#call(contact.name, media));
+      button.addEventListener("click", () => this.#call(contact.name, media, contact.node));
       row.append(button);
     }
     return row;
@@ -161,7 +162,7 @@ export class Home {
       className: "button round plain", type: "button", title: `${words} again`, "data-settles": "", "aria-label": `${words} to ${within(name)} again`,
       "data-hold": `log ${entry.started} ${entry.node}`,
     }, icon(entry.media === "video" ? "i-camera" : "i-phone"));
-    again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media));
+    again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media, entry.node));
     const save = entry.contact || entry.name !== STRANGER ? [] : [this.#saveButton(entry)];
     const files = entry.received ?? [];
     const list = files.length ? [make("details", { className: "row-more" },

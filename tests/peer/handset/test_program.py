@@ -389,6 +389,22 @@ async def test_a_voice_message_is_for_the_one_who_was_called_whoever_has_their_n
             assert "were removed" in (await anna.ask("leave-voice", **recorded))["sentence"]
 
 
+async def test_who_is_called_again_is_whom_the_page_shows_whoever_has_their_name_by_then(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        shown = {"whom": "bob", "node": bob_node.node, "media": "audio"}
+        await anna_node.asked(f"/contact add bob {bob_node.node}", kind="contact.saved")
+        await anna_node.asked("/contact rename bob robert", kind="contact.renamed")
+        await anna_node.asked(f"/contact add bob {NodeId(b'x' * 32)}", kind="contact.saved")
+        async with wire_page(anna_node) as (anna, _):
+            await anna.say("place", **shown)
+            call = await anna.next("call", state="calling")
+            assert (call["name"], call["node"]) == ("robert", bob_node.node)
+            await anna.say("hang-up", call=call["id"])
+            await anna.next("call", state="ended")
+            await anna_node.asked("/contact remove robert", kind="contact.removed")
+            assert "were removed" in (await anna.ask("place", **shown))["sentence"]
+
+
 REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("place", {"whom": "nobody-here"}, "No one is known"),
     ("place", {"whom": "   "}, ""),
