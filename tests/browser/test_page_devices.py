@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
-from tests.browser.scripted import BOB, Theatre, call, everywhere, theatre
+from tests.browser.scripted import BOB, NOW, Theatre, call, everywhere, theatre
 from tests.browser.unplugging import DEVICES
 
 pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
@@ -369,6 +369,21 @@ async def test_the_preview_has_no_camera_on_while_nobody_can_look_at_it() -> Non
 
 
 SENT = "window.opened.filter((track) => track.readyState === 'live' && track.enabled).length"
+
+
+async def test_a_call_that_ends_switches_nothing_on_in_another_of_the_same_second() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(KEPT)
+        bobs = {"name": "bob", "contact": "bob", "node": BOB}
+        play.tell(call(1, "active"), call(2, "active", **bobs))
+        await play.until(f"{SENT} === 4")
+        await play.page.locator("#c-mic").click()
+        await play.until(f"{SENT} === 2")
+        play.tell(call(2, "ended", connected_at=NOW, **bobs), call(1, "active", on_hold=True))
+        await play.until(f"{SENT} === 0")
+        play.tell(call(1, "active"))
+        await play.view.shows("Unmute")
+        await play.until(f"{SENT} === 1")
 
 
 async def test_what_is_switched_off_is_off_in_all_calls_that_are_here_and_in_one_that_comes_meanwhile() -> None:

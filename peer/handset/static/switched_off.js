@@ -9,26 +9,30 @@ const OFF = { muted: true, cameraOff: true };
 export class SwitchedOff {
   #kept = new Map(JSON.parse(sessionStorage.getItem(NAME) ?? "[]"));
 
-  // The program keeps the second in which a call was connected, over restarts too.
   of(call) {
-    return this.#kept.get(call?.connected_at) ?? (call?.begins_off ? OFF : ON);
+    return this.#kept.get(nameOf(call)) ?? (call?.begins_off ? OFF : ON);
   }
 
   keep(call, { muted, cameraOff }) {
     if (call?.connected_at == null) return;
     const before = this.of(call);
     if (before.muted === muted && before.cameraOff === cameraOff) return;
-    this.#kept.set(call.connected_at, { muted, cameraOff });
+    this.#kept.set(nameOf(call), { muted, cameraOff });
     // Of calls whose end this tab never heard of.
     for (const oldest of [...this.#kept.keys()].slice(0, -MOST)) this.#kept.delete(oldest);
     this.#store();
   }
 
   forget(call) {
-    if (this.#kept.delete(call.connected_at)) this.#store();
+    if (this.#kept.delete(nameOf(call))) this.#store();
   }
 
   #store() {
     sessionStorage.setItem(NAME, JSON.stringify([...this.#kept]));
   }
+}
+
+// The program keeps the second in which a call was connected, over restarts too. In a conversation several may be in one.
+function nameOf(call) {
+  return call?.connected_at == null ? null : `${call.connected_at} ${call.node}`;
 }
