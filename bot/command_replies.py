@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
+
+import msgspec
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.file_commands import files_on_their_way
@@ -53,7 +54,7 @@ class CommandReplies:
                 return Reply(status=await self._status())
             case AskPairing():
                 shown = self._devices.shown() if self._devices else None
-                return Reply(pairing=dataclasses.asdict(shown) if shown else None)
+                return Reply(pairing=msgspec.structs.asdict(shown) if shown else None)
             case AskPage():
                 return Reply(page=self._handset.address_for(PLACE, lambda: None) if self._handset else "")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiortc.mediastreams import MediaStreamTrack
 
 from peer.media.devices.follower import keep_looking
@@ -118,7 +118,7 @@ class LocalDevices:
         for device in (self._microphone, self._camera):
             if device is not None and not device.device.missing:
                 sends |= device.device.kind.sends
-        self._tell(dataclasses.replace(trouble, sends=sends & self._media))
+        self._tell(msgspec.structs.replace(trouble, sends=sends & self._media))
 
     async def _close(self, media: Media) -> None:
         if Media.AUDIO in media:
