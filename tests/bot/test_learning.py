@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.assistant import contacts as book
@@ -159,5 +159,5 @@ async def test_words_that_are_confirmed_show_the_accounts_of_their_call(bob: Bob
 async def test_two_who_answer_one_call_teach_nothing_and_another_call_does(bob: Bob) -> None:
     line = line_of()
     await bob.hears(line, EVE)
-    assert (await bob.hears(line, replace(ANNA))).telegram_user == 666  # as it was
+    assert (await bob.hears(line, msgspec.structs.replace(ANNA))).telegram_user == 666  # as it was
     assert (await bob.hears(line_of(), ANNA)).telegram_user == 42
