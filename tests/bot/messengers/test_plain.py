@@ -133,7 +133,7 @@ def test_the_number_that_trusts_names_its_contact_also_after_a_restart() -> None
     post = Post("owner", Sentence(Kind.CONTACT_SAVED, "Saved anna."), actions=(Act.TRUST,), contact=ANNA)
     open_now = NumberedChoices()
     (choice,) = open_now.offer(replies.offers(post), replies.subject(post), 1.0)
-    assert compose(post, "wire", choices=[choice]).text == "Saved anna.\nReply 1: Trust"
+    assert compose(post, "wire", choices=[choice]).text == "Saved anna.\nReply 1: Answer automatically"
     kept = NumberedChoices(open_now.to_bytes()).meant(choice.number)
     assert kept is not None
     assert replies.action(kept.what, kept.about) == Action(Act.TRUST, "", contact=ShownContact.of(ANNA))
