@@ -188,9 +188,9 @@ class Assistant:
         """Tell the owner what was changed in the contact book at another device of theirs, which may be lost."""
         self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
 
-    async def words_match(self, line: Line) -> None:
+    async def words_match(self, line: Line, *, in_clear: bool) -> None:
         """The words of that call were compared, see Saving. Raises StoreError."""
-        await self._saving.words_match(line)
+        await self._saving.words_match(line, in_clear=in_clear)
 
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""

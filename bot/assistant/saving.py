@@ -103,14 +103,17 @@ class Saving:
                 await self._learning.now(line)
         return contact, said
 
-    async def words_match(self, line: Line) -> None:
-        """The words of that call were compared, a contact or not; see Store.words_match. Raises StoreError."""
+    async def words_match(self, line: Line, *, in_clear: bool) -> None:
+        """The words of that call were compared, a contact or not; see Store.words_match, for `in_clear` book.set_trust.
+
+        Raises StoreError.
+        """
         peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed, line.proven
 
         def match(store: Store) -> None:
             if agreed is not None:
                 store.words_match(peer, reference, agreed)
-            if proven:
+            if proven and not in_clear:
                 book.compared(store, peer)
 
         await self.write(match)

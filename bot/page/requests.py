@@ -384,7 +384,7 @@ class PageRequests:
             return texts.confirmed(*confirmed)
         if words != line.shown.phrase:
             raise NothingToConfirm(*page_texts.OTHER_WORDS)
-        await self._assistant.words_match(line)
+        await self._assistant.words_match(line, in_clear=bool(page.device))
         return page_texts.words_match(known)
 
     async def _set_trust(self, page: Page, message: SetTrust) -> Sentence:

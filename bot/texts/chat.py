@@ -454,10 +454,10 @@ CONFIRMED_IN_CLEAR = (
 def confirmed(contact: Contact, words: str) -> Sentence:
     """After /contact confirm."""
     text = f"Confirmed {contact.name} by the words: {words}. The key from that call is the only one from now on."
-    if contact.trust is Trust.AUTO and contact.trusted_in_clear:
+    if contact.trust is Trust.AUTO and contact.confirmed_in_clear:
         text += (
             " Others could confirm that in your place, so automatic answers begin with your microphone and camera off, "
-            "until you choose them again on your computer's page."
+            "until you confirm the words of another call on your computer's page."
         )
     return Sentence(Kind.CONTACT_CONFIRMED, text)
 

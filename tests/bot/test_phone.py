@@ -261,10 +261,38 @@ async def test_words_that_a_phone_confirms_open_no_microphone_at_home(friends: P
                 await anna.told("On phone: Confirmed bob", kind="device.changed-book")
                 await bob.asked("/contact add anna", kind="contact.saved")
                 await hang_up(bob, anna)
+                bob.write("/call anna audio")
+                while not (call := await phone.next(sock, "call"))["phrase"] or call["id"] == ringing["call"]:
+                    pass
+                again = {"type": "confirm-words", "id": 2, "call": call["id"], "words": call["phrase"]}
+                await sock.send_json(again)
+                assert (await phone.next(sock, "done", "problem"))["type"] == "done"
+                await home.next("call", state="active", id=call["id"])
+                await hang_up(bob, anna)
+                await home.next("call", state="ended", id=call["id"])
             await anna.asked("/devices remove phone", kind="device.removed")
             bob.write("/call anna audio")
             call = await home.next("call", state="active", automatic=True, handset=True)
             assert call["begins_off"]
+
+
+async def test_a_call_at_a_phone_that_is_removed_comes_to_no_page_at_home_without_a_press(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        phone = await paired(anna)
+        async with phone.page() as (sock, _), wire_page(anna) as (home, _):
+            bob.write("/call anna audio")
+            ringing = await home.next("ring")
+            await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
+            await phone.next(sock, "offer")
+            await anna.call("active")
+            await anna.asked("/devices remove phone", kind="device.removed")
+        async with wire_page(anna) as (home, hello):
+            (call,) = hello["calls"]
+            assert (call["state"], call["handset"], call["elsewhere"]) == ("active", False, "")
+            await home.say("take-here", call=call["id"])
+            assert (await home.next("offer"))["call"] == call["id"]
 
 
 async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:
