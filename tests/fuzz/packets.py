@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 
+import msgspec
 from aioice import stun
 from aiortc.rtp import RtpPacket
 
@@ -116,7 +116,7 @@ def _recorded(data: bytes) -> None:
     for number, packet in enumerate(_cut(data)):
         for own, reception in receptions:
             for frame in reception.add(packet, number / 50):
-                recording.add(replace(frame, own=own))
+                recording.add(msgspec.structs.replace(frame, own=own))
         if number % 7 == 6:
             recording.pause()
             recording.flush()
