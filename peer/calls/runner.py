@@ -332,7 +332,8 @@ class LineRunner:
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
         if theirs is not None and theirs not in self._lines:
-            theirs.choose(None, None, begins_off=ours.shown.begins_off)
+            # At the page or phone at which the owner placed ours, whatever answers a call of theirs otherwise.
+            theirs.choose(ours.shown.endpoint, None, begins_off=ours.shown.begins_off)
             await self._sessions.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
 

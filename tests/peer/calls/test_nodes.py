@@ -161,6 +161,19 @@ async def test_two_who_call_each_other_get_one_call(tmp_path: Path, key: bytes |
         await chat(anna, ben, until=one_call)
 
 
+@pytest.mark.parametrize("key", [None, KEY])
+async def test_of_two_who_call_each_other_each_is_where_theirs_was_placed(tmp_path: Path, key: bytes | None) -> None:
+    async with two(tmp_path, key=key) as (anna, ben):
+        await anna.switchboard.place(ben.id, Media.BOTH, endpoint="pattern")
+        await ben.switchboard.place(anna.id, Media.BOTH, endpoint="handset")
+
+        def one_call() -> bool:
+            return all([line.call.state for line in who.lines] == [State.ACTIVE] for who in (anna, ben))
+
+        await chat(anna, ben, until=one_call)
+        assert [line.shown.endpoint for line in (*anna.lines, *ben.lines)] == ["pattern", "handset"]
+
+
 async def test_the_link_of_the_call_that_gave_way_may_come_late(tmp_path: Path) -> None:
     async with two(tmp_path) as (anna, ben):
         of_anna = await anna.switchboard.place(ben.id, Media.BOTH)
