@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import signal
+import time
 from collections.abc import Awaitable, Callable
 
 from bot.assistant.assistant import Assistant
@@ -53,6 +54,7 @@ from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.kept_running import Part, kept_running
 from shared.store import Store, StoreThread
+from shared.store.restored import not_ahead
 
 
 def run(
@@ -84,6 +86,7 @@ def run(
     with HomeLock(home):
         write_aside()
         with Store(home.database) as store:
+            not_ahead(store, int(time.time()))
             thread = StoreThread(store)
             messengers = [entry.open(home, config, thread) for entry in configured(config)]
             find = functools.partial(open_node, home, config, thread, new_node=new_node)

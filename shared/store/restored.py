@@ -56,6 +56,15 @@ def restored(store: Store, now: int) -> None:
         store.erase_log()
 
 
+def not_ahead(store: Store, now: int) -> None:
+    """The program starts at `now`, Unix seconds. If the clock was ahead at the restore, that was now at the latest.
+
+    Otherwise no link would be read until then. Raises StoreError.
+    """
+    if links_from(store) > now + 1:
+        store.set_home_fact(_LINKS_FROM, _TIME.pack(now + 1))
+
+
 def links_from(store: Store) -> int:
     """The first second after this home was restored, Unix; a link from before may have been used then. 0: never."""
     value = store.home_fact(_LINKS_FROM)

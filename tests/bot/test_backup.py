@@ -29,7 +29,7 @@ from shared.errors import BadBackup, StoreError
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
-from shared.store.restored import links_from, restored
+from shared.store.restored import links_from, not_ahead, restored
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
 from tests.child import run_child
 
@@ -48,7 +48,11 @@ async def brought_back(person: Person, file: Path) -> None:
     code, _, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
     assert (code, errors) == (0, "")
     await person.begin()
-    # Links of the second in which it was restored are refused as well as those from before.
+    await next_second()
+
+
+async def next_second() -> None:
+    """Links of the second in which a home was restored are refused as well as those from before."""
     await asyncio.sleep(1 - time.time() % 1)
 
 
@@ -160,6 +164,26 @@ def test_a_link_of_the_second_of_a_restore_is_from_before(tmp_path: Path) -> Non
     with Store(tmp_path / "home" / "copybara.db") as store:
         restored(store, 1000)
         assert links_from(store) == 1001
+
+
+def test_after_a_restore_with_the_clock_ahead_links_are_read_from_the_next_start_on(tmp_path: Path) -> None:
+    with Store(tmp_path / "home" / "copybara.db") as store:
+        restored(store, 900_000)
+        not_ahead(store, 1000)
+        assert links_from(store) == 1001
+        not_ahead(store, 2000)
+        assert links_from(store) == 1001
+
+
+async def test_a_home_that_was_restored_with_the_clock_ahead_is_called(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await bob.stop()
+        with bob.store() as store:
+            restored(store, int(time.time()) + 400 * 86_400)
+        await bob.begin()
+        await next_second()
+        anna.write("/call bob")
+        await bob.call("ringing")
 
 
 async def test_export_holds_contacts_and_calls_and_no_key(friends: Path, tmp_path: Path) -> None:
