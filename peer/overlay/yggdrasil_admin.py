@@ -32,7 +32,10 @@ OPEN_HINT = (
     "`copybara setup overlay` adds you to the group that owns it. "
     "By hand: `sudo adduser $USER yggdrasil`, then log in again."
 )
-START_HINT = "`copybara setup overlay` installs and starts Yggdrasil. By hand: copybara manual overlays"
+START_HINT = (
+    "`copybara setup overlay` installs and starts Yggdrasil. If it ends again: `journalctl -u yggdrasil` says why. "
+    "By hand: copybara manual overlays"
+)
 
 
 class AdminSocket(msgspec.Struct, frozen=True):

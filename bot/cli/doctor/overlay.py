@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from bot.cli.doctor.check import Check, looking
 from bot.cli.doctor.local_network import local_network
+from bot.cli.doctor.service import yggdrasil_node
+from bot.cli.setup.yggdrasil.peers import ADD_PEER
 from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
@@ -17,7 +20,7 @@ from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.yggdrasil import admin_of
 from shared.config.schema import Config
-from shared.errors import CopybaraError, OverlayError, OverlayForbidden
+from shared.errors import CopybaraError, OverlayDown, OverlayError, OverlayForbidden
 from shared.names import endings
 from shared.names.lookup import normal
 from shared.names.records import node_records
@@ -35,8 +38,10 @@ async def overlays(home: Home, config: Config) -> list[Check]:
         taken = report.taken
         if taken is None:
             hint = _most_telling(report) or NONE_HINT
+            dead = await asyncio.to_thread(yggdrasil_node) if "yggdrasil" in _silent(report) else None
             return [
                 *checks,
+                *([dead] if dead else []),
                 Check("overlay", ok=False, detail="there is no network for calls yet (an overlay)", hint=hint),
             ]
         checks.append(
@@ -80,6 +85,11 @@ def _most_telling(report: OverlayReport) -> str:
     return ""
 
 
+def _silent(report: OverlayReport) -> list[str]:
+    """The overlays without a node that answers."""
+    return [each.overlay for each in report.findings if each.node is None and type(each.error) is OverlayDown]
+
+
 def _found(finding: Finding, *, wanted: str) -> Check:
     if finding.usable:
         detail = f"node {finding.node}" + (f". {finding.why_not}" if finding.why_not else "")
@@ -101,11 +111,14 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     up = [peer for peer in peers if peer.up]
     if up:
         return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
-    hint = "Run `copybara setup overlay`: it adds peers, public ones or one of your own."
-    if peers:
-        detail = "None of Yggdrasil's peers can be reached, so nobody can be called"
-        return [Check("peers", ok=False, detail=detail, hint="Check this machine's network, or choose other peers.")]
-    return [Check("peers", ok=False, detail="Yggdrasil has no peers, so nobody can be called", hint=hint)]
+    # 0.4 lists only peers that are connected, so those of the configuration may be there and wrong.
+    detail = (
+        "None of Yggdrasil's peers can be reached, so nobody can be called"
+        if peers
+        else "Yggdrasil has no connected peer, so nobody can be called"
+    )
+    hint = f"Check this machine's network. To add another peer: {ADD_PEER}"
+    return [Check("peers", ok=False, detail=detail, hint=hint)]
 
 
 async def _self_call(taken: Finding) -> Check:

@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the systemd user service, if there is one."""
+"""What `copybara doctor` checks of systemd's services: the user's own, if there is one, and the overlay node's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from bot.as_root import as_root
 from bot.cli import service
 from bot.cli.doctor.check import Check
 from bot.cli.service import units
+from bot.cli.setup.yggdrasil.plan import UNIT
+
+ENDED = ("failed", "activating")
+"States of a service that ends as soon as it is started; systemd tries again, or has given up."
+
+
+def yggdrasil_node() -> Check | None:
+    """That Yggdrasil's service has failed. None if it hasn't, or if there is none."""
+    if service.state_of(UNIT, of_user=False) not in ENDED:
+        return None
+    hint = f"To see why: journalctl -u {UNIT}. To start it again: copybara setup overlay"
+    return Check("yggdrasil", ok=False, detail="is installed, but its service has failed", hint=hint)
 
 
 def background() -> Check | None:

@@ -160,11 +160,14 @@ def _systemctl(*words: str) -> None:
         )
 
 
-def state_of(name: str) -> str:
-    """What systemd says of a unit, such as `active` or `failed`; `unknown` if it says nothing."""
+def state_of(name: str, *, of_user: bool = True) -> str:
+    """What systemd says of a unit, such as `active` or `failed`; `unknown` if it says nothing.
+
+    `of_user`: of one of this user's, not of the system's.
+    """
     if shutil.which("systemctl") is None:
         return "unknown"
-    return _run(["systemctl", "--user", "is-active", name]).stdout.strip() or "unknown"
+    return _run(["systemctl", *(["--user"] if of_user else []), "is-active", name]).stdout.strip() or "unknown"
 
 
 def lingers() -> bool:

@@ -92,6 +92,7 @@ def _none(draft: ConfigDraft, asking: Asking) -> None:
 
 def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
     """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
+    up = 0
     if answers:
         try:
             peers = asyncio.run(admin_of(config.yggdrasil).peers())
@@ -107,7 +108,7 @@ def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
     if asking.answers.only_prints:
         only_shown(asking)
     elif _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
-        install(asking)
+        install(asking, alone=answers and not up)
 
 
 def _can_install() -> bool:

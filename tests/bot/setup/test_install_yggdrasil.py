@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.setup.yggdrasil import plan
 from tests.peer.own_namespace import need
 
 SYSTEMCTL = """#!/bin/sh
@@ -53,15 +54,28 @@ nft list ruleset > {folder}/rules
 copybara doctor --json > {folder}/doctor || true
 copybara setup overlay --yes --peers tls://127.0.0.1:12346 > {folder}/third 2>&1
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.third
+kill $peer
+for second in $(seq 120); do
+    yggdrasilctl -json getPeers | grep -q '"key": "[0-9a-f]' || break
+    sleep 0.5
+done
+copybara setup overlay --yes > {folder}/alone 2>&1
+copybara doctor > {folder}/doctor.alone 2>&1 || true
+echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
+printf '%s\\n' yes yes 2 tls://127.0.0.1:12347 | script -qec "sh {folder}/again" {folder}/fourth > {folder}/screen
+cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.fourth
+"""
+
+DEAD = """
+mount -t tmpfs none /run
+if sh -e {folder}/start; then exit 1; else exit 0; fi
 """
 
 
 @pytest.mark.timeout(300)
 def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None:
-    need("unshare", "yggdrasil", "yggdrasilctl", "nft", "apt-get", "ip")
-    systemctl = tmp_path / "systemctl"
-    systemctl.write_text(SYSTEMCTL.format(folder=tmp_path))
-    systemctl.chmod(0o755)
+    need("unshare", "yggdrasil", "yggdrasilctl", "nft", "apt-get", "ip", "script")
+    pretended_systemctl(tmp_path, SYSTEMCTL.format(folder=tmp_path))
     new = json.loads(subprocess.run(["yggdrasil", "-genconf", "-json"], capture_output=True, check=True).stdout)
     peer = new | {"Listen": ["tls://127.0.0.1:12345"], "IfName": "none", "MulticastInterfaces": []}
     (tmp_path / "peer.json").write_text(json.dumps(peer | {"AdminListen": f"unix://{tmp_path}/peer.sock"}))
@@ -73,7 +87,7 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     written = {path.name: path.read_text(errors="replace") for path in tmp_path.iterdir() if path.is_file()}
-    shown = "\n".join(written.get(name, "") for name in ("first", "second", "third", "node.log"))
+    shown = "\n".join(written.get(name, "") for name in ("first", "second", "third", "alone", "screen", "node.log"))
     assert ended.returncode == 0, ended.stderr.decode() + shown
 
     settings = json.loads(written["conf.first"])
@@ -90,3 +104,34 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert checks["self call"]["ok"], checks["self call"]
     third = json.loads(written["conf.third"])
     assert third == settings | {"Peers": ["tls://127.0.0.1:12345", "tls://127.0.0.1:12346"]}, "one more, the same key"
+
+    assert "Yggdrasil runs, and a peer is connected." in written["first"]
+    assert "Yggdrasil runs, but none of its peers is connected" in written["alone"]
+    assert 'copybara setup overlay --peers "tls://' in written["alone"]
+    assert 'copybara setup overlay --peers "tls://' in written["doctor.alone"]
+    assert "None of the peers that it has is connected." in written["screen"]
+    fourth = json.loads(written["conf.fourth"])
+    assert fourth == third | {"Peers": [*third["Peers"], "tls://127.0.0.1:12347"]}, "it asked for another one"
+
+
+def test_a_node_that_does_not_answer_was_not_started(tmp_path: Path) -> None:
+    """yggdrasilctl of 0.4 ends with 0 also where no node listens."""
+    need("unshare", "yggdrasilctl")
+    pretended_systemctl(tmp_path, "#!/bin/sh\n")
+    (tmp_path / "start").write_text(plan.start_node(seconds=3).script)
+    ended = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-ec", DEAD.format(folder=tmp_path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stderr == "Yggdrasil does not run. To see why: journalctl -u yggdrasil\n"
+
+
+def pretended_systemctl(folder: Path, script: str) -> None:
+    systemctl = folder / "systemctl"
+    systemctl.write_text(script)
+    systemctl.chmod(0o755)

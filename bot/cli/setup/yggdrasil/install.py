@@ -9,7 +9,7 @@ import shutil
 from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, node_config, plan, public_peers
-from bot.cli.setup.yggdrasil.peers import peers_in
+from bot.cli.setup.yggdrasil.peers import ADD_PEER, peers_in
 from bot.cli.setup.yggdrasil.root import Step, can_become_root, run, show
 from bot.slow_steps import said_if_slow
 from shared.errors import InputError, OverlayError
@@ -36,8 +36,11 @@ def only_shown(asking: Asking) -> None:
     show(asking, [*_first(_machine()), plan.edit_config(changes), *_usual_last(_machine())])
 
 
-def install(asking: Asking) -> None:
-    """Install, configure and start the node, and let the user ask it. Raises OverlayError, InputError."""
+def install(asking: Asking, *, alone: bool = False) -> None:
+    """Install, configure and start the node, and let the user ask it. `alone`: it runs, and no peer of it is connected.
+
+    Raises OverlayError, InputError.
+    """
     machine = _machine()
     given = peers_wanted(asking)
     first, reading = _first(machine), plan.read_config()
@@ -48,7 +51,7 @@ def install(asking: Asking) -> None:
             "Then log out and in again, and repeat this. `copybara setup overlay --print` prints what root would do.",
         )
     asking.say("", "This is what will be done, as root:")
-    planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine)]
+    planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
@@ -60,16 +63,22 @@ def install(asking: Asking) -> None:
         run(asking, step)
     before = node_config.parsed(run(asking, reading))
     peers = given
-    if not peers and not before.get("Peers") and asking.at_terminal:
+    if not peers and (alone or not before.get("Peers")) and asking.at_terminal:
+        if before.get("Peers"):
+            asking.say("", "None of the peers that it has is connected. They stay; one that works has to be added.")
         peers = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
     after = node_config.changed(before, peers)
     if changes := node_config.differences(before, after):
         run(asking, plan.write_config(node_config.as_text(after), changes))
     for step in _last(machine, node_config.device_of(after)):
         run(asking, step)
-    asking.say("", "Yggdrasil runs.")
     if not after["Peers"]:
-        asking.say("It has no peer yet, so nobody can be called: copybara setup overlay")
+        asking.say("", "Yggdrasil runs. It has no peer yet, so nobody can be called. To add one:", f"  {ADD_PEER}")
+    elif run(asking, plan.wait_for_peer()):
+        asking.say("", "Yggdrasil runs, and a peer is connected.")
+    else:
+        asking.say("", "Yggdrasil runs, but none of its peers is connected, so nobody can be called.")
+        asking.say("Compare each line with what the peer's owner gave you. To add another one:", f"  {ADD_PEER}")
     # This session began before the membership. What follows is done within the group.
     group_membership.join()
 

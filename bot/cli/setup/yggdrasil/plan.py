@@ -15,6 +15,7 @@ USER = "yggdrasil"
 UNIT = "yggdrasil"
 
 ANSWERS_SECONDS = 30
+CONNECTS_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +124,42 @@ def load_rules(device: str, ports: str) -> list[Step]:
     ]
 
 
-def start_node() -> Step:
+def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
     """Start it, also with a configuration that has changed.
 
-    It has to answer twice, a second apart: one that may not make its device answers once, and ends.
+    It has to answer twice, a second apart: one that may not make its device answers once, and ends. What counts is what
+    it answers: yggdrasilctl of 0.4 ends with 0 where nobody listens, too.
     """
     return Step(
         "Start the node, now and at each start, and wait until it answers (a few seconds).",
         f"systemctl enable {UNIT}\n"
         f"systemctl restart {UNIT}\n"
         "answers=0\n"
-        f"for second in $(seq {ANSWERS_SECONDS}); do\n"
-        "  if yggdrasilctl getSelf > /dev/null 2>&1; then answers=$((answers + 1)); else answers=0; fi\n"
+        f"for second in $(seq {seconds}); do\n"
+        f"  if {_answers('getSelf')}; then answers=$((answers + 1)); else answers=0; fi\n"
         "  test $answers -lt 2 || exit 0\n"
         "  sleep 1\n"
         "done\n"
-        f'echo "The node does not answer: journalctl -u {UNIT}" >&2\n'
+        f'echo "Yggdrasil does not run. To see why: journalctl -u {UNIT}" >&2\n'
         "exit 1",
     )
+
+
+def wait_for_peer(seconds: int = CONNECTS_SECONDS) -> Step:
+    """Whether the node has a way to anybody: it writes a line if so, and nothing if not."""
+    return Step(
+        f"Wait until a peer is connected (up to {seconds} seconds).",
+        f"for second in $(seq {seconds}); do\n"
+        f"  if {_answers('getPeers')}; then echo connected; exit 0; fi\n"
+        "  sleep 1\n"
+        "done",
+        reads=True,
+    )
+
+
+def _answers(request: str) -> str:
+    """The command that succeeds if the node answers with a node's key: its own, or one of a peer that is connected."""
+    return f'yggdrasilctl -json {request} 2> /dev/null | grep -q \'"key": *"[0-9a-f]\''
 
 
 def join_group(machine: NodeMachine) -> list[Step]:
