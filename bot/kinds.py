@@ -138,6 +138,7 @@ class Kind(enum.StrEnum):
     CARD_NAMED = "card.named", "Your contact card has another name now."
     INVITATION = "card.invitation", "A text for a friend who doesn't have the program yet, with your card."
     INVITATION_SOURCE = "card.invitation-source", "An invitation can't say where to get the program."
+    INVITATION_PEER = "card.invitation-peer", "An invitation doesn't name the private peer that connects you."
     CARD_OWN_SEEN = "card.own-seen", "Your own contact card was pasted."
     CARD_SEEN = "card.seen", "A card of somebody who isn't in your contacts."
     CARD_KNOWN = "card.known", "A card of somebody who is."

@@ -32,7 +32,7 @@ from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
 from bot.program_source import program_source
-from bot.settings import open_overlay
+from bot.settings import open_overlay, private_peers
 from bot.texts import devices as device_texts
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.files.room import FileLimits
@@ -121,6 +121,7 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
         lines=node.lines,
         own_card=node.card,
         program_source=program_source(node.config),
+        private_peer=bool(private_peers(node.config, node.overlay.name)),
         pages=node.pages,
         devices=own_devices,
         is_by_hand=talk.chats.is_by_hand,
@@ -234,6 +235,7 @@ def make_assistant(
         lookups=lookups,
         own_card=node.card,
         program_source=program_source(node.config),
+        private_peer=bool(private_peers(node.config, node.overlay.name)),
         posting=talk.posting,
         origins=talk.origins,
         news=news,

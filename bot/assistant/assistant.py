@@ -30,7 +30,7 @@ from bot.texts import chat as texts
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
-from bot.texts.invitation import NO_SOURCE_SHORT, invitation
+from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -61,6 +61,7 @@ class Assistant:
         lookups: Lookups,
         own_card: Callable[[], Card],
         program_source: str,
+        private_peer: bool,
         posting: Posting,
         origins: Origins,
         news: CallNews,
@@ -69,7 +70,7 @@ class Assistant:
         devices: DeviceBook | None = None,
     ) -> None:
         """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page, and
-        `program_source` empty if nobody knows where friends get the program.
+        `program_source` empty if nobody knows where friends get the program. `private_peer`: whether one connects us.
         """
         self.switchboard = switchboard
         self.lookups = lookups
@@ -78,6 +79,7 @@ class Assistant:
         self._store = writes.store
         self._own_card = own_card
         self._program_source = program_source
+        self._private_peer = private_peer
         self._devices = devices
         self._has_page = devices is not None
         self._call_changed = call_changed
@@ -303,9 +305,12 @@ class Assistant:
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)
             case commands.Invite():
-                turn.say(invitation(self._own_card(), self._overlay, self._program_source))
+                private = self._private_peer
+                turn.say(invitation(self._own_card(), self._overlay, self._program_source, private=private))
                 if not self._program_source:
                     turn.say(NO_SOURCE_SHORT)
+                if private:
+                    turn.say(PRIVATE_PEER)
             case (
                 commands.ListDevices()
                 | commands.AddDevice()

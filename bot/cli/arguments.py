@@ -450,6 +450,7 @@ def make_parser() -> argparse.ArgumentParser:
     invite.add_argument(
         "--from", dest="source", metavar="URL", help="where they get it: the address of a git repository or a package"
     )
+    invite.add_argument("--peer", action="store_true", help="with the line of the private peer that connects you")
     which(invite)
 
     resolve = command(

@@ -212,7 +212,9 @@ def do_card(options: argparse.Namespace) -> int:
 def do_invite(options: argparse.Namespace) -> int:
     from bot.cli.invite import invite
 
-    return invite(_home(options), source=options.source, overlay=options.overlay, as_json=options.json)
+    return invite(
+        _home(options), source=options.source, peer=options.peer, overlay=options.overlay, as_json=options.json
+    )
 
 
 def do_resolve(options: argparse.Namespace) -> int:

@@ -6,18 +6,24 @@ import sys
 
 from bot.home import Home
 from bot.program_source import program_source
-from bot.settings import own_card, own_overlay, settings
+from bot.settings import own_card, own_overlay, private_peers, settings
 from bot.streams import print_json, print_text
-from bot.texts.invitation import NO_SOURCE, invitation
+from bot.texts.invitation import NO_SOURCE, PRIVATE_PEER, invitation
 from shared.config.checks import program_address
 from shared.errors import InputError
 from shared.store import Store
 
+NO_PEER = "No private peer is known here that could be put into the invitation."
+NO_PEER_HINT = (
+    "If one connects your Yggdrasil, write its line into copybara.toml: "
+    '[yggdrasil] private_peers = "tls://HOST:PORT?key=KEY"'
+)
 
-def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool) -> int:
-    """Print it. `source` is where the friend gets the program.
 
-    Raises OverlayError if the node can't be asked, InputError for a source that can't be one.
+def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, as_json: bool) -> int:
+    """Print it. `source` is where the friend gets the program; `peer`: whether our private peers may be in it.
+
+    Raises OverlayError if the node can't be asked, InputError for a source or peer that can't be one.
     """
     if source is not None and not (source and program_address(source)):
         raise InputError(
@@ -30,12 +36,20 @@ def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool
     with Store(home.database) as store:
         card = own_card(home, config, node, store)
     source = source or program_source(config)
-    said = invitation(card, network, source)
+    private = private_peers(config, network)
+    if peer:
+        if not private:
+            raise InputError(NO_PEER, NO_PEER_HINT)
+        from bot.cli.setup.yggdrasil.peers import check
+
+        check(private)
+    said = invitation(card, network, source, private=bool(private), peers=private if peer else ())
+    notes = [*([] if source else [NO_SOURCE]), *([PRIVATE_PEER] if private and not peer else [])]
     if as_json:
         print_json({"kind": said.kind, "text": said.text, "token": card.token, "source": source or None})
     else:
         print_text(said.text, to_copy=True)
-        if not source:
-            sys.stdout.flush()
-            sys.stderr.write(f"\nnote:  {NO_SOURCE.sentence}\nhint:  {NO_SOURCE.hint}\n")
+        sys.stdout.flush()
+        for note in notes:
+            sys.stderr.write(f"\nnote:  {note.sentence}\nhint:  {note.hint}\n")
     return 0

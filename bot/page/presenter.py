@@ -21,7 +21,7 @@ from bot.page.shown_conversations import ShownConversations
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import NO_SOURCE_SHORT, invitation
+from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -106,12 +106,13 @@ class Presenter:
         lines: Lines,
         own_card: Callable[[], Card],
         program_source: str,
+        private_peer: bool,
         pages: Pages,
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
     ) -> None:
-        """`program_source` is where friends get the program, empty if that isn't known. `is_by_hand`: whether the owner
-        carries the links of that conversation.
+        """`program_source` is where friends get the program, empty if that isn't known. `private_peer`: whether one
+        connects us to the overlay. `is_by_hand`: whether the owner carries the links of that conversation.
         """
         self._is_by_hand = is_by_hand
         self._devices = devices
@@ -122,6 +123,7 @@ class Presenter:
         self._store = store
         self._own_card = own_card
         self._program_source = program_source
+        self._private_peer = private_peer
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
@@ -225,7 +227,11 @@ class Presenter:
 
     @property
     def _invitation_note(self) -> str:
-        return "" if self._program_source else NO_SOURCE_SHORT.text
+        notes = [*([] if self._program_source else [NO_SOURCE_SHORT]), *([PRIVATE_PEER] if self._private_peer else [])]
+        return " ".join(note.text for note in notes)
+
+    def _invitation(self, card: Card) -> str:
+        return invitation(card, self._overlay, self._program_source, private=self._private_peer).text
 
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""
@@ -242,7 +248,7 @@ class Presenter:
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[self._links[line.number] for line in self._lines if line.number in self._links and _is_shown(line)],
-            invitation=invitation(card, self._overlay, self._program_source).text,
+            invitation=self._invitation(card),
             invitation_note=self._invitation_note,
             devices=self._devices.of(page),
             files=[
@@ -462,7 +468,7 @@ class Presenter:
             page_protocol.Own(
                 name=card.name,
                 card=shown_link(card.token),
-                invitation=invitation(card, self._overlay, self._program_source).text,
+                invitation=self._invitation(card),
                 invitation_note=self._invitation_note,
             )
         )

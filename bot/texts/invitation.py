@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.kinds import Kind, Sentence
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
@@ -32,12 +34,28 @@ NO_SOURCE_SHORT = Sentence(
 )
 "The same anywhere else."
 
+PRIVATE_PEER = Sentence(
+    Kind.INVITATION_PEER,
+    "A private peer connects you to Yggdrasil, and your friend needs one of the same network. The invitation doesn't "
+    "name yours, because its line holds that computer's address: it tells your friend to ask you.",
+    "To put the line into it: copybara invite --peer",
+)
+"For the owner, beside an invitation."
+
+ASK_FOR_PEER = (
+    "A private peer connects me to Yggdrasil. Ask me for its line before you begin, and when the set-up asks who "
+    "carries your packets, choose “A private peer” and paste it. With public peers we may not reach each other."
+)
+
 _PACKAGES = (".whl", ".zip", ".tar.gz")
 "What pip takes as it is; everything else is a repository of git."
 
 
-def invitation(card: Card, overlay: str, source: str) -> Sentence:
-    """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known."""
+def invitation(card: Card, overlay: str, source: str, *, private: bool = False, peers: Sequence[str] = ()) -> Sentence:
+    """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known.
+
+    `private`: a private peer connects the owner. `peers` are the lines that the owner wants in the text.
+    """
     who = card.name or "A friend"
     node = _NODE.get(overlay, "the same overlay network as mine")
     where = (
@@ -56,9 +74,10 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",
-        "and in a new terminal:",
+        *((ASK_FOR_PEER, "") if private and not peers else ()),
+        "and in a new terminal:" if peers or not private else "Then, in a new terminal:",
         "",
-        "  copybara setup",
+        f'  copybara setup --peers "{" ".join(peers)}"' if peers else "  copybara setup",
         "  copybara start",
         "",
         "A page opens in your browser. Paste my card there (under Call someone) and save it. Then click the camera "

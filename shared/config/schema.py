@@ -253,6 +253,15 @@ class Yggdrasil(msgspec.Struct, frozen=True, kw_only=True):
     user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(checks.plain))] = ""
     "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
 
+    private_peers: Annotated[
+        str,
+        Meta(
+            description='peers such as "tls://HOST:PORT?key=KEY" with blanks between them, or empty',
+            extra=_accepts(checks.plain),
+        ),
+    ] = ""
+    "The lines of the private peers that connect the node; empty if public ones do. Set-up writes it."
+
 
 class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     """[telegram]: the owner's own bot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from bot.cli.arguments import make_parser
 from bot.kinds import Kind
 from bot.program_source import public_source
-from bot.texts.invitation import NO_SOURCE, NO_SOURCE_SHORT, ONLY_HERE, invitation
+from bot.texts.invitation import ASK_FOR_PEER, NO_SOURCE, NO_SOURCE_SHORT, ONLY_HERE, invitation
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -21,6 +22,8 @@ from tests.bot.console import cli, people
 from tests.peer.handset.wire import page_at
 
 CARD = Card(node=NodeId(b"anna".ljust(32)), sealing_key=bytes(range(32)), name="Anna Maria")
+
+PEER = f"tls://peer.example:443?key={'ab' * 32}"
 
 
 async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(tmp_path: Path) -> None:
@@ -86,6 +89,24 @@ def test_an_invitation_without_a_source_is_true() -> None:
     assert "pipx install . " in text
     assert "https://example.org/copybara.whl &&" in invitation(CARD, "staex", "https://example.org/copybara.whl").text
     assert "send your friend the folder" in NO_SOURCE.text
+
+
+def test_a_private_peer_is_asked_for_and_named_only_where_the_owner_wants_it() -> None:
+    asks, given = (invitation(CARD, "yggdrasil", "", private=True, peers=peers).text for peers in ((), (PEER,)))
+    assert ASK_FOR_PEER in asks
+    assert PEER not in asks
+    assert "\n  copybara setup\n" in asks
+    assert ASK_FOR_PEER not in given
+    (command,) = re.findall(r"^  copybara (setup .+)$", given, flags=re.MULTILINE)
+    assert make_parser().parse_args(shlex.split(command), argparse.Namespace(home=None)).peers == PEER
+    assert ASK_FOR_PEER not in invitation(CARD, "yggdrasil", "").text
+
+
+async def test_there_may_be_no_private_peer_to_name(tmp_path: Path) -> None:
+    async with people(tmp_path, "bob", config=f'[yggdrasil]\nprivate_peers = "{PEER}"\n') as (bob,):
+        code, out, err = await bob.cli("invite", "--peer")  # on loopback
+        assert (code, out) == (1, "")
+        assert err.startswith("error: No private peer is known here")
 
 
 @pytest.mark.parametrize("overlay", ["yggdrasil", "staex", "loopback", "another"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 
 from bot.asking import Asking
 from bot.cli import group_membership
-from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
+from bot.cli.setup.yggdrasil.install import PRIVATE_PEERS, install, only_shown, peers_wanted
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
@@ -52,6 +53,9 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         _complete(draft.config, asking, answers=report.taken is not None)
     elif wanted != "staex":
         _none(draft, asking)
+    lines = os.environ.get(PRIVATE_PEERS)
+    if lines is not None and lines != draft.config.yggdrasil.private_peers:
+        draft.set_in("yggdrasil", {"private_peers": lines})
 
 
 def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:

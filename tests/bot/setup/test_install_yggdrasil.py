@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli.setup.yggdrasil import plan
+from bot.texts.invitation import ASK_FOR_PEER
+from shared.config.file import load
 from tests.peer.own_namespace import need
 
 SYSTEMCTL = """#!/bin/sh
@@ -54,6 +56,8 @@ nft list ruleset > {folder}/rules
 copybara doctor --json > {folder}/doctor || true
 copybara setup overlay --yes --peers tls://127.0.0.1:12346 > {folder}/third 2>&1
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.third
+copybara invite --from https://example.org/a.git > {folder}/invited 2> {folder}/noted
+copybara invite --from https://example.org/a.git --peer > {folder}/invited.peer 2> {folder}/noted.peer
 kill $peer
 for second in $(seq 120); do
     yggdrasilctl -json getPeers | grep -q '"key": "[0-9a-f]' || break
@@ -104,6 +108,13 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert checks["self call"]["ok"], checks["self call"]
     third = json.loads(written["conf.third"])
     assert third == settings | {"Peers": ["tls://127.0.0.1:12345", "tls://127.0.0.1:12346"]}, "one more, the same key"
+
+    assert ASK_FOR_PEER in written["invited"]
+    assert "tls://" not in written["invited"] + written["noted"]
+    assert "To put the line into it: copybara invite --peer" in written["noted"]
+    assert '  copybara setup --peers "tls://127.0.0.1:12345"' in written["invited.peer"]
+    assert written["noted.peer"] == ""
+    assert load(tmp_path / "home" / "copybara.toml").yggdrasil.private_peers == "tls://127.0.0.1:12347"
 
     assert "Yggdrasil runs, and a peer is connected." in written["first"]
     assert "Yggdrasil runs, but none of its peers is connected" in written["alone"]

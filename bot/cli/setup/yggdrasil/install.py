@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import shutil
 
 from bot.asking import Asking
@@ -17,6 +18,9 @@ from shared.errors import InputError, OverlayError
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
 PRIVATE = "A private peer: I paste the line that its owner gave me"
 WITHOUT_ASKING = "copybara setup overlay --yes"
+PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
+"The variable that keeps them for the program that starts itself again within the group, and writes the configuration."
+
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
@@ -62,11 +66,13 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     for step in first:
         run(asking, step)
     before = node_config.parsed(run(asking, reading))
-    peers = given
+    peers, private = given, True
     if not peers and (alone or not before.get("Peers")) and asking.at_terminal:
         if before.get("Peers"):
             asking.say("", "None of the peers that it has is connected. They stay; one that works has to be added.")
-        peers = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
+        peers, private = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
+    if peers and (alone or not before.get("Peers")):
+        os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
     after = node_config.changed(before, peers)
     if changes := node_config.differences(before, after):
         run(asking, plan.write_config(node_config.as_text(after), changes))
@@ -106,13 +112,14 @@ def _machine() -> plan.NodeMachine:
     )
 
 
-def _chosen(asking: Asking, *, minor: int) -> list[str]:
+def _chosen(asking: Asking, *, minor: int) -> tuple[list[str], bool]:
+    """The peers, and whether they are private ones."""
     choice = asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))
     if choice == 1:
-        return _public(asking, minor=minor)
+        return _public(asking, minor=minor), False
     if choice == 2:
-        return asking.until_good("The line, such as tls://HOST:PORT?key=KEY:", _one_or_more)
-    return []
+        return asking.until_good("The line, such as tls://HOST:PORT?key=KEY:", _one_or_more), True
+    return [], False
 
 
 def _public(asking: Asking, *, minor: int) -> list[str]:
