@@ -365,6 +365,19 @@ async def test_pasting_a_link_or_the_message_it_came_in_explains_it_at_once() ->
         await play.page.locator("#whom").fill("x")
         await paste(play, f"copybara:{CARD}")
         assert [each for each in play.script.heard_messages if isinstance(each, Explain)] == []
+        await play.page.locator("#whom").select_text()
+        await paste(play, f"copybara:{CARD}")
+        await play.wants(Explain, text=f"copybara:{CARD}")
+        await play.view.shows("This is Bob's contact card.")
+        assert await play.page.locator("#whom").input_value() == ""
+
+
+async def test_calling_again_shows_what_kind_of_call_it_is() -> None:
+    for media, symbol in (("audio", "#i-phone"), ("video", "#i-camera")):
+        async with theatre(greeting(calls=[call(1, "active", media=media)])) as play:
+            play.tell(call(1, "ended", media=media))
+            await play.page.locator("#ended").wait_for()
+            assert await play.page.locator("#ended-again use").get_attribute("href") == symbol
 
 
 async def test_after_a_call_the_next_link_can_be_pasted_and_done_leaves_no_older_page() -> None:

@@ -1,6 +1,6 @@
 // A call is over: how it ended, and the other side to be saved.
 
-import { $, avatar, copy, duration, onSubmit, problem, put, say, show, toast } from "./dom.js";
+import { $, avatar, copy, duration, onSubmit, problem, put, say, setIcon, show, toast } from "./dom.js";
 import { wantedName } from "./names.js";
 
 export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
@@ -28,6 +28,7 @@ export class Ended {
     this.#call = call;
     if (document.fullscreenElement) document.exitFullscreen();
     avatar($("ended-avatar"), call.name, call.node);
+    setIcon($("ended-again"), call.media === "video" ? "i-camera" : "i-phone");
     say($("ended-title"), call);
     const seconds = call.report.seconds;
     const tested = "Didn't see or hear yourself? Choose other devices under “Camera, microphone, settings”, and test again.";

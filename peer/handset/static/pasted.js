@@ -11,6 +11,9 @@ const VIEWS = ["home", "ended", "outgoing"];
 
 export const isLink = (text) => LINK.test(text);
 
+// What a field would still have beside what is pasted: all but the selected text.
+const stays = ({ value, selectionStart, selectionEnd }) => value.slice(0, selectionStart) + value.slice(selectionEnd);
+
 export function explainPasted(dialogs) {
   const explain = (text) => dialogs.explain(text, { pasted: true });
   document.addEventListener("paste", (event) => {
@@ -18,13 +21,14 @@ export function explainPasted(dialogs) {
     if (!VIEWS.includes(document.body.dataset.view) || document.querySelector("dialog[open]")) return;
     if (!(isLink(text) || INSIDE.test(text))) return;
     const field = event.target.closest?.("input");
-    if (field?.value.trim()) return;
+    if (field && stays(field).trim()) return;
     if (text.length > LONGEST) {
       // A field of links says so itself.
       if (!field) toast({ sentence: `That is too long: ${text.length} characters, of at most ${LONGEST}.`, hint: "" }, { urgent: true });
       return;
     }
     event.preventDefault();
+    if (field?.value) field.value = "";
     problem($("new-problem"), null);
     explain(text);
   });
