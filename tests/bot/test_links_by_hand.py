@@ -69,7 +69,7 @@ async def test_who_declines_a_first_call_gets_the_link_that_says_so_and_it_ends_
         assert back is not None
         assert "Send this to the other person, so that they know:" in declined
         assert chat_texts.TELL_THEM in declined
-        # The terminal of `start` and the page show it as well: whoever declined may be at either.
+        # The terminal of `start` and the page show it as well: the one who declined may be at either.
         lines = await bob.program.until(chat_texts.TELL_THEM)
         assert any(back[0] in line for line in lines)
         shown = await bob.page.next("link", call=ring["call"])

@@ -1,4 +1,4 @@
-"""Whoever declines a call on the page gets the link that says so, if nobody else carries it."""
+"""Who declines a call on the page gets the link that says so, if nobody else carries it."""
 
 from __future__ import annotations
 

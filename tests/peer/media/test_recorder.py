@@ -66,7 +66,8 @@ def test_what_was_recorded_plays_after_the_program_was_killed(tmp_path: Path) ->
     duration, sound, pictures = decoded(path)
     assert duration > 1.6, "two seconds had come; the last quarter may be missing"
     assert duration == pytest.approx(max(time_of(sound[-1]) + 0.02, time_of(pictures[-1]) + 1 / 15), abs=0.5)
-    assert len(sound) == pytest.approx(duration / 0.02, abs=5)
+    # A busy machine may leave out some before they are sent, but none of the hundred that have come.
+    assert 100 - 0.25 / 0.02 <= len(sound) <= duration / 0.02 + 5
     assert len(pictures) == pytest.approx(duration * 15, abs=5)
     assert {(picture.width, picture.height) for picture in pictures} == {(640, 480)}
     assert hertz(sound[5:]) == pytest.approx(440, abs=0.5)
