@@ -51,6 +51,10 @@ ELSEWHERE = {
     "setup": "setup/test_setup.py::test_twice_is_as_good_as_once",
     "setup NAME": "setup/test_setup.py::test_every_part_can_be_asked_for_by_name",
     "setup overlay": "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer",
+    "invite --peer": "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer",
+    "setup overlay --peers tls://HOST:PORT?key=KEY": (
+        "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer"
+    ),
     "setup overlay --yes --peers tls://HOST:PORT?key=KEY": (
         "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer"
     ),
