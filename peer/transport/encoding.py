@@ -163,11 +163,11 @@ class EncodedTrack(MediaStreamTrack):
         track: MediaStreamTrack,
         kind: Kind,
         planned: Callable[[], Plan],
-        after: EncodedTrack | None = None,
+        after: asyncio.Event | None = None,
         *,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`planned` is asked for each frame. The first waits for the first packet of `after`, `patience` seconds."""
+        """`planned` is asked for each frame. The first waits `patience` seconds for `after`, the `begun` of another."""
         super().__init__()
         self.kind = kind
         self._track = track
@@ -177,7 +177,7 @@ class EncodedTrack(MediaStreamTrack):
         self._encoder = ENCODERS[kind]()
         self._made: deque[Packet[Stream]] = deque()
         self._whole = False
-        self._begun = asyncio.Event()
+        self.begun = asyncio.Event()
         "Set when the first packet is there, or none will be."
 
     def want_whole(self) -> None:
@@ -189,25 +189,24 @@ class EncodedTrack(MediaStreamTrack):
         while not self._made:
             data = await self._track.recv()
             if not isinstance(data, AudioFrame | VideoFrame):
-                self._begun.set()
+                self.begun.set()
                 return cast("Packet[Stream]", data)
             if self._after is not None:
-                await self._after.begun_by(self._patience)
+                await self._wait_for(self._after)
                 self._after = None
             whole, self._whole = self._whole, False
             encode = partial(self._encoder.encode, data, self._planned(), whole=whole)
             self._made += await asyncio.get_running_loop().run_in_executor(None, encode)
-        self._begun.set()
+        self.begun.set()
         return self._made.popleft()
 
-    async def begun_by(self, seconds: float) -> None:
-        """Wait until the first packet is there, or so long."""
+    async def _wait_for(self, begun: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._begun.wait()
+            async with asyncio.timeout(self._patience):
+                await begun.wait()
 
     def stop(self) -> None:
         """End it, and what it encodes."""
         super().stop()
-        self._begun.set()
+        self.begun.set()
         self._track.stop()

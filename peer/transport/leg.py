@@ -80,8 +80,8 @@ class Leg:
         self._files: FilesChannel | None = None
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
-        self._sound: EncodedTrack | None = None
-        "The one that is sent, or was sent last."
+        self._sound: asyncio.Event | None = None
+        "The `begun` of the track that is sent, or was sent last. The track itself would keep its encoder."
 
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
@@ -168,7 +168,7 @@ class Leg:
             before = self._sound if kind == "video" else None
             track = encoded = EncodedTrack(track, kind, self._own_path.planned, before)
             if kind == "audio":
-                self._sound = encoded
+                self._sound = encoded.begun
         self._senders[kind] = sender = EncodingSender(track, self._dtls, self._own_path.carries)
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 

@@ -49,7 +49,9 @@ class Pair:
         self.microphone, self.camera = Given("audio"), Given("video")
         self.order: list[Kind] = []
         self.sound = EncodedTrack(self.microphone, "audio", lambda: self._planned("audio"))
-        self.picture = EncodedTrack(self.camera, "video", lambda: self._planned("video"), self.sound, patience=patience)
+        self.picture = EncodedTrack(
+            self.camera, "video", lambda: self._planned("video"), self.sound.begun, patience=patience
+        )
 
     def _planned(self, kind: Kind) -> Plan:
         self.order.append(kind)
