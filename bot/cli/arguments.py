@@ -171,6 +171,12 @@ def _alone(parser: argparse.ArgumentParser) -> Run:
     return show
 
 
+def _takes_words(parser: argparse.ArgumentParser, help_: str) -> None:
+    """A command that takes a name and words of its own in one go, as in the chat, and the name alone by an option."""
+    parser.add_argument("words", nargs="*", type=_name, metavar="NAME", help=help_)
+    parser.add_argument("--name", type=_name, metavar="NAME", help="the same")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line. Its `run` is the function that carries the command out."""
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -315,14 +321,7 @@ def make_parser() -> argparse.ArgumentParser:
     call.add_argument("media", nargs="?", choices=["audio", "video"], default="video", help="video if you don't say")
     answer = command("answer", "answer the ringing call", dispatch.do_answer, json=True)
     answer.usage = "copybara answer [--hold] [NAME] [audio|video]"
-    answer.add_argument(
-        "words",
-        nargs="*",
-        type=_name,
-        metavar="NAME",
-        help="whose call, if several ring; audio or video, if not what the caller asks for",
-    )
-    answer.add_argument("--name", type=_name, metavar="NAME", help="the same")
+    _takes_words(answer, "whose call, if several ring; audio or video, if not what the caller asks for")
     answer.add_argument("--hold", action="store_true", help="put the call that you are in on hold")
     decline = command("decline", "decline the ringing call", dispatch.do_decline, json=True)
     decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
@@ -339,14 +338,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     record = command("record", "record the call, which the other side sees", dispatch.do_record, json=True)
     record.usage = "copybara record [stop|refuse] [NAME]"
-    record.add_argument(
-        "words",
-        nargs="*",
-        type=_name,
-        metavar="NAME",
-        help="with whom, if there are several calls; before it stop, to end that, or refuse, to refuse to be recorded",
+    _takes_words(
+        record,
+        "with whom, if there are several calls; before it stop, to end that, or refuse, to refuse to be recorded",
     )
-    record.add_argument("--name", type=_name, metavar="NAME", help="the same")
     command("merge", "make one conversation of your calls", dispatch.do_merge, json=True)
     for word, help_ in (
         ("agree", "join the conversation that you are asked to join"),

@@ -43,13 +43,13 @@ def send_this(kind: str) -> str:
 
 
 def written(text: str) -> list[str]:
-    """What the other side writes in a call, so that no line of theirs passes for one of ours."""
+    """What the other side writes in a call, so that none of their lines looks like the program's."""
     first, *others = text.splitlines()
     return [first, *(f"{THEIRS}{each}" for each in others)]
 
 
 def own_address(node: str) -> str:
-    """What whom the owner calls sees, by both of its names: the page says address, commands take a node id."""
+    """What those see whom the owner calls, by both of its names: the page says address, commands take a node id."""
     return f"Your computer's address (node id): {node}"
 
 

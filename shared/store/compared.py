@@ -1,8 +1,8 @@
 """The table of calls whose four words the owner has compared, and the chain of keys that was agreed on there.
 
-If the owner saves somebody later, as the one who was in such a call, that person has this key: the words have shown
-that nobody was between, and the owner says which call it was. A later call that a key of the same chain has set up was
-with the same person.
+If the owner saves somebody later, as the one who was in such a call, that person has this key: the words rule out
+anybody in between, and the owner says which call it was. A later call that a key of the same chain has set up was with
+the same person.
 """
 
 from __future__ import annotations
