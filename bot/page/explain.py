@@ -75,8 +75,10 @@ class Explainer:
                 )
             case Response():
                 if not any(_waits_for(line, link) for line in self._lines):
-                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).sentence)
+                    return _explained(token, "unusable", handset_texts.ANSWERS_NOTHING)
                 return _explained(token, "response", handset_texts.explained_response(link), "Connect")
+            case CallLink() if (line := self._line(link.reference)) is not None:
+                return _explained(token, "unusable", handset_texts.already_here(line))
             case CallLink():
                 contact = self._store.contact_of(link.peer)
                 decision = self._decide(link, contact)
@@ -93,9 +95,15 @@ class Explainer:
                     return _explained(token, "unusable", texts.refusal(reason).sentence)
                 button = "" if contact.other_announced(link.node) else "Accept the new node id"
                 return _explained(token, "moved", handset_texts.explained_move(link, contact), button)
+            case SaidLink() if self._line(link.said.reference) is None:
+                return _explained(token, "unusable", handset_texts.OVER)
             case SaidLink():
                 contact = self._store.contact_of(link.source)
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
+
+    def _line(self, reference: bytes) -> Line | None:
+        """The call of that name, while it lasts."""
+        return next((line for line in self._lines if line.link.reference == reference and not line.call.ended), None)
 
     def _decide(self, link: CallLink, contact: Contact | None) -> Decision:
         """What the policy says of a call, as when it is acted on."""

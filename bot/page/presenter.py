@@ -268,7 +268,7 @@ class Presenter:
                 pass  # a messenger carries it
             case Posted():
                 shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
-                said = handset_texts.link_to_send(line)
+                said = handset_texts.link_to_send(line, by_hand=self._is_by_hand(line.chat))
                 self._links[number] = link = ShowLink(call=number, link=shown, kind=said.kind, sentence=said.sentence)
                 send(link)
             case Rings():

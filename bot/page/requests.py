@@ -74,6 +74,7 @@ from peer.handset.protocol import (
 )
 from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
+from shared.call.table import State
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
 from shared.errors import (
@@ -157,7 +158,7 @@ class PageRequests:
             case Explain():
                 page.send(msgspec.structs.replace(self._explainer.explain(message.text), id=message.id))
             case Act():
-                call = await self._act(message)
+                call, said = await self._act(message)
             # Sound and picture come to a page when what it asks for is sure to be done, before any of it is shown: a
             # request that is refused moves no call, and nothing opens at another page.
             case Place():
@@ -289,8 +290,10 @@ class PageRequests:
                 return line
         raise CallOver()
 
-    async def _act(self, message: Act) -> int | None:
+    async def _act(self, message: Act) -> tuple[int | None, Sentence | None]:
+        """The number of the call that a link begins or is about, and what the page shows nowhere else."""
         link: Found | None = None
+        rang = {line.number for line in self._lines if line.call.state is State.RINGING}
         if (looked := self._switchboard.foreign.look(message.text)) is not None:
             foreign = self._switchboard.foreign
             act = foreign.read_link if looked.page else foreign.read_pasted
@@ -307,14 +310,14 @@ class PageRequests:
                 raise CallRefused(*refusals.several_nodes_announced(moved))
             await self._assistant.move(moved.name, str(node))
             await self._presenter.book_changed()
-            return None
+            return None, None
         if line is None:
             if (clock := reading.other_clock) is not None:
                 raise CallRefused(texts.clocks_differ(clock.contact, clock.ahead, sure=clock.ahead > 0).text, "")
             if reading.reason is not None:
                 raise CallRefused(refusal(reading.reason, link), "")
-            return None
-        return line.number
+            return None, None
+        return line.number, page_texts.took_back(line) if line.number in rang else None
 
     async def _answer_question(self, line: Line, *, agrees: bool) -> Sentence | None:
         together = self._switchboard.together

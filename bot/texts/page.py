@@ -108,12 +108,16 @@ def port_forbidden(port: int) -> str:
 
 
 _SAYS = {
-    Operation.RINGING: "it is ringing there",
-    Operation.ACCEPT: "the call is answered",
-    Operation.DECLINE: "they decline",
+    Operation.RINGING: "your call is ringing there",
+    Operation.ACCEPT: "your call was answered",
+    Operation.DECLINE: "they declined your call",
     Operation.BUSY: "they are busy",
     Operation.CANCEL: "they cancelled their call",
 }
+
+OVER = "That link is about a call that is over. There is nothing left to do."
+
+ANSWERS_NOTHING = "That link answers no call of yours that is waiting. Call them again, and send them the new link."
 
 _ANSWERS = {
     Status.ACCEPT: "They answered your call. Connect now?",
@@ -219,16 +223,18 @@ def trust_in_words(contact: Contact, paired: bool) -> str:
     return f"{words}; compare their words in your next call" if contact.confirmed_in_clear else words
 
 
-def link_to_send(line: Line) -> Sentence:
-    """What to do with a link."""
+def link_to_send(line: Line, *, by_hand: bool) -> Sentence:
+    """What to do with a link. `by_hand`: the owner carries those of this call, also back."""
     if line.call.state is State.ENDED:
-        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name} so that they know.")
+        kind = Kind.LINK_CANCEL if line.call.role is Role.CALLER else Kind.LINK_REFUSAL
+        return Sentence(kind, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
         return Sentence(Kind.LINK_TO_SEND, "The call connects as soon as they have read it.")
     until = time_of_day(line.expires)
     if line.call.paired:
+        back = " If they decline, they have a link to send back: paste it here." if by_hand else ""
         return Sentence(
-            Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; the call waits until {until}."
+            Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; the call waits until {until}.{back}"
         )
     return Sentence(
         Kind.LINK_TO_SEND,
@@ -252,10 +258,20 @@ def explained_call(link: CallLink, contact: Contact | None, *, at_once: bool = F
     return f"{text} It is answered automatically, with your microphone and camera." if at_once else text
 
 
+def already_here(line: Line) -> str:
+    """The link of a call that hasn't ended, read again."""
+    return f"That link was read already: it is the call with {line.name} that you see here."
+
+
+def took_back(line: Line) -> Sentence:
+    """A link that was pasted says that the call isn't meant any more."""
+    return Sentence(Kind.ENDED, f"{texts.begun(line.name)} cancelled their call.")
+
+
 def explained_said(link: SaidLink, contact: Contact | None) -> str:
     """A link that says something about a call."""
     who = contact.name if contact else STRANGER
-    return f"From {who}, about a call: {_SAYS.get(link.said.operation, 'something')}."
+    return f"From {who}: {_SAYS.get(link.said.operation, 'something')}."
 
 
 def explained_move(link: MovedLink, contact: Contact) -> str:

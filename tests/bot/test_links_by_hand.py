@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.kinds import Kind
 from bot.texts import chat as chat_texts
 from bot.texts import foreign
+from bot.texts import page as page_texts
 from bot.texts import terminal as says
 from tests.bot.console import cli
 from tests.bot.test_start import Running, home_in, running
@@ -40,6 +42,16 @@ class Starter:
         assert (await self.page.ask("act", text=link))["type"] == "done"
         return await self.page.next("ring")
 
+    async def calls(self, whom: str) -> dict[str, Any]:
+        """Place a call at the page; returns the link to send."""
+        assert (await self.page.ask("place", whom=whom, media="audio"))["type"] == "done"
+        return await self.page.next("link")
+
+    async def pastes(self, link: str) -> dict[str, Any]:
+        """Paste what the other side says of a call into the page, which acts on it at once."""
+        assert (await self.page.ask("explain", text=link))["kind"] == "said"
+        return await self.page.ask("act", text=link)
+
 
 @contextlib.asynccontextmanager
 async def starter(folder: Path, name: str) -> AsyncIterator[Starter]:
@@ -51,6 +63,51 @@ async def starter(folder: Path, name: str) -> AsyncIterator[Starter]:
         (address,) = (line.split()[-1] for line in lines if "#key=" in line)
         async with page_at(address) as (page, hello):
             yield Starter(home, program, page, hello["card"]["text"])
+
+
+async def befriended(anna: Starter, bob: Starter) -> None:
+    """A first call by hand, after which each has saved the other, as anna and bob, and they share a key."""
+    link = await anna.calls(bob.card)
+    ring = await bob.rings(link["link"]["text"])
+    await bob.page.ask("answer", call=ring["call"], media="audio")
+    answer = await bob.page.next("link")
+    await anna.page.ask("act", text=answer["link"]["text"])
+    for person, call, other in ((anna, link["call"], "bob"), (bob, ring["call"], "anna")):
+        up = await person.page.next("call", state="active")
+        while not up["phrase"]:
+            up = await person.page.next("call")
+        assert (await person.page.ask("save-contact", call=call, name=other))["type"] == "done"
+    for person, call in ((anna, link["call"]), (bob, ring["call"])):
+        await person.page.ask("confirm-words", call=call, words=up["phrase"])
+    await anna.page.ask("hang-up", call=link["call"])
+    for person in (anna, bob):
+        await person.page.next("call", state="ended")
+
+
+async def test_a_contact_who_declines_or_gives_up_has_a_link_that_the_other_page_takes_at_once(tmp_path: Path) -> None:
+    async with starter(tmp_path, "anna") as anna, starter(tmp_path, "bob") as bob:
+        await befriended(anna, bob)
+
+        link = await anna.calls("bob")
+        assert link["sentence"].endswith("If they decline, they have a link to send back: paste it here.")
+        ring = await bob.rings(link["link"]["text"])
+        again = await bob.page.ask("explain", text=link["link"]["text"])
+        assert (again["kind"], "that you see here" in again["sentence"]) == ("unusable", True)
+        await bob.page.ask("decline", call=ring["call"])
+        declined = await bob.page.next("link")
+        assert declined["kind"] == Kind.LINK_REFUSAL
+        await anna.pastes(declined["link"]["text"])
+        assert (await anna.page.next("call", state="ended"))["sentence"] == "bob declined."
+        late = await anna.page.ask("explain", text=declined["link"]["text"])
+        assert (late["kind"], late["sentence"]) == ("unusable", page_texts.OVER)
+
+        link = await anna.calls("bob")
+        await bob.rings(link["link"]["text"])
+        await anna.page.ask("hang-up", call=link["call"])
+        given_up = await anna.page.next("link")
+        assert (given_up["kind"], given_up["sentence"]) == (Kind.LINK_CANCEL, "Send this to bob so that they know.")
+        assert (await bob.pastes(given_up["link"]["text"]))["sentence"] == "anna cancelled their call."
+        assert "cancelled" in (await bob.page.next("call", state="ended"))["sentence"]
 
 
 async def test_who_declines_a_first_call_gets_the_link_that_says_so_and_it_ends_the_callers_waiting(

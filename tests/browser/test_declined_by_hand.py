@@ -1,11 +1,13 @@
-"""Who declines a call on the page gets the link that says so, if nobody else carries it."""
+"""Who declines or gives up a call on the page gets the link that says so, if nobody else carries it; and pastes it."""
 
 from __future__ import annotations
 
+import pytest
+
 from bot.kinds import Kind
-from peer.handset.protocol import ShowLink
+from peer.handset.protocol import Act, Explain, Explained, ShowLink
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import call, link, theatre
+from tests.browser.scripted import TOKEN, Theatre, call, greeting, link, theatre
 
 pytestmark = ONE_CHROMIUM
 
@@ -16,7 +18,7 @@ async def test_the_link_that_declines_is_there_to_be_copied_unless_a_messenger_c
     async with theatre() as play:
         play.tell(call(1, "ringing"))
         await play.page.locator("#decline").wait_for()
-        said = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence=SO_THAT_THEY_KNOW)
+        said = ShowLink(call=1, link=link(), kind=Kind.LINK_REFUSAL, sentence=SO_THAT_THEY_KNOW)
         play.tell(said, call(1, "ended"))
         await play.view.shows(SO_THAT_THEY_KNOW)
         assert await play.page.locator("#ended-token").text_content() == said.link.text
@@ -27,3 +29,41 @@ async def test_the_link_that_declines_is_there_to_be_copied_unless_a_messenger_c
         play.tell(call(2, "ended"))
         await play.page.locator("#decline").wait_for(state="hidden")
         assert not await play.page.locator("#ended-token").is_visible()
+
+
+async def test_who_gives_up_a_call_gets_the_link_that_says_so_and_none_that_would_call() -> None:
+    calling = call(1, "calling", role="caller")
+    waits = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to anna.")
+    async with theatre(greeting(calls=[calling], links=[waits])) as play:
+        await play.view.shows("Did they send a link back? Paste it here")
+        play.tell(call(1, "ended", role="caller"))
+        await play.page.locator("#ended").wait_for()
+        assert not await play.page.locator("#ended-link").is_visible()
+        play.tell(ShowLink(call=1, link=link(), kind=Kind.LINK_CANCEL, sentence=SO_THAT_THEY_KNOW))
+        await play.view.shows(SO_THAT_THEY_KNOW)
+        await play.can_be_used()
+
+
+async def pasted(play: Theatre) -> None:
+    """What the other side says of a call is acted on at once, and nothing is asked."""
+    await play.view.pastes(f"copybara:{TOKEN}", "nowhere")
+    await play.wants(Act, text=TOKEN)
+    assert not await play.page.locator("#explain").is_visible()
+
+
+SAYS = Explained(token=TOKEN, kind="said", sentence="From anna: they declined.", can_act=True, button="Read it")
+
+
+@pytest.mark.parametrize(("state", "shown"), [("calling", "outgoing"), ("ringing", "incoming"), ("active", "stage")])
+async def test_what_the_other_side_says_of_a_call_is_taken_wherever_it_is_pasted(state: str, shown: str) -> None:
+    async with theatre(greeting(calls=[call(1, state, role="caller")]), explained=SAYS) as play:
+        await play.page.locator(f"#{shown}").wait_for()
+        await pasted(play)
+
+
+async def test_a_link_that_is_written_to_somebody_in_a_call_is_only_put_in() -> None:
+    async with theatre(greeting(calls=[call(1, "active")]), explained=SAYS) as play:
+        await play.view.press("Write")
+        await play.view.pastes(f"copybara:{TOKEN}", "write")
+        await pasted(play)
+        assert [each for each in play.script.heard_messages if isinstance(each, Explain)] == []

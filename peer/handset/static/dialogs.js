@@ -134,13 +134,15 @@ export class Dialogs {
     toast(done);
   }
 
-  // A link that was tapped, or that the person has `pasted`: what it is, and one button. A call that
-  // is pasted rings, and an answer connects the call that the person has placed.
+  // A link that was tapped, or that the person has `pasted`: what it is, and one button. A call that is pasted rings, an
+  // answer connects the call that the person has placed, and what else the other side says of a call is taken as said.
   async explain(text, { pasted = false } = {}) {
     try {
       const link = await this.#program.ask("explain", { text });
-      if (pasted && (link.rings || link.kind === "response")) await this.#program.ask("act", { text: link.token });
-      else this.#explain(link);
+      if (!pasted || !(link.rings || ["response", "said"].includes(link.kind))) return this.#explain(link);
+      $("explain").close();
+      const done = await this.#program.ask("act", { text: link.token });
+      if (done.sentence) toast(done);
     } catch (error) {
       toast(error, { urgent: true });
     }

@@ -9,14 +9,14 @@ import { ringback } from "./sounds.js";
 const SEND_BACK = "Now send this answer back in the chat the link came from";
 
 export class Outgoing {
-  #program;
   #calls;
+  #dialogs;
   #call = null;
   #silenced = new Set();
 
-  constructor(program, calls) {
-    this.#program = program;
+  constructor(calls, dialogs) {
     this.#calls = calls;
+    this.#dialogs = dialogs;
     $("outgoing-cancel").addEventListener("click", () => calls.hangUp());
     $("outgoing-silence").addEventListener("click", () => this.silence());
     $("outgoing-copy").addEventListener("click", () => copy($("outgoing-copy"), calls.links.get(this.#call.id)?.link.text));
@@ -44,7 +44,9 @@ export class Outgoing {
       picture($("outgoing-qr"), link.link.qr);
       show($("outgoing-qr").parentElement, Boolean(link.link.qr));
     }
-    show($("answer-form"), Boolean(link) && call.role === "caller" && !call.paired);
+    show($("answer-form"), Boolean(link) && call.role === "caller");
+    put($("answer-label"), call.paired ? "Did they send a link back? Paste it here" : "Paste their answer here");
+    put($("answer-connect"), call.paired ? "Read it" : "Connect");
     const own = sending?.picture ?? null;
     attachPicture($("outgoing-own"), own);
     show($("outgoing-own"), Boolean(own));
@@ -70,8 +72,8 @@ export class Outgoing {
   async #readAnswer() {
     // What is pasted is taken at once; this is for a keyboard that puts it there without pasting.
     const text = $("answer-text").value.trim();
-    if (!text) throw { sentence: "Paste the answer that they sent you.", hint: "" };
-    await this.#program.ask("act", { text });
+    if (!text) throw { sentence: "Paste the link that they sent you.", hint: "" };
+    await this.#dialogs.explain(text, { pasted: true });
     $("answer-text").value = "";
   }
 }
