@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Protocol, cast
@@ -37,9 +37,10 @@ CHANGED = 0.15
 "A part by which the bit rate has to change before there is a new encoder, which begins with a whole picture."
 
 
-PATIENCE_SECONDS = 0.04
+PATIENCE_SECONDS = 0.06
 """How long the first picture waits for the first sound, which may never come. The encoder of pictures takes a while to
-open, and its first picture is the largest: on a slow machine the sound, which is ready at once, would come after it."""
+open, and its first picture is the largest: on a slow machine it would hold up the sound, ours, which is ready at once,
+and the other side's, which has to be read."""
 
 
 class Encoder(Protocol):
@@ -129,6 +130,7 @@ class PictureEncoder:
         return [packet]
 
     def _open(self, bits: int, width: int, height: int) -> VideoCodecContext:
+        os.sched_yield()  # nothing takes longer: what else is ready comes first
         codec = CodecContext.create("libvpx", "w")
         assert isinstance(codec, VideoCodecContext)
         codec.width, codec.height, codec.bit_rate, codec.pix_fmt = width, height, bits, "yuv420p"
@@ -163,11 +165,11 @@ class EncodedTrack(MediaStreamTrack):
         track: MediaStreamTrack,
         kind: Kind,
         planned: Callable[[], Plan],
-        after: asyncio.Event | None = None,
+        after: Sequence[asyncio.Event] = (),
         *,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`planned` is asked for each frame. The first waits `patience` seconds for `after`, the `begun` of another."""
+        """`planned` is asked for each frame. The first waits for all of `after`, at most `patience` seconds."""
         super().__init__()
         self.kind = kind
         self._track = track
@@ -191,19 +193,20 @@ class EncodedTrack(MediaStreamTrack):
             if not isinstance(data, AudioFrame | VideoFrame):
                 self.begun.set()
                 return cast("Packet[Stream]", data)
-            if self._after is not None:
+            if self._after:
                 await self._wait_for(self._after)
-                self._after = None
+                self._after = ()
             whole, self._whole = self._whole, False
             encode = partial(self._encoder.encode, data, self._planned(), whole=whole)
             self._made += await asyncio.get_running_loop().run_in_executor(None, encode)
         self.begun.set()
         return self._made.popleft()
 
-    async def _wait_for(self, begun: asyncio.Event) -> None:
+    async def _wait_for(self, events: Sequence[asyncio.Event]) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
-                await begun.wait()
+                for event in events:
+                    await event.wait()
 
     def stop(self) -> None:
         """End it, and what it encodes."""

@@ -83,6 +83,9 @@ class Leg:
         self._sound: asyncio.Event | None = None
         "The `begun` of the track that is sent, or was sent last. The track itself would keep its encoder."
 
+        self._heard = asyncio.Event()
+        "Set when the first sound or picture has come."
+
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
 
@@ -165,7 +168,7 @@ class Leg:
             track = self._before_sound(track)
         await self.stop_sending(kind)
         if kind == "audio" or self.variant.video is VideoCodec.VP8:
-            before = self._sound if kind == "video" else None
+            before = (self._sound, self._heard) if kind == "video" and self._sound is not None else ()
             track = encoded = EncodedTrack(track, kind, self._own_path.planned, before)
             if kind == "audio":
                 self._sound = encoded.begun
@@ -328,4 +331,5 @@ class Leg:
         self._sctp.hurry()
 
     def _first_media(self, kind: Kind) -> None:
+        self._heard.set()
         self.first_media.tell(MEDIA[kind])

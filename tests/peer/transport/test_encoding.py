@@ -1,17 +1,18 @@
-"""Tracks of encoded packets: what begins first."""
+"""Tracks of encoded packets: what begins first, also on a leg."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from fractions import Fraction
 
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
 from peer.transport.audio_first import PathState, Plan, plan
-from peer.transport.encoding import EncodedTrack
-from peer.transport.profile import OPUS, Kind
-from tests.peer.pair import PATIENCE
+from peer.transport.encoding import PATIENCE_SECONDS, EncodedTrack
+from peer.transport.profile import OPUS, VIDEO_PAYLOAD_TYPE, Kind
+from tests.peer.pair import PATIENCE, connected
 
 
 class Given(MediaStreamTrack):
@@ -43,15 +44,15 @@ def picture() -> VideoFrame:
 
 
 class Pair:
-    """Sound and picture of one side, and in which order frames of both are encoded."""
+    """Sound and picture of one side, the other side's first sound, and in which order frames of ours are encoded."""
 
     def __init__(self, patience: float) -> None:
         self.microphone, self.camera = Given("audio"), Given("video")
         self.order: list[Kind] = []
         self.sound = EncodedTrack(self.microphone, "audio", lambda: self._planned("audio"))
-        self.picture = EncodedTrack(
-            self.camera, "video", lambda: self._planned("video"), self.sound.begun, patience=patience
-        )
+        self.theirs = asyncio.Event()
+        before = (self.sound.begun, self.theirs)
+        self.picture = EncodedTrack(self.camera, "video", lambda: self._planned("video"), before, patience=patience)
 
     def _planned(self, kind: Kind) -> Plan:
         self.order.append(kind)
@@ -60,6 +61,7 @@ class Pair:
 
 async def test_the_first_picture_is_encoded_after_the_first_sound() -> None:
     pair = Pair(patience=PATIENCE)
+    pair.theirs.set()
     pair.camera.frames.put_nowait(picture())
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(pair.picture.recv())
@@ -71,11 +73,48 @@ async def test_the_first_picture_is_encoded_after_the_first_sound() -> None:
     assert pair.order[-1] == "video"
 
 
+async def test_the_first_picture_is_encoded_after_the_other_sides_first_sound() -> None:
+    pair = Pair(patience=PATIENCE)
+    pair.sound.begun.set()
+    pair.camera.frames.put_nowait(picture())
+    async with asyncio.timeout(PATIENCE):
+        encoded = asyncio.create_task(pair.picture.recv())
+        await pair.camera.taken.wait()
+        for _ in range(3):  # it could go on, if nothing held it
+            await asyncio.sleep(0)
+        assert pair.order == []
+        pair.theirs.set()
+        await encoded
+    assert pair.order == ["video"]
+
+
+async def test_the_first_picture_of_a_leg_waits_for_a_sound_that_never_comes_as_long_as_it_may() -> None:
+    camera, microphone = Given("video"), Given("audio")
+    came: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def tap(packet: bytes) -> None:
+        if packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE and not came.done():
+            came.set_result(time.monotonic())
+
+    async with connected() as legs:
+        legs.callee.tap(tap)
+        await legs.caller.send(microphone)
+        await legs.caller.send(camera)
+        for _ in range(2):
+            microphone.frames.put_nowait(sound())
+        camera.frames.put_nowait(picture())
+        given = time.monotonic()
+        async with asyncio.timeout(PATIENCE):
+            waited = await came - given
+    assert waited >= PATIENCE_SECONDS
+
+
 async def test_a_picture_does_not_wait_long_for_sound_and_not_for_a_sound_that_has_ended() -> None:
     for patience, ended in ((0.0, False), (2 * PATIENCE, True)):
         pair = Pair(patience)
         if ended:
             pair.sound.stop()
+            pair.theirs.set()
         pair.camera.frames.put_nowait(picture())
         async with asyncio.timeout(PATIENCE):
             await pair.picture.recv()
