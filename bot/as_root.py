@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shlex
 import shutil
+import subprocess
+
+SUDOERS = ("sudo", "wheel", "admin")
+"Groups whose members may use sudo on the usual systems."
 
 
 def is_root() -> bool:
@@ -15,6 +20,17 @@ def is_root() -> bool:
 def has_sudo() -> bool:
     """Whether sudo is installed."""
     return shutil.which("sudo") is not None
+
+
+def may_use_sudo() -> bool:
+    """Whether sudo would run a command for this user, as far as that can be known without a password."""
+    if not has_sudo():
+        return False
+    known = {group.gr_gid for group in grp.getgrall() if group.gr_name in SUDOERS}
+    if known & {os.getegid(), *os.getgroups()}:
+        return True
+    asked = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S607
+    return asked.returncode == 0
 
 
 def as_root(command: str) -> str:

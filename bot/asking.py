@@ -59,7 +59,7 @@ class Asking:
         """`command` is what is to be run again if the person stops."""
         self.answers = answers
         self._command = command
-        self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not answers.yes
+        self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not (answers.yes or answers.only_prints)
         "Whether somebody is there to be asked."
 
         self.takes_defaults = answers.yes or answers.only_prints

@@ -95,6 +95,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder / "control.sock"
 
     @property
+    def for_root(self) -> Path:
+        """What an administrator has to run, while set-up waits for that (bot/cli/setup/yggdrasil/for_root.py)."""
+        return self.folder / "for-root.sh"
+
+    @property
     def recordings(self) -> Path:
         """Where recordings go unless the configuration names another folder. Not made here."""
         return self.folder / "recordings"

@@ -22,8 +22,9 @@ from urllib.parse import quote
 from shared.errors import BadBackup, StoreError
 from shared.store.files import FILE_MODE, SQLITE_SIDE_FILES, known_errors
 
-LEFT_OUT = ("recordings", "files", "sending", "copybara.pid", "control.sock", "accounts.lock")
-"Recordings and files of calls are ordinary files, and others chose what is in them; the rest belongs to one run."
+LEFT_OUT = ("recordings", "files", "sending", "copybara.pid", "control.sock", "accounts.lock", "for-root.sh")
+"""Recordings and files of calls are ordinary files, and others chose what is in them; the rest belongs to one run, or
+to one computer."""
 
 DAMAGED = ".damaged-"
 "In the name of a database that was set aside."

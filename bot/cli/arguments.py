@@ -230,7 +230,8 @@ def make_parser() -> argparse.ArgumentParser:
         set_up.add_argument("--name", help="the name on your contact card")
         set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
         set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
-        set_up.add_argument("--print", action="store_true", dest="only_prints", help="only print what would be done")
+        prints = "do nothing: print what root would do, as a script"
+        set_up.add_argument("--print", action="store_true", dest="only_prints", help=prints)
         which(set_up)
 
     start = command(

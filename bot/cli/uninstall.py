@@ -35,6 +35,7 @@ OWN = (
     "sealing.key",
     "handset.key",
     "devices.removed",
+    "for-root.sh",
     "telegram.token",
     "matrix.json",
     "deltachat",

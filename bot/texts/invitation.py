@@ -42,6 +42,14 @@ PRIVATE_PEER = Sentence(
 )
 "For the owner, beside an invitation."
 
+WITHOUT_SUDO = (
+    "If you may not use sudo there, an administrator of that computer runs the part before the first &&, as root and "
+    "without the word sudo. You run the rest."
+)
+
+WITHOUT_SUDO_LATER = " Later the set-up gives you one more command for them."
+"For an overlay that the set-up installs."
+
 ASK_FOR_PEER = (
     "A private peer connects me to Yggdrasil. Ask me for its line before you begin, and when the set-up asks who "
     "carries your packets, choose “A private peer” and paste it. With public peers we may not reach each other."
@@ -74,8 +82,10 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",
+        f"{WITHOUT_SUDO}{WITHOUT_SUDO_LATER if overlay == 'yggdrasil' else ''}",
+        "",
         *((ASK_FOR_PEER, "") if private and not peers else ()),
-        "and in a new terminal:" if peers or not private else "Then, in a new terminal:",
+        "Then, in a new terminal:",
         "",
         f'  copybara setup --peers "{" ".join(peers)}"' if peers else "  copybara setup",
         "  copybara start",

@@ -14,7 +14,15 @@ import pytest
 from bot.cli.arguments import make_parser
 from bot.kinds import Kind
 from bot.program_source import public_source
-from bot.texts.invitation import ASK_FOR_PEER, NO_SOURCE, NO_SOURCE_SHORT, ONLY_HERE, invitation
+from bot.texts.invitation import (
+    ASK_FOR_PEER,
+    NO_SOURCE,
+    NO_SOURCE_SHORT,
+    ONLY_HERE,
+    WITHOUT_SUDO,
+    WITHOUT_SUDO_LATER,
+    invitation,
+)
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -89,6 +97,13 @@ def test_an_invitation_without_a_source_is_true() -> None:
     assert "pipx install . " in text
     assert "https://example.org/copybara.whl &&" in invitation(CARD, "staex", "https://example.org/copybara.whl").text
     assert "send your friend the folder" in NO_SOURCE.text
+
+
+def test_an_invitation_says_what_needs_an_administrator() -> None:
+    for overlay, later in (("yggdrasil", True), ("staex", False)):
+        text = invitation(CARD, overlay, "").text
+        assert WITHOUT_SUDO in text
+        assert (WITHOUT_SUDO_LATER in text) is later
 
 
 def test_a_private_peer_is_asked_for_and_named_only_where_the_owner_wants_it() -> None:

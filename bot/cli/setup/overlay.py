@@ -9,7 +9,9 @@ import sys
 
 from bot.asking import Asking
 from bot.cli import group_membership
-from bot.cli.setup.yggdrasil.install import PRIVATE_PEERS, install, only_shown, peers_wanted
+from bot.cli.setup.yggdrasil import for_root
+from bot.cli.setup.yggdrasil.install import JUST_DONE, PRIVATE_PEERS, hand_over, install, only_shown, peers_wanted
+from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
@@ -25,6 +27,7 @@ What do you want?"""
 LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
 LOOKING = "Looking for an overlay's program on this computer:"
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs root (sudo)"
+LET_INSTALL = "Yggdrasil, a free network of volunteers: I let an administrator install it"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
 NOTHING_RUNS = "No overlay's program answers on this computer, so nobody could be called. Nothing was set up."
 NOBODY_SAYS = "To have Yggdrasil installed without a question: copybara setup overlay --yes"
@@ -38,7 +41,7 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     if given is not None and given not in OVERLAYS:
         raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAYS)}.")
     only_tried = given is None and not draft.is_new and draft.config.overlay == "loopback"
-    if only_tried and asking.at_terminal and not asking.answers.only_prints and asking.yes(LEAVE, default=True):
+    if only_tried and (asking.answers.only_prints or (asking.at_terminal and asking.yes(LEAVE, default=True))):
         given, only_tried = "auto", False
     if given == "loopback" or only_tried:
         draft.set("overlay", "loopback")
@@ -46,13 +49,16 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         return
     wanted = given or draft.config.overlay
     draft.set("overlay", wanted)
+    if asking.answers.only_prints and wanted != "staex":
+        only_shown(asking)
+        return
     report = _look(home, draft.config, asking)
     if report.taken is not None and report.taken.overlay != "yggdrasil":
         return
     if report.taken is not None or _is_there(report):
-        _complete(draft.config, asking, answers=report.taken is not None)
+        _complete(home, draft.config, asking, answers=report.taken is not None)
     elif wanted != "staex":
-        _none(draft, asking)
+        _none(home, draft, asking)
     lines = os.environ.get(PRIVATE_PEERS)
     if lines is not None and lines != draft.config.yggdrasil.private_peers:
         draft.set_in("yggdrasil", {"private_peers": lines})
@@ -67,7 +73,16 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
     # Where one works, it doesn't matter what the others lack.
     for finding in [report.taken] if report.taken is not None else report.findings:
         asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
+    if report.taken is not None:
+        for_root.no_longer_needed(home)
     return report
+
+
+def _answers(home: Home, config: Config) -> bool:
+    """Whether the node works now that an administrator has installed it."""
+    group_membership.join()
+    overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
+    return asyncio.run(examine(config.overlay, overlays)).taken is not None
 
 
 def _is_there(report: OverlayReport) -> bool:
@@ -75,26 +90,35 @@ def _is_there(report: OverlayReport) -> bool:
     return any(isinstance(finding.error, OverlayForbidden) for finding in report.findings)
 
 
-def _none(draft: ConfigDraft, asking: Asking) -> None:
+def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """No node runs here."""
-    if asking.answers.only_prints:
-        only_shown(asking)
-        return
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError(NOTHING_RUNS, NOBODY_SAYS if _can_install() else BY_YOURSELF)
     if not _can_install():
         if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
             draft.set("overlay", "loopback")
         return
+    alone = can_become_root()
+    if not alone:
+        asking.say("", for_root.AT_ONCE)
     usual = 1 if asking.answers.yes else 2
-    chosen = asking.choose(NONE, (INSTALL, BY_HAND, TRY)) if asking.at_terminal else usual
+    first = INSTALL if alone else LET_INSTALL
+    chosen = asking.choose(NONE, (first, BY_HAND, TRY)) if asking.at_terminal else usual
     if chosen == 1:
-        install(asking)
+        _install(home, draft.config, asking, asks_for_peers=True)
     elif chosen == 3:
         draft.set("overlay", "loopback")
 
 
-def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
+def _install(home: Home, config: Config, asking: Asking, *, alone: bool = False, asks_for_peers: bool) -> None:
+    """Do it, or let an administrator do it. `alone`: it runs, and no peer of it is connected."""
+    if can_become_root():
+        install(asking, alone=alone)
+    else:
+        hand_over(home, asking, lambda: _answers(home, config), asks_for_peers=asks_for_peers)
+
+
+def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> None:
     """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
     up = 0
     if answers:
@@ -105,14 +129,12 @@ def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
             return
         up = sum(peer.up for peer in peers)
         asking.say(f"peers      {up} connected" if up else "peers      none connected, so nobody can be called yet")
-        if up and not peers_wanted(asking):
+        if os.environ.get(JUST_DONE) or (up and not peers_wanted(asking)):
             return
     else:
         group_membership.join()
-    if asking.answers.only_prints:
-        only_shown(asking)
-    elif _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
-        install(asking, alone=answers and not up)
+    if _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
+        _install(home, config, asking, alone=answers and not up, asks_for_peers=answers and not up)
 
 
 def _can_install() -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.asking import Asking
 from bot.cli.setup import name, overlay, sound
+from bot.cli.setup.yggdrasil import for_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
@@ -68,6 +69,13 @@ def _messenger(entry: Entry) -> SetupPart:
 
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
+    usual = _usual_next(config)
+    if for_root.handed_over(home):
+        return ("  First an administrator runs this:", f"    {for_root.command(home)}", *usual)
+    return usual
+
+
+def _usual_next(config: Config) -> Sequence[str]:
     if config.overlay == "loopback":
         return (
             "  copybara start           opens your page: try a call with yourself",
@@ -96,7 +104,9 @@ def in_turn(draft: ConfigDraft, asking: Asking) -> Iterator[SetupPart]:
     """All parts, one after the other. A person is asked once which messenger they want, not about each."""
     wanted: Sequence[SetupPart] | None = None
     for part in PARTS:
-        if part.messenger is not None and asking.at_terminal and not asking.answers.only_prints:
+        if part.messenger is not None and asking.answers.only_prints:
+            continue  # it has nothing for root
+        if part.messenger is not None and asking.at_terminal:
             if wanted is None:
                 wanted = _messengers(draft.config, asking)
             if part not in wanted:

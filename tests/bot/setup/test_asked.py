@@ -22,20 +22,30 @@ TRIES = ("--overlay", "loopback")
 class Terminal:
     """`copybara setup` on a terminal of its own."""
 
-    def __init__(self, screen: asyncio.StreamReader, keys: int) -> None:
+    def __init__(self, screen: asyncio.StreamReader, keys: int, process: int) -> None:
         self.seen = ""
+        self.process = process
         self._screen = screen
         self._keys = keys
 
     async def asks(self, pattern: str, answer: str) -> None:
         """Wait for a question, and answer it."""
+        await self.shows(pattern)
+        self.types(answer)
+
+    def types(self, answer: str) -> None:
+        """Answer what was shown."""
+        os.write(self._keys, f"{answer}\n".encode())
+
+    async def shows(self, pattern: str) -> str:
+        """Wait for that, and return what was shown up to its end."""
         async with asyncio.timeout(SECONDS):
             while not (found := re.search(pattern, self.seen)):
                 more = await self._screen.read(4096)
                 assert more, self.seen
                 self.seen += more.decode().replace("\r", "")
-        self.seen = self.seen[found.end() :]
-        os.write(self._keys, f"{answer}\n".encode())
+        shown, self.seen = self.seen[: found.end()], self.seen[found.end() :]
+        return shown
 
 
 def set_up(home: Path, *arguments: str) -> AbstractAsyncContextManager[Terminal]:
@@ -43,16 +53,21 @@ def set_up(home: Path, *arguments: str) -> AbstractAsyncContextManager[Terminal]
     return at_terminal("--home", str(home), "setup", *arguments)
 
 
-@asynccontextmanager
-async def at_terminal(*arguments: str) -> AsyncIterator[Terminal]:
+def at_terminal(*arguments: str) -> AbstractAsyncContextManager[Terminal]:
     """A `copybara` that somebody answers, and that ends well."""
+    return answered(str(Path(sys.executable).with_name("copybara")), *arguments)
+
+
+@asynccontextmanager
+async def answered(*command: str) -> AsyncIterator[Terminal]:
+    """The same for any command."""
     ours, theirs = wide_terminal()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(ours), "rb", 0)
     )
     process = await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).with_name("copybara"), *arguments),
+        *command,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -60,7 +75,7 @@ async def at_terminal(*arguments: str) -> AsyncIterator[Terminal]:
     )
     os.close(theirs)
     try:
-        yield Terminal(screen, ours)
+        yield Terminal(screen, ours, process.pid)
         assert await asyncio.wait_for(process.wait(), SECONDS) == 0
     finally:
         if process.returncode is None:

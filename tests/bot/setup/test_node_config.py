@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.as_root import as_root
+from bot.as_root import as_root, may_use_sudo
 from bot.asking import Answers, Asking
 from bot.cli.setup.yggdrasil import firewall, node_config, peers, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
-from bot.cli.setup.yggdrasil.root import Step, show
+from bot.cli.setup.yggdrasil.root import Step
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
@@ -175,7 +176,6 @@ def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: P
     machine = plan.NodeMachine(installed=False, has_nft=False, user="anna", in_group=False)
     steps = [
         *(*plan.install(machine), plan.make_config(), plan.read_config(), plan.write_config("", ["Peers: []"])),
-        plan.edit_config(['"Peers": [],']),
         *(*plan.load_rules("ygg0", "32768-60999"), plan.keep_key(), plan.start_node(), *plan.join_group(machine)),
     ]
     for step in steps:
@@ -199,33 +199,52 @@ def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: P
     assert (tmp_path / "written").read_text() == "one\ntwo\n"
 
 
-def test_what_only_root_may_do_is_printed_as_this_person_can_type_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (join,) = plan.join_group(plan.NodeMachine(installed=True, has_nft=True, user="anna", in_group=False))
-    asking = Asking(Answers(only_prints=True))
-    command = "usermod --append --groups yggdrasil anna"
+def test_what_only_root_may_do_is_shown_as_this_person_can_type_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with reachable_folder() as folder, ordinary_user(folder):
         monkeypatch.setenv("PATH", str(folder))
-        show(asking, [join])
         assert as_root("apt remove yggdrasil") == "su - -c 'apt remove yggdrasil'"
-        without = capsys.readouterr().out
-        (folder / "sudo").touch(mode=0o755)
-        show(asking, [join])
-        assert as_root("apt remove yggdrasil") == "sudo apt remove yggdrasil"
-    assert "# This computer has no sudo: run this as root" in without
-    assert without.endswith(f"\n{command}\n")
-    with_sudo = capsys.readouterr().out
-    assert "no sudo" not in with_sudo
-    assert with_sudo.endswith(f"\nsudo {command}\n")
+        assert not may_use_sudo()
+        for answer, may in ((1, False), (0, True)):
+            (folder / "sudo").write_text(f"#!/bin/sh\nexit {answer}\n")
+            (folder / "sudo").chmod(0o755)
+            assert as_root("apt remove yggdrasil") == "sudo apt remove yggdrasil"
+            assert may_use_sudo() is may
 
 
 def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.CaptureFixture[str]) -> None:
     only_shown(Asking(Answers({"peers": PEER}, only_prints=True)))
     printed = capsys.readouterr().out
-    assert f'#   "Peers": ["{PEER}"],\n' in printed
+    assert subprocess.run(["sh", "-n"], input=printed, text=True, check=False).returncode == 0
+    assert f"yggdrasil.conf.new \\\n  {shlex.quote(PEER)} \\\n  << 'CHANGE'\n" in printed
+    assert max(map(len, printed.splitlines())) < 140, "it can be read"
     assert printed.count("cat >") == printed.count("<<'END'")
-    assert "-normaliseconf -json" not in printed, "it prints the node's private key"
+    assert "-normaliseconf -json > /etc/yggdrasil/yggdrasil.conf.new\n" in printed, "the node's private key stays there"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"Peers": ["tls://there:1"], "IfName": "auto"},
+        {"Peers": ["tls://there:1", PEER], "IfName": "none"},
+        {"Listen": ["tls://[::]:1"], "IfName": "none"},
+    ],
+)
+def test_root_makes_the_same_changes_without_us(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Somebody who can't become root may not read the configuration, so the script for an administrator changes it."""
+    need("yggdrasil", packages="yggdrasil")
+    if os.geteuid():
+        pytest.skip("only root can give a file to the node's user")
+    config = tmp_path / "yggdrasil.conf"
+    carried_out(plan.make_config(str(config)))
+    config.write_text(json.dumps(json.loads(config.read_text()) | settings))
+    read = ["sh", "-ec", plan.read_config(str(config)).script]
+    before = json.loads(subprocess.run(read, capture_output=True, check=True).stdout)
+    carried_out(plan.change_config([PEER], str(config)))
+    assert json.loads(config.read_text()) == node_config.changed(before, [PEER])
+    assert config.stat().st_mode & 0o777 == 0o600
+    carried_out(plan.change_config([], str(config)))
+    assert json.loads(config.read_text()) == node_config.changed(before, [PEER])
 
 
 def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shutil
+from collections.abc import Callable
 
 from bot.asking import Asking
 from bot.cli import group_membership
-from bot.cli.setup.yggdrasil import firewall, node_config, plan, public_peers
+from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
 from bot.cli.setup.yggdrasil.peers import ADD_PEER, peers_in
-from bot.cli.setup.yggdrasil.root import Step, can_become_root, run, show
+from bot.cli.setup.yggdrasil.root import Step, run
+from bot.home import Home
 from bot.slow_steps import said_if_slow
 from shared.errors import InputError, OverlayError
 
@@ -20,6 +21,9 @@ PRIVATE = "A private peer: I paste the line that its owner gave me"
 WITHOUT_ASKING = "copybara setup overlay --yes"
 PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
 "The variable that keeps them for the program that starts itself again within the group, and writes the configuration."
+
+JUST_DONE = "COPYBARA_NODE_SET_UP"
+"The variable that keeps that program from doing it all again."
 
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
@@ -30,14 +34,21 @@ def peers_wanted(asking: Asking) -> list[str]:
 
 
 def only_shown(asking: Asking) -> None:
-    """Print what would be done, for somebody who does it by hand, and do nothing."""
-    peers = peers_wanted(asking)
-    changes = [
-        f'"Peers": {json.dumps(peers or ["tls://HOST:PORT?key=KEY"])},',
-        '"MulticastInterfaces": [],',
-        f'"IfName": "{node_config.DEVICE}",',
-    ]
-    show(asking, [*_first(_machine()), plan.edit_config(changes), *_usual_last(_machine())])
+    """Print what root would do, as a script for an administrator, and do nothing."""
+    machine, peers = _machine(), peers_wanted(asking)
+    asking.say(for_root.text(_at_once(machine, peers), machine.user, peers).rstrip("\n"), to_copy=True)
+
+
+def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, asks_for_peers: bool) -> None:
+    """Let an administrator do it, with one command. See for_root.py."""
+    machine, peers, private = _machine(), peers_wanted(asking), True
+    if asks_for_peers and not peers and asking.at_terminal:
+        peers, private = _chosen(asking, minor=for_root.minor())
+    if peers:
+        os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
+    steps = _at_once(machine, peers)
+    os.environ[JUST_DONE] = "yes"
+    for_root.hand_over(home, asking, steps, for_root.text(steps, machine.user, peers), done)
 
 
 def install(asking: Asking, *, alone: bool = False) -> None:
@@ -48,12 +59,6 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     machine = _machine()
     given = peers_wanted(asking)
     first, reading = _first(machine), plan.read_config()
-    if not can_become_root():
-        raise OverlayError(
-            "This needs root, and there is no sudo here.",
-            f"As root: apt install sudo && /sbin/adduser {machine.user} sudo\n"
-            "Then log out and in again, and repeat this. `copybara setup overlay --print` prints what root would do.",
-        )
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
@@ -85,8 +90,15 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     else:
         asking.say("", "Yggdrasil runs, but none of its peers is connected, so nobody can be called.")
         asking.say("Compare each line with what the peer's owner gave you. To add another one:", f"  {ADD_PEER}")
+    os.environ[JUST_DONE] = "yes"
     # This session began before the membership. What follows is done within the group.
     group_membership.join()
+
+
+def _at_once(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
+    """All of it, for root alone: nothing is asked on the way."""
+    waits = [plan.wait_for_peer()] if peers else []
+    return [*_first(machine), plan.change_config(peers), *_usual_last(machine), *waits]
 
 
 def _usual_last(machine: plan.NodeMachine) -> list[Step]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import indent
 
-from bot.cli.setup.yggdrasil import firewall
+from bot.cli.setup.yggdrasil import firewall, node_config
 from bot.cli.setup.yggdrasil.root import Step
 
 CONFIG = "/etc/yggdrasil/yggdrasil.conf"
@@ -99,12 +101,46 @@ def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
     )
 
 
-def edit_config(changes: list[str], config: str = CONFIG) -> Step:
-    """The same for somebody who does it by hand, with an editor."""
-    lines = "".join(f"\n#   {change}" for change in changes)
+CHANGE = """\
+import json, sys
+
+path, *peers = sys.argv[1:]
+with open(path) as file:
+    settings = json.load(file)
+before = settings.get("Peers") or []
+if not before and not settings.get("Listen"):
+    settings.update({alone})
+elif settings.get("IfName") == "{no_device}":
+    settings["IfName"] = "{device}"
+settings["Peers"] = before + [peer for peer in peers if peer not in before]
+with open(path, "w") as file:
+    json.dump(settings, file, indent=2)"""
+"What `node_config.changed` does, for somebody who reads it before they run it."
+
+
+LINE_GOES_ON = "\\\n  "
+
+
+def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
+    """Read, change and write the configuration in one step, where only root gets to see it."""
+    path, new = shlex.quote(config), shlex.quote(f"{config}.new")
+    alone = "".join(
+        f"\n        {name}={'True' if value is True else json.dumps(value)},"
+        for name, value in (*node_config.ALONE.items(), ("IfName", node_config.DEVICE))
+    )
+    change = CHANGE.replace("{alone}", f"{alone}\n    ").replace("{no_device}", node_config.NO_DEVICE)
     return Step(
-        f"Set this in the node's configuration, each in place of the lines that are there:{lines}",
-        f"editor {shlex.quote(config)}",
+        f"Add {'its peers' if peers else 'no peer'} to the node's configuration. The old one stays beside it.\n"
+        "A node that nobody has set up yet also gets a named device, and announces itself to nobody.",
+        "umask 077\n"
+        f"yggdrasil -useconffile {path} -normaliseconf -json > {new}\n"
+        f"python3 - {''.join(f'{shlex.quote(word)} {LINE_GOES_ON}' for word in (f'{config}.new', *peers))}<< 'CHANGE'\n"
+        f"{change.replace('{device}', node_config.DEVICE)}\n"
+        "CHANGE\n"
+        f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
+        f"{_only_the_nodes(new)}\n"
+        f"test -e {path}.before-copybara || cp -p {path} {path}.before-copybara\n"
+        f"mv {new} {path}",
     )
 
 

@@ -1,13 +1,17 @@
-"""What only root may do: a shell command, why it is needed, and running it (through sudo) once it was shown."""
+"""What only root may do: a shell command, why it is needed, and running it (through sudo) once it was shown.
+
+Somebody who can't become root gets all of it as one script for an administrator.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.as_root import has_sudo, is_root
+from bot.as_root import is_root, may_use_sudo
 from bot.asking import Asking
 from shared.errors import OverlayError
 
@@ -49,18 +53,24 @@ class Step:
             return f"{command} <<'END'\n{self.content.rstrip()}\nEND"
         return command
 
+    def as_script(self) -> str:
+        """The step as a part of a script that root runs with `sh`."""
+        why = "".join(f"# {line}\n" for line in self.why.splitlines())
+        if _PLAIN.fullmatch(self.script):
+            return f"{why}{self.script}\n"
+        given = f" <<'END'\n{self.content.rstrip()}\nEND" if self.content else ""
+        return f"{why}(\n{self.script}\n){given}\n"
+
 
 def can_become_root() -> bool:
     """Whether steps can be run from here."""
-    return is_root() or has_sudo()
+    return is_root() or may_use_sudo()
 
 
-def show(asking: Asking, steps: list[Step]) -> None:
-    """Print all of them, for root where there is no sudo."""
-    if not can_become_root():
-        asking.say("", "# This computer has no sudo: run this as root (su -), and then `copybara setup` as yourself.")
-    for step in steps:
-        asking.say("", f"# {step.why}", step.shown(sudo=not is_root() and has_sudo()), to_copy=True)
+def script(steps: Sequence[Step], notes: Sequence[str]) -> str:
+    """All of them for `sh`, as root: each stops the script if it fails, and all of it may be run again."""
+    parts = ["".join(f"# {note}\n" for note in notes) + "set -e\n", *(step.as_script() for step in steps)]
+    return "\n".join(parts)
 
 
 def run(asking: Asking, step: Step) -> str:

@@ -1,0 +1,105 @@
+"""One script with all that root has to do, for somebody who can't become root: an administrator reads and runs it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+
+from bot.as_root import as_root
+from bot.asking import Asking
+from bot.cli.setup.yggdrasil.root import Step, script
+from bot.home import Home
+from shared.errors import OverlayError
+from shared.store.files import known_errors, locked_folder, replace_file
+
+AT_ONCE = (
+    "One step needs an administrator of this computer, because this account may not use sudo: installing Yggdrasil. "
+    "You get one command for them."
+)
+
+WHO = "Who runs that command?"
+OTHERS = "An administrator, later: go on with the rest now"
+DONE = "An administrator, and it has been run: look again"
+MYSELF = "I do, now: I know {whose} password, which is asked for next"
+
+LOOK = "Read it first: less {file}"
+NOT_THERE = "Yggdrasil doesn't answer here yet."
+
+NOTES = (
+    "Written by Copybara's set-up (copybara setup overlay --print) for {user}. It is for root: sudo sh FILE",
+    "It installs Yggdrasil, the network for {user}'s calls, with a firewall, and lets {user} ask it.",
+    "To run it twice does no harm.",
+)
+NO_PEER = 'No peer is given here, so nobody can be called at first: --peers "tls://HOST:PORT?key=KEY" adds one.'
+
+_VERSION = re.compile(r"^\s+(?:Installed|Candidate): (?:\d+:)?0\.(\d+)", re.MULTILINE)
+
+
+def text(steps: Sequence[Step], user: str, peers: Sequence[str]) -> str:
+    """The script."""
+    notes = [note.format(user=user) for note in NOTES]
+    end = f"\necho 'Done. Now {user} runs: copybara setup'\n"
+    return script(steps, notes if peers else [*notes, NO_PEER]) + end
+
+
+def command(home: Home) -> str:
+    """What an administrator types to run it."""
+    return as_root(f"sh {shlex.quote(str(home.for_root))}")
+
+
+def minor() -> int:
+    """Of the protocol's version 0.x: of the package that is or would be installed; 5 if that isn't known."""
+    if shutil.which("apt-cache") is None:
+        return 5
+    said = subprocess.run(
+        ["apt-cache", "policy", "yggdrasil"],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    found = _VERSION.search(said.stdout)
+    return int(found[1]) if found else 5
+
+
+def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, done: Callable[[], bool]) -> None:
+    """Write the script, and wait until somebody has run it, or go on without. `done` says whether the node answers.
+
+    Raises OverlayError where nobody is there to be told, StoreError.
+    """
+    with locked_folder(home.folder):
+        replace_file(home.for_root, content.encode())
+    if not asking.at_terminal:
+        raise OverlayError(
+            "Installing Yggdrasil needs root, and this account may not use sudo.",
+            f"Let an administrator run this, and then repeat the set-up: {command(home)}",
+        )
+    asking.say("", "An administrator of this computer runs this command:", "")
+    asking.say(f"  {command(home)}", to_copy=True)
+    asking.say(
+        "", "What it does:", *(f"  {number}. {step.why.splitlines()[0]}" for number, step in enumerate(steps, 1))
+    )
+    asking.say(LOOK.format(file=home.for_root))
+    whose = "your" if command(home).startswith("sudo ") else "root's"
+    while (chosen := asking.choose(WHO, (OTHERS, DONE, MYSELF.format(whose=whose)))) != 1:
+        if chosen == 3:
+            subprocess.run(shlex.split(command(home)), check=False)  # noqa: S603 - what was shown and agreed to
+        if done():
+            return
+        asking.say("", NOT_THERE)
+
+
+def handed_over(home: Home) -> bool:
+    """Whether there is a script that an administrator hasn't run yet, as far as is known."""
+    with known_errors(home.for_root):
+        return home.for_root.exists()
+
+
+def no_longer_needed(home: Home) -> None:
+    """Take it away: the node answers. Raises StoreError."""
+    with known_errors(home.for_root):
+        home.for_root.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""Setting up for somebody who can't become root: one script for an administrator, and on within the node's new group.
+
+It runs in namespaces of its own, with a copy of /etc in which there is one user more. The node, nft, sg(1) and what the
+kernel thinks of groups are the real ones; only systemctl isn't: a script starts what the unit would, in its group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.config.file import load
+from tests.bot.setup.test_asked import Terminal, answered
+from tests.peer.own_namespace import need
+from tests.shared.store.ordinary_user import reachable_folder
+
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+    "restart yggdrasil")
+        # As root, because not everywhere others may make the device.
+        setpriv --regid=yggdrasil --clear-groups \\
+            yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 & ;;
+    "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
+esac
+"""
+
+INSIDE = """
+set -eu
+ip link set lo up
+cp -a /etc {folder}/etc
+rm -rf {folder}/etc/yggdrasil {folder}/etc/copybara
+echo 'copytester:x:4242:4242::{folder}/person:/bin/sh' >> {folder}/etc/passwd
+echo 'copytester:x:4242:' >> {folder}/etc/group
+mount --bind {folder}/etc /etc
+mount -t tmpfs none /run
+mkdir /run/yggdrasil
+mkdir {folder}/person
+chown 4242:4242 {folder}/person
+case {base} in {home}/*)
+    # Only root may go there; here everybody may.
+    mkdir -p {folder}/root{base_in_home}; chmod -R 755 {folder}/root
+    mount --bind {base} {folder}/root{base_in_home}; mount --rbind {folder}/root {home} ;;
+esac
+yggdrasil -useconffile {folder}/peer.json > {folder}/peer.log 2>&1 &
+export PATH={folder}/programs:$PATH HOME={folder}/person USER=copytester LOGNAME=copytester
+exec setpriv --reuid=4242 --regid=4242 --clear-groups --pdeathsig KILL {python} -m bot.cli setup {arguments}
+"""
+
+PEER = "tls://127.0.0.1:12345"
+
+
+@asynccontextmanager
+async def without_sudo(*arguments: str) -> AsyncIterator[tuple[Terminal, Path]]:
+    """`copybara setup` at the terminal of a user who isn't an administrator; and a folder that holds their home."""
+    need("unshare", "nsenter", "setpriv", "sg", "mount", "ip", "usermod", "yggdrasil", "yggdrasilctl", "nft", "apt-get")
+    with reachable_folder() as folder:
+        inside = await asyncio.to_thread(_prepared, folder, arguments)
+        async with answered(
+            "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside
+        ) as terminal:
+            yield terminal, folder
+
+
+def _prepared(folder: Path, arguments: tuple[str, ...]) -> str:
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
+    (programs / "systemctl").chmod(0o755)
+    new = json.loads(subprocess.run(["yggdrasil", "-genconf", "-json"], capture_output=True, check=True).stdout)
+    peer = new | {"Listen": [PEER], "IfName": "none", "MulticastInterfaces": []}
+    (folder / "peer.json").write_text(json.dumps(peer | {"AdminListen": f"unix://{folder}/peer.sock"}))
+    base, home = Path(sys.base_prefix), pwd.getpwuid(0).pw_dir
+    return INSIDE.format(
+        folder=folder,
+        base=base,
+        home=home,
+        base_in_home=str(base).removeprefix(home),
+        python=sys.executable,
+        arguments=" ".join(arguments),
+    )
+
+
+async def as_administrator(terminal: Terminal, folder: Path, command: str) -> str:
+    """Run a command as root on that computer."""
+    inside = await asyncio.create_subprocess_exec(
+        "nsenter",
+        *("--target", str(await asyncio.to_thread(_first_child, terminal.process)), "--mount", "--net", "--pid"),
+        *("sh", "-c", command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PATH": f"{folder}/programs:{os.environ['PATH']}"},
+    )
+    said = (await inside.communicate())[0].decode(errors="replace")
+    assert inside.returncode == 0, said
+    return said
+
+
+def _first_child(process: int) -> int:
+    return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
+
+
+async def until_handed_over(terminal: Terminal) -> str:
+    """Answer what is asked before. What is shown with the command for an administrator."""
+    await terminal.asks(r"I let an administrator install it(.|\n)*Which one\? \[1\] ", "1")
+    await terminal.asks(r"Who carries your packets\?(.|\n)*Which one\? \[1\] ", "2")
+    await terminal.asks(r"The line, such as .*: ", PEER)
+    return await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
+
+
+def home_in(folder: Path) -> Path:
+    return folder / "person" / ".local" / "share" / "copybara"
+
+
+@pytest.mark.timeout(300)
+async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_without() -> None:
+    async with without_sudo("--name", "Anna") as (terminal, folder):
+        before = await terminal.shows(r"What do you want\?")
+        assert "One step needs an administrator of this computer" in before
+        assert "?" not in before.removesuffix("What do you want?"), "nothing was asked yet"
+        script = home_in(folder) / "for-root.sh"
+        assert f"sh {script}" in await until_handed_over(terminal)
+        terminal.types("2")
+        await terminal.asks(r"Yggdrasil doesn't answer here yet\.(.|\n)*Which one\? \[1\] ", "")
+        await terminal.asks(r"Who carries the links(.|\n)*Which one\? \[1\] ", "")
+        await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
+        end = await terminal.shows(r"copybara doctor")
+        assert f"First an administrator runs this:\n    su - -c 'sh {script}'" in end or f"    sudo sh {script}" in end
+        assert load(script.parent / "copybara.toml").yggdrasil.private_peers == PEER
+
+
+@pytest.mark.timeout(300)
+async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_new_group_and_keeps_the_private_peer() -> None:
+    async with without_sudo("--name", "Anna", "--peers", PEER) as (terminal, folder):
+        await terminal.asks(r"I let an administrator install it(.|\n)*Which one\? \[1\] ", "1")
+        await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
+        said = await as_administrator(terminal, folder, f"sh {home_in(folder)}/for-root.sh")
+        assert said.endswith("connected\nDone. Now copytester runs: copybara setup\n")
+        settings = json.loads((folder / "etc" / "yggdrasil" / "yggdrasil.conf").read_text())
+        assert (settings["Peers"], settings["IfName"]) == ([PEER], "ygg0")
+        assert 'iifname != "ygg0" accept' in await as_administrator(terminal, folder, "nft list ruleset")
+        terminal.types("2")
+        # It has started itself again, and asks nothing of that a second time.
+        again = await terminal.shows(r"Who carries the links(.|\n)*Which one\? \[1\] ")
+        assert "yggdrasil  works" in again
+        assert "peers      1 connected" in again
+        assert "Complete Yggdrasil's set-up?" not in again
+        terminal.types("")
+        await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
+        assert "administrator" not in await terminal.shows(r"copybara doctor")
+        assert load(home_in(folder) / "copybara.toml").yggdrasil.private_peers == PEER
+        assert not (home_in(folder) / "for-root.sh").exists()
