@@ -89,22 +89,22 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=not utf8) + "\n")
 
 
-def print_text(text: str, *, hanging: int | None = None, to_copy: bool = False) -> None:
+def print_text(text: str, *, hanging: int | None = None, at_least: int = 0, to_copy: bool = False) -> None:
     """Print lines with others' names in them: nothing invisible, and nothing that a terminal obeys.
 
     On a terminal they are wrapped between words, see wrapping.py, unless they are there `to_copy`.
     """
     clean = visible(text, lines=True)
-    sys.stdout.write(f"{clean if to_copy else as_wide_as(sys.stdout, clean, hanging=hanging)}\n")
+    sys.stdout.write(f"{clean if to_copy else as_wide_as(sys.stdout, clean, hanging=hanging, at_least=at_least)}\n")
 
 
-def as_wide_as(stream: TextIO, text: str, *, hanging: int | None = None) -> str:
+def as_wide_as(stream: TextIO, text: str, *, hanging: int | None = None, at_least: int = 0) -> str:
     """The text wrapped for the terminal that the stream leads to; as it is for anything else."""
     if not is_terminal(stream):
         return text
     from bot.wrapping import wrapped
 
-    return wrapped(text, _columns(stream), hanging=hanging)
+    return wrapped(text, _columns(stream), hanging=hanging, at_least=at_least)
 
 
 def _columns(stream: TextIO) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import textwrap
+import unicodedata
 
 NARROWEST = 20
 "Columns. A terminal that says it has fewer doesn't say how wide it is."
@@ -11,22 +11,28 @@ NARROWEST = 20
 THEIRS = "│ "
 "Before each line that somebody else has written, and before what it goes on in: none of theirs passes for ours."
 
+NEWS = 2
+"""Columns that news goes on to the right. It holds others' names, files and words: wherever it is broken, none of them
+stands where a line of the program begins.
+"""
+
+_TOKENS = re.compile(r" +|[^ ]+")
 _FIRST_COLUMN = re.compile(r" {0,4}(?:\S+ ){1,3} +(?=\S)")
 "Such as `overlay    ` before what is said of it: the text goes on below its own beginning."
 
 
-def wrapped(text: str, width: int, *, hanging: int | None = None) -> str:
+def wrapped(text: str, width: int, *, hanging: int | None = None, at_least: int = 0) -> str:
     """The text, in which a line longer than `width` columns goes on in further ones, `hanging` columns to the right.
 
-    Without `hanging` that is seen from the line. One that is indented and has no columns is something to copy: it stays
-    as it is.
+    Without `hanging` that is seen from the line, but no less than `at_least`. One that is indented and has no columns
+    is something to copy: it stays as it is.
     """
     width = max(width, NARROWEST)
-    return "\n".join(part for line in text.split("\n") for part in _wrapped(line, width, hanging))
+    return "\n".join(part for line in text.split("\n") for part in _wrapped(line, width, hanging, at_least))
 
 
-def _wrapped(line: str, width: int, hanging: int | None) -> list[str]:
-    if len(line) <= width:
+def _wrapped(line: str, width: int, hanging: int | None, at_least: int = 0) -> list[str]:
+    if columns(line) <= width:
         return [line]
     if line.startswith(THEIRS):
         return [f"{THEIRS}{part}" for part in _wrapped(line.removeprefix(THEIRS), width - len(THEIRS), 0)]
@@ -34,13 +40,34 @@ def _wrapped(line: str, width: int, hanging: int | None) -> list[str]:
         column = _FIRST_COLUMN.match(line)
         if column is None and line.startswith(" "):
             return [line]
-        hanging = column.end() if column is not None and column.end() <= width // 2 else 0
-    return textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=" " * hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-        replace_whitespace=False,
-    )
+        hanging = column.end() if column is not None and column.end() <= width // 2 else at_least
+    lines, now = list[str](), ""
+    for token in _TOKENS.findall(line):
+        for piece in _pieces(token, width - hanging):
+            if now.strip() and columns(now) + columns(piece) > width:
+                lines.append(now.rstrip(" "))
+                now = " " * hanging
+            if piece.strip(" ") or now.strip() or not lines:  # blanks are dropped where the line is broken
+                now += piece
+    return [*lines, now.rstrip(" ")]
+
+
+def _pieces(token: str, width: int) -> list[str]:
+    """A word whole, for it may be to copy. One that isn't ASCII is not, and the terminal would break it anywhere."""
+    if token.isascii() or columns(token) <= width:
+        return [token]
+    pieces = [""]
+    for each in token:
+        if columns(pieces[-1] + each) > width:
+            pieces.append("")
+        pieces[-1] += each
+    return pieces
+
+
+def columns(text: str) -> int:
+    """How many a terminal takes for a line, at most: two for a wide character (Unicode Standard Annex 11)."""
+    return len(text) if text.isascii() else len(text) + sum(map(_is_wide, text))
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"

@@ -12,7 +12,8 @@ from bot.kinds import Kind
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts.as_typed import as_typed
-from bot.texts.terminal import send_this
+from bot.texts.terminal import send_this, written
+from bot.wrapping import NEWS
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
@@ -28,7 +29,8 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
             print_text(send_this(str(post.get("kind"))).capitalize())
             print_text(text, to_copy=True)
             continue
-        print_text(text if post.get("kind") == Kind.TEXT else as_typed(text))
+        for line in written(text) if post.get("kind") == Kind.TEXT else [as_typed(text)]:
+            print_text(line, at_least=NEWS)
     return 0
 
 

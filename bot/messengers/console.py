@@ -15,9 +15,10 @@ import msgspec
 from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
 from bot.kinds import STATES, Kind
 from bot.line_writer import LineWriter
-from bot.streams import READABLE
+from bot.streams import READABLE, as_wide_as
 from bot.texts.chat import shown, with_commands
 from bot.texts.terminal import left_out, own_address, send_this, where_to_talk, written
+from bot.wrapping import NEWS
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
@@ -70,6 +71,7 @@ class Console:
         self._says_where_to_talk = says_where_to_talk
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
+        self._sink = sink
         self._writer = LineWriter(sys.stdout.fileno() if sink is None else sink, self._left_out)
         # What a script reads is UTF-8; what a person reads is in their terminal's encoding.
         self._encoding = "utf-8" if as_json else sys.stdout.encoding or "utf-8"
@@ -123,9 +125,9 @@ class Console:
         elif post.to == "chat":
             self._print(f"┌ {send_this(post.kind)}", f"│ {text}", "└")
         elif post.kind == Kind.TEXT:
-            self._print(*written(text))
+            self._print(*map(self._news, written(text)))
         else:
-            self._print(*text.splitlines())
+            self._print(*map(self._news, text.splitlines()))
 
     def call_changed(self, line: Line) -> None:
         """Write the state of a call; people read it in the posts already."""
@@ -165,6 +167,9 @@ class Console:
 
     def _print(self, *lines: str) -> None:
         self._writer.put("".join(f"{line}\n" for line in lines).encode(self._encoding, READABLE))
+
+    def _news(self, line: str) -> str:
+        return as_wide_as(sys.stdout, line, at_least=NEWS) if self._sink is None else line
 
     def _left_out(self, lines: int) -> bytes:
         text = left_out(lines)

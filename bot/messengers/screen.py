@@ -17,6 +17,7 @@ from bot.slow_steps import said_if_slow
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from bot.texts.as_typed import as_typed
+from bot.wrapping import NEWS
 from peer.calls.line import Line
 
 PLACE = "start"
@@ -89,7 +90,8 @@ class Screen:
         if not self._starts or self._as_json or not only_the_user_reads():
             return
         if post.to == "owner":
-            self._print(*(texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text)]))
+            for line in texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text)]:
+                print_text(line, at_least=NEWS)
         elif post.kind in texts.SAYS_THAT_IT_IS_OVER:
             # The page may show another call by now.
             self._print(texts.send_this(post.kind).capitalize(), post.text)

