@@ -72,7 +72,7 @@ async def is_heard(
     delay = (heard - said) * 1000 / SAMPLE_RATE
     if told is not None:
         told(f"ear-to-ear delay between two programs, {name} {air}, ms", round(delay))
-    assert 0 < delay < 400
+    assert delay > 0  # how long it may be is for benchmarks/ear_to_ear.py
     spoken, arrived = tenths(ears.said[said:]), tenths(ears.heard[heard:])
     assert median(map(frequency, arrived)) == pytest.approx(TONE, abs=1)
     assert abs(20 * math.log10(median(map(loudness, arrived)) / median(map(loudness, spoken)))) < 3
@@ -106,8 +106,8 @@ async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
 async def chime_once(*places: Ears) -> None:
     """At each of these places the notes of an automatic answer are heard, once and whole."""
     for ears in places:
-        await ears.until_heard(CLEAR)
-        await ears.until_silent(0.6)
+        await ears.until_notes(*(hertz for hertz, _ in CHIME))
+        await ears.listen(0.6)
         assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
 
 
@@ -165,8 +165,7 @@ async def test_after_a_restart_a_call_of_somebody_trusted_goes_on_with_the_micro
             anna.write("/call bob audio")
             await until_talking(anna, bob)
             for ears in (at_bobs, at_annas):
-                await ears.until_heard(CLEAR)
-                await ears.until_silent(0.6)
+                await ears.until_notes(*(hertz for hertz, _ in CHIME))
         assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             await bob.begin()

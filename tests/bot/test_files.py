@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,20 +23,29 @@ def written(folder: Path, name: str, size: int) -> Path:
     return path
 
 
+SOME = 1_000_000
+"Bytes of it."
+
+
 async def arrives(person: Person) -> Said:
     """The report of a file that is complete. It takes as long as it does, as long as more and more of it comes."""
+    return await arriving(person, lambda report: report["state"] == "done")
+
+
+async def arriving(person: Person, wanted: Callable[[Said], bool]) -> Said:
+    """The next report of a file that is as wanted, however long it takes, as long as more and more comes before it."""
     report = await person.until(lambda said: said["type"] == "file")
-    while report["state"] != "done":
+    while not wanted(report):
         before = report["done"]
         report = await person.until(
-            lambda said, before=before: said["type"] == "file" and (said["state"] == "done" or said["done"] > before)
+            lambda said, before=before: said["type"] == "file" and (wanted(said) or said["done"] > before)
         )
     return report
 
 
-async def file(person: Person, state: str, *, done: int = 0) -> Said:
-    """The next report of a file in that state, of which at least so many bytes have arrived."""
-    return await person.until(lambda said: said["type"] == "file" and said["state"] == state and said["done"] >= done)
+async def file(person: Person, state: str) -> Said:
+    """The next report of a file in that state."""
+    return await person.until(lambda said: said["type"] == "file" and said["state"] == state)
 
 
 async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line(tmp_path: Path) -> None:
@@ -80,13 +90,13 @@ async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, ki
         await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
         await bob.told(kind=Kind.FILE_OFFERED)
         bob.write("/files accept 1")
-        await file(bob, "running", done=SIZE // 10)
+        await arriving(bob, lambda report: report["done"] >= SOME)
         dies = anna if killed == "sender" else bob
         await dies.signalled(signal.SIGKILL)
         await dies.begin()
         # Nobody is asked again, and nothing is sent twice: in the call that is taken up again, or in the next one.
         # Until he knows that she is gone, what he had of it before is reported as well.
-        await bob.until(lambda said: said["type"] == "file" and said["resumed"] >= SIZE // 10)
+        await arriving(bob, lambda report: report["resumed"] >= SOME)
         arrived = await arrives(bob)
         await anna.told(kind=Kind.FILE_DELIVERED)
         assert arrived["path"] == str(bob.home / "files" / "large.bin")

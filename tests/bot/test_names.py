@@ -122,7 +122,7 @@ async def test_a_server_that_hangs_keeps_nothing_else_waiting(tmp_path: Path) ->
         for number in range(4):
             await anna.asked(f"/name bob{number}.azero", kind=Kind.NAME_LOOKING_UP)
         await anna.asked("/name bob4.azero", kind="error.looking-up")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
         # `people` ends the program now, within its two seconds, though four servers are waited for.
 
 

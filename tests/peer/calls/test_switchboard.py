@@ -100,5 +100,5 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
                 while line.call.state is State.RINGING:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 before = time.monotonic()
-            assert time.monotonic() - before < 2
+            assert time.monotonic() - before < 10
         assert store.running_calls() == []

@@ -46,9 +46,6 @@ TONE = 997.0
 CLEAR = 2_000
 "Far from silence; a tone of these tests has a peak of 8,000."
 
-MAX_DELAY_MS = 1000.0
-"More is a fault even on a busy machine; how much it is on a calm one is in benchmarks/."
-
 
 @pytest.fixture
 async def sound(server: PulseServer) -> AsyncIterator[PulseServer]:
@@ -99,7 +96,7 @@ async def test_what_one_says_the_other_hears_both_ways(
             said, heard = onset(ears.said, CLEAR), onset(ears.heard, CLEAR)
             delay = (heard - said) * 1000 / SAMPLE_RATE
             record_testsuite_property(f"ear-to-ear delay {air}, ms", round(delay))
-            assert 0 < delay < MAX_DELAY_MS
+            assert delay > 0  # how long it may be is for benchmarks/ear_to_ear.py
             spoken, arrived = lately(ears.said), lately(ears.heard)
             assert median(map(frequency, spoken)) == pytest.approx(TONE, abs=0.1)
             assert median(map(frequency, arrived)) == pytest.approx(TONE, abs=1)
@@ -320,8 +317,8 @@ async def test_a_call_that_was_answered_by_itself_begins_with_a_chime_on_both_si
         await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for ears in (at_bens, at_annas):
-            await ears.until_heard(CLEAR)
-            await ears.until_silent(0.6)
+            await ears.until_notes(*(hertz for hertz, _ in CHIME))
+            await ears.listen(0.6)
             assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
         await ben.detach()
         await anna.detach()
@@ -333,8 +330,8 @@ async def test_where_a_page_gives_the_notice_the_speaker_is_silent(sound: PulseS
     async with connected() as legs, sound.heard("there") as at_bens, sound.heard("back") as at_annas:
         await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
-        await at_annas.until_heard(CLEAR)
-        await at_annas.until_silent(0.6)
+        await at_annas.until_notes(*(hertz for hertz, _ in CHIME))
+        await at_annas.listen(0.6)
         await at_bens.listen(0.5)
         assert notes(at_annas.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
         assert loudness(at_bens.heard) < SILENT

@@ -123,7 +123,7 @@ async def test_the_other_side_hears_and_sees_the_file_in_real_time(video: Path) 
     assert hertz(frame for frame in heard[5:] if isinstance(frame, AudioFrame)) == pytest.approx(TONE, abs=1)
     assert isinstance(seen[0], VideoFrame)
     assert (seen[0].width, seen[0].height) == (160, 120)
-    assert 16 / 15 - 0.05 < took < 3
+    assert took > 16 / 15 - 0.05
 
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path) -> None:

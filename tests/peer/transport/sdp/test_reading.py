@@ -93,7 +93,7 @@ def test_our_answer_holds_no_address_but_the_overlays(name: str) -> None:
 
 def test_bounds_are_checked_before_anything_is_parsed() -> None:
     good = offer("firefox-offer")
-    began = time.monotonic()
+    began = time.process_time()
     for bomb in (
         good + "a=" + "x" * 10_000_000,
         good + "a=x\r\n" * 2_000_000,
@@ -107,7 +107,7 @@ def test_bounds_are_checked_before_anything_is_parsed() -> None:
     ):
         with pytest.raises(BadDescription):
             read_description(bomb)
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_the_largest_description_costs_little_memory_and_time() -> None:
     while len(lines) < 1_990 and sum(map(len, lines)) < MAX_SDP - 5_000:
         lines.append(f"a=fmtp:{64 + len(lines) % 64} " + ";".join(f"a{n}=b" for n in range(5)))
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     read_description("\r\n".join(lines))
-    seconds, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
     assert seconds < 5.0
