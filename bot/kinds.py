@@ -95,7 +95,7 @@ class Kind(enum.StrEnum):
     FILE_FAILED = "file.failed", "A file couldn't be sent or received, and why."
     FILE_LIST = "file.list", "The files on their way."
 
-    MESSAGE_KEPT = "message.kept", "Your voice message for a contact waits here for your next call."
+    MESSAGE_KEPT = "message.kept", "Your voice message for a contact waits here until you are connected."
     MESSAGE_OFFERED = (
         "message.offered",
         "A voice message is offered in a call, by you or by them.",

@@ -77,6 +77,7 @@ async def leave_message(turn: Turn, switchboard: Switchboard, command: LeaveMess
     await voice.leave(
         shelf, contact, path, described, path.suffix.lower(), keyed=store.keyed(contact.node), spooled=False
     )
+    switchboard.left_for(contact.node)
     turn.say(texts.message_kept(contact))
 
 

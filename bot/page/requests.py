@@ -351,6 +351,7 @@ class PageRequests:
 
         async def keep(path: Path, described: Described) -> None:
             await voice.leave(self._shelf, contact, path, described, suffix, keyed=keyed, spooled=True)
+            self._switchboard.left_for(contact.node)
             said = file_texts.message_kept(contact)
             page.send(SaidToPage(call=message.call, kind=said.kind, sentence=said.sentence))
 

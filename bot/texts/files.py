@@ -165,7 +165,7 @@ def message_kept(contact: Contact) -> Sentence:
     """After a voice message."""
     return Sentence(
         Kind.MESSAGE_KEPT,
-        f"Your voice message for {contact.name} waits here until your next call with them.",
+        f"Your voice message for {contact.name} waits here until you are connected with them.",
     )
 
 

@@ -501,6 +501,12 @@ class Switchboard:
             if line.proven and isinstance(line.session, Session) and line.session.files is not None:
                 line.session.files.gained_proof()
 
+    def left_for(self, node: NodeId) -> None:
+        """Something was kept for the contact with that node: the call with them that there is brings it."""
+        for line in self.lines:
+            if line.peer == node and isinstance(line.session, Session) and line.session.files is not None:
+                line.session.files.take_up()
+
     @contextlib.contextmanager
     def saving_in(self, met: Line | None) -> Iterator[None]:
         """For as long as the owner saves the other side in that call: it is them, and what it agrees on now is theirs.

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import File, Hello, LeaveVoice, Said
+from peer.handset.protocol import File, HangUp, Hello, LeaveVoice, Said, ShowLink
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import ANNA, BOB, REPORT, Theatre, call, everywhere, greeting, theatre
+from tests.browser.scripted import ANNA, BOB, REPORT, Theatre, call, everywhere, greeting, link, theatre
 from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
@@ -66,6 +66,41 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_heard_and
         await play.view.shows("Your voice message for anna waits here.")
         sent = b"".join(piece[4:] for piece in play.script.pieces)
         assert (len(sent), sent[:4]) == (wanted.size, bytes.fromhex("1a45dfa3")), "the beginning of WebM"
+
+
+async def test_a_message_is_left_while_the_call_waits_and_the_call_goes_on_waiting() -> None:
+    waits = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to anna.")
+    async with theatre(greeting(calls=[call(1, "calling", **UNHEARD)], links=[waits])) as play:
+        await play.view.press("Leave a voice message")
+        await play.view.shows("Your call goes on meanwhile. anna gets it once you are connected")
+        await everywhere(play, "voice-while-calling")
+        await play.view.press("Record")
+        await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
+        await play.view.press("Stop")
+        assert await play.focused() == "voice-send"
+        await play.view.press("Send")
+        await play.wants(LeaveVoice, call=1, node=ANNA)
+        play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
+        await play.until("document.getElementById('voice').hidden")
+        await play.view.shows("Send this to anna.")
+        assert not await play.page.locator("#voice-offer").is_visible()
+        assert not [each for each in play.script.heard_messages if isinstance(each, HangUp)]
+        play.tell(call(1, "ended", **UNHEARD))
+        await play.page.locator("#ended").wait_for()
+        assert not await play.page.locator("#voice").is_visible()
+
+
+async def test_what_is_being_recorded_goes_on_when_the_call_ends_meanwhile() -> None:
+    async with theatre(unheard()) as play:
+        await play.view.press("Leave a voice message")
+        await play.view.press("Record")
+        await play.view.shows("Recording.")
+        play.tell(call(1, "ended", **UNHEARD))
+        await play.page.locator("#ended #voice-stop").wait_for()
+        await play.until("document.activeElement.id === 'voice-stop'")
+        await play.view.press("Stop")
+        await play.view.shows("Not sent yet.")
+        await play.view.press("Discard")
 
 
 async def test_a_message_that_is_not_sent_is_asked_about_once_before_it_is_lost() -> None:

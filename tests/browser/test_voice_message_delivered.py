@@ -37,6 +37,25 @@ async def left_at_the_page(anna_node: Person, bob: Person, carol: Person, why: s
         await anna.page.known()
 
 
+async def test_what_is_said_while_the_call_still_waits_reaches_the_contact_who_answers_it_then(tmp_path: Path) -> None:
+    configs = {"anna": AT_THE_PAGE, "bob": WITHOUT_ASKING}
+    async with people(tmp_path, "anna", "bob", configs=configs) as (anna_node, bob):
+        await befriend(anna_node, bob)
+        async with somebody(anna_node) as anna:
+            await anna.page.place("bob", "audio")
+            await bob.told("anna", kind=Kind.RINGS)
+            await anna.page.press("Leave a voice message")
+            await anna.page.press("Record")
+            await anna.page.shows("0:02 of")
+            await anna.page.press("Stop")
+            await anna.page.press("Send")
+            await anna.page.says(Kind.MESSAGE_KEPT)
+            bob.write("/answer")
+            await bob.told("anna left you a voice message", kind=Kind.MESSAGE_RECEIVED)
+            await anna_node.told("bob has your voice message", kind=Kind.MESSAGE_DELIVERED)
+            await hang_up(bob, anna_node)
+
+
 @pytest.mark.parametrize("why", ["busy", "unanswered"])
 async def test_what_is_said_at_the_page_after_a_call_in_vain_reaches_the_contact_in_their_next_call(
     why: str, tmp_path: Path

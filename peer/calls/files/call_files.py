@@ -131,7 +131,7 @@ class CallFiles:
         owner = asyncio.current_task()
         assert owner is not None
         try:
-            self._take_up()
+            self.take_up()
             parts = {
                 "arriving": self._arriving.run,
                 "leaving": self._leaving.run,
@@ -175,11 +175,29 @@ class CallFiles:
     def gained_proof(self) -> None:
         """The call proves who they are from now on: what waits for them is offered."""
         before = tuple(self._entries.values())
-        self._take_up()
+        self.take_up()
         for entry in before:
             waits = entry.transfer.ours and entry.transfer.state is FileState.PAUSED
             if self._speaks and waits and self._is_for_them(entry.kept):
                 self._offers.put_nowait(entry)
+
+    def take_up(self) -> None:
+        """Go on with what was on its way when the last call ended, or the program, if it was for this other side.
+
+        And with what was left for them since, also during this call.
+        """
+        try:
+            kept_files = self._theirs()
+        except StoreError as error:
+            logger.warning("files from before can't be continued: %s", error.sentence)
+            return
+        ours = [kept for kept in kept_files if kept.ours and self._is_for_them(kept)]
+        for kept in ours[-MAX_RUNNING:]:
+            if (True, kept.digest) not in self._entries:
+                entry = self._enter(kept, FileState.PAUSED)
+                entry.offered = True
+                if self._speaks:
+                    self._offers.put_nowait(entry)
 
     def disconnected(self) -> None:
         """The leg is gone."""
@@ -545,21 +563,6 @@ class CallFiles:
         self._jobs.put_nowait(open_it)
 
     # What all of them share.
-
-    def _take_up(self) -> None:
-        """Go on with what was on its way when the last call ended, or the program, if it was for this other side."""
-        try:
-            kept_files = self._theirs()
-        except StoreError as error:
-            logger.warning("files from before can't be continued: %s", error.sentence)
-            return
-        ours = [kept for kept in kept_files if kept.ours and self._is_for_them(kept)]
-        for kept in ours[-MAX_RUNNING:]:
-            if (True, kept.digest) not in self._entries:
-                entry = self._enter(kept, FileState.PAUSED)
-                entry.offered = True
-                if self._speaks:
-                    self._offers.put_nowait(entry)
 
     def _theirs(self) -> list[KeptFile]:
         """What is kept of transfers with the one who is at that node now. Raises StoreError."""

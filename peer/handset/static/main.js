@@ -48,7 +48,7 @@ const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
 tellConversationNews(program);
 explainPasted(dialogs);
-voice.onGone = draw;
+voice.onChanged = draw;
 calls.unsent = (id) => voice.unsent(id);
 home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
@@ -76,7 +76,8 @@ function turnTo(next) {
 
 function draw() {
   incoming.draw();
-  outgoing.ringback(gate || incoming.call ? null : calls.current);
+  // What is recorded isn't to hear it.
+  outgoing.ringback(gate || incoming.call || voice.isRecording ? null : calls.current);
   view.holdTone(gate || incoming.call ? null : calls.current, holdTone);
   if (gate) {
     put($("gate-title"), gate.title);
@@ -107,6 +108,7 @@ function draw() {
       turnTo("ended");
     } else if (call.state === "calling" || call.state === "connecting") {
       outgoing.draw(call);
+      voice.draw(call);
       turnTo("outgoing");
     } else {
       view.draw(call);
@@ -119,7 +121,7 @@ function draw() {
       view.comesUp(call);
     }
   }
-  if (shown !== "ended") voice.draw(null);
+  if (!["ended", "outgoing"].includes(shown)) voice.draw(null);
   placeToasts();
   title();
   const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);

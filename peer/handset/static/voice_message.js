@@ -1,5 +1,6 @@
-// A voice message for a contact who didn't answer: recorded here, heard again if wanted, and kept by the program until the
-// next call with them. What was recorded stays until it is sent or discarded, whatever else the page shows meanwhile.
+// A voice message for a contact who doesn't answer, recorded while they are called or afterwards, heard again if wanted, and
+// kept by the program until they are connected. What was recorded stays until it is sent or discarded, whatever else the page
+// shows meanwhile.
 
 import { $, announce, duration, put, show, toast } from "./dom.js";
 import { Upload } from "./files.js";
@@ -21,10 +22,12 @@ export class VoiceMessage {
   // By the call's id: those that aren't sent yet, being recorded, recorded or on their way to the program.
   #messages = new Map();
   #sent = new Set();
+  // By the call's id: those that still wait, in which the person has asked for it.
+  #wanted = new Set();
   #sound = $("voice-sound");
   #speaker = new Speaker($("voice-sound"));
-  // What draws the page again once a message is sent or discarded.
-  onGone = () => {};
+  // What draws the page again once recording begins or ends, and once a message is sent or discarded.
+  onChanged = () => {};
 
   constructor(program) {
     this.#program = program;
@@ -36,6 +39,12 @@ export class VoiceMessage {
     });
     program.addEventListener("problem", ({ detail }) => this.#sending(detail.id)?.failed());
     program.addEventListener("file-taken", ({ detail }) => this.#sending(detail.upload)?.upload.taken(detail.bytes));
+    $("voice-offer").addEventListener("click", () => {
+      this.#wanted.add(this.#call.id);
+      this.draw(this.#call);
+      $("voice").scrollIntoView({ block: "nearest" });
+      $("voice-record").focus({ preventScroll: true });
+    });
     $("voice-record").addEventListener("click", () => this.#begin());
     $("voice-stop").addEventListener("click", () => this.#stop());
     $("voice-listen").addEventListener("click", () => this.#listen());
@@ -46,6 +55,10 @@ export class VoiceMessage {
       if (this.#messages.size) event.preventDefault();
     });
     setInterval(() => this.#tick(), 500);
+  }
+
+  get isRecording() {
+    return this.#recorder !== null;
   }
 
   // Whether something was recorded after this call that isn't sent yet.
@@ -75,9 +88,13 @@ export class VoiceMessage {
     }
     this.#call = call;
     const message = this.#messages.get(call?.id);
-    const can = Boolean(window.MediaRecorder && this.#form && call && call.state === "ended" && call.role === "caller" && !call.connected_at
-      && call.contact && call.paired && UNHEARD.includes(call.report.reason) && !this.#sent.has(call.id));
-    show($("voice"), can || Boolean(message));
+    const unheard = call?.state === "calling" || (call?.state === "ended" && UNHEARD.includes(call.report.reason));
+    const can = Boolean(window.MediaRecorder && this.#form && unheard && call.role === "caller" && !call.connected_at
+      && call.contact && call.paired && !this.#sent.has(call.id));
+    const offers = can && call.state === "calling" && !message && !this.#wanted.has(call.id);
+    show($("voice-offer"), offers);
+    show($("voice"), (can && !offers) || Boolean(message));
+    this.#place(call);
     const asks = Boolean(message?.asked);
     put($("ended-close"), asks ? "Discard and close" : "Done");
     $("ended-close").toggleAttribute("data-settles", asks);
@@ -85,10 +102,11 @@ export class VoiceMessage {
     $("ended-close").classList.toggle("primary", !asks);
     if (!call || $("voice").hidden) return;
     const state = message?.state ?? "none";
-    const gets = `${call.name} gets it in your next call with each other.`;
+    const when = call.state === "ended" ? "in your next call with each other" : "once you are connected, in this call or a later one";
+    const gets = `${call.name} gets it ${when}.`;
     put($("voice-title"), message ? `Your voice message for ${message.name}` : "Leave a voice message");
     put($("voice-text"), {
-      none: gets, recording: "Recording.", recorded: asks ? "It isn't sent yet. Send it, or discard it." : `Not sent yet. ${gets}`,
+      none: call.state === "ended" ? gets : `Your call goes on meanwhile. ${gets}`, recording: "Recording.", recorded: asks ? "It isn't sent yet. Send it, or discard it." : `Not sent yet. ${gets}`,
       sending: "Sending …",
     }[state]);
     if (message) put($("voice-time"), state === "recording" ? `${duration(this.#seconds)} of ${duration(LONGEST)}` : duration(message.seconds));
@@ -97,6 +115,20 @@ export class VoiceMessage {
     show($("voice-record"), state === "none");
     show($("voice-stop"), state === "recording");
     for (const id of ["voice-send", "voice-listen", "voice-discard"]) show($(id), state === "recorded");
+  }
+
+  // It stands where the call is shown, with the focus that it had.
+  #place(call) {
+    const place = $(call && call.state !== "ended" ? "outgoing-voice" : "ended-voice");
+    if ($("voice").parentElement === place) return;
+    const focused = $("voice").contains(document.activeElement) ? document.activeElement : null;
+    place.append($("voice"));
+    // The page turns first, which gives it to the heading.
+    if (focused) queueMicrotask(() => focused.focus({ preventScroll: true }));
+  }
+
+  #focusHeading() {
+    $(this.#call?.state === "ended" ? "ended-title" : "outgoing-title").focus({ preventScroll: true });
   }
 
   get #form() {
@@ -132,7 +164,7 @@ export class VoiceMessage {
     this.#recorder.addEventListener("stop", () => this.#stopped(call.id, message), { once: true });
     this.#recorder.start(1000);
     this.#began = performance.now();
-    this.draw(call);
+    this.onChanged();
     $("voice-stop").focus();
   }
 
@@ -157,7 +189,7 @@ export class VoiceMessage {
       this.#messages.delete(id);
       toast("Nothing was recorded: the microphone gave no sound.", { urgent: true });
     }
-    this.draw(this.#call);
+    this.onChanged();
     if (focused) $("voice-send").focus();
   }
 
@@ -179,7 +211,7 @@ export class VoiceMessage {
       await new Promise((kept, failed) => {
         Object.assign(message, { state: "sending", asked: false, upload, kept, failed });
         this.draw(this.#call);
-        $("ended-title").focus({ preventScroll: true });
+        this.#focusHeading();
         upload.leave(id, message.to, this.#form[1]).catch(failed);
       });
       message.state = "sent";
@@ -202,8 +234,8 @@ export class VoiceMessage {
       this.#sound.load();
       URL.revokeObjectURL(message.address);
     }
-    this.onGone();
-    $("ended-title").focus({ preventScroll: true });
+    this.onChanged();
+    this.#focusHeading();
   }
 
   #interrupt() {
