@@ -29,10 +29,6 @@ RING = ((659.0, 0.2), (880.0, 0.22), (SILENCE, 0.03), (659.0, 0.2), (880.0, 0.22
 AGAIN_SECONDS = 2.0
 "How long after a failure the speaker is tried again, if it still rings."
 
-WRITE_SECONDS = 5.0
-"What a sound server may take for 20 milliseconds of sound. One that takes longer hangs."
-
-
 GOODBYE_SECONDS = 2.0
 "What ending the tone may take when the program ends."
 
@@ -104,11 +100,7 @@ class RingTone:
         for at in itertools.cycle(range(0, len(samples), PLAYED_BYTES)):
             if not self._sounds:
                 return
-            try:
-                async with asyncio.timeout(WRITE_SECONDS):
-                    await sink.write(samples[at : at + PLAYED_BYTES])
-            except TimeoutError:
-                raise MediaError("The speaker takes no more sound.") from None
+            await sink.write(samples[at : at + PLAYED_BYTES])
 
     def _log(self, sentence: str) -> None:
         if sentence != self._logged:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol
@@ -15,9 +14,17 @@ from typing import Any, Protocol
 import sounddevice
 
 from peer.media.devices.choice import FoundDevices
-from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone, SoundKind
+from peer.media.sound.portaudio_thread import thread
+from peer.media.sound.types import (
+    PLAYED_BYTES,
+    SAMPLE_RATE,
+    SAMPLES,
+    STILL_SECONDS,
+    SoundGone,
+    SoundHangs,
+    SoundKind,
+)
 from shared.errors import MediaError
-from shared.in_thread import in_thread_to_its_end
 
 KEPT_BLOCKS = 8
 "Blocks of a microphone that may wait; then the oldest is dropped."
@@ -41,7 +48,7 @@ class PortAudio:
 
     async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
         """As SoundSystem says, but the wanted one and the default one alone."""
-        return await in_thread_to_its_end(lambda: _found(kind, wanted))
+        return await thread.run(lambda: _found(kind, wanted))
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Nothing: PortAudio says of no device that it comes or goes; a stream ends with its device."""
@@ -87,16 +94,23 @@ class PortAudioSource:
 
     async def read(self) -> bytes:
         """As SoundSource says."""
-        block = await self._blocks.get()
+        try:
+            async with asyncio.timeout(STILL_SECONDS):
+                block = await self._blocks.get()
+        except TimeoutError:
+            raise SoundGone from None
         if block is None:
             raise SoundGone
         return block
 
     async def close(self) -> None:
         """As SoundSource says."""
+        await _closed(self._close)
+
+    def _close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread_to_its_end(lambda: _close(stream))
+            _close(stream)
 
     def _heard(self, data: Any, frames: int, time: object, status: object) -> None:
         self._tell(bytes(data))
@@ -145,20 +159,31 @@ class PortAudioSink:
         """As SoundSink says."""
         for at in range(0, len(samples), PLAYED_BYTES):
             while len(self._waiting) >= AHEAD_BLOCKS and not self._ended:
-                self._room.clear()
-                await self._room.wait()
+                await self._moves()
             if self._ended:
                 raise SoundGone
             self._waiting.append(samples[at : at + PLAYED_BYTES].ljust(PLAYED_BYTES, b"\0"))
 
+    async def _moves(self) -> None:
+        """Wait until something was played. Raises SoundGone."""
+        self._room.clear()
+        try:
+            async with asyncio.timeout(STILL_SECONDS):
+                await self._room.wait()
+        except TimeoutError:
+            raise SoundGone from None
+
     async def close(self, *, drain: bool = False) -> None:
         """As SoundSink says."""
-        while drain and self._waiting and not self._ended:
-            self._room.clear()
-            await self._room.wait()
+        with contextlib.suppress(SoundGone):
+            while drain and self._waiting and not self._ended:
+                await self._moves()
+        await _closed(self._close)
+
+    def _close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread_to_its_end(lambda: _close(stream))
+            _close(stream)
 
     def _play(self, out: Any, frames: int, time: object, status: object) -> None:
         try:
@@ -178,26 +203,27 @@ class PortAudioSink:
 
 async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
     try:
-        await in_thread_to_its_end(lambda: stream.open(device))
+        await thread.run(lambda: stream.open(device))
     except BaseException:
         await stream.close()
         raise
 
 
+async def _closed(close: Callable[[], None]) -> None:
+    """A stream whose device hangs is closed once that has come back."""
+    with contextlib.suppress(SoundHangs):
+        await thread.run(close, even_late=True)
+
+
 _open_streams: set[int] = set()
 "The ids of those that are open: while there are any, PortAudio must not look for devices again."
 
-_looking = threading.Lock()
-
 
 def _found(kind: SoundKind, wanted: str) -> FoundDevices:
-    with _looking:
-        if wanted and not _is_there(kind, wanted) and not _open_streams:
-            sounddevice._terminate()
-            sounddevice._initialize()
-        return FoundDevices(
-            (wanted,) if wanted and _is_there(kind, wanted) else (), "" if _is_there(kind, "") else None
-        )
+    if wanted and not _is_there(kind, wanted) and not _open_streams:
+        sounddevice._terminate()
+        sounddevice._initialize()
+    return FoundDevices((wanted,) if wanted and _is_there(kind, wanted) else (), "" if _is_there(kind, "") else None)
 
 
 def _is_there(kind: SoundKind, device: str) -> bool:
@@ -214,9 +240,8 @@ def _named(device: str) -> int | str | None:
 
 def _open(word: str, make: Callable[[], _Stream]) -> _Stream:
     try:
-        with _looking:
-            stream = make()
-            _open_streams.add(id(stream))
+        stream = make()
+        _open_streams.add(id(stream))
         try:
             stream.start()
         except BaseException:
@@ -250,6 +275,5 @@ def choices(word: str, devices: Sequence[tuple[str, int]]) -> str:
 
 
 def _close(stream: _Stream) -> None:
-    with _looking:
-        stream.close()
-        _open_streams.discard(id(stream))
+    stream.close()
+    _open_streams.discard(id(stream))

@@ -11,7 +11,16 @@ from collections.abc import AsyncGenerator
 
 from peer.media.devices.choice import FoundDevices
 from peer.media.ending import end_process
-from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone, SoundKind
+from peer.media.sound.types import (
+    BLOCK_SECONDS,
+    HEARD_BYTES,
+    PLAYED_BYTES,
+    SAMPLE_RATE,
+    STILL_SECONDS,
+    SoundGone,
+    SoundHangs,
+    SoundKind,
+)
 from shared.errors import MediaError
 
 PROGRAMS = ("parec", "pacat", "pactl")
@@ -26,6 +35,7 @@ PIPE_BYTES = 4096
 "What may wait in the pipe to pacat, the least that Linux gives: 21 ms. What waits there is heard later."
 
 REPLY_SECONDS = 3.0
+"What the sound server may take for an answer."
 
 NUDGE_SECONDS = 0.5
 "How long a new subscription waits for its first event before it makes one."
@@ -53,9 +63,11 @@ class Pulse:
 
     @staticmethod
     async def answers() -> bool:
-        """Whether there is a server."""
+        """Whether there is a server. Raises SoundHangs if there is one that doesn't answer."""
         try:
             await _pactl("info")
+        except SoundHangs:
+            raise
         except MediaError:
             return False
         return True
@@ -118,8 +130,9 @@ class PulseSource:
     async def read(self) -> bytes:
         """As SoundSource says."""
         try:
-            return await self._stdout.readexactly(HEARD_BYTES)
-        except asyncio.IncompleteReadError:
+            async with asyncio.timeout(STILL_SECONDS):
+                return await self._stdout.readexactly(HEARD_BYTES)
+        except (asyncio.IncompleteReadError, TimeoutError):
             raise SoundGone from None
 
     async def close(self) -> None:
@@ -143,8 +156,9 @@ class PulseSink:
         """As SoundSink says."""
         try:
             self._stdin.write(samples)
-            await self._stdin.drain()
-        except ConnectionError:
+            async with asyncio.timeout(STILL_SECONDS + len(samples) / PLAYED_BYTES * BLOCK_SECONDS):
+                await self._stdin.drain()
+        except (ConnectionError, TimeoutError):
             raise SoundGone from None
 
     async def close(self, *, drain: bool = False) -> None:
@@ -201,7 +215,7 @@ async def _pactl(*arguments: str) -> str:
         async with asyncio.timeout(REPLY_SECONDS):
             out, _ = await process.communicate()
     except TimeoutError:
-        raise SoundGone from None
+        raise SoundHangs from None
     finally:
         await end_process(process)
     if process.returncode:

@@ -22,6 +22,11 @@ SAMPLES = OPUS.block
 
 BLOCK_SECONDS = SAMPLES / SAMPLE_RATE
 
+STILL_SECONDS = 5.0
+"""How long an open microphone may give nothing, or a speaker take nothing, before it counts as gone: the sound server
+hangs. A headset that changes over to its microphone takes some seconds.
+"""
+
 HEARD_BYTES = SAMPLES * 2
 "A block from a microphone: 16 bits, mono."
 
@@ -49,6 +54,13 @@ class SoundGone(MediaError):
     """The sound system doesn't answer any more.
 
     Check that it is running and that the device is there.
+    """
+
+
+class SoundHangs(SoundGone):
+    """The sound server doesn't answer.
+
+    It is there and does nothing: start it again, or log out and in again.
     """
 
 

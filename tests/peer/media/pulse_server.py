@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import re
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ class PulseServer:
             "PULSE_SERVER": f"unix:{folder}/native",
         }
         self._folder = folder
+        self._processes: list[asyncio.subprocess.Process] = []
         self._loaded: dict[str, tuple[str, tuple[str, str]]] = {}
         "By the name of a device, the number of its module and what it was loaded with."
 
@@ -132,6 +134,17 @@ class PulseServer:
         assert await self._run("pactl", "unload-module", number) == 0
         return module
 
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have the server answer nobody for the length of the block."""
+        for process in self._processes:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self._processes:
+                process.send_signal(signal.SIGCONT)
+
     async def make_default(self, kind: str, device: str) -> None:
         """Make a `source` or a `sink` the one that the system takes."""
         assert await self._run("pactl", f"set-default-{kind}", device) == 0
@@ -153,12 +166,14 @@ class PulseServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
+        self._processes.append(process)
         try:
             async with asyncio.timeout(SECONDS):
                 while answers and await self._run(*answers):
                     assert process.returncode is None, f"{command[0]} has ended"
             yield
         finally:
+            self._processes.remove(process)
             if process.returncode is None:
                 process.terminate()
             try:

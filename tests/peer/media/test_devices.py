@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import math
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,7 @@ import pytest
 from av import AudioFrame
 
 from peer.media.devices.choice import FoundDevices
+from peer.media.ending import end_process
 from peer.media.endpoints.answer_chime import CHIME, Announced
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.none import NoMedia
@@ -292,6 +294,49 @@ async def test_a_sound_server_that_is_started_again_is_used_again(
         await anna.detach()
         await ben.detach()
     assert " has ended: there_microphone" in caplog.text
+
+
+async def test_a_sound_server_that_hangs_in_a_call_is_told_and_used_again_once_it_answers(
+    sound: PulseServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected() as legs:
+        ben = of_ben()
+        await legs.caller.send(SineTrack(TONE))
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
+        with sound.hanging():
+            await logged(caplog, "Your microphone back_microphone is gone. They can't hear you.")
+            await logged(caplog, "Your speaker there_ear is gone.")
+        for device in ("microphone back_microphone", "speaker there_ear"):
+            await logged(caplog, f"Your {device} is back.")
+        async with sound.heard("there") as ears:
+            await ears.until_heard(CLEAR)
+        await ben.detach()
+
+
+async def test_who_hangs_up_while_the_sound_server_hangs_waits_for_nothing(sound: PulseServer) -> None:
+    async with connected() as legs:
+        anna = of_anna()
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        with sound.hanging():
+            async with asyncio.timeout(PATIENCE):
+                await anna.detach()
+
+
+@pytest.mark.parametrize("wanted", ["auto", "pulse", "portaudio"])
+async def test_a_sound_server_that_hangs_holds_up_nothing_else(sound: PulseServer, wanted: str) -> None:
+    with sound.hanging():
+        command = (sys.executable, "-m", "tests.peer.media.open_sound", wanted)
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                said, _ = await process.communicate()
+        finally:
+            await end_process(process)
+    assert process.returncode == 0
+    standstill, sentence = said.decode().split(maxsplit=1)
+    assert float(standstill) < 1
+    # ALSA leads to the sound server only where its plug-in for that is installed.
+    assert wanted == "portaudio" or sentence.strip() == "The sound server doesn't answer."
 
 
 async def logged(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
