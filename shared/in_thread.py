@@ -6,9 +6,15 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+MOST_THREADS = 32
+"That use files and devices at once; those that hang are among them."
+
 _Result = TypeVar("_Result")
+
+_to_their_end = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="to its end")
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:
@@ -44,9 +50,10 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
 async def in_thread_to_its_end(function: Callable[[], _Result]) -> _Result:
     """Return what `function` returns, or raise what it raises. A cancelled caller continues when it has ended.
 
-    For what uses files and devices that the caller closes next.
+    For what uses files and devices that the caller closes next. A disk may hang: so its threads aren't the event loop's
+    own, of which sound and the page need one at any time.
     """
-    future = asyncio.get_running_loop().run_in_executor(None, function)
+    future = asyncio.get_running_loop().run_in_executor(_to_their_end, function)
     try:
         return await asyncio.shield(future)
     finally:

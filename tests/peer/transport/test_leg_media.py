@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from aiortc import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
@@ -16,6 +18,7 @@ from av import AudioFrame, VideoFrame
 from peer.transport.dtls import DARK_SECONDS, RTCP
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError
+from shared.in_thread import MOST_THREADS, in_thread_to_its_end
 from shared.media import Media
 from tests.peer.decoding_leg import TRACK_FRAMES
 from tests.peer.pair import PATIENCE, connected, together, two_legs
@@ -69,6 +72,27 @@ async def test_sound_and_picture_flow_both_ways_and_are_decoded() -> None:
             assert leg.counters.audio.packets > 0
             assert leg.counters.video.packets > 0
             assert leg.counters.audio.lost == leg.counters.video.lost == leg.counters.malformed == 0
+
+
+async def test_disks_that_hang_take_no_sound_from_a_call(tmp_path: Path) -> None:
+    hanging = tmp_path / "hanging"
+    os.mkfifo(hanging)
+    async with connected() as legs:
+        sound = await legs.callee.receive("audio")
+        files = [
+            asyncio.create_task(in_thread_to_its_end(lambda: os.open(hanging, os.O_RDONLY)))
+            for _ in range(MOST_THREADS)
+        ]
+        try:
+            await asyncio.sleep(0)  # all have begun
+            await legs.caller.send(AudioStreamTrack())
+            async with asyncio.timeout(PATIENCE):
+                for _ in range(25):
+                    await sound.recv()
+        finally:
+            writer = os.open(hanging, os.O_RDWR)
+            for opened in (*await asyncio.gather(*files), writer):
+                os.close(opened)
 
 
 async def test_packets_are_counted_and_tapped_though_nobody_decodes_them() -> None:
