@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
@@ -34,8 +35,11 @@ from bot.messengers.matrix.writing import Writer
 SINCE = "since"
 "Of the vault: where reading goes on."
 
-PAGE_TRIES = 3
-"Before a page is left out that the server can't give at the moment."
+TRIES = 3
+"Before what the server can't give of a room at the moment is left out: a page of it, or who is in it."
+
+AWAY_SECONDS = 300.0
+"How long a list of members that doesn't come isn't asked for again, where something else would wait for it."
 
 PAGES = 10
 "Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
@@ -86,7 +90,10 @@ class Client:
         self._taken: Sync | None = None
         self._next = ""
         self._tried: Counter[str] = Counter()
-        "By room, how often a page of it didn't come since the last answer that was confirmed."
+        "By room, how often something of it didn't come since the last answer that was confirmed."
+
+        self._away: dict[str, float] = {}
+        "Rooms whose list of members doesn't come, and until when it isn't asked for, by the monotonic clock."
 
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -189,14 +196,14 @@ class Client:
         return found, unread
 
     def _may_be_tried_again(self, room: str, error: ServerRefusal | Unreachable) -> bool:
-        """Whether a page that doesn't come is waited for. It may hang on the server of somebody who is in that room: so
-        the others wait for no stranger's, and for no other's more than a few times.
+        """Whether something of a room that doesn't come is waited for. It may hang on the server of somebody who is in
+        that room: so the others wait for no stranger's, and for no other's more than a few times.
         """
         lasts = isinstance(error, TooLarge) or (isinstance(error, ServerRefusal) and not error.for_now)
         if lasts or self.is_strangers(room):
             return False
         self._tried[room] += 1
-        return self._tried[room] < PAGE_TRIES
+        return self._tried[room] < TRIES
 
     async def _forget_people(self) -> None:
         """Let go of those beyond the number that is kept. Raises Unreachable."""
@@ -206,8 +213,10 @@ class Client:
         members: dict[bool, set[str]] = {True: set(), False: set()}
         for room in self.rooms.names():
             if not self.rooms.of(room).left:
-                with contextlib.suppress(ServerRefusal, TooLarge):  # a room that nobody can be seen in ties nobody
-                    members[self.is_strangers(room)] |= await self.members(room)
+                found = await self.members_if_they_come(room)
+                if found is None and not self.is_strangers(room):
+                    return  # it may tie anybody
+                members[self.is_strangers(room)] |= found or set()
         contacts, own = self._contacts(), {self.account.user, self.account.owner}
         stays = {user for user in known if user in own or user in contacts}
         ties = {user: tie(user, stays=stays, rooms=members[False], guests=members[True]) for user in known}
@@ -233,6 +242,22 @@ class Client:
     async def members(self, room: str) -> set[str]:
         """Who is in a room or invited. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))
+
+    async def members_if_they_come(self, room: str) -> set[str] | None:
+        """The same where something else waits for it; None if their list doesn't come. Raises as long as it is worth to
+        wait.
+        """
+        if self._away.get(room, 0.0) > time.monotonic():
+            return None
+        try:
+            return await self.members(room)
+        except (Unreachable, ServerRefusal) as error:
+            logged_out = isinstance(error, ServerRefusal) and error.logged_out
+            if logged_out or self._may_be_tried_again(room, error):
+                raise
+            self._away = {name: until for name, until in self._away.items() if until > time.monotonic()}
+            self._away[room] = time.monotonic() + AWAY_SECONDS
+            return None
 
     async def newest(self, room: str) -> str:
         """The room that has taken a room's place, if both say so. Raises Unreachable, ServerRefusal."""

@@ -195,12 +195,11 @@ class MatrixWire:
         return entries
 
     async def _kind(self, room: str) -> Audience:
-        try:
-            members = await self._client.members(room)
-        except (Unreachable, ServerRefusal) as error:
-            logged_out = isinstance(error, ServerRefusal) and error.logged_out
-            if logged_out or not self._client.is_strangers(room):
-                raise
+        if room == self._own_room.known:
+            members: set[str] | None = await self._client.members(room)
+        else:
+            members = await self._client.members_if_they_come(room)
+        if members is None:
             return Audience.SEVERAL  # the others don't hang on it
         if await self._own_room.is_alone(room):
             return Audience.OWNERS
@@ -260,7 +259,10 @@ class MatrixWire:
             logger.info("No warning could be prepared: %s", type(error).__name__)
 
     async def _room_for(self, chat: str) -> str:
-        """The room of a conversation; empty if there is nobody to write to. Raises Refused, what requests raise."""
+        """The room of a conversation; empty if there is nobody to write to.
+
+        Raises Refused, NotNow, what requests raise.
+        """
         place = place_of(NAME, chat)
         match place.way:
             case PlainWay.OWNER:
@@ -268,19 +270,18 @@ class MatrixWire:
             case PlainWay.GROUP:
                 return await self._client.newest(place.value)
         rooms, both = self._client.rooms, {self._account.user, place.value}
-        unknown: Unreachable | ServerRefusal | None = None
+        unseen = False
         for room in sorted(rooms.names(), key=lambda name: not rooms.of(name).encrypted):
             known = rooms.of(room)
             if known.left or known.replaced_by:
                 continue
-            try:
-                if await self._client.members(room) == both:
-                    return room
-            except (Unreachable, ServerRefusal) as error:
-                if not self._client.is_strangers(room):
-                    raise
-                unknown = error
-        raise unknown or Refused("there is no room with only them")
+            members = await self._client.members_if_they_come(room)
+            if members == both:
+                return room
+            unseen = unseen or members is None
+        if unseen:
+            raise NotNow  # it may be one of those
+        raise Refused("there is no room with only them")
 
     def _contacts(self) -> Container[str]:
         return self._desk.writers() if self._desk is not None else ()

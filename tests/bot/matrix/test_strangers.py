@@ -302,6 +302,30 @@ async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_own
             in_memory.fault = None
 
 
+async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_them_from_nothing(
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
+) -> None:
+    _, caller = dave
+    async with member(in_memory, tmp_path, "gus") as gus:
+        room = await annas.owner.client.make_room([annas.user, gus.user], "a group")
+        await joined(in_memory, room, annas.user, gus.user)
+        await annas.asks("/status", "No calls")
+        await no_list_of_members("that doesn't come")(annas, in_memory, room)
+        # Somebody has come: the list has to be asked for again.
+        come = in_memory.event(gus.user, "m.room.member", {"membership": "join"}, state_key=gus.user)
+        in_memory.add(room, come)
+        try:
+            seen = len(annas.owner.seen)
+            await gus.says(room, await link_for(annas, caller))
+            await annas.owner.reads("Answer", room=annas.room, after=seen)
+            await annas.owner.says(annas.room, "/decline")
+            await annas.program.call("ended")
+            caller.write("/hangup")
+            await annas.asks("/status", "No calls")
+        finally:
+            in_memory.fault = None
+
+
 async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> None:
     """Its server is gone, or answers nobody."""
     homeserver.rooms[GONE] = Room()
