@@ -152,7 +152,7 @@ class NotificationServer:
         except TimeoutError:
             raise NoNotifications("The desktop's notification server doesn't answer.") from None
         except (OSError, EOFError, DBusFastError) as error:
-            raise NoNotifications(f"The connection to the session bus is broken: {error}.") from error
+            raise NoNotifications(f"The connection to the session bus is broken: {_why(error)}.") from error
         if answer is None or answer.message_type is MessageType.ERROR:
             why = answer.error_name if answer is not None else "no answer"
             raise NoNotifications(f"The desktop shows no notifications: {why}.")
@@ -173,7 +173,6 @@ async def notification_server(
         # Fifty milliseconds the first time: calls mustn't wait for it.
         await asyncio.to_thread(_import)
         from dbus_fast.aio import MessageBus
-        from dbus_fast.errors import DBusFastError
     except ImportError:
         raise NoNotifications(
             "The library for the desktop's notifications isn't installed.",
@@ -183,9 +182,11 @@ async def notification_server(
         bus = MessageBus(address, auth_timeout=SECONDS)
         async with asyncio.timeout(SECONDS):
             await bus.connect()
-        _refuse_foreign(bus)
-    except (OSError, EOFError, TimeoutError, DBusFastError) as error:
-        raise NoNotifications(f"The session bus can't be reached: {error}.") from error
+    except TimeoutError:
+        raise NoNotifications("The session bus doesn't answer.") from None
+    except Exception as error:  # of the connection, or of what came over it
+        raise NoNotifications(f"The session bus can't be reached: {_why(error)}.") from error
+    _refuse_foreign(bus)
     server = NotificationServer(bus, heard)
     watching = asyncio.create_task(_until_gone(bus, heard))
     try:
@@ -207,6 +208,11 @@ def _refuse_foreign(bus: MessageBus) -> None:
         raise NoNotifications(
             "The session bus belongs to another user.", "Log in again, or start the program within your session."
         )
+
+
+def _why(error: Exception) -> str:
+    """What the system says; else only what kind of error it is, for its text may be the bus's own."""
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
 
 
 async def _until_gone(bus: MessageBus, heard: Callable[[Heard], None]) -> None:

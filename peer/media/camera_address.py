@@ -5,6 +5,8 @@ The camera's address may hold a password. It appears in no message, no log and n
 
 from __future__ import annotations
 
+import time
+
 import av
 from av.container import InputContainer
 from av.stream import Stream
@@ -52,6 +54,7 @@ def open_camera(address: str) -> InputContainer:
         # Over UDP a camera's packets would come to a port of their own.
         **({"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {"reconnect": "0"}),
     }
+    begun = time.monotonic()
     try:
         return av.open(
             address, "r", options=options, timeout=(OPEN_SECONDS, SILENCE_SECONDS), metadata_errors="replace"
@@ -61,7 +64,8 @@ def open_camera(address: str) -> InputContainer:
             "The IP camera refuses the user name or the password.", "Check `address` under [camera]."
         ) from None
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = reason_of(error)
+        slow = time.monotonic() - begun >= OPEN_SECONDS  # what FFmpeg makes of that depends on where it was
+        reason = f"it takes longer than {OPEN_SECONDS:.0f} seconds" if slow else reason_of(error)
         raise MediaError(
             f"The IP camera can't be reached{f': {reason}' if reason else ''}.",
             "Check `address` under [camera], and that the camera is on.",

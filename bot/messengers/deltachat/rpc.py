@@ -57,6 +57,10 @@ def program() -> str:
     return path_of
 
 
+class NoAnswer(RpcDown):
+    """An answer takes longer than it may."""
+
+
 class _Reply(msgspec.Struct):
     id: int = 0
     result: msgspec.Raw = msgspec.Raw(b"null")
@@ -117,7 +121,9 @@ class Rpc:
             async with asyncio.timeout(seconds):
                 await process.stdin.drain()
                 return await answer
-        except (TimeoutError, ConnectionError) as error:
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer to {method}") from error
+        except ConnectionError as error:
             raise RpcDown(f"no answer to {method}") from error
         finally:
             self._waiting.pop(number, None)

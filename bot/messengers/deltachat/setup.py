@@ -15,7 +15,7 @@ from bot.home import Home
 from bot.messengers.deltachat import NAME
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
 from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
-from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError, program
+from bot.messengers.deltachat.rpc import NoAnswer, Rpc, RpcDown, RpcError, program
 from bot.messengers.deltachat.second_device import is_code, is_file, take_over
 from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
@@ -201,6 +201,9 @@ async def _make(home: Home, given: str, password: str) -> str:
         except RpcError as error:
             await rpc.call("remove_account", number)
             raise InputError(f"Delta Chat can't use that account: {error}", "Check it, and try again.") from error
+        except NoAnswer as error:
+            # What is half made is removed the next time: the core is busy with it.
+            raise InputError("The account's mail servers come to no end.", "Check it, and try again.") from error
         await _seen_its_inbox(rpc, Account(rpc, number))
         return await _address(home, Account(rpc, number))
 

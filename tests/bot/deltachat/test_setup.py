@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
 from bot.home import Home
-from bot.messengers.deltachat.setup import check_made
+from bot.messengers.deltachat.setup import check_made, make
 from shared.config.file import load
 from shared.errors import InputError
 from tests.bot.console import cli
@@ -40,6 +42,36 @@ async def test_a_login_that_does_not_work_leaves_no_account(tmp_path: Path, serv
     assert code == 1
     assert errors.startswith("error: Delta Chat can't use that account")
     assert not (home / "copybara.toml").exists() or not load(home / "copybara.toml").deltachat.enabled
+
+
+@pytest.mark.parametrize("again", [b"", b"* OK x\r\n" * 500], ids=["silent", "without end"])
+async def test_mail_servers_that_come_to_no_end_are_given_up(
+    tmp_path: Path, server: MailServer, again: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.messengers.deltachat.setup.CONFIGURE_SECONDS", 1.0)
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"* OK ready\r\n")
+            while again:
+                writer.write(again)
+                await writer.drain()
+            while await reader.read(5000):
+                pass
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening, asyncio.timeout(30):
+        port = listening.sockets[0].getsockname()[1]
+        account = login(server, "endless").replace(f"ip={server.imap_port}", f"ip={port}")
+        with pytest.raises(InputError, match="come to no end"):
+            await asyncio.to_thread(make, Home(tmp_path), account, "")
+        await over.wait()
+    account = login(server, "endless")
+    assert await asyncio.to_thread(make, Home(tmp_path), account, "") == "endless@mail.test"
 
 
 async def test_without_an_answer_nothing_is_made(tmp_path: Path) -> None:

@@ -383,6 +383,53 @@ async def test_a_server_that_hangs_costs_its_notification(
         assert (await server.shown()).summary
 
 
+BEGUN = b"OK " + b"0" * 32 + b"\r\nAGREE_UNIX_FD\r\n"
+HUGE = b"l\x02\x00\x01" + (2**27 - 256).to_bytes(4, "little") + b"\x01\0\0\0" + b"\x10\0\0\0" + bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("begin", "again", "said"),
+    [
+        (b"", b"", "doesn't answer"),
+        (BEGUN, b"", "doesn't answer"),
+        (b"", b"a" * 5000, "can't be reached"),
+        (b"DATA \x1b[31m\r\n" * 100, b"", "can't be reached"),
+        (BEGUN, b"l", "can't be reached"),
+        (BEGUN + HUGE, bytes(5000), "can't be reached"),
+    ],
+    ids=["silent", "silent after its greeting", "a line without end", "a text of its own", "no messages", "too much"],
+)
+async def test_a_bus_that_says_nothing_or_anything_costs_no_more_than_notifications(
+    tmp_path: Path, begin: bytes, again: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_side, "SECONDS", 1.0)
+
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read(1)
+            writer.write(begin)
+            while again:
+                writer.write(again)
+                await writer.drain()
+            while await reader.read(5000):
+                pass
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        over.set()
+
+    path = tmp_path / "bus"
+    async with await asyncio.start_unix_server(answer, path), asyncio.timeout(SECONDS):
+        with pytest.raises(NoNotifications, match=said) as raised:
+            async with server_side.notification_server(f"unix:path={path}"):
+                pass
+        await over.wait()
+    assert raised.value.sentence.isprintable()
+    assert len(raised.value.sentence) < 100
+
+
 async def test_a_server_that_answers_nonsense_costs_its_notification(bus: str, program: Program) -> None:
     async with notification_server(bus) as server:
         server.capabilities = "nonsense"

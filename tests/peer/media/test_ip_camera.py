@@ -196,6 +196,52 @@ async def test_who_stops_before_the_camera_answers_does_not_wait_for_it() -> Non
             await endpoint.detach()
 
 
+OPTIONS = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"", b""),
+        (OPTIONS, b""),
+        (b"%s/1.0 200 OK\r\n", b"a: b\r\n" * 1000),
+        (b"%s/1.0 200 OK\r\na", b"a" * 5000),
+        (b"%s/1.0 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 2000000000\r\n\r\n", b"\xff"),
+    ],
+    ids=["silent", "silent after its first answer", "headers without end", "a name without end", "slow"],
+)
+async def test_a_camera_whose_answers_dont_end_is_given_up(
+    scheme: str, begin: bytes, again: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peer.media.camera_address.OPEN_SECONDS", 1.0)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(begin.replace(b"%s", scheme.upper().encode()))
+        while again:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(0.1 if len(again) == 1 else 0)
+        while await reader.read(5000):
+            pass
+
+    async with served(answer) as address, connected() as legs:
+        endpoint = IpCamera(f"{scheme}://{address}/")
+        with pytest.raises(MediaError, match="can't be reached") as raised:
+            async with asyncio.timeout(PATIENCE / 2):
+                await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
+        await endpoint.detach()
+    assert raised.value.hint
+
+
+async def test_a_camera_that_says_nothing_is_said_to_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peer.media.camera_address.OPEN_SECONDS", 1.0)
+    async with served(lambda reader, writer: reader.read()) as address:  # type: ignore[arg-type]
+        with pytest.raises(MediaError, match="it takes longer than 1 seconds"):
+            await asyncio.to_thread(open_camera, f"rtsp://{address}/")
+
+
 @contextlib.asynccontextmanager
 async def served(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
     """A server for the length of the block; gives its address and port."""
