@@ -50,6 +50,7 @@ from bot.texts.devices import LAN_GIVES_UP
 from bot.texts.terminal import ENDED
 from bot.uncollected import keep_for_good
 from peer.media import AUTO
+from shared import asleep
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.kept_running import Part, kept_running
@@ -108,7 +109,7 @@ def run(
                     looks_again=looks_again,
                 )
             try:
-                ended_by = asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
+                ended_by = asleep.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
             except BaseExceptionGroup as group:
                 raise first_error(group) from group
     if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:

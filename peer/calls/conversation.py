@@ -17,6 +17,7 @@ from peer.calls.recording.call_recording import CallRecording
 from peer.calls.session_events import Committed, HelloHeard, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
+from shared.asleep import asleep
 from shared.call.events import RemoteBye, RemoteHeld, RemoteResumed
 from shared.errors import RemoteFlood, RemoteProtocolError, StoreError
 from shared.media import Media
@@ -244,13 +245,16 @@ class Conversation:
                     await self._acted.wait()
 
     async def ping_until_silence(self) -> None:
-        """Ping the other side. Returns when the leg is closed or nothing was heard for SILENCE_SECONDS."""
+        """Ping the other side. Returns when the leg is closed or nothing was heard for SILENCE_SECONDS, or the machine
+        has slept for that long: then nothing was heard of us.
+        """
+        awake = asleep()
         for number in itertools.count():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PING_SECONDS):
                     await self._leg.closed.wait()
             silent = time.monotonic() - (self._leg.last_heard or 0.0)
-            if self._leg.closed.is_set() or silent > SILENCE_SECONDS:
+            if self._leg.closed.is_set() or max(silent, asleep() - awake) > SILENCE_SECONDS:
                 await self._catch_up()
                 return
             self._pings = {number: time.monotonic()}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+
+from shared.asleep import uptime
 
 AGREES_SECONDS = 60.0
 "By how much two looks at the clock may differ from the time that has passed between them."
 
 UNSURE_SECONDS = 30 * 24 * 3600.0
 "So much is taken off what the clock says as long as nothing shows that it is right."
-
-
-def uptime() -> float:
-    """Seconds since the machine was started, also those in which it slept, where the system counts them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SteadyClock:

@@ -27,6 +27,7 @@ from bot.messengers.plain.values import Entry, Outgoing, Own
 from bot.messengers.plain.wire import Desk
 from bot.messengers.rate_limit import RateLimit
 from peer.calls.line import Line
+from shared.asleep import until_slept
 from shared.errors import CopybaraError, InputError, first_error
 from shared.kept_running import Part, kept_running
 
@@ -269,7 +270,8 @@ class DeltaChatWire(Begun):
             try:
                 async with self._rpc.running():
                     self._up.set()
-                    await self._follow()
+                    async with kept_running(Part("Noticing sleep for Delta Chat", self._notice_sleep)):
+                        await self._follow()
             except* Exception as group:
                 # Also for an event that nobody expected: another version of the core may have it.
                 self._down = first_error(group)
@@ -277,6 +279,13 @@ class DeltaChatWire(Begun):
                 logger.warning("Delta Chat's core has ended: %s", self._down if known else type(self._down).__name__)
             self._up.set()
             self._news.set()  # so that `fetch` finds out
+
+    async def _notice_sleep(self) -> None:
+        """The core waits for minutes at connections that its mail server has closed while the machine slept."""
+        while True:
+            await until_slept()
+            with contextlib.suppress(RpcDown, RpcError):
+                await self._rpc.call("maybe_network")
 
     async def _follow(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -34,6 +34,7 @@ from shared.secrets.handshake import Role
 from tests.peer.calls.ends import Contacting, End, TwoEnds, paired_call_up, running, two_ends
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.pair import ANNA, BEN
+from tests.shared.sleeping import run_sleeping
 
 
 async def test_two_sessions_connect_and_agree_on_a_new_pair_secret() -> None:
@@ -165,6 +166,22 @@ async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
+
+
+async def _both_sleep(sleep: Callable[[], None]) -> None:
+    async with paired_call_up() as call:
+        for end in (call.caller, call.callee):
+            await end.tells(Committed)
+        sleep()
+        for end in (call.caller, call.callee):
+            await end.tells(PathLost)
+            end.session.redial()
+        for end in (call.caller, call.callee):
+            await end.tells(PathRestored)
+
+
+def test_a_path_on_which_the_machine_slept_is_dialled_again_at_once() -> None:
+    run_sleeping(__name__, _both_sleep.__name__)
 
 
 async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> None:

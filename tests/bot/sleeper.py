@@ -1,0 +1,12 @@
+"""`python -m tests.bot.sleeper …`: `copybara` on a machine that has slept for ten minutes before it was started."""
+
+from __future__ import annotations
+
+import sys
+
+from bot.cli.main import main
+from tests.shared.sleeping import sleep
+
+if __name__ == "__main__":
+    sleep()
+    sys.exit(main())
