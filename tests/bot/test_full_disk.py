@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +19,8 @@ from bot.home import Home
 from bot.kinds import Kind
 from shared.store import Store
 from tests.bot.console import SECONDS, Person, cli, connect, hang_up, people, ring
+from tests.bot.test_files import written
+from tests.bot.test_recording import grows, has_frames, recordings
 from tests.peer.own_namespace import need
 
 FULL = "the disk is full"
@@ -57,7 +62,8 @@ def disk(friends: Path, tmp_path: Path) -> Iterator[Disk]:
 @contextlib.asynccontextmanager
 async def everybody(friends: Path, disk: Disk) -> AsyncIterator[list[Person]]:
     """Anna, bob and carol; bob's disk may be full."""
-    config = {"bob": "[calls]\nat_once = 2\n"}
+    leave = "[media]\nrecordings_leave_mb = 0\n[files]\nleave_mb = 0\n"
+    config = {"bob": f"[calls]\nat_once = 2\n{leave}"}
     async with people(disk.folder.parent, "anna", "bob", "carol", homes=friends, configs=config) as three:
         yield three
 
@@ -74,6 +80,11 @@ async def hears_more(person: Person) -> None:
     async with asyncio.timeout(SECONDS):
         while await packets() <= before:  # noqa: ASYNC110 -- nobody tells of packets
             await asyncio.sleep(0.05)
+
+
+async def agreed(person: Person) -> None:
+    """Wait until a call's new pair secret is kept: from then on nothing is to be written for a while."""
+    await person.until(lambda said: said["type"] == "call" and said["phrase"] is not None)
 
 
 async def logged(store: Store, peer: Person) -> None:
@@ -140,6 +151,59 @@ async def test_a_call_that_comes_while_the_disk_is_full_gets_a_sentence_and_come
         bob.write("/answer")
         await asyncio.gather(anna.media(), bob.media())
         await hang_up(anna, bob)
+
+
+async def test_a_recording_on_a_disk_that_fills_ends_with_a_sentence_and_the_call_goes_on(
+    friends: Path, disk: Disk
+) -> None:
+    async with everybody(friends, disk) as (anna, bob, _):
+        await connect(anna, bob)
+        await agreed(bob)
+        bob.write("/record anna")
+        await bob.told(kind=Kind.RECORDING_STARTED)
+        await grows(bob, 1, beyond=20_000)
+        disk.fill()
+        assert os.strerror(errno.ENOSPC) in await bob.told(kind=Kind.RECORDING_FAILED)
+        await anna.told(kind=Kind.RECORDING_BY_THEM_OVER)
+        await hears_more(bob)
+        await bob.asked("/status", kind=Kind.STATUS)
+        disk.make_room()
+        await has_frames(recordings(bob)[0])
+        assert len(told(bob, Kind.RECORDING_FAILED)) == 1
+        bob.write("/record anna")
+        await bob.told(kind=Kind.RECORDING_STARTED)
+        await grows(bob, 2, beyond=20_000)
+        await hang_up(anna, bob)
+        await has_frames(recordings(bob)[1])
+
+
+async def test_a_file_for_which_there_is_no_room_gets_a_sentence_on_both_sides_and_comes_when_there_is(
+    friends: Path, disk: Disk
+) -> None:
+    path = written(disk.folder.parent, "a.bin", 1_500_000)
+    async with everybody(friends, disk) as (anna, bob, _):
+        await connect(anna, bob)
+        await agreed(bob)
+        await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
+        accept = accepting(await bob.told(kind=Kind.FILE_OFFERED))
+        disk.fill()
+        assert "There is no room for it" in await bob.asked(accept, kind=Kind.FILE_FAILED)
+        await anna.told(kind=Kind.FILE_FAILED)
+        await hears_more(bob)
+        disk.make_room()
+        await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
+        bob.write(accepting(await bob.told(kind=Kind.FILE_OFFERED)))
+        await bob.told(kind=Kind.FILE_RECEIVED)
+        assert (bob.home / "files" / "a.bin").read_bytes() == path.read_bytes()
+        assert len(told(bob, Kind.FILE_FAILED)) == 1
+        await hang_up(anna, bob)
+
+
+def accepting(offered: str) -> str:
+    """The command that takes an offered file."""
+    found = re.search(r"/files accept \d+", offered)
+    assert found is not None
+    return found[0]
 
 
 async def test_the_doctor_says_that_the_disk_is_full(disk: Disk) -> None:
