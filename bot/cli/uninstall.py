@@ -1,22 +1,25 @@
 """`copybara uninstall`: takes away what Copybara has made for this user, and asks whether the keys go too.
 
-Only what Copybara itself puts into a home is touched: somebody may have given it a folder with other things in it.
+What it has made for the whole computer is listed, with root's commands that remove it (system_files.py). Only what
+Copybara itself puts into a home is touched: somebody may have given it a folder with other things in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import secrets
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.as_root import as_root
 from bot.asking import Asking
-from bot.cli import service
+from bot.cli import service, system_files
 from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
@@ -44,6 +47,8 @@ OWN = (
 )
 "What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
 
+LINGERS = "Services of yours run while you are logged out. If nothing else of yours needs that:"
+
 STOP_SECONDS = 15.0
 "How long a program may take to end."
 
@@ -57,7 +62,8 @@ def uninstall(home: Home, asking: Asking) -> int:
     What can't be removed holds up nothing else. Raises HomeInUse if it runs and isn't to be stopped, StoreError,
     InputError.
     """
-    if service.installed() and service.state_of(units.SERVICE) in service.RUNS:
+    had_service = service.installed()
+    if had_service and service.state_of(units.SERVICE) in service.RUNS:
         asking.say("Copybara runs in the background. It is stopped now, and calls that are up end.")
     failed = [_tried(_remove_service)]
     _stop(home, asking)
@@ -76,15 +82,15 @@ def uninstall(home: Home, asking: Asking) -> int:
             )
     else:
         asking.say(f"Your keys and contacts stay in {home.folder}, so that you can come back.")
-    asking.say(
-        "",
-        "To remove the program: pipx uninstall copybara-relay",
-        f"To remove the overlay's node, if nothing else uses it: {as_root('apt remove yggdrasil')}",
-    )
+    user = getpass.getuser()
+    removed = system_files.offer_removal(asking, user, keys=not own_files(home.folder))
+    if had_service and service.lingers():
+        asking.say("", f"{LINGERS} {as_root(f'loginctl disable-linger {user}')}")
+    asking.say("", f"To remove the program: {system_files.remove_program(sys.prefix)}")
     errors = [error for error in failed if error is not None]
     for error in errors:
         asking.say("", error.sentence, error.hint)
-    return 1 if errors else 0
+    return 1 if errors or not removed else 0
 
 
 def _stop(home: Home, asking: Asking) -> None:

@@ -10,6 +10,7 @@ import pytest
 from bot.asking import Answers, Asking
 from bot.cli import service
 from bot.cli.service import units
+from bot.cli.system_files import found, listed, removal, remove_program
 from bot.cli.uninstall import uninstall
 from bot.desktop.install import MAX_FILE, anything_installed, install
 from bot.desktop.places import Places
@@ -182,3 +183,27 @@ def test_the_desktop_forgets_it(home: Home, tmp_path: Path) -> None:
     left = [path for path in (*(tmp_path / "config").rglob("*"), *(tmp_path / "data").rglob("*")) if path.is_file()]
     assert left == [mine]
     assert mine.read_text() == "[Default Applications]\ntext/plain=mine.desktop\n"
+
+
+def test_what_the_set_up_made_for_the_whole_computer_is_listed_with_roots_commands(tmp_path: Path) -> None:
+    assert not found("nobody-known", tmp_path).ours
+    for path in ("etc/copybara/overlay.nft", "etc/yggdrasil/yggdrasil.conf.before-copybara", "usr/sbin/yggdrasil"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    there = found("nobody-known", tmp_path)
+    assert (there.ours, there.config, there.firewall, there.member, there.installed) == (True, True, True, False, True)
+    assert len(listed(there, "nobody-known")) == 3
+    without, with_keys = (removal(there, "nobody-known", keys=keys) for keys in (False, True))
+    assert set(with_keys) - set(without) == {"rm -rf /etc/yggdrasil"}
+    # As long as the node runs, its device has the firewall.
+    assert without.index("systemctl disable --now yggdrasil") < without.index(
+        "systemctl disable --now copybara-overlay-firewall.service"
+    )
+
+
+def test_the_command_that_removes_the_program_is_the_one_for_how_it_was_installed(tmp_path: Path) -> None:
+    assert remove_program("/usr/lib/copybara-relay").endswith("apt remove copybara-relay")
+    assert remove_program("/home/anna/.local/share/pipx/venvs/copybara-relay") == "pipx uninstall copybara-relay"
+    assert remove_program("/opt/copybara", tmp_path) == "pipx uninstall copybara-relay"
+    (tmp_path / ".dockerenv").touch()
+    assert remove_program("/opt/copybara", tmp_path).startswith("docker compose down")

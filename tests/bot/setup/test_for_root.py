@@ -23,6 +23,10 @@ from tests.bot.setup.test_asked import Terminal, answered
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import reachable_folder
 
+APT_GET = """#!/bin/sh
+echo "apt-get $*" >> {folder}/apt.log
+"""
+
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
     "restart yggdrasil")
@@ -73,8 +77,9 @@ async def without_sudo(*arguments: str) -> AsyncIterator[tuple[Terminal, Path]]:
 def _prepared(folder: Path, arguments: tuple[str, ...]) -> str:
     programs = folder / "programs"
     programs.mkdir()
-    (programs / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
-    (programs / "systemctl").chmod(0o755)
+    for name, script in (("systemctl", SYSTEMCTL), ("apt-get", APT_GET)):
+        (programs / name).write_text(script.format(folder=folder))
+        (programs / name).chmod(0o755)
     new = json.loads(subprocess.run(["yggdrasil", "-genconf", "-json"], capture_output=True, check=True).stdout)
     peer = new | {"Listen": [PEER], "IfName": "none", "MulticastInterfaces": []}
     (folder / "peer.json").write_text(json.dumps(peer | {"AdminListen": f"unix://{folder}/peer.sock"}))
@@ -89,7 +94,7 @@ def _prepared(folder: Path, arguments: tuple[str, ...]) -> str:
     )
 
 
-async def as_administrator(terminal: Terminal, folder: Path, command: str) -> str:
+async def as_administrator(terminal: Terminal, folder: Path, command: str, **more: str) -> str:
     """Run a command as root on that computer."""
     inside = await asyncio.create_subprocess_exec(
         "nsenter",
@@ -98,7 +103,12 @@ async def as_administrator(terminal: Terminal, folder: Path, command: str) -> st
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "PATH": f"{folder}/programs:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            **more,
+            "PATH": f"{folder}/programs:{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
     )
     said = (await inside.communicate())[0].decode(errors="replace")
     assert inside.returncode == 0, said
@@ -138,8 +148,20 @@ async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_w
         assert load(script.parent / "copybara.toml").yggdrasil.private_peers == PEER
 
 
+def assert_listed(said: str) -> None:
+    """All that root has to remove is named, and the commands for it."""
+    for line in (
+        "/etc/copybara and /etc/systemd/system/copybara-overlay-firewall.service",
+        "changes in /etc/yggdrasil/yggdrasil.conf",
+        "copytester as a member of the group yggdrasil",
+        "gpasswd --delete copytester yggdrasil",
+        "rm -rf /etc/systemd/system/copybara-overlay-firewall.service /etc/copybara",
+    ):
+        assert line in said
+
+
 @pytest.mark.timeout(300)
-async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_new_group_and_keeps_the_private_peer() -> None:
+async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_group_and_uninstalling_undoes_it() -> None:
     async with without_sudo("--name", "Anna", "--peers", PEER) as (terminal, folder):
         await terminal.asks(r"I let an administrator install it(.|\n)*Which one\? \[1\] ", "1")
         await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
@@ -155,7 +177,19 @@ async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_new_gro
         assert "peers      1 connected" in again
         assert "Complete Yggdrasil's set-up?" not in again
         terminal.types("")
-        await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
+        await terminal.shows(r"Try microphone, speaker and camera now\?.* ")
+        uninstall = f"{sys.executable} -m bot.cli --home {folder}/none uninstall"
+        kept = await as_administrator(terminal, folder, uninstall, USER="copytester", LOGNAME="copytester")
+        assert (folder / "etc" / "copybara" / "overlay.nft").exists(), "nobody has said yes"
+        assert_listed(kept)
+        yes = {"COPYBARA_REMOVE_SYSTEM": "yes", "USER": "copytester", "LOGNAME": "copytester"}
+        assert_listed(await as_administrator(terminal, folder, uninstall, **yes))
+        for left in ("copybara", "systemd/system/copybara-overlay-firewall.service", "yggdrasil"):
+            assert not (folder / "etc" / left).exists()
+        assert (folder / "apt.log").read_text() == "apt-get remove -y yggdrasil\n"
+        assert "copytester" not in (folder / "etc" / "group").read_text().partition("yggdrasil:")[2].splitlines()[0]
+        assert "/etc/copybara" not in await as_administrator(terminal, folder, uninstall, **yes)
+        terminal.types("no")
         assert "administrator" not in await terminal.shows(r"copybara doctor")
         assert load(home_in(folder) / "copybara.toml").yggdrasil.private_peers == PEER
         assert not (home_in(folder) / "for-root.sh").exists()

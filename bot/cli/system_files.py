@@ -1,0 +1,126 @@
+"""What set-up has made for the whole computer: uninstalling lists it, with root's commands that remove it."""
+
+from __future__ import annotations
+
+import grp
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.as_root import as_root, has_sudo, is_root
+from bot.asking import Asking
+from bot.cli.setup.yggdrasil import firewall, plan
+
+IN_PACKAGE = "/usr/lib/copybara-relay"
+"Where Debian's package has the program."
+
+IN_CONTAINER = "/opt/copybara"
+"Where the container has it."
+
+HEADING = "For all users of this computer, the set-up has also made:"
+ONLY_IF = "If nothing else here uses Yggdrasil, root removes all that with these commands{su}:"
+NODE_KEY = "They leave {config}, which holds the key of your node id."
+QUESTION = "Run them now? Not if another program uses Yggdrasil."
+FAILED = "That didn't work (it ended with {code}). The commands are above; what is gone already does no harm."
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFiles:
+    """What is there of it."""
+
+    config: bool
+    "The node's configuration that was changed; the one from before is beside it."
+
+    firewall: bool
+    member: bool
+    "Whether the user is in the group that may ask the node."
+
+    installed: bool
+    "Whether there is a program yggdrasil, no matter who has installed it."
+
+    @property
+    def ours(self) -> bool:
+        """Whether the set-up has changed anything."""
+        return self.config or self.firewall or self.member
+
+
+def found(user: str, root: Path = Path("/")) -> SystemFiles:
+    """Look at the files of this computer, or below another root."""
+    places = (firewall.FOLDER, firewall.UNIT)
+    return SystemFiles(
+        config=_there(root, f"{plan.CONFIG}.before-copybara"),
+        firewall=any(_there(root, place) for place in places),
+        member=_is_member(user),
+        installed=any(_there(root, f"{folder}/yggdrasil") for folder in ("/usr/sbin", "/usr/bin", "/usr/local/bin")),
+    )
+
+
+def listed(there: SystemFiles, user: str) -> list[str]:
+    """What is there, a line each."""
+    return [
+        *([f"{firewall.FOLDER} and {firewall.UNIT}: the firewall of the overlay's device"] if there.firewall else []),
+        *([f"changes in {plan.CONFIG}; beside it, .before-copybara is how it was"] if there.config else []),
+        *(["Yggdrasil, which runs at each start of the computer"] if there.installed else []),
+        *([f"{user} as a member of the group {plan.GROUP}"] if there.member else []),
+    ]
+
+
+def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
+    """Root's commands; the overlay's device never lacks its firewall. `keys`: the node's key goes too."""
+    commands = []
+    if there.installed:
+        commands += [f"systemctl disable --now {plan.UNIT}"]
+    if there.member:
+        commands += [f"gpasswd --delete {shlex.quote(user)} {plan.GROUP}"]
+    if there.installed:
+        commands += ["apt-get remove -y yggdrasil"]
+    if keys and (there.config or there.installed):
+        commands += [f"rm -rf {Path(plan.CONFIG).parent}"]
+    if there.firewall:
+        commands += [
+            f"systemctl disable --now {firewall.UNIT_NAME}",
+            f"rm -rf {firewall.UNIT} {firewall.FOLDER}",
+            "systemctl daemon-reload",
+        ]
+    return commands
+
+
+def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/")) -> bool:
+    """List it, show root's commands, and run them if the person says so. False if that didn't work."""
+    there = found(user, root)
+    if not there.ours:
+        return True
+    commands = removal(there, user, keys=keys)
+    asking.say("", HEADING, *(f"  {line}" for line in listed(there, user)))
+    by_su = not (is_root() or has_sudo())
+    asking.say("", ONLY_IF.format(su=" (after: su -)" if by_su else ""), "")
+    asking.say(*(f"  {command if by_su else as_root(command)}" for command in commands), to_copy=True)
+    asking.say("", *([] if keys or not _there(root, plan.CONFIG) else [NODE_KEY.format(config=plan.CONFIG)]))
+    if not asking.yes(QUESTION, default=False, what="remove_system"):
+        return True
+    script = "\n".join(commands)
+    ended = subprocess.run(shlex.split(as_root(f"sh -ec {shlex.quote(script)}")), check=False)  # noqa: S603
+    if ended.returncode:
+        asking.say(FAILED.format(code=ended.returncode))
+    return not ended.returncode
+
+
+def remove_program(prefix: str, root: Path = Path("/")) -> str:
+    """The command that removes the program, which is installed in `prefix`."""
+    if prefix == IN_PACKAGE:
+        return as_root("apt remove copybara-relay")
+    if prefix == IN_CONTAINER and _there(root, "/.dockerenv"):
+        return "docker compose down --volumes (on the computer that runs the container)"
+    return "pipx uninstall copybara-relay"
+
+
+def _there(root: Path, path: str) -> bool:
+    return (root / path.lstrip("/")).exists()
+
+
+def _is_member(user: str) -> bool:
+    try:
+        return user in grp.getgrnam(plan.GROUP).gr_mem
+    except KeyError:
+        return False
