@@ -780,9 +780,11 @@ async def test_a_window_that_comes_to_the_front_is_deaf_for_a_moment() -> None:
         await play.page.evaluate("dispatchEvent(new Event('blur'))")
         assert not await play.page.locator("#answer-video[data-settled]").count()
         await play.page.evaluate("dispatchEvent(new Event('focus'))")
+        assert await play.page.locator("#answer-video[aria-disabled]").count()
         await play.page.locator("#answer-video").click(force=True)
         await play.view.answer("audio")
         await play.wants(Answer, call=1)
+        assert not await play.page.locator("#answer-video[aria-disabled]").count()
         assert [message for message in play.script.heard_messages if isinstance(message, Answer)] == []
 
 

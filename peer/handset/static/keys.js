@@ -1,7 +1,7 @@
 // Single keys in a call, and Shift with a letter for what can't be taken back.
 
 import { $ } from "./dom.js";
-import { settledOrSaid } from "./settled.js";
+import { settled } from "./settled.js";
 
 export function keys({ calls, incoming, outgoing, view, dialogs }) {
   $("keys-on").checked = localStorage.getItem("keys") !== "off";
@@ -25,13 +25,13 @@ export function keys({ calls, incoming, outgoing, view, dialogs }) {
   const talking = (act) => () => (calls.current && calls.current.state !== "ended" && !$("incoming").open ? act() : false);
   // A key is no quicker than the button that it stands for.
   const answer = (media, beside) =>
-    (settledOrSaid($($("incoming").open ? `answer-${media}` : beside)) ? incoming.answer(media) : true);
+    (settled($($("incoming").open ? `answer-${media}` : beside)) ? incoming.answer(media) : true);
   const answerAndHold = () =>
-    (!$("beside-hold").checkVisibility() || (settledOrSaid($("beside-hold")) ? incoming.answer("video", "hold") : true));
-  const turn = (button, act) => (!$(button).classList.contains("off") || settledOrSaid($(button)) ? act() : true);
+    (!$("beside-hold").checkVisibility() || (settled($("beside-hold")) ? incoming.answer("video", "hold") : true));
+  const turn = (button, act) => (!$(button).classList.contains("off") || settled($(button)) ? act() : true);
   const hangUp = () => {
     const button = $("c-hangup");
-    return !button.checkVisibility() || !button.hasAttribute("data-settles") || settledOrSaid(button) ? calls.hangUp() : true;
+    return !button.checkVisibility() || !button.hasAttribute("data-settles") || settled(button) ? calls.hangUp() : true;
   };
   const shifted = {
     v: ringing(() => answer("video", "beside-answer")),

@@ -1,17 +1,14 @@
 // Buttons that open a microphone or a camera, connect, save or trust are deaf until a person can have read them: seen,
 // in a page that has the focus, for a moment. Otherwise the second click of a double click on another page, or on a
-// window in front of this one, would press what has only just appeared under the pointer.
+// window in front of this one, would press what has only just appeared under the pointer. They look disabled meanwhile.
 
-import { announce, toast } from "./dom.js";
-
-const TOO_QUICK = "That was quick: nothing was done yet. Press it once more.";
-const MOMENT = 700;
+// How far apart the clicks of a double click may be, and as long as browsers' own questions are deaf.
+const MOMENT = 500;
 const MARK = "data-settles";
 
 // When each marked element was seen first, without a gap since.
 const seen = new WeakMap();
 let focused = document.hasFocus() ? performance.now() : Infinity;
-let told = -Infinity;
 
 const observer = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting, isVisible } of entries) {
@@ -33,11 +30,22 @@ function looked() {
 for (const change of ["focus", "blur"]) addEventListener(change, looked);
 document.addEventListener("visibilitychange", looked);
 
-// The page shows nothing of it; tests look for it.
 let timer = 0;
 
+// Of a window that isn't in front nothing is dimmed: it may be seen beside another one for hours.
 function show() {
-  for (const each of document.querySelectorAll(`[${MARK}]`)) each.toggleAttribute("data-settled", settled(each));
+  const now = performance.now();
+  for (const each of document.querySelectorAll(`[${MARK}]`)) {
+    const ready = settled(each, now);
+    each.toggleAttribute("data-settled", ready);
+    if (each.tagName === "BUTTON") dim(each, !ready && focused < Infinity && !turnsOff(each));
+  }
+  for (const each of document.querySelectorAll(`button[aria-disabled]:not([${MARK}])`)) dim(each, false);
+}
+
+function dim(button, deaf) {
+  if (deaf) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
 }
 
 function mark() {
@@ -61,18 +69,6 @@ export function settled(element, at = performance.now()) {
   return document.hasFocus() && at - since >= MOMENT;
 }
 
-// Whether to act on what was pressed at this time. If not, it is said what to do.
-export function settledOrSaid(element, at) {
-  if (settled(element, at)) return true;
-  const now = performance.now();
-  if (now - told > 2000) {
-    told = now;
-    announce(TOO_QUICK);
-    toast(TOO_QUICK, { seconds: 3 });
-  }
-  return false;
-}
-
 // Marks a button that a script has made.
 export function settles(element) {
   element.setAttribute(MARK, "");
@@ -88,8 +84,7 @@ document.addEventListener("pointerdown", () => { down = performance.now(); }, tr
 
 function gate(event, element) {
   const at = event.detail > 0 ? down : undefined;
-  // The second click of a double click was meant for what stood there before: nothing is to be pressed once more.
-  if (!element || turnsOff(element) || (event.detail > 1 ? settled(element, at) : settledOrSaid(element, at))) return;
+  if (!element || turnsOff(element) || settled(element, at)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }
