@@ -1,9 +1,11 @@
-"""The package for Debian: built, looked at by lintian, installed on a fresh machine, run as a service, and removed."""
+"""The package for Debian: built, looked at by lintian, installed, upgraded, run as a service, and removed."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -21,14 +23,23 @@ REPOSITORY = Path(__file__).parents[1]
 SECONDS = 120.0
 PORT = 8765
 
+WORST_EXPOSURE = 25
+"Tenths, as `systemd-analyze security` counts: 0 is the best, 100 the worst."
+
+COMMITS = ("HEAD~100", "HEAD")
+"Whose packages are built: what somebody has, and what they upgrade to."
+
+FRIEND = "copybara:FQEgE1o7G-zVr3OBCPJffLkvCqx01yvKy8hr04pRRbJG9nsCIFXm---tIQS_yHiF69Qrlu6_PVQR-Rpq7rLSJh1nfMBPaxblxQ"
+"README's card."
+
 pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(os.geteuid() != 0 or bool(missing()), reason=f"needs root, and {', '.join(missing())}"),
 ]
 
 
-async def built(release: str, hosts: Hosts, folder: Path) -> Path:
-    """The package that `make deb` makes on a machine of that release from what is committed here."""
+async def built(release: str, hosts: Hosts, folder: Path) -> list[Path]:
+    """The packages that `make deb` makes of COMMITS on a machine of that release."""
     async with machine(release, hosts.b, folder / "builder") as builder:
         await builder.run(
             "sh",
@@ -38,9 +49,12 @@ async def built(release: str, hosts: Hosts, folder: Path) -> Path:
         source = builder.root / "home" / USER / "source"
         await asyncio.to_thread(_clone, source)
         await builder.run("chown", "-R", f"{USER}:", f"/home/{USER}/source")
-        said = await builder.as_user("make -s -C source deb")
-        package = source / said.strip().splitlines()[-1]
-        return Path(shutil.copy(package, folder))
+        packages = []
+        for commit in COMMITS:
+            said = await builder.as_user(f"git -C source checkout -q {commit} && make -s -C source deb")
+            package = source / said.strip().splitlines()[-1]
+            packages.append(Path(shutil.copy(package, folder)))
+        return packages
 
 
 def _clone(to: Path) -> None:
@@ -61,18 +75,23 @@ async def until(there: str, on: Machine) -> str:
 async def installed(package: Path, release: str, hosts: Hosts, folder: Path) -> AsyncIterator[Machine]:
     """A fresh machine on which somebody has installed it."""
     async with machine(release, hosts.a, folder / "user") as user:
-        shutil.copy(package, user.root / "root")
-        await user.run(
-            "sh", "-c", f"apt-get update -q && apt-get install -q -y --no-install-recommends /root/{package.name}"
-        )
+        await user.run("apt-get", "update", "-q")
+        await add(package, user)
         yield user
 
 
+async def add(package: Path, user: Machine) -> None:
+    """Install it, or upgrade to it."""
+    shutil.copy(package, user.root / "root")
+    await user.run("apt-get", "install", "-q", "-y", "--no-install-recommends", f"/root/{package.name}")
+
+
 @pytest.mark.parametrize("release", RELEASES)
-async def test_the_package_is_installed_runs_as_a_service_and_is_removed(release: str, tmp_path: Path) -> None:
+async def test_the_package_is_installed_runs_as_a_service_is_upgraded_and_removed(release: str, tmp_path: Path) -> None:
     async with three_hosts() as hosts:
-        package = await built(release, hosts, tmp_path)
-        async with installed(package, release, hosts, tmp_path) as user:
+        before, package = await built(release, hosts, tmp_path)
+        async with installed(before, release, hosts, tmp_path) as user:
+            await is_upgraded(package, user)
             assert (await user.as_user("copybara --version")).startswith("copybara 0.")
             assert "video" in await user.as_user("copybara demo --json")
             # It may only be written by root, so it must be compiled already.
@@ -83,9 +102,39 @@ async def test_the_package_is_installed_runs_as_a_service_and_is_removed(release
 
             await runs_as_a_service(user)
 
-            await user.run("apt-get", "remove", "-q", "-y", "copybara-relay")
+            said = await user.as_user("copybara uninstall < /dev/null")
+            (command,) = re.findall("^To remove the program: sudo (.+)$", said, re.MULTILINE)
+            await user.run(*command.split(), "-q", "-y")
             await user.run("sh", "-c", "! ls -d /usr/lib/copybara-relay /usr/bin/copybara")
             assert (user.root / "home" / USER / ".local/share/copybara/copybara.toml").exists()
+
+
+async def is_upgraded(package: Path, user: Machine) -> None:
+    """The home of the earlier program stays what it is, and its service runs the new one once it is started again."""
+    await user.as_user("copybara setup --yes --name Anna --overlay loopback")
+    await user.as_user(f"copybara contacts add bob {FRIEND}")
+    await user.run("loginctl", "enable-linger", USER)
+    await user.as_user("copybara service install")
+    await until("systemctl --user is-active --quiet copybara.service", user)
+    kept = await home_of(user)
+    earlier = await user.as_user("copybara --version")
+
+    await add(package, user)
+    assert await user.as_user("copybara --version") != earlier
+    assert await user.run("dpkg", "--verify", "copybara-relay") == ""
+    process = await main_process(user)
+    await user.as_user("copybara service install")
+    await until("systemctl --user is-active --quiet copybara.service", user)
+    assert await main_process(user) != process
+    assert await home_of(user) == kept
+    await user.as_user("copybara service remove")
+
+
+async def home_of(user: Machine) -> tuple[str, list[tuple[str, str]]]:
+    """The user's card, and their contacts by name and node."""
+    contacts = json.loads(await user.as_user("copybara contacts list --json"))
+    card = json.loads(await user.as_user("copybara card --json"))
+    return card["token"], [(each["name"], each["node"]) for each in contacts]
 
 
 async def runs_as_a_service(user: Machine) -> None:
@@ -95,6 +144,9 @@ async def runs_as_a_service(user: Machine) -> None:
     await user.run("loginctl", "enable-linger", USER)
     await user.as_user("copybara service install")
     await until("systemctl --user is-active --quiet copybara.service", user)
+    units = "~/.config/systemd/user/copybara"
+    assert await user.as_user(f"systemd-analyze --user --man=no verify {units}.service {units}.socket") == ""
+    await user.as_user(f"systemd-analyze security --offline=true --threshold={WORST_EXPOSURE} {units}.service")
     assert "active" in await user.as_user("copybara service status")
     assert '"node"' in await user.as_user("copybara status --json")
 
