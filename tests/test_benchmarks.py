@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks import (
+    flood,
     growth,
     idle_memory,
     messages_in_a_call,
@@ -48,6 +49,10 @@ def test_a_benchmark_gives_numbers(benchmark: ModuleType) -> None:
 
 def test_reading_links_gives_numbers() -> None:
     assert_gives_numbers(reading_links.measure(rounds=1, contacts=10))
+
+
+def test_a_flood_gives_numbers_and_the_call_is_up_meanwhile() -> None:
+    assert_gives_numbers(flood.measure(rounds=1, seconds=1.0))
 
 
 def test_growth_gives_numbers() -> None:
