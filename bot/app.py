@@ -45,7 +45,8 @@ from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.streams import only_the_user_reads, print_text, write_aside
-from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
+from bot.texts import overlay as overlay_texts
+from bot.texts.chat import moved_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
 from bot.texts.terminal import ENDED
 from bot.uncollected import keep_for_good
@@ -145,13 +146,13 @@ async def _run(
     handset = None
     if presenter and devices and own_devices:
         handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo, shelf)
-    notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
+    notices = [overlay_texts.notice(node.overlay.name), *(handset.notices if handset else [])]
     if config.devices.lan:
         notices.append(LAN_GIVES_UP)
     if (doubted := len(node.thread.store.doubted())) > 0:
         why = moved_notice if has_moved(node.thread.store) else restored_notice
         notices.append(why(doubted))
-    replies = CommandReplies(assistant, node.own, node.overlay, handset, devices, notices)
+    replies = CommandReplies(assistant, node.own, node.overlay.name, node.watch, handset, devices, notices)
     manager = ServiceManager()
 
     def failed(what: str) -> None:

@@ -13,10 +13,10 @@ from bot.conversation import Post
 from bot.devices.book import DeviceBook
 from bot.messengers.console import CHAT
 from bot.page.service import HandsetService
+from bot.texts import overlay as overlay_texts
 from bot.texts.chat import with_commands
 from peer.calls.line_records import report as line_report
-from peer.overlay import Overlay
-from shared.errors import OverlayError
+from peer.overlay.watch import OverlayWatch
 from shared.node_id import NodeId
 from shared.paired_device import PairedDevice
 
@@ -31,7 +31,8 @@ class CommandReplies:
         self,
         assistant: Assistant,
         own: NodeId,
-        overlay: Overlay,
+        overlay: str,
+        watch: OverlayWatch,
         handset: HandsetService | None,
         devices: DeviceBook | None,
         notices: list[str],
@@ -41,6 +42,7 @@ class CommandReplies:
         self._devices = devices
         self._own = own
         self._overlay = overlay
+        self._watch = watch
         self._notices = notices
         self._started = time.time()
 
@@ -59,14 +61,18 @@ class CommandReplies:
                 return Reply(page=self._handset.address_for(PLACE, lambda: None) if self._handset else "")
 
     async def _status(self) -> dict[str, object]:
-        address, error = None, None
-        try:
-            address = str(await self._overlay.own_address())
-        except OverlayError as down:
-            error = down.sentence
+        state = await self._watch.check()
+        wrong = overlay_texts.wrong(self._overlay, state)
         return {
             "node": str(self._own),
-            "overlay": {"name": self._overlay.name, "address": address, "error": error},
+            "overlay": {
+                "name": self._overlay,
+                "address": str(state.address) if state.address else None,
+                "error": state.error.sentence if state.error else None,
+                "connected": state.connected,
+                "kind": wrong.kind if wrong else None,
+                "notice": wrong.text if wrong else None,
+            },
             "running_since": int(self._started),
             "handset": self._page,
             "notices": self._notices,

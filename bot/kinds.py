@@ -170,6 +170,7 @@ class Kind(enum.StrEnum):
     NAME_KEPT = "name.kept", "The name's old node stays in use."
 
     OVERLAY_DOWN = "overlay.down", "No calls can be made: the overlay can't be used."
+    OVERLAY_ALONE = "overlay.alone", "The overlay's node runs, but is connected to no other: nobody can be reached."
     OVERLAY_LOOPBACK = "overlay.loopback", "On the page: calls stay on this machine, for trying."
     OVERLAY_BACK = "overlay.back", "Calls can be made again."
 

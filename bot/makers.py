@@ -22,6 +22,7 @@ from bot.devices.book import DeviceBook, OpenPairing
 from bot.devices.removed import RemovedDevices
 from bot.devices.serving import DeviceServing
 from bot.home import Home
+from bot.kinds import Sentence
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
@@ -34,6 +35,7 @@ from bot.page.service import HandsetService, open_handset
 from bot.program_source import program_source
 from bot.settings import open_overlay, private_peers
 from bot.texts import devices as device_texts
+from bot.texts import overlay as overlay_texts
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.files.room import FileLimits
 from peer.calls.files.shelf import FileShelf
@@ -71,6 +73,10 @@ class Node:
         """Makes the owner's card as it is now."""
         return functools.partial(self.card_name.card, self.own, self.thread.store)
 
+    def wrong(self) -> Sentence | None:
+        """What prevents calls in the overlay now, if anything does."""
+        return overlay_texts.wrong(self.overlay.name, self.watch.state)
+
 
 @dataclass(frozen=True, eq=False)
 class Talk:
@@ -107,6 +113,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
         call_changed=talk.chats.call_changed,
         file_changed=talk.chats.file_changed,
         send_recordings=node.config.media.send_recordings,
+        wrong=node.wrong,
         rings_at=lambda: device_texts.ringing(devices.ringing()) if devices else "",
     )
 
@@ -229,6 +236,7 @@ def make_assistant(
     return Assistant(
         own=node.own,
         overlay=node.overlay.name,
+        wrong=node.wrong,
         writes=node.thread,
         switchboard=switchboard,
         echo=echo,

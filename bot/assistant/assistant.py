@@ -30,6 +30,7 @@ from bot.texts import chat as texts
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
+from bot.texts import overlay as overlay_texts
 from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
@@ -55,6 +56,7 @@ class Assistant:
         *,
         own: NodeId,
         overlay: str,
+        wrong: Callable[[], Sentence | None],
         writes: StoreThread,
         switchboard: Switchboard,
         echo: EchoCalls,
@@ -71,11 +73,13 @@ class Assistant:
     ) -> None:
         """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page, and
         `program_source` empty if nobody knows where friends get the program. `private_peer`: whether one connects us.
+        `wrong` says what prevents calls in the overlay now.
         """
         self.switchboard = switchboard
         self.lookups = lookups
         self._own = own
         self._overlay = overlay
+        self._wrong = wrong
         self._store = writes.store
         self._own_card = own_card
         self._program_source = program_source
@@ -83,7 +87,7 @@ class Assistant:
         self._devices = devices
         self._has_page = devices is not None
         self._call_changed = call_changed
-        self._overlay_was_down = False
+        self._overlay_before: OverlayState | None = None
         self._posting = posting
         self._origins = origins
         self._turns = Turns(posting)
@@ -96,6 +100,7 @@ class Assistant:
             turns=self._turns,
             origins=origins,
             news=news,
+            wrong=wrong,
         )
         self._saving = Saving(own, writes=writes, switchboard=switchboard, origins=origins, learning=learning)
         self._taps = Taps(self._store, switchboard, calling, self._saving)
@@ -210,13 +215,12 @@ class Assistant:
         return self.lookups.tasks
 
     async def overlay_changed(self, state: OverlayState) -> None:
-        """Tell the owner everywhere when calls can't be made any more, and when they can again."""
+        """Tell the owner everywhere when nobody can be called any more, and when they can again."""
         self.switchboard.overlay_changed()
-        if state.error is not None:
-            self._posting.everywhere(texts.overlay_down(self._overlay, state.error))
-        elif self._overlay_was_down:
-            self._posting.everywhere(texts.overlay_back(self._overlay))
-        self._overlay_was_down = state.error is not None
+        said = overlay_texts.changed(self._overlay, self._overlay_before, state)
+        self._overlay_before = state
+        if said is not None:
+            self._posting.everywhere(said)
 
     # Commands.
 
@@ -326,7 +330,7 @@ class Assistant:
             case commands.OpenHandset():
                 raise InputError(*refusals.NO_PAGE)
             case commands.Status():
-                turn.say(texts.status(str(self._own), self._overlay, self.switchboard.lines))
+                turn.say(texts.status(str(self._own), self._overlay, self._wrong(), self.switchboard.lines))
                 for line in self.switchboard.lines:
                     self._call_changed(line)
             case commands.Help():

@@ -12,7 +12,9 @@ from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
+from bot.kinds import Sentence
 from bot.texts import chat as texts
+from bot.texts import overlay as overlay_texts
 from bot.texts import recording as recording_texts
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
@@ -47,10 +49,13 @@ from peer.calls.together_news import (
 )
 from peer.media.trouble import MediaTrouble
 from shared.call.events import RemoteRinging
-from shared.call.table import State
+from shared.call.table import EndReason, State
 from shared.messages import MediaState, Text
 from shared.secrets.handshake import Role
 from shared.store import Store
+
+_NOT_REACHED = (EndReason.UNREACHABLE, EndReason.NO_ANSWER, EndReason.LOST)
+"Ends that a node without a connection may have brought about."
 
 
 class CallNews:
@@ -67,13 +72,16 @@ class CallNews:
         call_changed: Callable[[Line], None],
         file_changed: Callable[[Line, Transfer], None],
         send_recordings: bool,
+        wrong: Callable[[], Sentence | None],
         rings_at: Callable[[], str] = str,
     ) -> None:
         """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered.
 
-        `file_changed` shows how a file stands; it may not block either.
+        `file_changed` shows how a file stands; it may not block either. `wrong` says what prevents calls in the overlay
+        now.
         """
         self._rings_at = rings_at
+        self._wrong = wrong
         self._store = store
         self._lines = lines
         self._posting = posting
@@ -187,8 +195,9 @@ class CallNews:
                 by_hand = line in self._to_carry
                 self._to_carry.discard(line)
                 if not (line.shown.provisional and line.connection.connected is None):
-                    said = texts.ended(line, by_hand=by_hand)
-                    in_clear = texts.ended(line, by_hand=by_hand, clear=True)
+                    wrong = self._wrong() if line.call.reason in _NOT_REACHED else None
+                    said = overlay_texts.beside(texts.ended(line, by_hand=by_hand), wrong)
+                    in_clear = overlay_texts.beside(texts.ended(line, by_hand=by_hand, clear=True), wrong)
                     self._posting.about(line, said, live=True, in_clear=in_clear)
         self._call_changed(line)
 

@@ -21,6 +21,7 @@ from bot.conversation import Act
 from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
+from bot.texts import overlay as overlay_texts
 from bot.texts import refusals
 from peer.calls.echo_calls import ECHO, EchoCalls
 from peer.calls.line import Line
@@ -52,7 +53,9 @@ class Calling:
         turns: Turns,
         origins: Origins,
         news: CallNews,
+        wrong: Callable[[], Sentence | None],
     ) -> None:
+        """`wrong` says what prevents calls in the overlay now."""
         self._store = store
         self._switchboard = switchboard
         self._echo = echo
@@ -61,6 +64,7 @@ class Calling:
         self._turns = turns
         self._origins = origins
         self._news = news
+        self._wrong = wrong
 
     # Who is meant.
 
@@ -218,7 +222,7 @@ class Calling:
         await self._placed(turn, await self._dial(who, media, turn.chat, program=program), self._said_of)
 
     def _said_of(self, line: Line) -> Sentence:
-        return texts.calling(line, by_hand=self._posting.is_by_hand(line.chat))
+        return overlay_texts.beside(texts.calling(line, by_hand=self._posting.is_by_hand(line.chat)), self._wrong())
 
     async def _placed(self, turn: Turn, line: Line, words: Callable[[Line], Sentence]) -> None:
         if not line.call.ended:
@@ -313,7 +317,8 @@ class Calling:
             turn.say(texts.answered_before(line))
         else:
             await self._switchboard.answer(line, media, instead=instead, begins_off=turn.in_clear)
-            turn.posting.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
+            said = overlay_texts.beside(texts.answering(line), self._wrong())
+            turn.posting.about(line, said, actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:
         """Refuse a call, with a few words for the caller. Raises CallRefused."""

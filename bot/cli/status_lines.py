@@ -25,6 +25,8 @@ def status_lines(answer: Mapping[str, Any], width: int) -> list[str]:
         *_labelled("node", answer["node"], width),
         *_labelled("overlay", f"{overlay['name']}, {overlay['error'] or overlay['address']}", width),
     ]
+    if overlay.get("connected") is False:
+        lines += _labelled("", overlay["notice"], width)
     if answer["handset"]:
         lines += _labelled("page", answer["handset"], width)
     for device in answer.get("devices", []):

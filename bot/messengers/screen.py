@@ -1,7 +1,7 @@
 """The terminal of a program that isn't commanded there: it shows where the page is, and reads nothing.
 
-`copybara start` also shows there what happens. What isn't a terminal gets only how things stand at the start: a
-file, or a service's journal, is no place for who calls whom, nor for the page's key.
+`copybara start` also shows there what happens. What isn't a terminal gets only how things stand, with the overlay too
+when that changes: a file, or a service's journal, is no place for who calls whom, nor for the page's key.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from peer.calls.line import Line
 
 PLACE = "start"
 "Whom the page's address is for, when it is opened from here."
+
+HOW_THINGS_STAND = (Kind.OVERLAY_DOWN, Kind.OVERLAY_ALONE, Kind.OVERLAY_BACK)
 
 
 class Screen:
@@ -87,7 +89,8 @@ class Screen:
 
     def post(self, post: Post) -> None:
         """Show what everybody is to see, and what has no other place."""
-        if not self._starts or self._as_json or not only_the_user_reads():
+        watched = self._starts and only_the_user_reads()
+        if self._as_json or not (watched or post.kind in HOW_THINGS_STAND):
             return
         if post.to == "owner":
             for line in texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text)]:

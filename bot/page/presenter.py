@@ -19,6 +19,7 @@ from bot.page.own_devices import OwnDevices
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
 from bot.texts import chat as texts
+from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
 from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
@@ -493,16 +494,15 @@ class Presenter:
 
     def _overlay_state(self) -> page_protocol.Overlay:
         state = self._watch.state
-        said = Sentence("", "")
-        if state.error is not None:
-            said = texts.overlay_down(self._overlay, state.error)
-        elif self._overlay == "loopback":
-            said = handset_texts.LOOPBACK
+        said = overlay_texts.wrong(self._overlay, state)
+        if said is None:
+            said = overlay_texts.LOOPBACK if self._overlay == "loopback" else Sentence("", "")
         return page_protocol.Overlay(
             name=overlay_name(self._overlay),
             address=str(state.address) if state.address else None,
-            notice=said.sentence,
+            notice=said.text,
             kind=said.kind,
+            connected=state.connected,
         )
 
 

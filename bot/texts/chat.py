@@ -20,11 +20,10 @@ from peer.calls.line_records import report as line_report
 from peer.calls.reading import MissedCall
 from peer.media import HANDSET, only_for_trusted
 from peer.media.trouble import MediaTrouble
-from peer.overlay import overlay_name
 from shared.call.table import EndReason, State
 from shared.contacts import STRANGER, Contact, Trust
 from shared.durations import duration
-from shared.errors import CopybaraError, OverlayError
+from shared.errors import CopybaraError
 from shared.links.card import Card
 from shared.links.damage import damage
 from shared.links.kinds import as_copybara
@@ -91,11 +90,6 @@ Paste a link that someone sent you, and I'll read it."""
 
 HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "Your page opens in the browser of the computer that I run on:")
 "Before the link to it, which each messenger shows in its own way."
-
-LOOPBACK = (
-    "For trying on this computer: calls work as between friends, but nobody else can be reached. This loopback network "
-    "gives no privacy. To reach friends: copybara setup overlay"
-)
 
 _REFUSALS = {
     Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy all of it."),
@@ -952,30 +946,14 @@ def removed(contact: Contact) -> Sentence:
     )
 
 
-def overlay_notice(overlay: str) -> str:
-    """What the owner should know about the overlay at the start."""
-    return LOOPBACK if overlay == "loopback" else f"Calls go over {overlay_name(overlay)}."
-
-
-def overlay_down(overlay: str, error: OverlayError) -> Sentence:
-    """No call can be made for now."""
-    text = f"{overlay_name(overlay)} can't be used: {error.sentence} New calls fail until it is back. {error.hint}"
-    return Sentence(Kind.OVERLAY_DOWN, text.strip())
-
-
-def overlay_back(overlay: str) -> Sentence:
-    """Calls can be made again."""
-    return Sentence(Kind.OVERLAY_BACK, f"{overlay_name(overlay)} is back. Calls can be made again.")
-
-
 def part_restarted(what: str) -> Sentence:
     """A task of the program ended and begins again; `what` it does begins with a capital letter."""
     return Sentence(Kind.PART_RESTARTED, f"{what} failed and was started again. To see more, run copybara with -v.")
 
 
-def status(node: str, overlay: str, lines: list[Line]) -> Sentence:
-    """What is going on."""
-    first = f"Node {node} on {overlay}."
+def status(node: str, overlay: str, wrong: Sentence | None, lines: list[Line]) -> Sentence:
+    """What is going on. `wrong`: what prevents calls in the overlay now, if anything does."""
+    first = f"Node {node} on {overlay}.{f' {wrong.text}' if wrong else ''}"
     text = "\n".join([first, *map(status_line, lines)]) if lines else f"{first} No calls."
     return Sentence(Kind.STATUS, text)
 

@@ -47,8 +47,6 @@ NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or 
 NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
 
 
-LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, texts.LOOPBACK)
-
 _COMMAND = re.compile(r"(^|\s)/[a-z]")
 "Something to type in a chat."
 

@@ -261,6 +261,10 @@ class _ToOurselves:
         """Both sides have the same address."""
         return None
 
+    async def connected(self) -> bool | None:
+        """Nothing leaves this machine."""
+        return None
+
 
 class _EchoEndpoints:
     """Sends back what arrives."""

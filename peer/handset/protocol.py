@@ -184,10 +184,15 @@ class Overlay(msgspec.Struct, frozen=True):
     "Our own address there; None while it can't be used."
 
     notice: str = ""
-    "A sentence to show all the time: that it can't be used and what to do, or that loopback gives no privacy."
+    """A sentence to show all the time: that it can't be used or is connected to nobody, and what to do; or that
+    loopback gives no privacy.
+    """
 
     kind: str = ""
     "What the notice says, see below."
+
+    connected: bool | None = None
+    "Whether our node is connected to any other; None: it doesn't say."
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -373,7 +378,7 @@ class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
 
 
 class OverlayState(_ToPage, frozen=True, tag="overlay"):
-    """The overlay is gone, or back."""
+    """The overlay is gone or back, or our node has lost its last connection there, or has one again."""
 
     overlay: Overlay
 

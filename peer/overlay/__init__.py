@@ -1,6 +1,6 @@
 """The overlay: a network in which a node's public key is its address, seen through the node on this machine.
 
-Start here, at `Overlay`: four questions, which loopback.py answers from a hash, staex.py and yggdrasil.py from a node.
+Start here, at `Overlay`: five questions, which loopback.py answers from a hash, staex.py and yggdrasil.py from a node.
 choose.py takes one of them; addresses.py and binding.py say which addresses and devices a call may touch, port_owner.py
 whose program answers, watch.py when the overlay goes and comes. Imports shared only.
 """
@@ -49,3 +49,9 @@ class Overlay(Protocol):
 
     async def node_of(self, address: Address) -> NodeId | None:
         """Whose address it is here; None if this overlay can't say."""
+
+    async def connected(self) -> bool | None:
+        """Whether our own node is connected to any other: without, nobody can be reached. None if it can't say.
+
+        Raises OverlayDown if the node doesn't answer.
+        """

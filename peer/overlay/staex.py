@@ -95,3 +95,7 @@ class StaexOverlay:
     async def node_of(self, address: Address) -> NodeId | None:
         """Always None: a Staex node has no way to ask whose an address is."""
         return None
+
+    async def connected(self) -> bool | None:
+        """Always None: nor whom it is connected to."""
+        return None

@@ -3,6 +3,9 @@
 The kernel tells when the overlay's device or address goes; then the node is asked at once. A node doesn't report
 that it has stopped working, or lost its HTTP service or its socket, and no overlay has events for that: so we also ask
 it now and then. While it is down somebody may be waiting for it, so we ask more often.
+
+A node that runs may be connected to no other. That is asked with the rest, and is no error: calls are placed and
+answered all the same, and connect once it is connected.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ WHILE_UP = 15.0
 WHILE_DOWN = 3.0
 "Seconds between two questions."
 
+PEERS_SECONDS = 1.0
+"How long the node may take to say whether it is connected. Calls wait for that, and can be made without."
+
 SETTLE = 0.1
 "Seconds that the kernel is given to finish a change: a device that comes up has many events and one state."
 
@@ -37,13 +43,21 @@ class OverlayState:
     device: int | None = None
     "The kernel's number of the interface. One that is made again has another; what was bound to the old one is lost."
 
+    connected: bool | None = None
+    "Whether the node is connected to any other; None if that isn't known."
+
     error: OverlayError | None = None
     "Why no call can be made now; None while it works."
 
     @property
     def up(self) -> bool:
-        """Whether calls can be made."""
+        """Whether calls can be made: the node answers, and there is an address to bind."""
         return self.error is None
+
+    @property
+    def alone(self) -> bool:
+        """Whether the node runs and is connected to no other, so that nobody can be reached."""
+        return self.error is None and self.connected is False
 
 
 class OverlayWatch:
@@ -63,11 +77,16 @@ class OverlayWatch:
         self._while_up = while_up
         self._while_down = while_down
         self._node: NodeId | None = None
+        self._connected: bool | None = None
+        self._without_peer: float | None = None
+        "Since when every answer was that the node is connected to no other, on the loop's clock."
+
         self.state = OverlayState(error=OverlayDown("The overlay node hasn't been asked yet."))
         self._up = asyncio.Event()
 
     async def check(self) -> OverlayState:
         """Ask the overlay now and keep the answer in `state`. Raises nothing."""
+        first = self._node is None
         try:
             node = await self._overlay.node_id()
             if self._node is not None and node != self._node:
@@ -79,13 +98,35 @@ class OverlayWatch:
             address = await self._overlay.own_address()
         except OverlayError as error:
             self.state = OverlayState(node=self._node, error=error)
+            self._connected = self._without_peer = None
             self._up.clear()
         else:
             self._node = node
             interface = self._overlay.interface
-            self.state = OverlayState(node, address, interface, device_number(interface))
+            await self._ask_connected(at_once=first)
+            self.state = OverlayState(node, address, interface, device_number(interface), self._connected)
             self._up.set()
         return self.state
+
+    async def _ask_connected(self, *, at_once: bool) -> None:
+        """Ask whether the node is connected to any other. What it doesn't say in time stays as it was known last.
+
+        A peer that reconnects is gone for a moment, and a node that was started again has none yet: unless `at_once`,
+        it has to stay so for `while_down`.
+        """
+        try:
+            async with asyncio.timeout(PEERS_SECONDS):
+                connected = await self._overlay.connected()
+        except (OverlayError, TimeoutError):
+            return
+        if connected is not False:
+            self._connected, self._without_peer = connected, None
+            return
+        now = asyncio.get_running_loop().time()
+        if self._without_peer is None:
+            self._without_peer = now
+        if at_once or now - self._without_peer >= self._while_down:
+            self._connected = False
 
     def require(self) -> OverlayState:
         """The last state if calls can be made. Raises the reason, an OverlayError, if not."""
@@ -113,7 +154,8 @@ class OverlayWatch:
     async def _until_due(self, now: OverlayState, events: DeviceEvents) -> None:
         """Wait for the time to ask again, or for an event that may concern the overlay."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._while_up if now.up else self._while_down):
+            settled = now.up and self._without_peer is None
+            async with asyncio.timeout(self._while_up if settled else self._while_down):
                 while True:
                     await events.happened.wait()
                     await asyncio.sleep(SETTLE)

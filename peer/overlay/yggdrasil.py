@@ -83,6 +83,13 @@ class YggdrasilOverlay:
             raise BadAddress("The Yggdrasil node gives more than one node for an address.")
         return found[0] if found else None
 
+    async def connected(self) -> bool | None:
+        """Whether a peer is up: one of the configuration, one that has dialled us, or one found by multicast.
+
+        Raises OverlayDown if the node doesn't say.
+        """
+        return any(peer.up for peer in await self._admin.peers())
+
 
 def admin_of(settings: Yggdrasil, *, timeout: float = 5.0) -> YggdrasilAdmin:
     """The node's admin socket. The node may run as root, as ourselves, as the user of a package or as `user` says.

@@ -117,8 +117,8 @@ async def test_the_doctor_compares_the_clock_with_telegrams(tmp_path: Path, minu
     ("peers", "ok", "detail"),
     [
         ('[{"remote": "tls://a", "up": true}, {"remote": "tls://b", "up": false}]', True, "Yggdrasil has 1 peer"),
-        ('[{"remote": "tls://b", "up": false}]', False, "None of Yggdrasil's peers can be reached"),
-        ("[]", False, "Yggdrasil has no connected peer"),
+        ('[{"remote": "tls://b", "up": false}]', False, "connected to no other: nobody can be reached"),
+        ("[]", False, "connected to no other: nobody can be reached"),
     ],
 )
 async def test_the_doctor_looks_at_yggdrasils_peers(tmp_path: Path, peers: str, ok: bool, detail: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from bot.cli.status_lines import status_lines
+from bot.kinds import Kind
 from bot.texts.chat import moved_notice
+from bot.texts.overlay import alone
 from shared.node_id import NodeId
 
 OURS, THEIRS = (f"[2{digit}1:b1c4:80a1:77d2:1f2e:3d4c:5b6a:7988]:4096{digit}" for digit in "01")
@@ -71,6 +73,14 @@ def test_no_line_is_wider_than_the_window_unless_it_is_an_address(width: int) ->
 
 def test_a_call_that_isnt_up_takes_one_line() -> None:
     assert status_lines(STATUS | {"calls": [RINGS | {"on_hold": False}]}, 200)[-1].startswith("call    bob: ringing, ")
+
+
+def test_a_node_that_is_connected_to_nobody_is_said_under_its_address() -> None:
+    said = alone("yggdrasil").text
+    overlay = STATUS["overlay"] | {"connected": False, "kind": Kind.OVERLAY_ALONE, "notice": said}
+    told = " ".join(" ".join(status_lines(STATUS | {"overlay": overlay}, 80)).split())
+    assert f"{STATUS['overlay']['address']} {said} page " in told
+    assert status_lines(STATUS | {"overlay": overlay | {"connected": True}}, 80) == status_lines(STATUS, 80)
 
 
 def test_a_program_of_an_earlier_version_says_less() -> None:

@@ -181,7 +181,7 @@ def greeting(**changed: Any) -> Hello:
         "version": "0.1.0",
         "node": NODE,
         "name": "me",
-        "overlay": Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1"),
+        "overlay": Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1", connected=True),
         "card": shown_link(CARD),
         "contacts": [
             contact("anna", ANNA),

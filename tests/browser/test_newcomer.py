@@ -13,7 +13,8 @@ import pytest
 
 from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
-from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, Own, SetName
+from bot.texts.overlay import alone
+from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, OverlayState, Own, SetName
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -94,8 +95,13 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
 
 
 async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are_done() -> None:
-    up = Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1")
-    async with theatre(greeting(contacts=[], name="", overlay=up)) as play:
+    up = Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1", connected=True)
+    said = alone("yggdrasil")
+    nobody = msgspec.structs.replace(up, connected=False, notice=said.text, kind=said.kind)
+    async with theatre(greeting(contacts=[], name="", overlay=nobody)) as play:
+        await play.page.locator("#welcome-network").get_by_text(said.sentence).wait_for()
+        assert not await play.page.locator('#welcome-step-network[data-done="true"]').count()
+        play.tell(OverlayState(overlay=up))
         await play.view.shows("Connected to Yggdrasil.")
         await done(play.view, "network")
         await play.can_be_used()

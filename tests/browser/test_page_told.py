@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bot.kinds import Kind
 from bot.texts.devices import given_up
+from bot.texts.overlay import alone
 from peer.handset.protocol import (
     Act,
     AddContact,
@@ -55,7 +56,7 @@ from peer.handset.protocol import (
 from peer.handset.shown_link import shown_address, shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
-from tests.browser.pictures import NARROW, taken
+from tests.browser.pictures import NARROW, look_like, taken
 from tests.browser.scripted import (
     ANNA,
     AXE,
@@ -246,6 +247,38 @@ async def test_an_overlay_that_is_down_is_said_all_the_time() -> None:
         play.tell(OverlayState(overlay=Overlay("Yggdrasil", None, notice)))
         await play.view.shows(notice)
         await everywhere(play, "overlay-down")
+
+
+async def test_a_node_that_is_connected_to_nobody_is_no_green_dot_and_is_said_at_a_call() -> None:
+    address, said = "200:b1c4:80a1:77d2::1", alone("yggdrasil")
+    nobody = Overlay("Yggdrasil", address, said.text, said.kind, connected=False)
+    connected = Overlay("Yggdrasil", address, connected=True)
+    async with theatre() as play:
+        dot, label, at_call = (play.page.locator(each) for each in ("#overlay", "#overlay-text", "#outgoing-network"))
+        assert await label.inner_text() == "Connected to Yggdrasil"
+        green = await dot.locator(".dot").evaluate("dot => getComputedStyle(dot).backgroundColor")
+        play.tell(OverlayState(overlay=nobody))
+        await play.view.says(Kind.OVERLAY_ALONE)
+        assert await label.inner_text() == "Yggdrasil is connected to nobody"
+        assert await dot.locator(".dot").evaluate("dot => getComputedStyle(dot).backgroundColor") != green
+        await look_like(play.page, "narrow")
+        await play.can_be_used()
+
+        play.tell(call(1, "calling", role="caller"))
+        await at_call.get_by_text(said.sentence).wait_for()
+        await play.can_be_used()
+        play.tell(OverlayState(overlay=connected))
+        await at_call.wait_for(state="hidden")
+        play.tell(OverlayState(overlay=nobody))
+        await at_call.wait_for()
+        play.tell(call(1, "calling", role="caller", echo=True))
+        await at_call.wait_for(state="hidden")
+
+
+async def test_a_node_that_does_not_say_whether_it_is_connected_is_not_said_to_be() -> None:
+    async with theatre(greeting(overlay=Overlay("Staex", "10.83.0.1"))) as play:
+        assert await play.page.locator("#overlay-text").inner_text() == "Your Staex node is running"
+        assert await play.page.locator("#overlay").get_attribute("data-up") == "true"
 
 
 async def test_what_cannot_be_done_is_said_beside_the_field() -> None:

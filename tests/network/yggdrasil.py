@@ -9,7 +9,7 @@ import math
 import time
 from asyncio.subprocess import STDOUT
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -109,6 +109,13 @@ class YggdrasilNode:
     def address_of(self, other: OverlayNode) -> IPv4Address | IPv6Address:
         """The same on every node."""
         return other.address
+
+    async def dial_again(self) -> None:
+        """Dial its peers now. After a refusal 0.4 tries again only once a minute."""
+        for uri in _uris(self.peers_with):
+            with suppress(YggdrasilError):  # it is connected already
+                await self.ask("removePeer", uri=uri)
+                await self.ask("addPeer", uri=uri)
 
     async def reach(self, other: YggdrasilNode) -> None:
         """Return when a ping came back from another node. Raises CommandFailed after SECONDS_TO_START."""

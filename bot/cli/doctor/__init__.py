@@ -61,7 +61,7 @@ def summary(checks: list[Check]) -> str:
             "setup overlay"
         )
     if not failed:
-        return "Calls can be made."
+        return "Nothing on this computer prevents calls."
     return f"Calls can't be made yet. First look at: {', '.join(failed)}."
 
 

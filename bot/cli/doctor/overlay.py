@@ -11,10 +11,10 @@ from pathlib import Path
 from bot.cli.doctor.check import Check, looking
 from bot.cli.doctor.local_network import local_network
 from bot.cli.doctor.service import yggdrasil_node
-from bot.cli.setup.yggdrasil.peers import ADD_PEER
 from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
+from bot.texts.overlay import alone
 from peer.overlay import Overlay
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
@@ -109,16 +109,10 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     except OverlayError as error:
         return [Check("peers", ok=True, note=True, detail=error.sentence)]
     up = [peer for peer in peers if peer.up]
-    if up:
-        return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
-    # 0.4 lists only peers that are connected, so those of the configuration may be there and wrong.
-    detail = (
-        "None of Yggdrasil's peers can be reached, so nobody can be called"
-        if peers
-        else "Yggdrasil has no connected peer, so nobody can be called"
-    )
-    hint = f"Check this machine's network. To add another peer: {ADD_PEER}"
-    return [Check("peers", ok=False, detail=detail, hint=hint)]
+    if not up:
+        said = alone(taken.overlay)
+        return [Check("peers", ok=False, detail=said.sentence, hint=said.hint)]
+    return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
 
 
 async def _self_call(taken: Finding) -> Check:

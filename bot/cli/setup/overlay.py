@@ -72,7 +72,7 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
         asking.say(LOOKING)
     # Where one works, it doesn't matter what the others lack.
     for finding in [report.taken] if report.taken is not None else report.findings:
-        asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
+        asking.say(f"{finding.overlay:10} {'its node runs' if finding.usable else finding.why_not}")
     if report.taken is not None:
         for_root.no_longer_needed(home)
     return report

@@ -4,6 +4,7 @@ import { $, STRANGER, avatar, icon, lasted, make, moment, problem, put, redraw, 
 import { whereItIs } from "./files.js";
 import { calledBefore } from "./incoming.js";
 import { within } from "./names.js";
+import { canReach, overlayInWords } from "./network.js";
 import { isLink } from "./pasted.js";
 import { silentByBrowser } from "./sounds.js";
 
@@ -97,9 +98,8 @@ export class Home {
 
   draw() {
     const { overlay, contacts, log } = this.#world;
-    const up = overlay.name === "Loopback" ? "On this computer only" : `Connected to ${overlay.name}`;
-    put($("overlay-text"), overlay.address ? up : `${overlay.name} can't be used`);
-    $("overlay").dataset.up = String(Boolean(overlay.address));
+    put($("overlay-text"), overlayInWords(overlay));
+    $("overlay").dataset.up = String(canReach(overlay));
     say($("overlay-notice-text"), { kind: overlay.kind, sentence: overlay.notice });
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());

@@ -3,6 +3,7 @@
 import { troubleInWords } from "./devices.js";
 import { $, avatar, copy, onSubmit, picture, problem, put, say, show } from "./dom.js";
 import { within } from "./names.js";
+import { canReach } from "./network.js";
 import { attachPicture } from "./picture.js";
 import { ringback } from "./sounds.js";
 
@@ -11,12 +12,14 @@ const SEND_BACK = "Now send this answer back in the chat the link came from";
 export class Outgoing {
   #calls;
   #dialogs;
+  #world;
   #call = null;
   #silenced = new Set();
 
-  constructor(calls, dialogs) {
+  constructor(calls, dialogs, world) {
     this.#calls = calls;
     this.#dialogs = dialogs;
+    this.#world = world;
     $("outgoing-cancel").addEventListener("click", () => calls.hangUp());
     $("outgoing-silence").addEventListener("click", () => this.silence());
     $("outgoing-copy").addEventListener("click", () => copy($("outgoing-copy"), calls.links.get(this.#call.id)?.link.text));
@@ -37,6 +40,9 @@ export class Outgoing {
     const note = this.#calls.notes.get(call.id);
     say($("outgoing-said"), { ...note, hint: sending && troubleInWords(sending.trouble) });
     show($("outgoing-said"), Boolean($("outgoing-said").textContent));
+    const { overlay } = this.#world;
+    say($("outgoing-network"), { kind: overlay.kind, sentence: call.echo || canReach(overlay) ? "" : overlay.notice });
+    show($("outgoing-network"), Boolean($("outgoing-network").textContent));
     show($("outgoing-link"), Boolean(link));
     if (link) {
       say($("outgoing-link-text"), link);

@@ -1,6 +1,7 @@
 // The first steps, for somebody who has nobody to call yet: network, name, a test call, a friend.
 
 import { $, copy, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
+import { canReach, overlayInWords } from "./network.js";
 
 const STEPS = ["network", "name", "test", "friend"];
 const OVER = "welcomed";
@@ -51,7 +52,7 @@ export class Welcome {
     const { hello, overlay, contacts, log } = this.#world;
     const called = log.some((call) => call.seconds !== null);
     const done = {
-      network: Boolean(overlay.address) && overlay.name !== "Loopback",
+      network: canReach(overlay) && overlay.name !== "Loopback",
       name: Boolean(hello.name),
       test: localStorage.getItem(TESTED) === "yes",
       friend: called,
@@ -76,7 +77,7 @@ export class Welcome {
     }
     say($("welcome-network"), {
       kind: overlay.kind,
-      sentence: done.network ? `Connected to ${overlay.name}.` : overlay.address ? LOOPBACK : overlay.notice,
+      sentence: done.network ? `${overlayInWords(overlay)}.` : overlay.name === "Loopback" && overlay.address ? LOOPBACK : overlay.notice,
     });
     if (document.activeElement !== $("welcome-name") && !$("welcome-name").dataset.typed) $("welcome-name").value = hello.name;
   }

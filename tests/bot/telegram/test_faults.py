@@ -14,7 +14,7 @@ from bot.messengers.clock import Clock, ClockNews
 from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.incoming import Tapped, TelegramMessage, to_bytes
 from bot.messengers.telegram.limits import REPLY_BYTES
-from bot.texts.chat import LOOPBACK as LOOPBACK_NOTICE
+from bot.texts.overlay import LOOPBACK
 from shared.contacts import Trust
 from shared.store import Store
 from shared.store.journal import ASIDE_IN, ASIDE_KEPT, ASIDE_OUT, Journal
@@ -271,7 +271,7 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
     async with two_people(tmp_path) as (_, bob, _world, _):
         bob.configure("[handset]\nport = 0\n")
         await bob.begin()
-        await bob.reads(LOOPBACK_NOTICE)
+        await bob.reads(LOOPBACK.text)
         process = await asyncio.create_subprocess_exec(
             *bob.command("status"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -281,7 +281,7 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
         await bob.begin()
         bob.says("/contacts")
         await bob.reads(says.no_contacts())
-        assert sum(LOOPBACK_NOTICE in each.text for each in bob.chat.messages) == 1
+        assert sum(LOOPBACK.text in each.text for each in bob.chat.messages) == 1
         assert bob.handset is not None
         assert bob.handset not in bob.errors, "the log of a service may be read by others"
 

@@ -145,3 +145,6 @@ class MemoryOverlay:
 
     async def node_of(self, address: Address) -> NodeId | None:
         return None
+
+    async def connected(self) -> bool | None:
+        return None

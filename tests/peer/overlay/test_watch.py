@@ -7,17 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
 from peer.overlay import Overlay
 from peer.overlay.interfaces import Interface, ThisMachine
 from peer.overlay.staex import StaexOverlay
-from peer.overlay.watch import OverlayState, OverlayWatch
-from shared.config.schema import Staex
+from peer.overlay.watch import PEERS_SECONDS, OverlayState, OverlayWatch
+from peer.overlay.yggdrasil import YggdrasilOverlay
+from shared.config.schema import Staex, Yggdrasil
 from shared.errors import BadAddress, OverlayDown
 from tests.peer.media.fixed_machine import MACHINE
+from tests.peer.overlay import yggdrasil_service
 from tests.peer.overlay.staex_service import THEM, US, answering, http, listening
+from tests.peer.overlay.yggdrasil_service import myself, response
 from tests.peer.own_namespace import in_own_namespace, ip
 
 SOON = 5
@@ -168,3 +172,107 @@ async def test_before_it_was_asked_the_overlay_counts_as_down() -> None:
     watch = OverlayWatch(StaexOverlay(Staex(), MACHINE), MACHINE)
     with pytest.raises(OverlayDown, match="hasn't been asked yet"):
         watch.require()
+
+
+class Node:
+    """What a Yggdrasil node says of itself and its peers; a test changes it."""
+
+    def __init__(self, peers: str | None) -> None:
+        self.peers = peers
+        "The list, as JSON; None: it never answers that."
+
+        self.runs = True
+        self.asked: list[str] = []
+
+    def answer(self, request: str) -> bytes | None:
+        self.asked.append(request)
+        if not self.runs:
+            return b""
+        if request == "getself":
+            return myself()
+        return None if self.peers is None else response(f'{{"peers": {self.peers}}}')
+
+    @asynccontextmanager
+    async def watched(self, folder: Path, pace: float = NEVER) -> AsyncIterator[OverlayWatch]:
+        """A watch of that node, which asks it at that pace."""
+        async with yggdrasil_service.answering(folder / "sock", self.answer) as admin:
+            yield OverlayWatch(
+                YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE), MACHINE, while_up=pace, while_down=pace
+            )
+
+
+UP, TRIED = '[{"remote": "tls://a", "up": true}]', '[{"remote": "tls://a", "up": false}]'
+
+
+@pytest.mark.parametrize(
+    ("peers", "connected"),
+    [
+        ("[]", False),
+        (UP, True),
+        (TRIED, False),
+        ('[{"up": false}, {"up": true, "inbound": true}]', True),
+        # 0.4 lists only those that it is connected to, and before 0.4.5 under their addresses.
+        ('[{"remote": "tls://a", "uptime": 3.1}]', True),
+        ('{"200::1": {"uptime": 3.1}}', None),
+        ("{}", None),
+        ("null", None),
+    ],
+)
+async def test_whether_a_yggdrasil_node_is_connected_is_what_it_says_of_its_peers(
+    peers: str, connected: bool | None, tmp_path: Path
+) -> None:
+    node = Node(peers)
+    async with node.watched(tmp_path) as watch:
+        state = await watch.check()
+    assert (state.up, state.connected, state.alone) == (True, connected, connected is False)
+    assert node.asked.count("getpeers") == 1
+    assert watch.require() == state, "calls can be placed, and wait"
+
+
+async def test_losing_the_last_peer_and_having_one_again_are_told(tmp_path: Path) -> None:
+    node = Node(UP)
+    async with node.watched(tmp_path, pace=0.05) as watch, watched(watch) as states:
+        assert (await asyncio.wait_for(states.get(), SOON)).connected
+        node.peers = TRIED
+        assert (await asyncio.wait_for(states.get(), SOON)).alone
+        node.peers = UP
+        assert (await asyncio.wait_for(states.get(), SOON)).connected
+        assert states.empty()
+
+
+async def test_a_peer_that_reconnects_is_not_lost_and_a_node_that_comes_back_may_have_none_yet(tmp_path: Path) -> None:
+    node = Node(UP)
+    async with node.watched(tmp_path) as watch:
+        assert (await watch.check()).connected
+        node.peers = "[]"
+        assert (await watch.check()).connected
+        assert (await watch.check()).connected, "however often it is asked meanwhile"
+        node.peers = UP
+        assert (await watch.check()).connected
+        node.runs = False
+        down = await watch.check()
+        assert (down.up, down.connected, down.alone) == (False, None, False)
+        node.runs, node.peers = True, "[]"
+        assert (await watch.check()).connected is None
+        node.peers = UP
+        assert (await watch.check()).connected
+
+
+async def test_a_node_that_never_tells_its_peers_holds_nothing_up_for_long(tmp_path: Path) -> None:
+    node = Node(None)
+    async with node.watched(tmp_path) as watch:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        state = await watch.check()
+        assert loop.time() - began < PEERS_SECONDS + SOON / 2
+        assert (state.up, state.connected) == (True, None)
+        node.peers = UP
+        assert (await watch.check()).connected
+        node.peers = None
+        assert (await watch.check()).connected, "what was known last"
+
+
+async def test_a_staex_node_does_not_say_whether_it_is_connected() -> None:
+    async with listening(answering(Said().answer)) as api:
+        state = await OverlayWatch(StaexOverlay(Staex(api=api), MACHINE), MACHINE).check()
+    assert (state.up, state.connected, state.alone) == (True, None, False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -26,6 +27,24 @@ async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncI
             await writer.drain()
             if not close:
                 await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(connected, path):
+        yield f"unix://{path}"
+
+
+@asynccontextmanager
+async def answering(path: Path, answer: Callable[[str], bytes | None]) -> AsyncIterator[str]:
+    """The same, with what `answer` gives for the name of a request; None: nothing, ever."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.CancelledError):
+            said = answer(json.loads(await reader.readline())["request"])
+            if said is None:
+                await reader.read()
+            else:
+                writer.write(said)
+                await writer.drain()
         writer.close()
 
     async with await asyncio.start_unix_server(connected, path):

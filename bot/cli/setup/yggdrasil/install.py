@@ -10,10 +10,11 @@ from collections.abc import Callable
 from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
-from bot.cli.setup.yggdrasil.peers import ADD_PEER, peers_in
+from bot.cli.setup.yggdrasil.peers import peers_in
 from bot.cli.setup.yggdrasil.root import Step, run
 from bot.home import Home
 from bot.slow_steps import said_if_slow
+from bot.texts.overlay import ADD_PEER
 from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"

@@ -12,8 +12,6 @@ MOST = 16
 
 MAX_LENGTH = 512
 
-ADD_PEER = 'copybara setup overlay --peers "tls://HOST:PORT?key=KEY"'
-
 _PEER = re.compile(
     r"(?:tcp|tls|quic|ws|wss)://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}(?:/[A-Za-z0-9._/-]*)?"
     r"(?:\?[A-Za-z0-9=&.,_%-]+)?"
