@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
@@ -39,6 +40,9 @@ class OverlayNode(Protocol):
 
     async def stop(self) -> None:
         """End it, and with it its device."""
+
+    def signalled(self, number: signal.Signals) -> None:
+        """Send its process a signal."""
 
 
 class OverlayNetwork(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -55,11 +56,14 @@ class StaexNode:
     "Its TCP connection to the relay: all that may be on the wire. A new one after each start."
     _claims: dict[str, str] = field(default_factory=dict, init=False)
     _running: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
+    _process: Process = field(init=False, repr=False)
 
     async def start(self) -> None:
         """Start, and return when packets can pass. Raises StaexError."""
         self._write()
-        process = await self._running.enter_async_context(self.host.process(*COMMAND, "node", self.file, stdout=PIPE))
+        self._process = process = await self._running.enter_async_context(
+            self.host.process(*COMMAND, "node", self.file, stdout=PIPE)
+        )
         port = int(await _first_line(process))
         client = self.host.wires[0].address
         self.peering = Conversation(Kind.TCP, (client, port), (self.relay, RELAY_PORT))
@@ -67,6 +71,10 @@ class StaexNode:
     async def stop(self) -> None:
         """End the process, and with it the device and the API."""
         await self._running.aclose()
+
+    def signalled(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
 
     def address_of(self, other: OverlayNode) -> IPv4Address:
         """Another one on every node."""

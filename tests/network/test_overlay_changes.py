@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -70,6 +71,25 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
             await first_contact(anna, bob)
             await ended(anna, bob)
     assert wire.leaks(before, a.peering) == []
+
+
+async def test_an_overlay_that_hangs_is_told_and_the_call_goes_on_once_it_answers(
+    own_overlay: OverlayNetwork, tmp_path: Path
+) -> None:
+    a, name = own_overlay.a, name_of(own_overlay).capitalize()
+    async with two_people(own_overlay, tmp_path) as (anna, bob):
+        await first_contact(anna, bob)
+        links = len(anna.chat.posts)
+        a.signalled(signal.SIGSTOP)
+        try:
+            await anna.told(name, kind=Kind.OVERLAY_DOWN)
+            await anna.asked("/status", kind=Kind.STATUS)
+        finally:
+            a.signalled(signal.SIGCONT)
+        await anna.told(name, kind=Kind.OVERLAY_BACK)
+        await more_sound(anna, bob)
+        assert len(anna.chat.posts) == links
+        await ended(anna, bob)
 
 
 async def test_a_call_goes_on_when_the_overlay_was_restarted_and_its_device_is_another_one(

@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import json
 import math
+import signal
 import time
-from asyncio.subprocess import STDOUT
+from asyncio.subprocess import STDOUT, Process
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class YggdrasilNode:
     _stopped: float = field(default=0, init=False, repr=False)
     "Unix seconds."
     _running: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
+    _process: Process = field(init=False, repr=False)
 
     @property
     def node_id(self) -> NodeId:
@@ -79,7 +81,7 @@ class YggdrasilNode:
         configuration.write_text(json.dumps(self._configuration()))
         with self.log.open("wb") as log:
             running = self.host.process("yggdrasil", "-useconffile", configuration, stdout=log.fileno(), stderr=STDOUT)
-            await self._running.enter_async_context(running)
+            self._process = await self._running.enter_async_context(running)
         try:
             async with asyncio.timeout(SECONDS_TO_START):
                 self.address = IPv6Address((await self._first_answer("getSelf"))["address"])
@@ -91,6 +93,10 @@ class YggdrasilNode:
         await self._running.aclose()
         self.admin.unlink(missing_ok=True)
         self._stopped = time.time()
+
+    def signalled(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
 
     async def ask(self, request: str, **arguments: str) -> dict[str, Any]:
         """The `response` of the admin socket. Raises YggdrasilError if the node refuses."""
