@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 LOOK_SECONDS = 5.0
 "Between two looks whether the machine has slept."
 
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 _Result = TypeVar("_Result")
 
 
 def uptime() -> float:
     """Seconds since the machine was started, also those in which it slept, where the system counts them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(CLOCK)
 
 
 def asleep() -> float:
@@ -37,7 +39,7 @@ class SleepCounts(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """See asyncio.AbstractEventLoop."""
-        return uptime()
+        return time.clock_gettime(CLOCK)
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:
