@@ -126,6 +126,7 @@ class PageRequests:
         self._lines = switchboard.lines
         self._store = store
         self._explainer = Explainer(reader, store, switchboard, settings=settings)
+        pages.when_carrier_removed(self._end_carried)
 
     async def hello(self, page: Page) -> Hello:
         """Everything that there is to show."""
@@ -271,6 +272,12 @@ class PageRequests:
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
+
+    def _end_carried(self) -> None:
+        """The device where calls are made was removed: nobody is to go on there. A call on hold has nothing there."""
+        for line in tuple(self._lines):
+            if line.number in self._pages.calls and not line.on_hold:
+                self._switchboard.hang_up(line)
 
     def _begins(self, page: Page) -> None:
         """What a page has asked for is done now. Raises CallRefused if it is a device's that was removed meanwhile."""

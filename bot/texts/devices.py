@@ -149,15 +149,18 @@ def cancelled() -> Sentence:
 
 def removed(device: PairedDevice) -> Sentence:
     """It is none any more."""
-    return Sentence(Kind.DEVICE_REMOVED, f"Removed {device.name}: it is locked out, and what it had open has ended.")
+    return Sentence(
+        Kind.DEVICE_REMOVED,
+        f"Removed {device.name}: it is locked out, and what it had open has ended, calls included.",
+    )
 
 
 def not_erased(device: PairedDevice, error: CopybaraError, *, noted: bool) -> tuple[str, str]:
     """It is locked out, and its key is still on the disk. `noted`: the next start knows that."""
     stop = "" if noted else f" Don't stop me before that: the next start would let {device.name} in again."
     return (
-        f"{device.name} is locked out, and what it had open has ended, but its key is still on the disk. "
-        f"{error.sentence}",
+        f"{device.name} is locked out, and what it had open has ended, calls included, but its key is still on the "
+        f"disk. {error.sentence}",
         f"I keep trying to erase it, and tell you when it is erased.{stop} {error.hint}".strip(),
     )
 

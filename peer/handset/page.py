@@ -107,10 +107,15 @@ class Pages:
         "What the pages of devices may save."
 
         self._listeners: list[Callable[[], None]] = []
+        self._carrier_removed: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a page has come or gone, or `current` has changed."""
         self._listeners.append(listener)
+
+    def when_carrier_removed(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the device that has the calls' sound and picture, or had them last, is none any more."""
+        self._carrier_removed.append(listener)
 
     def ignore(self, listener: Callable[[], None]) -> None:
         """Call it no more."""
@@ -197,10 +202,13 @@ class Pages:
         self._close([page for page in self.open if page.server is server], CLOSE_STOPPING)
 
     def end_device(self, address: str) -> None:
-        """The device at that address is no device any more: close its page. Calls that were made there come to no other
-        page without a press there.
+        """The device at that address is no device any more: close its page. What was made there comes to no other page
+        without a press there.
         """
+        carried = self._place == address
         self._close([page for page in self.open if page.address == address], CLOSE_UNPROVEN)
+        for listener in self._carrier_removed if carried else ():
+            listener()
 
     def _close(self, gone: list[Page], code: int | None) -> None:
         for page in gone:
