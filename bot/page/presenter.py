@@ -89,6 +89,9 @@ TEXTS_KEPT = 200
 FILES_KEPT = 50
 "Files of one call that are over, and that a page gets when it connects late."
 
+CHANGES_KEPT = 5
+"Of what other devices have changed, for the page at home."
+
 SECOND = 1.0
 
 NOTHING_SENT = MediaState(audio=False, video=False)
@@ -142,6 +145,9 @@ class Presenter:
         self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
         "Of the store, when its contacts were shown."
+
+        self._changes: deque[str] = deque(maxlen=CHANGES_KEPT)
+        "What other devices have changed in the contacts, until somebody at home has seen it."
 
         self._failing = False
         self._chime = Chime(pages, self._sound_chime)
@@ -252,6 +258,7 @@ class Presenter:
             invitation=self._invitation(card),
             invitation_note=self._invitation_note,
             devices=self._devices.of(page),
+            changes=[] if page.device else [*self._changes],
             files=[
                 self._file(line, transfer, page)
                 for line in self._lines
@@ -480,6 +487,21 @@ class Presenter:
         for line in self._lines:
             self._show(line)
         self._pages.send(page_protocol.Log(log=self._log()))
+
+    def changed_at(self, said: Sentence) -> None:
+        """Show at home what was changed in the contacts at another device of the owner's, which may be lost."""
+        self._changes.append(said.sentence)
+        self._show_changes()
+
+    def seen_changes(self) -> None:
+        """Somebody at home has seen them."""
+        self._changes.clear()
+        self._show_changes()
+
+    def _show_changes(self) -> None:
+        for page in self._pages.open:
+            if not page.device:
+                page.send(page_protocol.ChangedElsewhere(changes=[*self._changes]))
 
     def _log(self) -> list[LogEntry]:
         return [

@@ -64,6 +64,7 @@ from peer.handset.protocol import (
     RenameContact,
     Resume,
     SaveContact,
+    SeenChanges,
     SendFile,
     SetMedia,
     SetName,
@@ -265,10 +266,13 @@ class PageRequests:
                 said = texts.removed(await self._assistant.write(remove))
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
+            case SeenChanges() if not page.device:
+                self._presenter.seen_changes()
         if isinstance(message, _CHANGES_THE_BOOK):
             await self._presenter.book_changed()
             if page.device and said is not None:
                 self._assistant.tell_done_at(page.device, said)
+                self._presenter.changed_at(device_texts.done_at(page.device, said))
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))

@@ -133,6 +133,7 @@ def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page
         paired=paired,
         endpoint=contact.endpoint,
         files=contact.files,
+        beyond=texts.beyond_the_page(contact, paired),
         waits=file_texts.waiting(ours.count(True), ours.count(False)),
     )
 

@@ -164,7 +164,7 @@ def trust_words(line: Line, contact: Contact | None, *, compared: bool = False) 
     elif line.link.keyed:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:
-        how = "The link names their node, and the overlay carries the call only there; nothing else proves it is them."
+        how = "The overlay carries the call only to their node. To be sure that it is them, compare the four words."
     if contact.trust is Trust.AUTO and (line.proven or contact.unproven or line.call.role is Role.CALLER):
         return f"In your contacts: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"
@@ -219,6 +219,20 @@ def trust_in_words(contact: Contact, paired: bool) -> str:
     if contact.hours:
         words += f", {contact.hours}"
     return f"{words}; compare their words in your next call" if contact.confirmed_in_clear else words
+
+
+def beyond_the_page(contact: Contact, paired: bool) -> str:
+    """What is answered automatically that only a command has allowed; it stays when something else is set here.
+
+    `paired`: we share a key with them.
+    """
+    also = [
+        *(["calls that only their node id proves"] if contact.unproven and not paired else []),
+        *(["calls of other programs"] if contact.classic else []),
+    ]
+    if contact.trust is not Trust.AUTO or not also:
+        return ""
+    return f"Also answered, as you set it in the chat: {' and '.join(also)}. “It rings” ends that."
 
 
 def link_to_send(line: Line, *, by_hand: bool) -> Sentence:

@@ -116,6 +116,9 @@ class Contact(msgspec.Struct, frozen=True):
     files: bool = False
     "Their files are accepted without asking."
 
+    beyond: str = ""
+    "What is answered automatically that only a command allows, as a sentence; empty: nothing."
+
     waits: str = ""
     "What waits for the next call that proves it is them, such as `1 voice message waits`."
 
@@ -361,6 +364,19 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     files: list[File] = []
     "Those of the calls above."
+
+    changes: list[str] = []
+    "See ChangedElsewhere."
+
+
+class ChangedElsewhere(_ToPage, frozen=True, tag="changed-elsewhere"):
+    """What the owner's other devices have changed in the contacts and nobody has seen at home yet, oldest first.
+
+    For the page on this computer.
+    """
+
+    changes: list[str]
+    "Sentences."
 
 
 class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
@@ -753,6 +769,7 @@ ToPage: TypeAlias = (
     | OverlayState
     | Own
     | Contacts
+    | ChangedElsewhere
     | Devices
     | Log
     | Call
@@ -1048,6 +1065,10 @@ class CancelDevice(_FromPage, frozen=True, tag="cancel-device"):
     """Add none after all."""
 
 
+class SeenChanges(_FromPage, frozen=True, tag="seen-changes"):
+    """The owner has seen what ChangedElsewhere said."""
+
+
 class RemoveDevice(_FromPage, frozen=True, tag="remove-device"):
     """Lock a device out at once."""
 
@@ -1090,6 +1111,7 @@ FromPage: TypeAlias = (
     | ConfirmDevice
     | CancelDevice
     | RemoveDevice
+    | SeenChanges
 )
 
 _encoder = msgspec.json.Encoder()

@@ -235,6 +235,11 @@ async def test_a_phone_allows_nobody_automatic_answers_and_the_chat_hears_what_i
                 assert "allowed at home only" in (await asks(**more))["sentence"]
             assert (await asks(media="audio"))["type"] == "done"
             assert "bob" in await anna.told("On phone: bob", kind="device.changed-book")
+            # The page at home shows it until somebody there has seen it, also one that is opened later.
+            (change,) = (await home.next("changed-elsewhere"))["changes"]
+            assert change.startswith("On phone: bob")
+            await home.say("seen-changes")
+            assert (await home.next("changed-elsewhere"))["changes"] == []
             assert (await home.ask("set-trust", **who, trust="auto"))["type"] == "done"
             assert "allowed at home only" in (await asks(media="video"))["sentence"]
             assert (await asks(trust="auto"))["type"] == "done", "it is no more than before"

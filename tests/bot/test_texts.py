@@ -162,6 +162,16 @@ def test_the_help_names_every_command() -> None:
         assert f"/{word} " in texts.HELP or f"/{word}\n" in texts.HELP
 
 
+def test_the_page_says_what_a_command_lets_be_answered_beyond_what_it_sets() -> None:
+    answered = Contact(name="anna", node=NODE, trust=Trust.AUTO, unproven=True, classic=True, created=0)
+    said = page.beyond_the_page(answered, False)
+    assert "only their node id proves" in said
+    assert "other programs" in said
+    assert "node id" not in page.beyond_the_page(answered, True), "a key is there"
+    for plain in ({"trust": Trust.RING}, {"unproven": False, "classic": False}):
+        assert page.beyond_the_page(msgspec.structs.replace(answered, **plain), False) == ""
+
+
 def test_what_an_automatic_answer_rests_on_is_shown_wherever_trust_is() -> None:
     trusted = Contact(name="anna", node=NODE, trust=Trust.AUTO, created=0)
     on_the_id = Contact(name="anna", node=NODE, trust=Trust.AUTO, unproven=True, created=0)

@@ -89,7 +89,7 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await bob.page.page.locator("#ended-files").get_by_text(str(path)).wait_for()
         assert await bob.page.page.locator("#ended-files li").count() == 1
         await bob.page.press("Done")
-        await bob.page.click(bob.page.page.get_by_text("1 file received"))
+        await bob.page.click(bob.page.page.get_by_text(f"Received {path.name}"))
         await bob.page.page.locator("#log").get_by_text(str(path)).wait_for()
         assert await anna.page.page.locator("#ended-files li").count() == 0
 

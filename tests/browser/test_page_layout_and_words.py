@@ -173,6 +173,30 @@ async def test_the_buttons_of_a_call_stand_in_one_row_also_beside_a_panel(width:
         await play.can_be_used()
 
 
+CUT = """(root) => [...document.querySelectorAll(`${root} *`)].filter((each) => each.checkVisibility())
+  .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
+  .map((each) => each.textContent)"""
+"What is longer than its place, and is cut there."
+
+
+async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_beside_it() -> None:
+    stranger = {"contact": None, "name": "Somebody you haven't saved", "trust": "stranger", "paired": False}
+    log = [logged("Somebody you haven't saved", "no-answer"), logged("Somebody you haven't saved", "lost", seconds=70)]
+    async with theatre(greeting(log=log)) as play:
+        await play.page.set_viewport_size({"width": 1000, "height": 700})
+        await play.page.locator("#log li").first.wait_for()
+        assert await play.page.evaluate(CUT, ".columns") == []
+        shown = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to them.")
+        play.tell(call(1, "calling", role="caller", **stranger), shown)
+        copies, token = [await play.page.locator(f"#outgoing-{each}").bounding_box() for each in ("copy", "token")]
+        assert (copies["y"], copies["height"]) == (token["y"], token["height"])
+        play.tell(call(1, "active", **stranger))
+        await play.view.press("About")
+        panel = await play.page.locator("#panel").bounding_box()
+        assert panel["width"] < 300
+        assert await play.page.evaluate(CUT, "#panel") == []
+
+
 async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:
     async with theatre() as play:
         doubt = "It says it is anna, but doesn't have the key you share. Compare the four words."

@@ -28,6 +28,7 @@ from peer.handset.protocol import (
     AnsweredAlone,
     Audible,
     Block,
+    ChangedElsewhere,
     ConfirmDevice,
     Contacts,
     Decline,
@@ -46,6 +47,7 @@ from peer.handset.protocol import (
     RemoveDevice,
     Ring,
     Said,
+    SeenChanges,
     SetName,
     SetTrust,
     ShowLink,
@@ -219,6 +221,29 @@ async def test_what_waits_for_a_contact_stands_in_their_row() -> None:
         await play.view.shows("rings when they call, compare the words in your next call")
         play.tell(call(1, "active", trust="unproven", paired=False))
         await play.view.shows("This call doesn't have the key that you share with anna, so 1 voice message waits.")
+
+
+async def test_what_a_phone_has_changed_stands_at_home_until_it_was_seen() -> None:
+    async with theatre(greeting(changes=["On phone: bob's calls will ring."])) as play:
+        await play.view.shows("On phone: bob's calls will ring.")
+        await play.can_be_used()
+        play.tell(ChangedElsewhere(changes=["On phone: bob's calls will ring.", "On phone: bob is now called anne."]))
+        await play.view.shows("On phone: bob is now called anne.")
+        await play.view.press("OK")
+        await play.wants(SeenChanges)
+        play.tell(ChangedElsewhere(changes=[]))
+        await play.page.locator("#changed-notice").wait_for(state="hidden")
+
+
+async def test_what_only_a_command_sets_for_a_contact_stands_beside_what_the_page_sets() -> None:
+    beyond = "Also answered, as you set it in the chat: calls of other programs. “It rings” ends that."
+    async with theatre(greeting(contacts=[contact("anna", ANNA, trust="auto", beyond=beyond)])) as play:
+        await play.page.locator("#contacts .row-main").click()
+        await play.view.shows(beyond)
+        await play.can_be_used()
+        await play.view.click(play.page.locator('#trust-form label:has([value="ring"])'))
+        await play.wants(SetTrust, trust="ring")
+        await play.page.locator("#contact-beyond").wait_for(state="hidden")
 
 
 async def test_the_keyboard_reaches_everything_in_the_order_of_the_page() -> None:
@@ -1228,7 +1253,7 @@ async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
         await play.page.set_viewport_size({**NARROW, "width": 360})
         await play.view.press("More")
-        for text in ("Share screen", "Devices", "Full screen"):
+        for text in ("Share screen", "Camera, microphone, settings", "Full screen"):
             await play.page.get_by_role("dialog").get_by_role("button", name=text).wait_for()
         await play.can_be_used()
         await play.page.keyboard.press("Escape")

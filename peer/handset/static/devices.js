@@ -88,9 +88,9 @@ const TROUBLES = {
     both: "Another program is using microphone and camera. Close it, then try again.",
   },
   broken: {
-    mic: "The microphone can't be used. Choose another one under Devices.",
-    camera: "The camera can't be used. Choose another one under Devices.",
-    both: "Microphone and camera can't be used. Choose others under Devices.",
+    mic: "The microphone can't be used. Choose another one under Settings.",
+    camera: "The camera can't be used. Choose another one under Settings.",
+    both: "Microphone and camera can't be used. Choose others under Settings.",
   },
   asking: {
     mic: "The browser asks whether this page may use the microphone. Answer it beside the address: they can't hear you yet.",

@@ -204,6 +204,8 @@ export class Dialogs {
     $("trust-form").querySelector(`[value="${contact.trust}"]`).checked = true;
     $("contact-media").value = contact.media;
     $("contact-files").checked = Boolean(contact.files);
+    put($("contact-beyond"), contact.beyond);
+    show($("contact-beyond"), Boolean(contact.beyond));
     $("contact-name").value = contact.name;
     say($("contact-done"), null);
     put($("contact-remove"), "Remove");
@@ -220,7 +222,7 @@ export class Dialogs {
     if (!now) {
       $("contact").close();
       toast(`${this.#contact.name} was removed, or has another node now.`);
-    } else if (["name", "trust", "media", "files"].some((each) => now[each] !== this.#contact[each])) {
+    } else if (["name", "trust", "media", "files", "beyond"].some((each) => now[each] !== this.#contact[each])) {
       this.contact(now);
     }
   }
@@ -234,6 +236,7 @@ export class Dialogs {
     try {
       const done = await this.#program.ask("set-trust", { name, node, ...touched });
       problem($("contact-problem"), null);
+      if (touched.trust && touched.trust !== "auto") show($("contact-beyond"), false);
       say($("contact-done"), done);
     } catch (error) {
       this.contact(before);

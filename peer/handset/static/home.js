@@ -45,6 +45,7 @@ export class Home {
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
+    $("changed-seen").addEventListener("click", () => program.send("seen-changes", {}));
     $("held-back").addEventListener("click", () => this.onBack());
     // The row that opened it may have been redrawn meanwhile, or be gone.
     $("contact").addEventListener("close", () => {
@@ -103,6 +104,8 @@ export class Home {
     say($("overlay-notice-text"), { kind: overlay.kind, sentence: overlay.notice });
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());
+    redraw($("changed-list"), this.#world.changes, (sentence) => make("li", { text: sentence }));
+    show($("changed-notice"), this.#world.changes.length > 0);
     redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));
     redraw($("contacts"), contacts.map((contact) => ({ ...contact, words: this.#words(contact) })), (contact) => this.#contact(contact));
     show($("no-contacts"), !contacts.length);
@@ -166,7 +169,7 @@ export class Home {
     const save = entry.contact || entry.name !== STRANGER ? [] : [this.#saveButton(entry)];
     const files = entry.received ?? [];
     const list = files.length ? [make("details", { className: "row-more" },
-      make("summary", { text: files.length === 1 ? "1 file received" : `${files.length} files received` }),
+      make("summary", { text: files.length === 1 ? `Received ${files[0].name}` : `${files.length} files received` }),
       make("ul", { className: "arrived" }, ...files.map((file) => whereItIs(file))))] : [];
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
       make("span", { className: "row-main flat" },

@@ -31,7 +31,7 @@ import { VoiceMessage } from "./voice_message.js";
 import { Welcome } from "./welcome.js";
 
 const program = new Program();
-const world = { hello: null, contacts: [], log: [], overlay: null };
+const world = { hello: null, contacts: [], log: [], overlay: null, changes: [] };
 const calls = new Calls(program);
 const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
@@ -203,7 +203,7 @@ program.addEventListener("hello", ({ detail: hello }) => {
   document.body.dataset.gate = "";
   // A program of another version has other scripts.
   if (world.hello && world.hello.version !== hello.version) location.reload();
-  Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
+  Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay, changes: hello.changes ?? [] });
   calls.begin(hello);
   ownDevices.take(hello.devices ?? null);
   program.send("audible", { on: !silentByBrowser() });
@@ -254,6 +254,11 @@ program.addEventListener("own", ({ detail }) => {
 
 program.addEventListener("contacts", ({ detail }) => {
   world.contacts = detail.contacts;
+  draw();
+});
+
+program.addEventListener("changed-elsewhere", ({ detail }) => {
+  world.changes = detail.changes;
   draw();
 });
 

@@ -14,6 +14,12 @@ const FORMS = [["audio/webm;codecs=opus", "webm"], ["audio/ogg;codecs=opus", "og
 const UNHEARD = ["no-answer", "remote-busy", "cancelled"];
 const INTERRUPTED = { sentence: "The connection to Copybara was interrupted. Your voice message isn't sent yet.", hint: "" };
 
+// How long it is, by its size, in the words that the other side reads of it: see bot/texts/files.py.
+function about(sound) {
+  const seconds = Math.max(1, Math.round(sound.size * 8 / BITS_PER_SECOND));
+  return seconds > 1 ? `About ${seconds} seconds` : "About a second";
+}
+
 export class VoiceMessage {
   #program;
   #call = null;
@@ -109,7 +115,7 @@ export class VoiceMessage {
       none: call.state === "ended" ? gets : `Your call goes on meanwhile. ${gets}`, recording: "Recording.", recorded: asks ? "It isn't sent yet. Send it, or discard it." : `Not sent yet. ${gets}`,
       sending: "Sending …",
     }[state]);
-    if (message) put($("voice-time"), state === "recording" ? `${duration(this.#seconds)} of ${duration(LONGEST)}` : duration(message.seconds));
+    if (message) put($("voice-time"), state === "recording" ? `${duration(this.#seconds)} of ${duration(LONGEST)}` : about(message.sound));
     put($("voice-listen"), this.#sound.paused ? "Listen" : "Pause");
     show($("voice-time"), Boolean(message));
     show($("voice-record"), state === "none");
@@ -184,7 +190,7 @@ export class VoiceMessage {
     this.#recorder = null;
     if (this.#messages.get(id) !== message) return;
     const focused = document.activeElement === $("voice-stop");
-    Object.assign(message, { state: "recorded", seconds: this.#seconds, sound: new Blob(message.parts, { type: this.#form[0] }) });
+    Object.assign(message, { state: "recorded", sound: new Blob(message.parts, { type: this.#form[0] }) });
     if (!message.sound.size) {
       this.#messages.delete(id);
       toast("Nothing was recorded: the microphone gave no sound.", { urgent: true });
