@@ -173,7 +173,7 @@ async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_group_a
         terminal.types("2")
         # It has started itself again, and asks nothing of that a second time.
         again = await terminal.shows(r"Who carries the links(.|\n)*Which one\? \[1\] ")
-        assert "yggdrasil  works" in again
+        assert "yggdrasil  its node runs" in again
         assert "peers      1 connected" in again
         assert "Complete Yggdrasil's set-up?" not in again
         terminal.types("")
