@@ -169,7 +169,7 @@ class EncodedTrack(MediaStreamTrack):
         *,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`planned` is asked for each frame. The first waits for all of `after`, at most `patience` seconds."""
+        """`planned` is asked for each frame. The first is taken after all of `after`, or after `patience` seconds."""
         super().__init__()
         self.kind = kind
         self._track = track
@@ -189,13 +189,13 @@ class EncodedTrack(MediaStreamTrack):
     async def recv(self) -> Packet[Stream]:
         """The next packet. Raises MediaStreamError once the track has ended."""
         while not self._made:
+            if self._after:
+                await self._wait_for(self._after)
+                self._after = ()
             data = await self._track.recv()
             if not isinstance(data, AudioFrame | VideoFrame):
                 self.begun.set()
                 return cast("Packet[Stream]", data)
-            if self._after:
-                await self._wait_for(self._after)
-                self._after = ()
             whole, self._whole = self._whole, False
             encode = partial(self._encoder.encode, data, self._planned(), whole=whole)
             self._made += await asyncio.get_running_loop().run_in_executor(None, encode)

@@ -310,8 +310,11 @@ class OverlayConnection(Connection):
         return await super().get_event() or ConnectionClosed()
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Keep a datagram for the reader, record by record if it is DTLS, unless too many wait already."""
-        if data and data[0] not in dtls_records.DTLS:
+        """Keep a datagram for the reader, record by record if it is DTLS, unless too many wait already.
+
+        During the handshake OpenSSL reads all that is there, so a flight stays whole.
+        """
+        if self._share.media is None or (data and data[0] not in dtls_records.DTLS):
             self._keep(data, component)
             return
         for each in dtls_records.split(data):

@@ -54,11 +54,7 @@ class Bars:
     def __init__(self, width: int, height: int) -> None:
         """Both are even numbers of pixels."""
         self._width, self._height = width, height
-        # Two turns of the bars, so that every shift is one slice.
-        self._rows = [
-            bytes(BARS[x * len(BARS) // samples][plane] for x in range(samples)) * 2
-            for plane, samples in enumerate((width, width // 2, width // 2))
-        ]
+        self._rows = _rows(width)
         self._dot = min(width // 80, height // 24)
         "Pixels of a dot of the clock in both directions: its digits are 56 pixels high in 640x480."
 
@@ -93,6 +89,15 @@ class Bars:
             start = top // 2 * pitch + left // 2
             for at in range(start, start + len(rows) * dot // 2 * pitch, pitch):
                 view[at : at + len(grey)] = grey
+
+
+@functools.lru_cache(maxsize=1)
+def _rows(width: int) -> list[bytes]:
+    """Of each plane two turns of the bars, so that every shift is one slice."""
+    return [
+        bytes(BARS[x * len(BARS) // samples][plane] for x in range(samples)) * 2
+        for plane, samples in enumerate((width, width // 2, width // 2))
+    ]
 
 
 def _clock_text(seconds: float) -> str:

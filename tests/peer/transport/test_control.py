@@ -364,6 +364,19 @@ def test_records_are_told_apart_and_what_is_none_is_left_out(contents: list[byte
     assert split(b"".join(many)) == many[:MAX_RECORDS]
 
 
+async def test_records_are_read_one_by_one_once_the_handshake_is_done() -> None:
+    two = (bytes([22, 254, 253]) + bytes(10)) * 2
+    async with two_legs() as legs:
+        before = legs.caller._connection
+        before.data_received(two, 1)
+        assert [datagram for datagram, _ in before._queue._queue] == [two]  # type: ignore[attr-defined]
+    async with connected() as legs:
+        after = legs.caller._connection
+        after.data_received(two, 1)
+        kept = [datagram for datagram, _ in after._queue._queue]  # type: ignore[attr-defined]
+        assert [datagram for datagram in kept if datagram in two] == [two[:13], two[13:]]
+
+
 async def test_sctp_that_is_merely_unusual_is_no_harm() -> None:
     async with connected() as legs:
         legs.caller.control.send(Ping(0))
