@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +32,25 @@ _UNKNOWN = "unrecognized arguments: "
 _LONG_DASH = re.compile(r"[ ]([\u2010-\u2015\u2212])[a-z]")
 
 
+GROUPS = (
+    ("to begin with", ("setup", "start", "invite", "demo")),
+    (
+        "calls, while it runs",
+        (
+            *("call", "answer", "decline", "hangup", "hold", "resume", "swap", "record", "send", "files"),
+            *("merge", "agree", "refuse", "status", "log"),
+        ),
+    ),
+    ("people and links", ("contacts", "card", "resolve", "link", "sdp")),
+    ("where it runs", ("run", "service", "desktop", "devices")),
+    (
+        "if something doesn't work, and for later",
+        ("doctor", "manual", "backup", "restore", "export", "bugreport", "uninstall"),
+    ),
+)
+"The commands as `copybara --help` lists them. `init`, the old name of `setup`, isn't listed."
+
+
 class _Version(argparse.Action):
     """argparse's own, but the version is looked up only when it is asked for: that takes as long as --help itself."""
 
@@ -48,6 +67,9 @@ class _Parser(argparse.ArgumentParser):
     It hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere.
     """
 
+    groups: Sequence[tuple[str, Sequence[str]]] = ()
+    "Headings, and the commands below each."
+
     def set_defaults(self, **values: Any) -> None:
         """As argparse; what carries a command out also names the parser that knows it."""
         super().set_defaults(**values, **({"parser": self} if "run" in values else {}))
@@ -58,6 +80,23 @@ class _Parser(argparse.ArgumentParser):
         if more:
             getattr(options, "parser", self).error(f"{_UNKNOWN}{' '.join(more)}")
         return options
+
+    def format_help(self) -> str:
+        """As argparse, but with the commands in their groups."""
+        listed = next((each for each in self._actions if isinstance(each, argparse._SubParsersAction)), None)
+        if listed is None or not self.groups:
+            return super().format_help()
+        about = {each.dest: each for each in listed._get_subactions()}
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        sections = [(heading, [about[name] for name in names]) for heading, names in self.groups]
+        for heading, actions in (*sections, ("options", [each for each in self._actions if each is not listed])):
+            formatter.start_section(heading)
+            formatter.add_arguments(actions)
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         if file is not None and file is sys.stdout:
@@ -187,13 +226,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="copybara",
-        description="Private calls between two people who already share a chat. To begin with: setup, start, invite.",
+        description="Private calls between two people who already share a chat.",
         parents=[everywhere],
-        epilog="New here? `copybara demo` shows everything on this computer in half a minute; next are "
-        "`copybara setup` and `copybara start`. More about a command: copybara COMMAND --help",
+        epilog="More about a command: copybara COMMAND --help",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.groups = GROUPS
 
     def command(name: str, help_: str, run: Run, *, json: bool = False) -> argparse.ArgumentParser:
         parents = [everywhere, data] if json else [everywhere]

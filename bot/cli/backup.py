@@ -13,7 +13,7 @@ from bot.asking import Answers, Asking
 from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.cli.uninstall import shred
-from bot.home import Home
+from bot.home import Home, HomeLock
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import terminal
@@ -21,7 +21,7 @@ from shared.config.file import load
 from shared.contacts import Contact
 from shared.errors import BadBackup, InputError, StoreError
 from shared.store import Store
-from shared.store.files import known_errors, locked_folder, make_folder, sync_folder, write_new_file
+from shared.store.files import SQLITE_SIDE_FILES, known_errors, locked_folder, make_folder, sync_folder, write_new_file
 from shared.store.restored import restored
 
 SHORTEST = 8
@@ -80,7 +80,7 @@ def _folders_of_calls(home: Home) -> list[Path]:
 def restore(home: Home, file: Path) -> int:
     """Make a home from a backup, where there is none. Raises InputError, StoreError, BadBackup."""
     with known_errors(home.folder):
-        if home.folder.exists() and any(home.folder.iterdir()):
+        if home.folder.exists() and any(home.folder.iterdir()) and not _unused(home):
             raise InputError(
                 f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
             )
@@ -90,6 +90,15 @@ def restore(home: Home, file: Path) -> int:
         contacts = _made_from(sealed, passphrase, home)
     print_text(terminal.brought_back(home.folder, contacts))
     return 0
+
+
+def _unused(home: Home) -> bool:
+    """Whether it holds no more than what a look at it has made, such as `copybara contacts`. Raises HomeInUse."""
+    made = (home.database.name, *(f"{home.database.name}{end}" for end in SQLITE_SIDE_FILES), home.lock.name)
+    if not home.database.exists() or any(path.name not in made for path in home.folder.iterdir()):
+        return False
+    with HomeLock(home), Store(home.database) as store:
+        return not (store.contacts() or store.call_log(1) or store.devices())
 
 
 def read(file: Path, *, largest: int = LARGEST) -> bytes:
@@ -124,6 +133,7 @@ def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
             with Store(unfinished.database) as store:
                 restored(store, int(time.time()))
                 contacts = len(store.contacts())
+            shred(home.folder)
             with known_errors(home.folder):
                 unfinished.folder.rename(home.folder)
                 sync_folder(home.folder.parent)

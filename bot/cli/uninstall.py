@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.as_root import as_root
 from bot.asking import Asking
-from bot.cli import service, system_files
+from bot.cli import service
 from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
@@ -82,6 +82,8 @@ def uninstall(home: Home, asking: Asking) -> int:
             )
     else:
         asking.say(f"Your keys and contacts stay in {home.folder}, so that you can come back.")
+    from bot.cli import system_files  # here, because it loads what setting up needs
+
     user = getpass.getuser()
     removed = system_files.offer_removal(asking, user, keys=not own_files(home.folder))
     if had_service and service.lingers():

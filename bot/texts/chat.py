@@ -427,7 +427,8 @@ def resumed(line: Line) -> Sentence:
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
     text = (
-        f"Compare these words by voice: {line.shown.phrase}\nIf {line.name} has the same four, no one is between you."
+        f"Compare these words by voice: {line.shown.phrase}\n"
+        f"If {line.name} sees the same four, nobody is between you. If not, hang up."
     )
     if line.shown.quarantined:
         text += (

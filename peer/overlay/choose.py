@@ -20,6 +20,7 @@ from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.yggdrasil import YggdrasilOverlay
+from peer.overlay.yggdrasil_admin import STOPPED
 from shared.config.schema import Config
 from shared.errors import CopybaraError, OverlayDown, OverlayError, OverlayForbidden, StoreError
 from shared.node_id import NodeId
@@ -95,7 +96,7 @@ async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine |
 
     `overlays` are those that the configuration makes. Only those that may be taken are asked. Raises the overlay's own
     error (OverlayDown, BadAddress) if a certain one was wanted; if `auto` found none OverlayForbidden for one that may
-    not be asked, or else OverlayDown with every reason in its hint.
+    not be asked, OverlayDown of one that is installed and doesn't run, or OverlayDown with every reason in its hint.
     """
     candidates = [overlay for overlay in overlays if _may_take(wanted, overlay)]
     report = await examine(wanted, candidates, machine)
@@ -176,6 +177,9 @@ def _none_found(report: OverlayReport) -> CopybaraError:
         return report.findings[0].error
     for finding in report.findings:
         if isinstance(finding.error, OverlayForbidden):
+            return finding.error
+    for finding in report.findings:
+        if finding.error is not None and finding.error.sentence == STOPPED:
             return finding.error
     # What to do comes first: of the names and places somebody who is new knows none.
     reasons = " ".join(finding.why_not for finding in report.findings)

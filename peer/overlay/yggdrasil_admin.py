@@ -10,6 +10,7 @@ import grp
 import os
 import pwd
 import re
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -36,6 +37,16 @@ START_HINT = (
     "`copybara setup overlay` installs and starts Yggdrasil. If it ends again: `journalctl -u yggdrasil` says why. "
     "By hand: copybara manual overlays"
 )
+
+
+STOPPED = "Yggdrasil is installed on this computer, but it doesn't run."
+STOPPED_HINT = (
+    "To start it: `sudo systemctl start yggdrasil`. If it ends again: `journalctl -u yggdrasil` says why. "
+    "Or let `copybara setup overlay` do it."
+)
+
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+"Where a node's program is; not all of it is searched for an ordinary user."
 
 
 class AdminSocket(msgspec.Struct, frozen=True):
@@ -172,6 +183,8 @@ class YggdrasilAdmin:
                 problems.append(problem)
         if problems:
             raise problems[0]
+        if len(self._places) > 1 and shutil.which("yggdrasil", path=PROGRAMS):
+            raise OverlayDown(STOPPED, STOPPED_HINT)
         raise OverlayDown(
             "No Yggdrasil node runs here." if len(self._places) > 1 else f"No Yggdrasil node at {self._places[0]}.",
             START_HINT,

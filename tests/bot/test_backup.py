@@ -238,6 +238,21 @@ async def test_backups_that_cant_be_made_or_read_say_why(friends: Path, tmp_path
     assert not list(tmp_path.glob(".new*"))  # noqa: ASYNC240 -- a look at a few names
 
 
+async def test_a_home_that_only_a_look_has_made_is_no_obstacle_to_a_restore(friends: Path, tmp_path: Path) -> None:
+    shutil.copytree(friends / "anna", tmp_path / "anna")
+    file, new = tmp_path / "anna.backup", tmp_path / "new"
+    assert (await cli("--home", str(tmp_path / "anna"), "backup", str(file), stdin=PASSPHRASE))[0] == 0
+    for look in (["contacts"], ["log"], ["doctor"]):
+        await cli("--home", str(new), *look)
+    assert (new / "copybara.db").exists()
+    code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=PASSPHRASE)
+    assert (code, errors) == (0, "")
+    assert "bob" in (await cli("--home", str(new), "contacts"))[1]
+    # From now on it is somebody's.
+    code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=PASSPHRASE)
+    assert (code, "already" in errors) == (1, True)
+
+
 WHERE_WRITTEN = """
 import sys
 from pathlib import Path

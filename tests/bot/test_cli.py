@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.arguments import make_parser
+from bot.cli.arguments import GROUPS, make_parser
 from bot.cli.main import main
 from bot.home import Home
 from bot.known_node import remember
@@ -179,7 +179,6 @@ def test_wrong_usage_exits_2_and_shows_the_right_one(copybara: Copybara, argumen
     [
         "demo",
         "setup",
-        "init",
         "start",
         "run",
         "doctor",
@@ -196,12 +195,21 @@ def test_wrong_usage_exits_2_and_shows_the_right_one(copybara: Copybara, argumen
 def test_every_command_of_the_contract_explains_itself(copybara: Copybara, command: str) -> None:
     code, out, err = copybara("--help")
     assert (code, err) == (0, "")
-    assert f"    {command} " in out
+    assert f"\n  {command} " in out
     code, out, err = copybara(command, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"usage: copybara {command} ")
-    if command not in ("setup", "init", "contacts"):
+    if command not in ("setup", "contacts"):
         assert "--json" in out
+
+
+def test_help_lists_each_command_once_what_one_begins_with_first_and_no_old_name(copybara: Copybara) -> None:
+    known = next(each.choices for each in make_parser()._actions if isinstance(each, argparse._SubParsersAction))
+    listed = [name for _, names in GROUPS for name in names]
+    assert sorted(listed) == sorted(set(known) - {"init"})
+    _, out, _ = copybara("--help")
+    assert re.findall(r"^  ([a-z]+)  ", out, re.MULTILINE)[: len(listed)] == listed
+    assert listed[:3] == ["setup", "start", "invite"]
 
 
 def test_the_version_is_told(copybara: Copybara) -> None:

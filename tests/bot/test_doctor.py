@@ -202,7 +202,7 @@ def test_the_port_of_a_copybara_that_runs_with_this_home_is_not_another_programs
         (tmp_path / "copybara.toml").write_text(f"[handset]\nport = {page.getsockname()[1]}\n")
 
         def said() -> list[str]:
-            return [each.detail for each in checks_of(home, "loopback") if each.name == "handset"]
+            return [each.detail for each in checks_of(home, "loopback") if each.name == "page"]
 
         assert ["Another program has port" in each for each in said()] == [True]
         with HomeLock(home):
@@ -221,7 +221,7 @@ def test_the_doctor_says_whether_the_page_can_have_its_port() -> None:
         assert system.handset_port(port, enabled=True, running=True) is None
     free = system.handset_port(port, enabled=True, running=False)
     assert free is not None
-    assert (free.ok, free.note, free.detail) == (True, False, f"port {port} is free")
+    assert (free.ok, free.note, free.detail) == (True, False, f"its port {port} is free")
     forbidden = system.refused_port(80, PermissionError(errno.EACCES, "Permission denied"))
     assert (forbidden.ok, "may not use port 80" in forbidden.detail, bool(forbidden.hint)) == (False, True, True)
     assert "can't be used: Strange." in system.refused_port(9, OSError(errno.EIO, "Strange")).detail

@@ -41,7 +41,8 @@ def process(home: Home) -> Check:
         with HomeLock(home):
             return Check("process", ok=True, detail=NONE_RUNS)
     except HomeInUse as running:
-        return Check("process", ok=True, detail=running.sentence)
+        which = f" (process {running.process})" if running.process else ""
+        return Check("process", ok=True, detail=f"a copybara runs with this home{which}, as it should")
     except StoreError as error:
         return Check.failed("process", error)
 

@@ -79,7 +79,7 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
             sock.bind((LOOPBACK, port))
         except OSError as error:
             return refused_port(port, error)
-    return Check("handset", ok=True, detail=f"port {port} is free")
+    return Check("page", ok=True, detail=f"its port {port} is free")
 
 
 def refused_port(port: int, error: OSError) -> Check:
@@ -87,17 +87,17 @@ def refused_port(port: int, error: OSError) -> Check:
     if error.errno == errno.EADDRINUSE:
         detail = f"Another program has port {port}, so the page gets another one, and bookmarks won't work."
         return Check(
-            "handset",
+            "page",
             ok=True,
             note=True,
             detail=detail,
             hint="Choose another in copybara.toml: under [handset] `port = 8766`, for example.",
         )
-    hint = "Set a `port` above 1024 under [handset]."
+    hint = "Set a `port` above 1024 in copybara.toml, under [handset]."
     if error.errno == errno.EACCES:
         detail = f"You may not use port {port}: those below 1024 are the system's."
-        return Check("handset", ok=False, detail=detail, hint=hint)
-    return Check("handset", ok=False, detail=f"Port {port} can't be used: {error.strerror}.", hint=hint)
+        return Check("page", ok=False, detail=detail, hint=hint)
+    return Check("page", ok=False, detail=f"Port {port} can't be used: {error.strerror}.", hint=hint)
 
 
 def page_browser(*, enabled: bool) -> Check | None:

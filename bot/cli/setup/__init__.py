@@ -50,7 +50,9 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
         home.load_sealing_key()
         asking.say(f"Wrote {draft.path}" if wrote else f"Nothing has changed in {draft.path}")
     for each in chosen:
-        if each.tries and (part is not None or asking.yes(each.tries, default=asking.at_terminal)):
+        if not each.tries or (part is None and not each.is_of_use(draft.config)):
+            continue
+        if part is not None or asking.yes(each.tries, default=asking.at_terminal):
             each.set_up(home, draft, asking)
     if part is None:
         asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))

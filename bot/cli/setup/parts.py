@@ -44,6 +44,9 @@ class SetupPart:
     messenger: Entry | None = None
     "The messenger that it is about."
 
+    is_of_use: Callable[[Config], bool] = lambda config: True
+    "Whether it is worth while with a configuration, unless it is asked for by its name."
+
     tries: str = ""
     "If it only tries what is written already: the question whether to, unless it is asked for by its name."
 
@@ -92,7 +95,7 @@ PARTS = (
     SetupPart("overlay", overlay.set_up, "overlay"),
     SetupPart("name", name.set_up, "name", next_steps=_in_the_end),
     *(_messenger(entry) for entry in MESSENGERS),
-    SetupPart("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
+    SetupPart("sound", sound.set_up, is_of_use=sound.is_of_use, tries="Try microphone, speaker and camera now?"),
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 from bot.asking import Asking
 from bot.config_draft import ConfigDraft
@@ -23,23 +24,28 @@ TONE = ((660.0, 0.25), (880.0, 0.35))
 
 NOT_HEARD = (
     "Nothing was heard. Is the microphone muted, or another one meant? Choose one in the desktop's sound settings, or "
-    "as `microphone` under [devices]."
+    "as `microphone` in {file}, under [devices]."
 )
 
-NO_TONE = "Check the volume in the desktop's sound settings, or choose another `speaker` under [devices]."
+NO_TONE = "Check the volume in the desktop's sound settings, or choose another `speaker` in {file}, under [devices]."
 
 ON_THE_PAGE = "On the page the browser's devices are used: `copybara start`, then Test call."
+
+
+def is_of_use(config: Config) -> bool:
+    """Whether calls use this computer's devices: those of the page are the browser's."""
+    return config.answer.endpoint == "devices" or not config.handset.enabled
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Try them and say what came of it. A device that doesn't work is no reason to stop."""
     config = draft.config
-    asyncio.run(_try(config, asking))
+    asyncio.run(_try(config, asking, draft.path))
     if config.handset.enabled:
         asking.say(ON_THE_PAGE)
 
 
-async def _try(config: Config, asking: Asking) -> None:
+async def _try(config: Config, asking: Asking, file: Path) -> None:
     from peer.media.sound.system import open_sound
 
     try:
@@ -47,13 +53,13 @@ async def _try(config: Config, asking: Asking) -> None:
     except MediaError as error:
         _failed(asking, "sound", error)
     else:
-        await _speaker(system, config, asking)
-        await _microphone(system, config, asking)
+        await _speaker(system, config, asking, file)
+        await _microphone(system, config, asking, file)
     if config.devices.camera != "none":
         await _camera(config, asking)
 
 
-async def _speaker(system: SoundSystem, config: Config, asking: Asking) -> None:
+async def _speaker(system: SoundSystem, config: Config, asking: Asking, file: Path) -> None:
     from peer.media.sound.tones import tone
     from peer.media.sound.try_out import play
 
@@ -63,12 +69,12 @@ async def _speaker(system: SoundSystem, config: Config, asking: Asking) -> None:
         _failed(asking, "speaker", error)
         return
     if asking.at_terminal and not asking.yes("speaker    Two notes were played. Did you hear them?", default=True):
-        asking.say(f"           {NO_TONE}")
+        asking.say(f"           {NO_TONE.format(file=file)}")
     else:
         asking.say("speaker    played two notes")
 
 
-async def _microphone(system: SoundSystem, config: Config, asking: Asking) -> None:
+async def _microphone(system: SoundSystem, config: Config, asking: Asking, file: Path) -> None:
     from peer.media.sound.try_out import HEARD, bar, peak, play, record
 
     def told(level: float) -> None:
@@ -86,7 +92,7 @@ async def _microphone(system: SoundSystem, config: Config, asking: Asking) -> No
         sys.stdout.write("\r\033[K")
     loudest = peak(heard)
     if loudest < HEARD:
-        asking.say(f"microphone {NOT_HEARD}")
+        asking.say(f"microphone {NOT_HEARD.format(file=file)}")
         return
     asking.say(f"microphone heard you, {100 * loudest:.0f} % loud. You hear it now as your friends will.")
     try:

@@ -66,7 +66,7 @@ done
 copybara setup overlay --yes > {folder}/alone 2>&1
 copybara doctor > {folder}/doctor.alone 2>&1 || true
 echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
-printf '%s\\n' yes yes 2 tls://127.0.0.1:12347 | script -qec "sh {folder}/again" {folder}/fourth > {folder}/screen
+printf '%s\\n' yes 2 tls://127.0.0.1:12347 yes | script -qec "sh {folder}/again" {folder}/fourth > {folder}/screen
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.fourth
 """
 
@@ -120,7 +120,11 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert "Yggdrasil runs, but none of its peers is connected" in written["alone"]
     assert 'copybara setup overlay --peers "tls://' in written["alone"]
     assert 'copybara setup overlay --peers "tls://' in written["doctor.alone"]
-    assert "None of the peers that it has is connected." in written["screen"]
+    screen = " ".join(written["screen"].split())
+    assert "Those that it has stay; one that works has to be added." in screen
+    asked, _, listed = screen.partition("Who carries your packets?")
+    assert "as root:" in listed, "peers are chosen before all commands"
+    assert "as root:" not in asked
     fourth = json.loads(written["conf.fourth"])
     assert fourth == third | {"Peers": [*third["Peers"], "tls://127.0.0.1:12347"]}, "it asked for another one"
 

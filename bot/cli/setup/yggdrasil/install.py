@@ -23,6 +23,8 @@ WITHOUT_ASKING = "copybara setup overlay --yes"
 PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
 "The variable that keeps them for the program that starts itself again within the group, and writes the configuration."
 
+NONE_CONNECTED = "No peer of the node is connected. Those that it has stay; one that works has to be added."
+
 JUST_DONE = "COPYBARA_NODE_SET_UP"
 "The variable that keeps that program from doing it all again."
 
@@ -58,24 +60,27 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     Raises OverlayError, InputError.
     """
     machine = _machine()
-    given = peers_wanted(asking)
+    peers, private = peers_wanted(asking), True
     first, reading = _first(machine), plan.read_config()
+    # Where it can be known already that the node needs a peer, its question comes before all commands.
+    asks_first = (alone or not machine.installed) and not peers and asking.at_terminal
+    if asks_first:
+        if alone:
+            asking.say("", NONE_CONNECTED)
+        peers, private = _chosen(asking, minor=for_root.minor())
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
-    # What root does takes a typed yes; `--yes` is one.
-    if not asking.yes("Go on? Each command is shown before it runs.", default=asking.answers.yes):
+    asking.say("")
+    if not asking.yes("Go on? Each command is shown before it runs.", default=True):
         asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
         return
     for step in first:
         run(asking, step)
     before = node_config.parsed(run(asking, reading))
-    peers, private = given, True
-    if not peers and (alone or not before.get("Peers")) and asking.at_terminal:
-        if before.get("Peers"):
-            asking.say("", "None of the peers that it has is connected. They stay; one that works has to be added.")
+    if not peers and not before.get("Peers") and not asks_first and asking.at_terminal:
         peers, private = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
     if peers and (alone or not before.get("Peers")):
         os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
