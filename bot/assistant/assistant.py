@@ -304,7 +304,7 @@ class Assistant:
                 renamed = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
                 turn.say(texts.renamed(command.old, renamed.name))
             case commands.RemoveContact():
-                turn.say(texts.removed(await saving.remove(command.name)))
+                turn.say(texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
             case commands.ShowCard():
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)

@@ -250,9 +250,14 @@ def rename(store: Store, old: str, new: str, *, in_clear: bool = False) -> Conta
     return store.rename_contact(contact.name, new)
 
 
-def remove(store: Store, name: str) -> Contact:
-    """Forget a contact. Raises NameNotFound."""
-    return store.remove_contact(named(store, name).name)
+def remove(store: Store, name: str, *, in_clear: bool = False) -> Contact:
+    """Forget a contact. Raises NameNotFound, or InputError if others can write there (`in_clear`) and the contact has a
+    key: their name would be free for another one, whom the page would then call by it.
+    """
+    contact = named(store, name)
+    if in_clear and store.keyed(contact.node):
+        raise InputError(*refusals.remove_elsewhere(contact))
+    return store.remove_contact(contact.name)
 
 
 def confirm(store: Store, name: str, words: str = "", *, in_clear: bool = False) -> tuple[Contact, str]:

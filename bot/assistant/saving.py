@@ -83,9 +83,9 @@ class Saving:
         """Give a contact another name, see book.rename. Raises NameNotFound, InputError."""
         return await self.write(lambda store: book.rename(store, old, new, in_clear=in_clear))
 
-    async def remove(self, name: str) -> Contact:
-        """Forget a contact. Raises NameNotFound."""
-        return await self.write(lambda store: book.remove(store, name))
+    async def remove(self, name: str, *, in_clear: bool = False) -> Contact:
+        """Forget a contact, see book.remove. Raises NameNotFound, InputError."""
+        return await self.write(lambda store: book.remove(store, name, in_clear=in_clear))
 
     async def tell_move(self, turn: Turn, name: str) -> None:
         """Write the notice of our new node id for a contact, into the chat. Raises NameNotFound, InputError."""
@@ -112,7 +112,7 @@ class Saving:
 
         def match(store: Store) -> None:
             if agreed is not None:
-                store.words_match(peer, reference, agreed)
+                store.words_match(peer, reference, agreed, in_clear=in_clear)
             if proven and not in_clear:
                 book.compared(store, peer)
 

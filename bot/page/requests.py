@@ -400,7 +400,7 @@ class PageRequests:
         if words != line.shown.phrase:
             raise NothingToConfirm(*page_texts.OTHER_WORDS)
         await self._assistant.words_match(line, in_clear=bool(page.device))
-        return page_texts.words_match(known)
+        return page_texts.words_match(known, at_device=bool(page.device))
 
     async def _set_trust(self, page: Page, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None

@@ -175,9 +175,15 @@ COMPARED = "You confirmed the four words: nobody is between you."
 OTHER_WORDS = "Those aren't the words of this call.", "Compare those that it shows."
 
 
-def words_match(contact: Contact | None) -> Sentence:
-    """The owner has compared the four words of a call; `contact` is who it is with."""
+def words_match(contact: Contact | None, *, at_device: bool) -> Sentence:
+    """The owner has compared the four words of a call; `contact` is who it is with. `at_device`: not at home."""
     who = f" and {contact.name}" if contact else ""
+    if at_device:
+        return Sentence(
+            Kind.WORDS_MATCH,
+            f"Then nobody is between you{who}. A device can be lost, so at home they still count as not compared: "
+            "compare them there too, in a later call.",
+        )
     return Sentence(Kind.WORDS_MATCH, f"Confirmed: nobody is between you{who}.")
 
 

@@ -176,6 +176,15 @@ def rename_elsewhere(contact: Contact, new: str) -> Refusal:
     )
 
 
+def remove_elsewhere(contact: Contact) -> Refusal:
+    """Who is removed leaves their name behind, and somebody else may be added under it where others can write."""
+    return (
+        f"Others could write that here in your place, and give the name {contact.name} to somebody else then.",
+        f"Remove them on the page, or at your computer: copybara contacts remove {contact.name}. Here you can have "
+        f"their calls get no answer: /contact block {contact.name}",
+    )
+
+
 def nothing_to_confirm(contact: Contact) -> Refusal:
     """No call in a contact's name waits to be confirmed."""
     return (

@@ -174,15 +174,20 @@ class PairSecrets(Database):
                 self.erase_log()
             return confirmed == 1
 
-    def first_confirmed(self, node: NodeId, secret: bytes) -> None:
-        """The same of a secret that isn't quarantined, as long as the contact has no key; else nothing changes."""
+    def first_confirmed(self, node: NodeId, secret: bytes) -> bool:
+        """The same of a secret that isn't quarantined, as long as the contact has no key; else nothing changes.
+
+        Returns whether it has.
+        """
         with self.transaction() as database:
-            if not self.keyed(node):
-                database.execute(
-                    "UPDATE pair_secrets SET confirmed = 1 WHERE node = ? AND secret = ? AND NOT quarantined",
-                    (node.key, secret),
-                )
-                self._first_key(node, secret)
+            if self.keyed(node):
+                return False
+            database.execute(
+                "UPDATE pair_secrets SET confirmed = 1 WHERE node = ? AND secret = ? AND NOT quarantined",
+                (node.key, secret),
+            )
+            self._first_key(node, secret)
+        return True
 
     def readable_secrets(self) -> list[tuple[NodeId, bytes]]:
         """All secrets that a link may be sealed with, newest first. Those that are quarantined prove nothing."""

@@ -66,15 +66,22 @@ class Store(
                 self.quarantine_secrets(contact.node, but=agreed.among(self.secrets_of(contact.node), calls=calls))
             self.save_contact(contact)
 
-    def words_match(self, node: NodeId, reference: bytes, secret: bytes) -> None:
+    def words_match(self, node: NodeId, reference: bytes, secret: bytes, *, in_clear: bool = False) -> None:
         """The owner has compared the words of a call in which a secret (32 bytes) was agreed.
 
         A contact's takes the place of all others if it was quarantined, and is their first key if they had none.
+        `in_clear`: others could have said so in the owner's place. Then a contact's key is marked, and the call doesn't
+        count as one with compared words: who is saved from it later would come without that mark.
         """
         with self.transaction():
-            if not self.confirm_secret(node, secret) and self.contact_of(node) is not None:
-                self.first_confirmed(node, secret)
-            self.keep_compared(node, reference, self.chain_of(node, secret))
+            contact = self.contact_of(node)
+            if in_clear and contact is None:
+                return
+            first = self.confirm_secret(node, secret) or (contact is not None and self.first_confirmed(node, secret))
+            if not in_clear:
+                self.keep_compared(node, reference, self.chain_of(node, secret))
+            elif first and contact is not None:
+                self.save_contact(msgspec.structs.replace(contact, confirmed_in_clear=True))
 
     def words_matched(self, node: NodeId, reference: bytes, secret: bytes | None) -> bool:
         """Whether the owner has compared the words of that call, in which that secret was agreed."""

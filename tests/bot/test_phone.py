@@ -282,6 +282,27 @@ async def test_words_that_a_phone_confirms_open_no_microphone_at_home(friends: P
             assert call["begins_off"]
 
 
+async def test_words_of_a_stranger_that_a_phone_confirms_count_as_not_compared_at_home(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _):
+            async with phone.page() as (sock, _):
+                bob.write(f"/call {anna.node} audio")
+                ringing = await home.next("ring")
+                await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
+                words = (await bob.told(kind="call.words")).partition(": ")[2].splitlines()[0]
+                await sock.send_json({"type": "confirm-words", "id": 1, "call": ringing["call"], "words": words})
+                assert "still count as not compared" in (await phone.next(sock, "done", "problem"))["sentence"]
+                await bob.asked("/contact add anna", kind="contact.saved")
+                await hang_up(bob, anna)
+            await anna.asked("/devices remove phone", kind="device.removed")
+        async with wire_page(anna) as (home, hello):
+            (entry,) = hello["log"]
+            assert not entry["compared"]
+            saved = await home.ask("add-contact", name="carl", whom=entry["node"], reference=entry["reference"])
+            assert "Compare the four words in your next call" in saved["sentence"]
+
+
 async def test_a_call_at_a_phone_that_is_removed_ends_and_comes_to_no_page_at_home(
     friends: Path, tmp_path: Path
 ) -> None:
@@ -584,7 +605,8 @@ async def test_the_page_at_home_adds_lists_and_removes_devices_and_a_devices_own
     async with anna_alone(tmp_path) as anna, wire_page(anna) as (home, hello):
         assert hello["devices"] == {"type": "devices", "devices": [], "can_change": True, "lan": False, "adding": None}
         assert (await home.ask("add-device", name="phone", where=PHONE))["type"] == "done"
-        adding = (await home.next("devices"))["adding"]
+        while (adding := (await home.next("devices"))["adding"]) is None:
+            pass
         assert adding["link"]["qr"].startswith("data:image/svg+xml")
         phone = Phone(PHONE, adding["link"]["text"], of_anna(anna))
         async with phone.pairing() as (sock, meeting, first):

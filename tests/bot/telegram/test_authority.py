@@ -10,6 +10,7 @@ import pytest
 
 from bot.messengers.rate_limit import LINKS_PER_MINUTE
 from shared.contacts import Trust
+from shared.node_id import NodeId
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import change, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
@@ -267,3 +268,15 @@ async def test_the_name_of_who_has_a_key_is_not_changed_where_others_can_write(t
         await bob.reads("Rename them on the page")
         with bob.store() as store:
             assert [each.name for each in store.contacts()] == ["anna"]
+
+
+async def test_the_name_of_who_has_a_key_is_not_made_free_where_others_can_write(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        await bob.begin()
+        bob.says("/contact remove anna")
+        await bob.reads("/contact block anna")
+        bob.says(f"/contact add anna {NodeId(b'other' + bytes(27))}")
+        await bob.reads("anna is already in your contacts")
+        with bob.store() as store:
+            assert [each.node for each in store.contacts()] == [anna.id]
