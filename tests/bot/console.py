@@ -115,6 +115,16 @@ class Person(PreloadedNode):
         last = await self.in_order()
         return list(itertools.takewhile(lambda said: said.get("text") != last, self.said[before:]))
 
+    async def file(self, wanted: Callable[[Said], bool]) -> Said:
+        """The next report of a file that is as wanted, however long it takes, as long as more and more comes before."""
+        report = await self.until(lambda said: said["type"] == "file")
+        while not wanted(report):
+            before = report["done"]
+            report = await self.until(
+                lambda said, before=before: said["type"] == "file" and (wanted(said) or said["done"] > before)
+            )
+        return report
+
     async def in_order(self) -> str:
         """Wait until everything that was written to it so far has been acted on; what it then said."""
         nobody = f"nobody-{next(_probes)}"

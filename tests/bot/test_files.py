@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,23 +28,7 @@ SOME = 1_000_000
 
 async def arrives(person: Person) -> Said:
     """The report of a file that is complete. It takes as long as it does, as long as more and more of it comes."""
-    return await arriving(person, lambda report: report["state"] == "done")
-
-
-async def arriving(person: Person, wanted: Callable[[Said], bool]) -> Said:
-    """The next report of a file that is as wanted, however long it takes, as long as more and more comes before it."""
-    report = await person.until(lambda said: said["type"] == "file")
-    while not wanted(report):
-        before = report["done"]
-        report = await person.until(
-            lambda said, before=before: said["type"] == "file" and (wanted(said) or said["done"] > before)
-        )
-    return report
-
-
-async def file(person: Person, state: str) -> Said:
-    """The next report of a file in that state."""
-    return await person.until(lambda said: said["type"] == "file" and said["state"] == state)
+    return await person.file(lambda report: bool(report["state"] == "done"))
 
 
 async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line(tmp_path: Path) -> None:
@@ -90,13 +73,13 @@ async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, ki
         await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
         await bob.told(kind=Kind.FILE_OFFERED)
         bob.write("/files accept 1")
-        await arriving(bob, lambda report: report["done"] >= SOME)
+        await bob.file(lambda report: report["done"] >= SOME)
         dies = anna if killed == "sender" else bob
         await dies.signalled(signal.SIGKILL)
         await dies.begin()
         # Nobody is asked again, and nothing is sent twice: in the call that is taken up again, or in the next one.
         # Until he knows that she is gone, what he had of it before is reported as well.
-        await arriving(bob, lambda report: report["resumed"] >= SOME)
+        await bob.file(lambda report: report["resumed"] >= SOME)
         arrived = await arrives(bob)
         await anna.told(kind=Kind.FILE_DELIVERED)
         assert arrived["path"] == str(bob.home / "files" / "large.bin")

@@ -134,6 +134,7 @@ async def test_what_is_written_in_one_call_never_reaches_the_machines_caller(fri
         assert "bob writes: and the door is open" in await anna.told(kind="call.text")
         assert "Nothing was sent" in await bob.asked("/say carol: hello", kind="error.input")
         assert (await bob.cli("hangup", "carol"))[0] == 0
+        await bob.call("ended")
         await carol.call("ended", reason="remote-hung-up")
         assert not [said for said in carol.said if said.get("kind") == "call.text"]
         assert [one["with"] for one in (await bob.status())["calls"]] == ["anna"]

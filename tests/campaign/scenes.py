@@ -96,7 +96,7 @@ async def file_sent(caller: Person, callee: Person) -> None:
     path = caller.home.with_name(f"{caller.name}-{next(_files)}.bin")
     path.write_bytes(content_of(path.name))
     caller.write(f"/send {callee.name}: {path}")
-    await callee.told(path.name, kind=Kind.FILE_RECEIVED)
+    await callee.file(lambda report: report["name"] == path.name and report["state"] == "done")
     await hang_up(caller, callee)
 
 

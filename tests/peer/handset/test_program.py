@@ -155,7 +155,7 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
                 used = await bob.ask("explain", text=token)
                 assert (used["kind"], used["can_act"]) == ("unusable", False)
-                assert "used before" in used["sentence"]
+                assert "read already" in used["sentence"]
                 assert "used before" in (await bob.ask("act", text=token))["sentence"]
                 await bob.say("hang-up", call=done["call"])
                 await anna.next("call", state="ended")

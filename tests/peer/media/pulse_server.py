@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.before_others import before_others
 from tests.peer.media.tone import SAMPLE_RATE
 from tests.programs import need
 
@@ -26,9 +27,6 @@ SECONDS = 30.0
 CHANNELS = "front-left,rear-left,rear-right"
 
 LIST_NAMES = "org.freedesktop.DBus.ListNames"
-
-FIRST = -15
-"The niceness of what sound needs."
 
 SILENT = 20.0
 "What an encoder makes of silence is less."
@@ -317,21 +315,6 @@ class Ears:
         await self.listen(seconds)
         while loudness(self.heard[-round(seconds * SAMPLE_RATE) :]) > SILENT:
             await self.listen(0.02)
-
-
-@contextlib.contextmanager
-def before_others() -> Iterator[None]:
-    """Programs that are begun in the block get the processor before others, as sound does on a desktop. Needs root.
-
-    Sound that comes late is lost, so a busy machine would test itself.
-    """
-    usual = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
-    try:
-        yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 def loudness(samples: array.array[int]) -> float:
