@@ -52,11 +52,10 @@ class Prepaid:
         self._several = several
         self._left = 0
 
-    def takes(self, clock: Callable[[], float]) -> bool:
-        """Whether one more is within the limit; `clock` as Bucket.takes has it."""
-        if not self._left:
-            self._left = self._bucket.share(clock(), self._several)
-            if not self._left:
-                return False
-        self._left -= 1
-        return True
+    def takes(self, clock: Callable[[], float], times: int) -> int:
+        """How many of `times` more are within the limit; they count. `clock` as Bucket.takes has it."""
+        while self._left < times and (more := self._bucket.share(clock(), self._several)):
+            self._left += more
+        taken = min(times, self._left)
+        self._left -= taken
+        return taken

@@ -126,12 +126,12 @@ class BrowserLeg:
 
     @property
     def send_now(self) -> Forward:
-        """Sends one RTP or RTCP packet to the browser as it is, once the leg was connected."""
-        return self._dtls.send_now if self._dtls is not None else lambda packet: None
+        """Sends RTP and RTCP packets to the browser as they are, once the leg was connected."""
+        return self._dtls.send_now if self._dtls is not None else lambda packets: None
 
     async def send_rtp(self, packet: bytes) -> None:
-        """The same, awaited."""
-        self.send_now(packet)
+        """The same of one, awaited."""
+        self.send_now([packet])
 
     async def request_keyframe(self) -> None:
         """Ask the browser for a whole picture (RFC 4585)."""

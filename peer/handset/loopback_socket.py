@@ -14,7 +14,7 @@ from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
-from peer.transport.bursts import in_bursts
+from peer.transport.bursts import BurstProtocol, in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from peer.transport.udp_socket import RECEIVE_BUFFER, bound_socket
@@ -147,6 +147,16 @@ class LoopbackSocket:
         if not within:
             by.flooded(self._ends(by), (host, remote_port))
 
+    def media_received(self, datagrams: list[bytes], addr: tuple[str, int], by: _BoundSocket) -> None:
+        """Take SRTP and SRTCP that came together from `addr` by one of the sockets."""
+        host, remote_port = addr
+        way = self._ways.get(remote_port)
+        if way is None or way.by is not by or way.host != host:
+            for datagram in datagrams:
+                self.received(datagram, addr, by)
+        elif not self.connections.media_received(datagrams, remote_port):
+            by.flooded(self._ends(by), addr)
+
     def _ends(self, by: _BoundSocket) -> list[tuple[Address, int]]:
         """Where the browser has proved itself, to one of the sockets."""
         return [(IPv4Address(way.host), port) for port, way in self._ways.items() if way.by is by]
@@ -180,7 +190,7 @@ class _Way(NamedTuple):
     host: str
 
 
-class _BoundSocket(asyncio.DatagramProtocol):
+class _BoundSocket(BurstProtocol):
     """One socket, on one of this machine's addresses."""
 
     def __init__(self, owner: LoopbackSocket, device: int | None) -> None:
@@ -227,6 +237,9 @@ class _BoundSocket(asyncio.DatagramProtocol):
         if self._filter is not None:
             self._filter.close()
         self._owner.lost(self)
+
+    def media_received(self, datagrams: list[bytes], addr: tuple[str, int]) -> None:
+        self._owner.media_received(datagrams, addr, self)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._owner.received(data, addr, self)

@@ -11,12 +11,9 @@ import socket
 from collections import deque
 from typing import Any, TypeVar
 
-from peer.transport.connections import MAX_DATAGRAM
+from peer.transport.connections import MAX_DATAGRAM, MEDIA_BEGINS, MEDIA_ENDS
 
-P = TypeVar("P", bound=asyncio.DatagramProtocol)
-
-MEDIA_BEGINS, MEDIA_ENDS = 128, 192
-"What SRTP and SRTCP begin with, and what comes after it (RFC 7983, section 7)."
+P = TypeVar("P", bound="BurstProtocol")
 
 AT_ONCE = 32
 "Datagrams that are read before others of the event loop have a turn."
@@ -28,13 +25,22 @@ MAX_WAITING = 4096
 "Datagrams that wait while the kernel takes no more. One that comes then is lost, as on the way."
 
 
+class BurstProtocol(asyncio.DatagramProtocol):
+    """What takes datagrams: media that came together from one address, and everything else one by one."""
+
+    def media_received(self, datagrams: list[bytes], addr: Any) -> None:
+        """Take datagrams of SRTP and SRTCP, at least one."""
+        for datagram in datagrams:
+            self.datagram_received(datagram, addr)
+
+
 class BurstTransport(asyncio.DatagramTransport):
     """What reads and sends for a protocol, as asyncio's own does."""
 
     def __init__(
         self,
         sock: socket.socket,
-        protocol: asyncio.DatagramProtocol,
+        protocol: BurstProtocol,
         *,
         at_once: int = AT_ONCE,
         most_waiting: int = MAX_WAITING,
@@ -90,19 +96,33 @@ class BurstTransport(asyncio.DatagramTransport):
             self._sock.close()
 
     def _read(self) -> None:
-        receive, received = self._sock.recvfrom, self._protocol.datagram_received
+        receive = self._sock.recvfrom
+        media: list[bytes] = []
+        sender: Any = None
         for _ in range(self._at_once):
             try:
                 data, address = receive(ROOM)
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError as error:
                 self._protocol.error_received(error)
+                break
+            if not data or not MEDIA_BEGINS <= data[0] < MEDIA_ENDS:
+                self._hand_on(media, sender)
+                # What a check or a record sets off in the event loop comes before the next datagram.
+                if not self._closing:
+                    self._protocol.datagram_received(data, address)
                 return
-            received(data, address)
-            # What a check or a record sets off in the event loop comes before the next datagram.
-            if self._closing or not data or not MEDIA_BEGINS <= data[0] < MEDIA_ENDS:
-                return
+            if media and address != sender:
+                self._hand_on(media, sender)
+                media = []
+            sender = address
+            media.append(data)
+        self._hand_on(media, sender)
+
+    def _hand_on(self, media: list[bytes], sender: Any) -> None:
+        if media and not self._closing:
+            self._protocol.media_received(media, sender)
 
     def _write(self) -> None:
         while self._waiting:

@@ -26,6 +26,14 @@ MAX_DATAGRAM = 1500
 "Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
 
 
+MEDIA_BEGINS, MEDIA_ENDS = 128, 192
+RECORDS_BEGIN, RECORDS_END = 20, 64
+CHECKS_END = 4
+"What SRTP and SRTCP begin with, and what comes after it; the same of DTLS; of STUN from 0 on (RFC 7983, section 7)."
+
+MediaTaker = Callable[[list[bytes]], list[bytes]]
+"Takes datagrams that came together, at least one, and returns those that it leaves to others."
+
 StrayCheck = Callable[[str, Callable[[str], bool]], bool]
 
 
@@ -122,8 +130,15 @@ class Share(Protocol):
     def answer_received(self, answer: stun.Message, remote_port: int) -> None:
         """Take an answer to one of the connection's own checks; nothing about it is verified yet."""
 
+    @property
+    def media(self) -> MediaTaker:
+        """Takes SRTP and SRTCP from a port at which this connection has proved itself, as it arrives.
+
+        `payload_received` gets what is returned.
+        """
+
     def payload_received(self, datagram: bytes) -> None:
-        """Take a DTLS or SRTP datagram from a port at which this connection has proved itself."""
+        """Take a DTLS or SRTP datagram from such a port."""
 
     def socket_lost(self) -> None:
         """The socket is gone."""
@@ -227,15 +242,12 @@ class Connections:
         """
         size, share = len(data), self._owners.get(remote_port)
         first = data[0] if size else 0
-        # RFC 7983, section 7.
-        media, record = 128 <= first < 192, 20 <= first < 64
-        if share is None:
-            within = self._strays.takes(time.monotonic())
-        elif media:
-            within = self._media.takes(time.monotonic)
-        else:
-            within = (self._records if record else self._checks).takes(time.monotonic())
-        if not within:
+        media = MEDIA_BEGINS <= first < MEDIA_ENDS
+        if media and share is not None:
+            return self.media_received([data], remote_port)
+        record = RECORDS_BEGIN <= first < RECORDS_END
+        bucket = self._strays if share is None else self._records if record else self._checks
+        if not bucket.takes(time.monotonic()):
             self.refuse(Refusal.FLOOD)
             return False
         if not 0 < size <= MAX_DATAGRAM:
@@ -244,16 +256,36 @@ class Connections:
         counters = self.counters
         counters.received_packets += 1
         counters.received_bytes += size
-        if not media and not record:
-            if first < 4:
-                self._stun_received(data, remote_port)
-            else:
-                self.refuse(Refusal.UNEXPECTED)
+        if first < CHECKS_END:
+            self._stun_received(data, remote_port)
+        elif not media and not record:
+            self.refuse(Refusal.UNEXPECTED)
         elif share is None:
             self.refuse(Refusal.LATE if self._after_loss else Refusal.UNEXPECTED)
         else:
             share.payload_received(data)
         return True
+
+    def media_received(self, datagrams: list[bytes], remote_port: int) -> bool:
+        """Do the same with SRTP and SRTCP that came together from one port: at least one datagram, none empty."""
+        share = self._owners.get(remote_port)
+        if share is None:
+            return False not in [self.received(datagram, remote_port) for datagram in datagrams]
+        came = len(datagrams)
+        within = self._media.takes(time.monotonic, came)
+        if within < came:
+            self.counters.refused[Refusal.FLOOD] += came - within
+            datagrams = datagrams[:within]
+        if max(map(len, datagrams), default=0) > MAX_DATAGRAM:
+            datagrams = [datagram for datagram in datagrams if len(datagram) <= MAX_DATAGRAM]
+            self.counters.refused[Refusal.OVERSIZED] += within - len(datagrams)
+        if datagrams:
+            counters = self.counters
+            counters.received_packets += len(datagrams)
+            counters.received_bytes += sum(map(len, datagrams))
+            for left in share.media(datagrams):
+                share.payload_received(left)
+        return within == came
 
     def _stun_received(self, data: bytes, remote_port: int) -> None:
         try:

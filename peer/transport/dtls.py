@@ -41,15 +41,15 @@ from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
 
 if TYPE_CHECKING:
-    from peer.transport.ice import OverlayConnection
+    from peer.transport.ice import OverlayConnection, Way
 
 logger = logging.getLogger(__name__)
 
 RtpSink = Callable[[bytes], Awaitable[None]]
 "Takes one decrypted RTP or RTCP packet."
 
-Forward = Callable[[bytes], None]
-"The same, at once."
+Forward = Callable[[list[bytes]], None]
+"The same at once, and with packets that came together."
 
 EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 "RFC 5705, section 4: a label for private use."
@@ -168,8 +168,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
         self._rtcp = Bucket(RTCP)
-        self._connection: OverlayConnection | None = None
-        "Under it, once it is connected."
+        self._way: Way | None = None
+        "Of the connection under it, once that is up."
 
         self.forwards: tuple[Forward, ...] = ()
         "Get every packet, before the taps do."
@@ -205,8 +205,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 # Nothing was read yet: that is another task, which comes after this one.
                 self._rx_srtp = cast(pylibsrtp.Session, BoundedSession(self._rx_srtp))
                 self._tx_srtp = cast(pylibsrtp.Session, BoundedSession(self._tx_srtp))
-                self._connection = cast("OverlayConnection", self.transport._connection)
-                self._connection.take_media(self._taken_at_once)
+                connection = cast("OverlayConnection", self.transport._connection)
+                self._way = connection.way
+                connection.take_media(self._taken_at_once)
         except SSL.Error:
             # After twelve timeouts OpenSSL gives up, which aiortc doesn't expect.
             self._set_state(State.FAILED)
@@ -240,44 +241,44 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
-        self.send_now(packet)
+        self.send_now([packet])
 
-    def send_now(self, packet: bytes) -> None:
-        """The same, without a task."""
-        try:
-            self._send(packet)
-        except (ConnectionError, pylibsrtp.Error):
-            logger.debug("an RTP packet was not sent")
-
-    def _send(self, packet: bytes, *, own: bool = False) -> None:
-        """`own`: our encoder made it. Raises ConnectionError while the transport isn't connected, pylibsrtp.Error."""
-        rtp = len(packet) < 2 or not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE
-        if rtp and self.silent:
+    def send_now(self, packets: list[bytes], *, own: bool = False) -> None:
+        """The same of several, without a task. `own`: our encoder made them."""
+        if self._way is None or self._state is not CONNECTED:
             return
-        if self.sent_taps:
-            self._show_sent(packet)
-        if own and rtp and self._path is not None:
-            packet = numbered(packet, self._path.number(len(packet) + AROUND, time.monotonic()))
-        sent = packet if self._translation is None else self._translation.outward(packet)
-        if not sent:
-            return
-        connection, session = self._connection, self._tx_srtp
-        if connection is None or self._state is not CONNECTED:
-            raise ConnectionError("The transport isn't connected")
-        datagram = session.protect(sent) if rtp else session.protect_rtcp(sent)
-        connection.send_now(datagram)
-        if rtp and not own and packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
-            self._lately.sent(datagram)
-        if self._twice.active and self._twice.wants(packet, time.monotonic()):
-            self._send_copy_soon(datagram)
+        send, port = self._way
+        session, translation, silent, path = self._tx_srtp, self._translation, self.silent, self._path
+        lately, twice = self._lately, self._twice
+        for packet in packets:
+            rtp = len(packet) < 2 or not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE
+            if rtp and silent:
+                continue
+            if self.sent_taps:
+                self._show_sent(packet)
+            if own and rtp and path is not None:
+                packet = numbered(packet, path.number(len(packet) + AROUND, time.monotonic()))
+            sent = packet if translation is None else translation.outward(packet)
+            if not sent:
+                continue
+            try:
+                datagram = session.protect(sent) if rtp else session.protect_rtcp(sent)
+            except pylibsrtp.Error:
+                logger.debug("an RTP packet was not sent")
+                continue
+            send(datagram, port)
+            if rtp and not own and packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
+                lately.sent(datagram)
+            if twice.active and twice.wants(packet, time.monotonic()):
+                self._send_copy_soon(datagram)
 
     def _send_copy_soon(self, datagram: bytes) -> None:
         asyncio.get_running_loop().call_later(COPY_SECONDS, self._send_copy, datagram)
 
     def _send_copy(self, datagram: bytes) -> None:
-        if self._connection is not None and self._state is CONNECTED and not self.silent:
-            with contextlib.suppress(ConnectionError):
-                self._connection.send_now(datagram)
+        if self._way is not None and self._state is CONNECTED and not self.silent:
+            send, port = self._way
+            send(datagram, port)
 
     async def send_data(self, data: bytes) -> None:
         """Encrypt and send one SCTP packet. Raises ConnectionError or SSL.Error if it can't be sent."""
@@ -290,11 +291,11 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     def _ask_for_key_frame(self) -> None:
         ssrc = self.counters.video.newest
         if ssrc is not None:
-            self.send_now(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc)))
+            self.send_now([bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc))])
 
     async def asked(self, packet: bytes) -> None:
         """Do what this RTCP packet asks for, as if the other side had sent it: for somebody on this side."""
-        self._forward(packet)
+        self._forward([packet])
         await self._pass_to_taps(packet)
         try:
             await super()._handle_rtcp_data(packet)
@@ -379,10 +380,12 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 logger.debug("a hidden record is dropped")
 
     async def _send_rtp(self, data: bytes) -> None:
-        self._send(data, own=True)
+        if self._state is not CONNECTED:
+            raise ConnectionError("The transport isn't connected")
+        self.send_now([data], own=True)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
-        packet = self._media_packet(data)
+        packet = self._media_packet(data, self._heard())
         if packet is None:
             return
         await self._pass_on(packet)
@@ -395,7 +398,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._drop_malformed(error)
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
-        packet = self._report(data)
+        packet = self._report(data, self._heard())
         if packet is None:
             return
         await self._pass_on(packet)
@@ -406,31 +409,38 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     # What the connection calls.
 
-    def _taken_at_once(self, datagram: bytes) -> bool:
-        """Decrypt a datagram and forward what it holds, if nothing else has to be done with it.
+    def _taken_at_once(self, datagrams: list[bytes]) -> list[bytes]:
+        """Decrypt datagrams and forward what they hold, if nothing else has to be done with it; returns the others.
 
-        So a relayed packet is gone before the next one is read, and needs no task and no queue.
+        So relayed packets are gone before others are read, and need no task and no queue.
         """
-        feedback, router = self._feedback, self._rtp_router
-        if self.taps or router.receivers or len(datagram) < 2 or (feedback is not None and feedback.enabled):
-            return False
-        try:
-            if not FIRST_RTCP_TYPE <= datagram[1] <= LAST_RTCP_TYPE:
-                packet = self._media_packet(self._rx_srtp.unprotect(datagram))
-            elif router.senders:
-                return False
-            else:
-                packet = self._report(self._rx_srtp.unprotect_rtcp(datagram))
-        except pylibsrtp.Error as error:
-            logger.debug("an SRTP packet can't be decrypted: %s", error)
-            return True
-        if packet is not None:
-            self._forward(packet)
-        return True
+        feedback, router, session = self._feedback, self._rtp_router, self._rx_srtp
+        if self.taps or router.receivers or (feedback is not None and feedback.enabled):
+            return datagrams
+        left: list[bytes] = []
+        packets: list[bytes] = []
+        now = None
+        for datagram in datagrams:
+            rtp = len(datagram) < 2 or not FIRST_RTCP_TYPE <= datagram[1] <= LAST_RTCP_TYPE
+            if not rtp and router.senders:
+                left.append(datagram)
+                continue
+            try:
+                packet = session.unprotect(datagram) if rtp else session.unprotect_rtcp(datagram)
+            except pylibsrtp.Error as error:
+                logger.debug("an SRTP packet can't be decrypted: %s", error)
+                continue
+            if now is None:
+                now = self._heard()
+            wanted = self._media_packet(packet, now) if rtp else self._report(packet, now)
+            if wanted is not None:
+                packets.append(wanted)
+        if packets:
+            self._forward(packets)
+        return left
 
-    def _media_packet(self, packet: bytes) -> bytes | None:
+    def _media_packet(self, packet: bytes, now: float) -> bytes | None:
         """Count and translate a decrypted RTP packet; None if it isn't of our profile."""
-        now = self._heard()
         if self._translation is not None:
             packet = self._translation.inward(packet) or b""
         kind = self.counters.add_rtp(packet, now)
@@ -441,9 +451,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._ask_for_key_frame()
         return packet
 
-    def _report(self, packet: bytes) -> bytes | None:
+    def _report(self, packet: bytes, now: float) -> bytes | None:
         """Count and translate a decrypted RTCP packet; None if it is one too many, or there is nothing in it for us."""
-        now = self._heard()
         if not self._rtcp.takes(now, len(packet)):
             return None
         again, packet = self._lately.asked(packet)
@@ -462,16 +471,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 self._path.reported(part, now)
         return packet
 
-    def _forward(self, packet: bytes) -> None:
+    def _forward(self, packets: list[bytes]) -> None:
         for forward in self.forwards:
             try:
-                forward(packet)
+                forward(packets)
             except Exception as error:
                 self.forwards = tuple(other for other in self.forwards if other is not forward)
                 self._on_tap_failed(error)
 
     async def _pass_on(self, packet: bytes) -> None:
-        self._forward(packet)
+        self._forward([packet])
         # The connection is worth more than anyone who listens to it.
         if self._feedback is not None and self._feedback.enabled:
             try:

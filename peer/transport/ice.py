@@ -19,7 +19,7 @@ from aiortc import RTCIceGatherer, RTCIceTransport
 
 from peer.overlay import Address
 from peer.transport import dtls_records
-from peer.transport.connections import ConnectionSocket, Refusal
+from peer.transport.connections import ConnectionSocket, MediaTaker, Refusal
 from shared.secrets.handshake import IceCredentials
 
 # aioice writes addresses into its log at INFO. Anyone who needs them can ask for this logger by name.
@@ -56,6 +56,10 @@ MAX_WAITING = 512
 "Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
 
 
+Way = tuple[Callable[[bytes, int], None], int]
+"What sends a datagram to a port of the other side, and that port."
+
+
 def host_candidate(address: Address, port: int) -> Candidate:
     """The one kind of candidate there is: a host candidate (RFC 8445, section 5.1.1.1)."""
     return Candidate(
@@ -77,8 +81,8 @@ class SocketShare(StunProtocol):
         self.socket = socket
         self.username = connection.local_username
         self.local_candidate = host_candidate(socket.local, socket.port)
-        self.media: Callable[[bytes], bool] | None = None
-        "Takes a datagram of SRTP or SRTCP as it arrives; False leaves it to the reader."
+        self.media: MediaTaker = lambda datagrams: datagrams
+        "Takes SRTP and SRTCP as it arrives; the reader gets what is returned."
 
         self._connection = connection
         self._checks: dict[int, stun.Message] = {}
@@ -98,8 +102,7 @@ class SocketShare(StunProtocol):
         self.transactions[answer.transaction_id].response_received(answer, self._address(remote_port))
 
     def payload_received(self, datagram: bytes) -> None:
-        if self.media is None or datagram[0] in dtls_records.DTLS or not self.media(datagram):
-            self._connection.data_received(datagram, COMPONENT)
+        self._connection.data_received(datagram, COMPONENT)
 
     def socket_lost(self) -> None:
         self.connection_lost(None)
@@ -191,8 +194,8 @@ class OverlayConnection(Connection):
         pair = self._nominated.get(COMPONENT)
         return pair.remote_addr if pair is not None else None
 
-    def take_media(self, taker: Callable[[bytes], bool]) -> None:
-        """Show `taker` each datagram of SRTP and SRTCP as it arrives; if it gives False the reader gets it."""
+    def take_media(self, taker: MediaTaker) -> None:
+        """Give `taker` SRTP and SRTCP as it arrives; the reader gets what it returns."""
         self._share.media = taker
 
     async def gather_candidates(self) -> None:
@@ -337,15 +340,16 @@ class OverlayConnection(Connection):
 
     async def send(self, data: bytes) -> None:
         """Send a datagram. Raises ConnectionError before the connection is up."""
-        self.send_now(data)
-
-    def send_now(self, data: bytes) -> None:
-        """The same, without a task."""
-        pair = self._nominated.get(COMPONENT)
-        if pair is None:
+        address = self.remote_address
+        if address is None:
             raise ConnectionError("The connection isn't up")
-        # Not its `remote_addr`, a property that makes a tuple each time.
-        self._socket.send(data, pair.remote_candidate.port)
+        self._socket.send(data, address[1])
+
+    @property
+    def way(self) -> Way | None:
+        """What sends a datagram at once, and to which port; None before the connection is up and after its end."""
+        address = self.remote_address
+        return (self._socket.send, address[1]) if address is not None else None
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:

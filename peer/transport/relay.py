@@ -104,19 +104,23 @@ def _forwarding(
 ) -> Forward:
     """What takes every packet of one direction. It looks up as little as it can: it is called for each."""
 
-    def forward(packet: bytes) -> None:
-        kind = packet[1] & 0x7F if len(packet) > 1 else None
-        # RTCP has none of our payload types (RFC 5761, section 4).
-        if kind in payload_types:
-            forwarded.rtp_packets += 1
-            forwarded.rtp_bytes += len(packet)
-            if left_out is not None and left_out(packet):
-                return
-        elif kind is not None and not is_rtp(packet):
-            forwarded.rtcp_packets += 1
-        else:
-            forwarded.dropped += 1
-            return
-        send(packet)
+    def forward(packets: list[bytes]) -> None:
+        passing = []
+        for packet in packets:
+            kind = packet[1] & 0x7F if len(packet) > 1 else None
+            # RTCP has none of our payload types (RFC 5761, section 4).
+            if kind in payload_types:
+                forwarded.rtp_packets += 1
+                forwarded.rtp_bytes += len(packet)
+                if left_out is not None and left_out(packet):
+                    continue
+            elif kind is not None and not is_rtp(packet):
+                forwarded.rtcp_packets += 1
+            else:
+                forwarded.dropped += 1
+                continue
+            passing.append(packet)
+        if passing:
+            send(passing)
 
     return forward

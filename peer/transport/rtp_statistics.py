@@ -197,7 +197,7 @@ class MediaCounters:
         last, counter.last_arrival = counter.last_arrival, arrival
         if last is None:
             counter.first_arrival = arrival
-        else:
+        elif arrival != last:
             gap = arrival - last
             if gap > counter.longest_gap:
                 counter.longest_gap = gap

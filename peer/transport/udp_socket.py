@@ -12,12 +12,13 @@ import errno
 import logging
 import socket
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from peer.transport.bursts import in_bursts
+from peer.transport.bursts import BurstProtocol, in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
@@ -39,7 +40,7 @@ LEAVE_SECONDS = 0.75
 BROADCAST = IPv4Address("255.255.255.255")
 
 
-class OverlaySocket(asyncio.DatagramProtocol):
+class OverlaySocket(BurstProtocol):
     """The call's socket, bound to our own overlay address, open to one other address."""
 
     def __init__(self, local: Address, remote: Address) -> None:
@@ -52,6 +53,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
         self.counters = self.connections.counters
         self._remote_host = _as_kernel_writes(remote)
         self._transport: asyncio.DatagramTransport | None = None
+        self._sendto: Callable[[bytes, tuple[str, int]], None] | None = None
+        "That of the transport, while it is open."
+
         self._late: asyncio.Event | None = None
         "Set when something comes while the socket is left; None before that."
 
@@ -103,6 +107,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
             return
         if self._transport is not None and not self._transport.is_closing():
             self._moving = asyncio.get_running_loop().create_future()
+            self._sendto = None
             self._transport.abort()
             await self._moving
         self.local, self.remote = local, remote
@@ -124,6 +129,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Close the socket at once; connections that still use it learn of it."""
         self._over = True
+        self._sendto = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -150,9 +156,10 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the other node; there is no way to send anywhere else. Does nothing once the socket is closed."""
-        if self._transport is None or self._transport.is_closing():
+        sendto = self._sendto
+        if sendto is None:
             return
-        self._transport.sendto(datagram, (self._remote_host, remote_port))
+        sendto(datagram, (self._remote_host, remote_port))
         counters = self.counters
         counters.sent_packets += 1
         counters.sent_bytes += len(datagram)
@@ -165,6 +172,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
+        self._sendto = self._transport.sendto
         self.port = transport.get_extra_info("sockname")[1]
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -181,6 +189,12 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         # For example no route while the overlay's device comes up again: the sender's own timers try again.
         logger.debug("a datagram could not be sent: %s", type(exc).__name__)
+
+    def media_received(self, datagrams: list[bytes], addr: tuple[str, int]) -> None:
+        if addr[0] != self._remote_host or self._late is not None:
+            super().media_received(datagrams, addr)
+        elif not self.connections.media_received(datagrams, addr[1]):
+            self._flooded(addr[1])
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         remote_port = addr[1]

@@ -69,6 +69,10 @@ class Heard:
         """Nothing waits for one."""
         raise AssertionError("an answer that nobody waited for")
 
+    def media(self, datagrams: list[bytes]) -> list[bytes]:
+        """No port has proved itself."""
+        raise AssertionError("media before any proof")
+
     def payload_received(self, datagram: bytes) -> None:
         """No port has proved itself."""
         raise AssertionError("a payload before any proof")

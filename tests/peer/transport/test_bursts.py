@@ -8,23 +8,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from peer.transport.bursts import BurstTransport
+from peer.transport.bursts import BurstProtocol, BurstTransport
 from tests.peer.pair import PATIENCE
 
 MEDIA, RECORD, CHECK = b"\x80\x6f", b"\x16\xfe", b"\0\1"
 
 
-class Heard(asyncio.DatagramProtocol):
+class Heard(BurstProtocol):
     """Notes what comes, and in which turn of the loop."""
 
     def __init__(self) -> None:
         self.turn = 0
         self.came: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        self.from_address: asyncio.Queue[object] = asyncio.Queue()
         self.lost = asyncio.Event()
         self._next_turn()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.came.put_nowait((self.turn, data))
+        self.from_address.put_nowait(addr)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
@@ -61,6 +63,22 @@ async def test_media_is_read_together_and_everything_else_one_a_turn(tmp_path: P
     assert [data for _, data in came] == sent
     assert came[0][0] == came[2][0] < came[3][0]
     assert came[3][0] < came[4][0] == came[5][0] < came[6][0]
+
+
+async def test_what_comes_from_two_addresses_is_taken_apart(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("two", "three")]
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as two,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as three,
+    ):
+        two.bind(names[0])
+        three.bind(names[1])
+        async with listening(tmp_path / "one") as (heard, _):
+            for sock in (two, three, three, two):
+                sock.sendto(MEDIA, str(tmp_path / "one"))
+            async with asyncio.timeout(PATIENCE):
+                came = [await heard.from_address.get() for _ in range(4)]
+    assert came == [names[0], names[1], names[1], names[0]]
 
 
 async def test_after_so_much_media_others_have_a_turn(tmp_path: Path) -> None:

@@ -183,6 +183,17 @@ async def test_no_packet_is_relayed_that_was_changed_on_the_way() -> None:
         assert legs.relay.counters.inward.rtp_packets == 1
 
 
+async def test_what_is_forged_or_repeated_among_others_costs_nothing_else() -> None:
+    async with relayed() as legs:
+        near = Sink(legs.near)
+        packets = [rtp(number, rest=bytes(600)) for number in (1, 2)]
+        first, last = map(legs.far._dtls._tx_srtp.protect, packets)
+        for datagram in (first, first, last[:-1], b"\x80", last[:11] + bytes(600), last):
+            await legs.far._dtls.transport._send(datagram)
+        assert [await near.next() for _ in packets] == packets
+        assert legs.relay.counters.inward.rtp_packets == 2
+
+
 async def test_the_ends_answer_for_arrival_and_the_middle_only_while_it_relays_nothing() -> None:
     async with relayed() as legs:
         assert not legs.overlay.feedback.enabled

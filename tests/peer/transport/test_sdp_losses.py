@@ -89,9 +89,9 @@ class LossySocket(OverlaySocket):
         if not self.outward.loses(datagram):
             super().send(datagram, remote_port)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if not self.inward.loses(data):
-            super().datagram_received(data, addr)
+    def media_received(self, datagrams: list[bytes], addr: tuple[str, int]) -> None:
+        if left := [datagram for datagram in datagrams if not self.inward.loses(datagram)]:
+            super().media_received(left, addr)
 
 
 class Call:

@@ -90,16 +90,16 @@ async def test_a_picture_from_a_page_is_complete_over_a_path_that_lost_some_of_i
         await together(legs.caller, legs.callee)
         heard: asyncio.Queue[bytes] = asyncio.Queue()
         legs.callee.tap(heard.put)
-        page_is_asked: asyncio.Queue[bytes] = asyncio.Queue()
+        page_is_asked: asyncio.Queue[list[bytes]] = asyncio.Queue()
         legs.caller.forward(page_is_asked.put_nowait)
         assert isinstance(legs.sockets.caller, Loses)
         legs.sockets.caller.numbers = {7, 12}
         for number in range(20):
-            legs.caller.send_now(picture(number))
-        legs.callee.send_now(nack(7, 12))
+            legs.caller.send_now([picture(number)])
+        legs.callee.send_now([nack(7, 12)])
         async with asyncio.timeout(PATIENCE):
             numbers = [RtpPacket.parse(await heard.get()).sequence_number for _ in range(20)]
             assert sorted(numbers) == list(range(20))
             # The page hears what comes after it, and of this nothing.
-            legs.callee.send_now(PLI)
-            assert await page_is_asked.get() == PLI
+            legs.callee.send_now([PLI])
+            assert await page_is_asked.get() == [PLI]

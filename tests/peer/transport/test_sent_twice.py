@@ -209,15 +209,15 @@ async def test_sound_arrives_once_whether_its_first_copy_was_lost_or_not(loses: 
         legs.callee.tap(heard.put)
         reported, socket = asyncio.Event(), legs.sockets.caller
         assert isinstance(socket, LosesFirst)
-        legs.caller.forward(lambda packet: reported.set())
-        legs.callee.send_now(report(0.1))
+        legs.caller.forward(lambda packets: reported.set())
+        legs.callee.send_now([report(0.1)])
         async with asyncio.timeout(PATIENCE):
             await reported.wait()
             socket.loses = loses
             for number in range(PACKETS):
-                legs.caller.send_now(sound(number))
+                legs.caller.send_now([sound(number)])
             await socket.all_twice.wait()
             socket.loses = False
-            legs.caller.send_now(sound(PACKETS))
+            legs.caller.send_now([sound(PACKETS)])
             numbers = [RtpPacket.parse(await heard.get()).sequence_number for _ in range(PACKETS + 1)]
         assert numbers == list(range(PACKETS + 1))

@@ -101,7 +101,7 @@ async def refused_of(datagrams: list[bytes], sock: OverlaySocket) -> dict[str, i
 
 
 async def test_datagrams_from_another_address_are_dropped_whatever_they_hold() -> None:
-    datagrams = [b"", bytes(MAX_DATAGRAM + 1), b"\x16\xfe\xff", b"\x80\x6f", b"junk", bytes(check(CALLEE))]
+    datagrams = [b"", bytes(MAX_DATAGRAM + 1), b"\x16\xfe\xff", b"\x80\x6f", b"\x80\x6f", b"junk", bytes(check(CALLEE))]
     async with waiting_caller() as sock, Stranger.at(EVES_ADDRESS) as eve:
         for datagram in datagrams:
             eve.send(datagram, sock)
@@ -182,6 +182,19 @@ async def test_what_an_honest_program_sends_is_no_flood() -> None:
             for _ in range(times):
                 assert sock.connections.received(bytes([first]), ben.port)
         assert all(sock.connections.received(b"\0", 1) for _ in range(100))
+
+
+async def test_of_media_that_comes_together_each_datagram_counts() -> None:
+    rates = Rates(*[Limit(at_once=50, per_second=1e-6)] * 4)
+    async with Stranger.at(THEIR_ADDRESS) as ben, waiting_caller(Connections(rates=rates), heard=ben.port) as sock:
+        small, huge = b"\x80" + bytes(20), b"\x80" + bytes(MAX_DATAGRAM)
+        assert sock.connections.media_received([small, huge, small], ben.port)
+        assert not sock.connections.media_received([small] * 50, ben.port)
+        assert sock.counters.refused == {Refusal.OVERSIZED: 1, Refusal.FLOOD: 3}
+        assert sock.counters.received_packets == 49
+        assert sock.counters.received_bytes == 49 * len(small)
+        assert sock.connections.media_received([small, small], 1)
+        assert sock.counters.refused[Refusal.UNEXPECTED] == 2
 
 
 async def test_empty_and_huge_datagrams_are_dropped() -> None:
@@ -305,11 +318,11 @@ async def test_a_port_that_is_left_drops_what_comes_late_and_closes_when_it_is_q
     async with waiting_caller() as sock, Stranger.at(THEIR_ADDRESS) as neighbour:
         leaving = asyncio.create_task(sock.leave())
         await asyncio.sleep(0)
-        for datagram in (bytes(check(CALLEE)), b"\x80\x6f", b"", b"junk"):
+        for datagram in (bytes(check(CALLEE)), b"\x80\x6f", b"\x80\x6f", b"", b"junk"):
             neighbour.send(datagram, sock)
         await leaving
         assert sock.closed
-        assert sock.counters.refused == {Refusal.LATE: 4}
+        assert sock.counters.refused == {Refusal.LATE: 5}
         assert sock.counters.received_packets == sock.counters.sent_packets == 0
 
 
