@@ -17,6 +17,10 @@ PROMPT = "copybara-test> "
 _SET_PROMPT = "PS1='copybara-test''> '; PROMPT_COMMAND=; bind 'set enable-bracketed-paste off' 2>/dev/null\n"
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
+SCREEN = 20_000
+"""Characters in which something is looked for. `docker compose` paints its progress over the whole screen ten times a
+second, and waits for somebody who looks through all of it at each turn."""
+
 SECONDS = 400.0
 "What one command may take before the test gives up."
 
@@ -98,6 +102,7 @@ class Terminal:
                     self._write(f"{answer.text}\n")
                     break
             else:
+                passed += self._scroll()
                 self._read(deadline, pattern, passed)
         written = passed + self._screen[: found.end()]
         self._screen = self._screen[found.end() :]
@@ -131,6 +136,11 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         os.write(self._ours, text.encode())
+
+    def _scroll(self) -> str:
+        """Take from the screen what is above it now."""
+        above, self._screen = self._screen[:-SCREEN], self._screen[-SCREEN:]
+        return above
 
     def _read(self, deadline: float, wanted: str, passed: str) -> None:
         readable, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
