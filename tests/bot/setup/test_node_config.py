@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.as_root import as_root, may_use_sudo
 from bot.asking import Answers, Asking
-from bot.cli.setup.yggdrasil import firewall, node_config, peers, plan, public_peers
+from bot.cli.setup.yggdrasil import firewall, for_root, node_config, peers, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
 from bot.cli.setup.yggdrasil.root import Step
 from shared.errors import InputError, OverlayError
@@ -264,6 +264,18 @@ def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path
 
 def carried_out(step: Step) -> None:
     subprocess.run(["sh", "-ec", step.script], input=step.content, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("installed", "candidate", "minor"),
+    [("0.4.7-1+b4", "0.5.6-1", 4), ("(none)", "0.5.12-1", 5), ("(none)", "(none)", None)],
+)
+def test_which_peers_a_node_can_talk_to_is_known_from_its_package(
+    installed: str, candidate: str, minor: int | None
+) -> None:
+    policy = f"yggdrasil:\n  Installed: {installed}\n  Candidate: {candidate}\n  Version table:\n"
+    assert for_root.minor_in(policy) == minor
+    assert for_root.minor_in("") is None
 
 
 def test_nft_accepts_the_rules() -> None:

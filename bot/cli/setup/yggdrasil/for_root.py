@@ -50,10 +50,10 @@ def command(home: Home) -> str:
     return as_root(f"sh {shlex.quote(str(home.for_root))}")
 
 
-def minor() -> int:
-    """Of the protocol's version 0.x: of the package that is or would be installed; 5 if that isn't known."""
+def minor() -> int | None:
+    """Of the protocol's version 0.x: of the package that is or would be installed. None if that isn't known."""
     if shutil.which("apt-cache") is None:
-        return 5
+        return None
     said = subprocess.run(
         ["apt-cache", "policy", "yggdrasil"],  # noqa: S607
         stdin=subprocess.DEVNULL,
@@ -62,8 +62,13 @@ def minor() -> int:
         errors="replace",
         check=False,
     )
-    found = _VERSION.search(said.stdout)
-    return int(found[1]) if found else 5
+    return minor_in(said.stdout)
+
+
+def minor_in(policy: str) -> int | None:
+    """The same from what `apt-cache policy` says: what is installed comes before what would be. Pure."""
+    found = _VERSION.search(policy)
+    return int(found[1]) if found else None
 
 
 def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, done: Callable[[], bool]) -> None:

@@ -46,7 +46,7 @@ def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, asks_for_
     """Let an administrator do it, with one command. See for_root.py."""
     machine, peers, private = _machine(), peers_wanted(asking), True
     if asks_for_peers and not peers and asking.at_terminal:
-        peers, private = _chosen(asking, minor=for_root.minor())
+        peers, private = _chosen(asking, minor=for_root.minor() or 5)
     if peers:
         os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
     steps = _at_once(machine, peers)
@@ -62,12 +62,13 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     machine = _machine()
     peers, private = peers_wanted(asking), True
     first, reading = _first(machine), plan.read_config()
-    # Where it can be known already that the node needs a peer, its question comes before all commands.
-    asks_first = (alone or not machine.installed) and not peers and asking.at_terminal
-    if asks_first:
+    # Where it is known that the node needs a peer, and of which version, that question comes before all commands.
+    wanted = (alone or not machine.installed) and not peers and asking.at_terminal
+    minor = for_root.minor() if wanted else None
+    if minor is not None:
         if alone:
             asking.say("", NONE_CONNECTED)
-        peers, private = _chosen(asking, minor=for_root.minor())
+        peers, private = _chosen(asking, minor=minor)
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
@@ -80,7 +81,7 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     for step in first:
         run(asking, step)
     before = node_config.parsed(run(asking, reading))
-    if not peers and not before.get("Peers") and not asks_first and asking.at_terminal:
+    if not peers and (alone or not before.get("Peers")) and minor is None and asking.at_terminal:
         peers, private = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
     if peers and (alone or not before.get("Peers")):
         os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
