@@ -19,7 +19,8 @@ from bot.as_root import as_root, may_use_sudo
 from bot.asking import Answers, Asking
 from bot.cli.setup.yggdrasil import firewall, for_root, node_config, peers, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
-from bot.cli.setup.yggdrasil.root import Step
+from bot.cli.setup.yggdrasil.root import Step, numbered
+from bot.wrapping import wrapped
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
@@ -197,6 +198,15 @@ def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: P
     )
     assert ended.stdout == "it is done\n"
     assert (tmp_path / "written").read_text() == "one\ntwo\n"
+
+
+def test_what_will_be_done_is_wrapped_in_a_narrow_terminal() -> None:
+    steps = [plan.write_config("", ["its peers"]), plan.change_config([PEER]), plan.start_node()]
+    for line in numbered(steps):
+        first, *more = wrapped(line, 60).splitlines()
+        assert max(map(len, (first, *more))) < 90, "only a path may be longer"
+        assert more, "it goes on in another line"
+        assert all(each.startswith("     ") for each in more), "below its beginning"
 
 
 def test_what_only_root_may_do_is_shown_as_this_person_can_type_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from bot.as_root import as_root
 from bot.asking import Asking
-from bot.cli.setup.yggdrasil.root import Step, script
+from bot.cli.setup.yggdrasil.root import Step, numbered, script
 from bot.home import Home
 from shared.errors import OverlayError
 from shared.store.files import known_errors, locked_folder, replace_file
@@ -85,9 +85,7 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
         )
     asking.say("", "An administrator of this computer runs this command:", "")
     asking.say(f"  {command(home)}", to_copy=True)
-    asking.say(
-        "", "What it does:", *(f"  {number}. {step.why.splitlines()[0]}" for number, step in enumerate(steps, 1))
-    )
+    asking.say("", "What it does:", *numbered(steps))
     asking.say(LOOK.format(file=home.for_root))
     whose = "your" if command(home).startswith("sudo ") else "root's"
     while (chosen := asking.choose(WHO, (OTHERS, DONE, MYSELF.format(whose=whose)))) != 1:

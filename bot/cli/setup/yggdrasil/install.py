@@ -11,7 +11,7 @@ from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
 from bot.cli.setup.yggdrasil.peers import peers_in
-from bot.cli.setup.yggdrasil.root import Step, run
+from bot.cli.setup.yggdrasil.root import Step, numbered, run
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.texts.overlay import ADD_PEER
@@ -71,7 +71,7 @@ def install(asking: Asking, *, alone: bool = False) -> None:
         peers, private = _chosen(asking, minor=minor)
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
-    asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
+    asking.say(*numbered(planned))
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
     asking.say("")

@@ -67,6 +67,11 @@ def can_become_root() -> bool:
     return is_root() or may_use_sudo()
 
 
+def numbered(steps: Sequence[Step]) -> list[str]:
+    """What they do, a line each that a narrow terminal can wrap."""
+    return [f"  {number}  {step.why.splitlines()[0]}" for number, step in enumerate(steps, 1)]
+
+
 def script(steps: Sequence[Step], notes: Sequence[str]) -> str:
     """All of them for `sh`, as root: each stops the script if it fails, and all of it may be run again."""
     parts = ["".join(f"# {note}\n" for note in notes) + "set -e\n", *(step.as_script() for step in steps)]
