@@ -359,7 +359,7 @@ export class CallView {
     drawWords($("words-list"), due);
     const waits = due.trust === "unproven" && this.#world.contacts.find((each) => each.node === due.node)?.waits;
     const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}${waits ? `, so ${waits}` : ""}. ` : "";
-    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? due.name : "the other person")} by voice. If they differ, someone is between you:`);
+    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? within(due.name) : "the other person")} by voice. If they differ, someone is between you:`);
   }
 
   #wordsSeen() {
