@@ -18,6 +18,7 @@ from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.matrix.answers import TooMany, keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json, items, number, text
+from bot.messengers.matrix.others_servers import SERVER_SECONDS
 from shared.bounded_http import bounded
 from shared.not_json import NOT_JSON
 
@@ -174,7 +175,7 @@ class MatrixApi:
 
     async def keys_of(self, users: Sequence[str]) -> Json:
         """The keys of people. Raises Unreachable, ServerRefusal."""
-        body: Json = {"device_keys": {user: [] for user in users}}
+        body: Json = {"device_keys": {user: [] for user in users}, "timeout": round(SERVER_SECONDS * 1000)}
         return await self._request("POST", "/keys/query", body, REPLY_SECONDS, {}, keys_answer)
 
     async def members(self, room: str) -> list[str]:

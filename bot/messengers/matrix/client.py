@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from bot.messengers.matrix.invitations import GUEST, JOINING
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
+from bot.messengers.matrix.others_servers import OTHERS_SECONDS, Away, Patience
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Contacts, People
 from bot.messengers.matrix.ranks import Ranks
@@ -38,9 +39,6 @@ SINCE = "since"
 TRIES = 3
 "Before what the server can't give of a room at the moment is left out: a page of it, or who is in it."
 
-AWAY_SECONDS = 300.0
-"How long a list of members that doesn't come isn't asked for again, where something else would wait for it."
-
 PAGES = 10
 "Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
 
@@ -52,6 +50,9 @@ MOST_ASKED = 20
 
 FEW_KEYS = 25
 "One-time keys on the server below which new ones are published."
+
+
+logger = logging.getLogger(__name__)
 
 
 class Client:
@@ -92,8 +93,8 @@ class Client:
         self._tried: Counter[str] = Counter()
         "By room, how often something of it didn't come since the last answer that was confirmed."
 
-        self._away: dict[str, float] = {}
-        "Rooms whose list of members doesn't come, and until when it isn't asked for, by the monotonic clock."
+        self._away = Away()
+        "Rooms whose list of members didn't come, and people whose keys didn't."
 
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -146,15 +147,19 @@ class Client:
         events = await self._reader.take_rooms(answer, sync, earlier)
         # A first sync shows what was said before this device was there: it has no keys for it, and wasn't asked.
         events = [*self._reader.waiting(), *(events if since else [])]
-        await self.keys.query(self.people.first(self._reader.wants(events), MOST_ASKED))
+        await self._ask_about(self._reader.wants(events))
         if unknown := await self._reader.read(events, sync):
-            await self.keys.query(self.people.first(unknown, MOST_ASKED))
+            await self._ask_about(unknown)
             sync.messages = [self._reader.judged_again(message) for message in sync.messages]
-        await self._forget_people()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OTHERS_SECONDS):
+                await self._forget_people()
         few = sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS
         if few or sync.fallback_used:
             await self.keys.publish(sync.one_time_keys if few else None, fallback_used=sync.fallback_used)
-        await self.keys.unwedge(sync.wedged)
+        ours, others = self._apart(sync.wedged)
+        await self.keys.unwedge({user: sync.wedged[user] for user in ours})
+        await self._as_far_as_it_comes(lambda: self.keys.unwedge({user: sync.wedged[user] for user in others}))
         self._next = text(answer, "next_batch", most=4096)
         return sync
 
@@ -167,10 +172,45 @@ class Client:
         self._answer = self._taken = None
         self._tried.clear()
 
+    def _apart(self, users: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The owner, our own account and contacts of them; and strangers, as many as are asked about in one sync."""
+        first = self.people.first(users, MOST_ASKED)
+        ours = {self.account.user, self.account.owner}
+        return (
+            [user for user in first if user in ours or user in self._contacts()],
+            [user for user in first if user not in ours and user not in self._contacts()],
+        )
+
+    async def _ask_about(self, users: Iterable[str]) -> None:
+        """Ask for the keys of people, as far as they come. Raises Unreachable, ServerRefusal."""
+        ours, others = self._apart(users)
+        await self.keys.query(ours)
+        others = self._away.there(others)
+        silent = set(others)
+
+        async def ask() -> None:
+            nonlocal silent
+            silent = await self.keys.query(others)
+
+        await self._as_far_as_it_comes(ask)
+        self._away.add(*silent)
+
+    async def _as_far_as_it_comes(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What strangers' servers have a part in. Raises ServerRefusal if the server doesn't know this device."""
+        try:
+            async with asyncio.timeout(OTHERS_SECONDS):
+                await work()
+        except (TimeoutError, Unreachable) as error:
+            logger.info("Something of strangers didn't come: %s", type(error).__name__)
+        except ServerRefusal as refusal:
+            if refusal.logged_out:
+                raise
+            logger.info("Something of strangers was refused: %s", refusal.code)
+
     async def _left_out(self, answer: Json, since: str) -> tuple[dict[str, list[Json]], bool]:
         """What a sync has left out of rooms that we know, in its order; and whether there was more than we fetch."""
         found: dict[str, list[Json]] = {}
-        unread, left, work = False, MOST_LEFT_OUT, LongWork(AT_ONCE)
+        unread, left, work, patience = False, MOST_LEFT_OUT, LongWork(AT_ONCE), Patience()
         rooms = part(answer, "rooms", "join")
         for room in sorted(rooms, key=self.is_strangers):
             timeline = part(rooms[room], "timeline")
@@ -181,7 +221,10 @@ class Client:
                 if not place or left <= 0:
                     break
                 try:
-                    page = await self.api.messages(room, place, since, ROOM_EVENTS)
+                    async with asyncio.timeout_at(patience.at() if self.is_strangers(room) else None):
+                        page = await self.api.messages(room, place, since, ROOM_EVENTS)
+                except TimeoutError:
+                    break
                 except (ServerRefusal, Unreachable) as error:
                     if self._may_be_tried_again(room, error):
                         raise
@@ -244,20 +287,23 @@ class Client:
         return set(await self.writer.members(room))
 
     async def members_if_they_come(self, room: str) -> set[str] | None:
-        """The same where something else waits for it; None if their list doesn't come. Raises as long as it is worth to
-        wait.
+        """The same where something else waits for it; None if their list doesn't come soon.
+
+        Raises as long as it is worth to try again.
         """
-        if self._away.get(room, 0.0) > time.monotonic():
+        if room in self._away:
             return None
         try:
-            return await self.members(room)
+            async with asyncio.timeout(OTHERS_SECONDS):
+                return await self.members(room)
+        except TimeoutError:
+            pass
         except (Unreachable, ServerRefusal) as error:
             logged_out = isinstance(error, ServerRefusal) and error.logged_out
             if logged_out or self._may_be_tried_again(room, error):
                 raise
-            self._away = {name: until for name, until in self._away.items() if until > time.monotonic()}
-            self._away[room] = time.monotonic() + AWAY_SECONDS
-            return None
+        self._away.add(room)
+        return None
 
     async def newest(self, room: str) -> str:
         """The room that has taken a room's place, if both say so. Raises Unreachable, ServerRefusal."""

@@ -11,6 +11,7 @@ from bot.messengers.long_work import LongWork
 from bot.messengers.matrix.api import MatrixApi, ServerRefusal, TooLarge
 from bot.messengers.matrix.canonical import Json, part
 from bot.messengers.matrix.olm import Olm
+from bot.messengers.matrix.others_servers import SERVER_SECONDS
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Device, People
 from bot.messengers.matrix.vault import Vault
@@ -68,9 +69,12 @@ class Keys:
         self._vault.put(PUBLISHED, self._own.ed25519)
         await self._save()
 
-    async def query(self, users: Iterable[str]) -> None:
-        """Ask for the keys of people. Raises Unreachable, ServerRefusal."""
-        waiting, work = sorted(set(users)), LongWork(1)
+    async def query(self, users: Iterable[str]) -> set[str]:
+        """Ask for the keys of people; returns those of whom the server says nothing.
+
+        Raises Unreachable, ServerRefusal.
+        """
+        waiting, work, silent = sorted(set(users)), LongWork(1), set[str]()
         while waiting:
             now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
             try:
@@ -81,13 +85,16 @@ class Keys:
                     self._people.unreadable(now[0])
                 else:
                     for user in now:
-                        await self.query([user])
+                        silent |= await self.query([user])
                 continue
             for user in now:
                 # A server that can't be reached now says nothing of its people: what is known of them stays.
                 if user in part(answer, "device_keys"):
                     self._people.answered(user, answer)
                     await work.pause()
+                else:
+                    silent.add(user)
+        return silent
 
     async def reach(self, devices: dict[str, dict[str, Device]]) -> dict[str, dict[str, Device]]:
         """Begin sessions with the devices that we have none with; returns those that can be written to.
@@ -101,7 +108,8 @@ class Keys:
         lacking = {user: named for user, named in lacking.items() if named}
         if lacking:
             wanted = {user: dict.fromkeys(named, "signed_curve25519") for user, named in lacking.items()}
-            answer = await self._api.post("/keys/claim", {"one_time_keys": wanted})
+            body: Json = {"one_time_keys": wanted, "timeout": round(SERVER_SECONDS * 1000)}
+            answer = await self._api.post("/keys/claim", body)
             for user, named in lacking.items():
                 for name, device in named.items():
                     for key in part(answer, "one_time_keys", user, name).values():

@@ -271,7 +271,9 @@ class MatrixWire:
                 return await self._client.newest(place.value)
         rooms, both = self._client.rooms, {self._account.user, place.value}
         unseen = False
-        for room in sorted(rooms.names(), key=lambda name: not rooms.of(name).encrypted):
+        for room in sorted(
+            rooms.names(), key=lambda name: (self._client.is_strangers(name), not rooms.of(name).encrypted)
+        ):
             known = rooms.of(room)
             if known.left or known.replaced_by:
                 continue
