@@ -51,7 +51,7 @@ async def built(release: str, hosts: Hosts, folder: Path) -> list[Path]:
         for commit in COMMITS:
             if commit == COMMITS[-1]:  # the others were looked at in their time
                 await builder.run(*apt_install, "lintian")
-            said = await builder.as_user(f"git -C source checkout -q {commit} && make -s -C source deb")
+            said = await builder.as_user(f"git -C source checkout -q {_hash_of(commit)} && make -s -C source deb")
             package = source / said.strip().splitlines()[-1]
             packages.append(Path(shutil.copy(package, folder)))
         return packages
@@ -59,6 +59,11 @@ async def built(release: str, hosts: Hosts, folder: Path) -> list[Path]:
 
 def _clone(to: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", REPOSITORY, to], check=True)
+
+
+def _hash_of(commit: str) -> str:
+    done = subprocess.run(["git", "-C", REPOSITORY, "rev-parse", commit], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 async def until(there: str, on: Machine) -> str:
