@@ -21,7 +21,7 @@ def escaped(text: str) -> str:
 
 
 def service(program: str = USUAL_PROGRAM, home: str = USUAL_HOME) -> str:
-    """The unit that runs the program. `program` is its path, `home` the folder that it may write to, both escaped."""
+    """The unit that runs the program. `program` is its path, `home` the folder with its files, both escaped."""
     return f"""\
 # systemd user unit, as `copybara service install` writes it: keeps `copybara run` up. `copybara start` opens its page.
 # A change of one setting goes into `systemctl --user edit copybara`, not in here.
@@ -51,17 +51,8 @@ RestartPreventExitStatus=2
 # Its files are private.
 UMask=0077
 
-# It may write only to its home. If record_to is another folder, add a line for it.
-PrivateUsers=yes
-ProtectSystem=strict
-ProtectHome=read-only
-ReadWritePaths={home}
-PrivateTmp=yes
-
 # No new rights, no other kinds of sockets than it needs (netlink lists this machine's addresses).
 NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -69,10 +60,6 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 KeyringMode=private
 RemoveIPC=yes
-ProtectProc=invisible
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
 # Cameras and sound devices, and no others.
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
@@ -82,8 +69,10 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 # Not set: MemoryDenyWriteExecute, because FFmpeg's scaler makes code while it runs; PrivateDevices, because cameras and
-# microphones are devices; PrivateNetwork, because calls need the overlay; ProtectKernelModules and the like, because a
-# user's program has none of the rights that they take away.
+# microphones are devices; PrivateNetwork, because calls need the overlay; PrivateUsers, because it would show the
+# overlay node's user as "nobody", and the program talks only to a node of a user whom it trusts; ProtectSystem,
+# PrivateTmp and others that change what files there are, because in a user's unit they bring PrivateUsers along;
+# CapabilityBoundingSet, because only root may set it: the program has no capability, and may not get one.
 
 [Install]
 WantedBy=default.target
