@@ -95,6 +95,7 @@ class Person:
             r"Go on\?[^\n]*\(yes/no\) \[\w+\] ": Answer("yes"),
             r"Who carries your packets\?(.|\n)*Which one\? \[1\] ": Answer("2"),
             r"The line, such as [^\n]*: ": Answer(peer, pasted=True),
+            r"The line of your friend's [^\n]*: ": Answer(peer, pasted=True),
             r"Your name, as your friends will see it\?[^\n]*\) ": Answer(name),
             r"Who carries the links[^\n]*\?(.|\n)*Which one\? \[1\] ": Answer(""),
             # Whatever else it offers, such as a messenger: not now.

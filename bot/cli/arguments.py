@@ -267,7 +267,9 @@ def make_parser() -> argparse.ArgumentParser:
             "COPYBARA_NAME), or --yes."
         )
         set_up.add_argument("--name", help="the name on your contact card")
-        set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
+        set_up.add_argument(
+            "--peers", help="Yggdrasil peers for the node, with blanks between them; ask: a friend's line is asked for"
+        )
         set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
         prints = "do nothing: print what root would do, as a script"
         set_up.add_argument("--print", action="store_true", dest="only_prints", help=prints)

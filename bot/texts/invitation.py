@@ -51,9 +51,12 @@ WITHOUT_SUDO_LATER = " Later the set-up gives you one more command for them."
 "For an overlay that the set-up installs."
 
 ASK_FOR_PEER = (
-    "A private peer connects me to Yggdrasil. Ask me for its line before you begin, and when the set-up asks who "
-    "carries your packets, choose “A private peer” and paste it. With public peers we may not reach each other."
+    "A private peer connects me to Yggdrasil, and you need it too: with public peers we may not reach each other. Ask "
+    "me for its line now. The set-up asks for it."
 )
+
+ASK = " --peers ask"
+"For the set-up, which then asks for the line."
 
 _PACKAGES = (".whl", ".zip", ".tar.gz")
 "What pip takes as it is; everything else is a repository of git."
@@ -87,7 +90,7 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
         *((ASK_FOR_PEER, "") if private and not peers else ()),
         "Then, in a new terminal:",
         "",
-        f'  copybara setup --peers "{" ".join(peers)}"' if peers else "  copybara setup",
+        f"  copybara setup{_peers(peers, private=private)}",
         "  copybara start",
         "",
         "A page opens in your browser. Paste my card there (under Call someone) and save it. Then click the camera "
@@ -97,3 +100,8 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
         as_copybara(card.token),
     ]
     return Sentence(Kind.INVITATION, "\n".join(lines))
+
+
+def _peers(peers: Sequence[str], *, private: bool) -> str:
+    """What the set-up is to be told about them."""
+    return f' --peers "{" ".join(peers)}"' if peers else ASK if private else ""

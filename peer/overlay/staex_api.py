@@ -30,6 +30,8 @@ DEFAULT_API = "http://127.0.0.1:9377"
 MOST_BYTES = 1024
 "Of an answer. The longest good one, a node id in quotes, has 54."
 
+NOTHING_LISTENS = "doesn't answer: nothing listens there."
+
 START_HINT = "Start the node and its HTTP service, or set the command that asks the node: copybara manual overlays"
 
 
@@ -89,7 +91,7 @@ class StaexApi:
                 finally:
                     await response.aclose()
         except httpx.ConnectError as error:
-            raise OverlayDown(f"{self.where} doesn't answer: nothing listens there.", START_HINT) from error
+            raise OverlayDown(f"{self.where} {NOTHING_LISTENS}", START_HINT) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise OverlayDown(f"{self.where} didn't answer within {self._timeout:g} seconds.", START_HINT) from error
         except httpx.TransportError as error:

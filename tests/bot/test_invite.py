@@ -110,7 +110,7 @@ def test_a_private_peer_is_asked_for_and_named_only_where_the_owner_wants_it() -
     asks, given = (invitation(CARD, "yggdrasil", "", private=True, peers=peers).text for peers in ((), (PEER,)))
     assert ASK_FOR_PEER in asks
     assert PEER not in asks
-    assert "\n  copybara setup\n" in asks
+    assert "\n  copybara setup --peers ask\n" in asks
     assert ASK_FOR_PEER not in given
     (command,) = re.findall(r"^  copybara (setup .+)$", given, flags=re.MULTILINE)
     assert make_parser().parse_args(shlex.split(command), argparse.Namespace(home=None)).peers == PEER

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.asking import Answers, Asking, until_stopped, variable
-from bot.cli.setup.parts import PARTS, SetupPart, in_turn
+from bot.cli.setup.parts import PARTS, SetupPart, after_overlay, in_turn
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from shared.errors import InputError
@@ -56,6 +56,8 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
             each.set_up(home, draft, asking)
     if part is None:
         asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))
+    elif part == "overlay":
+        asking.say("", "Next:", *after_overlay(home, draft.config))
     return 0
 
 

@@ -15,9 +15,11 @@ from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
-from peer.overlay.choose import OverlayReport, configured, examine
+from peer.overlay.choose import Finding, OverlayReport, configured, examine
+from peer.overlay.staex_api import NOTHING_LISTENS
 from peer.overlay.yggdrasil import admin_of
-from shared.config.schema import Config
+from peer.overlay.yggdrasil_admin import PROGRAMS
+from shared.config.schema import Config, Staex
 from shared.errors import InputError, OverlayError, OverlayForbidden
 
 OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
@@ -26,8 +28,11 @@ NONE = """Calls go through an overlay, a private network on top of the internet.
 What do you want?"""
 LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
 LOOKING = "Looking for an overlay's program on this computer:"
+NO_STAEX = "No Staex node runs here, which is fine if you don't use Staex."
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs root (sudo)"
+START = "Start Yggdrasil, which is installed here, and complete its set-up: a minute, needs root (sudo)"
 LET_INSTALL = "Yggdrasil, a free network of volunteers: I let an administrator install it"
+LET_START = "Yggdrasil, which is installed here: I let an administrator start it and complete its set-up"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
 NOTHING_RUNS = "No overlay's program answers on this computer, so nobody could be called. Nothing was set up."
 NOBODY_SAYS = "To have Yggdrasil installed without a question: copybara setup overlay --yes"
@@ -55,13 +60,26 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     report = _look(home, draft.config, asking)
     if report.taken is not None and report.taken.overlay != "yggdrasil":
         return
-    if report.taken is not None or _is_there(report):
-        _complete(home, draft.config, asking, answers=report.taken is not None)
-    elif wanted != "staex":
-        _none(home, draft, asking)
+    try:
+        if report.taken is not None or _is_there(report):
+            _complete(home, draft.config, asking, answers=report.taken is not None)
+        elif wanted != "staex":
+            _none(home, draft, asking)
+    except OverlayError:
+        # The node has the line by now, so that the next time nobody asks for it.
+        if _keep_private_peers(draft):
+            draft.write()
+        raise
+    _keep_private_peers(draft)
+
+
+def _keep_private_peers(draft: ConfigDraft) -> bool:
+    """Put the private peers that the node was given into the draft. Whether that changed it."""
     lines = os.environ.get(PRIVATE_PEERS)
-    if lines is not None and lines != draft.config.yggdrasil.private_peers:
-        draft.set_in("yggdrasil", {"private_peers": lines})
+    if lines is None or lines == draft.config.yggdrasil.private_peers:
+        return False
+    draft.set_in("yggdrasil", {"private_peers": lines})
+    return True
 
 
 def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
@@ -72,10 +90,18 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
         asking.say(LOOKING)
     # Where one works, it doesn't matter what the others lack.
     for finding in [report.taken] if report.taken is not None else report.findings:
-        asking.say(f"{finding.overlay:10} {'its node runs' if finding.usable else finding.why_not}")
+        asking.say(f"{finding.overlay:10} {_said_of(finding, config)}")
     if report.taken is not None:
         for_root.no_longer_needed(home)
     return report
+
+
+def _said_of(finding: Finding, config: Config) -> str:
+    if finding.usable:
+        return "its node runs"
+    if finding.why_not.endswith(NOTHING_LISTENS) and config.overlay == "auto" and config.staex == Staex():
+        return NO_STAEX
+    return finding.why_not
 
 
 def _answers(home: Home, config: Config) -> bool:
@@ -102,7 +128,10 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     if not alone:
         asking.say("", for_root.AT_ONCE)
     usual = 1 if asking.answers.yes else 2
-    first = INSTALL if alone else LET_INSTALL
+    if shutil.which("yggdrasil", path=PROGRAMS):
+        first = START if alone else LET_START
+    else:
+        first = INSTALL if alone else LET_INSTALL
     chosen = asking.choose(NONE, (first, BY_HAND, TRY)) if asking.at_terminal else usual
     if chosen == 1:
         _install(home, draft.config, asking, asks_for_peers=True)

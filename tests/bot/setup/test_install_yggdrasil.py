@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,59 @@ def test_a_node_that_does_not_answer_was_not_started(tmp_path: Path) -> None:
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stderr == "Yggdrasil does not run. To see why: journalctl -u yggdrasil\n"
+    assert ended.stderr == "Yggdrasil does not run. To see more, as root: journalctl -u yggdrasil\n"
+
+
+GIVES_UP = """#!/bin/sh
+case "$*" in
+    "restart yggdrasil") yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 || true ;;
+    "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
+    "is-failed yggdrasil") echo failed ;;
+esac
+"""
+
+WITHOUT_DEVICE = """
+set -u
+ip link set lo up
+cp -a /etc {folder}/etc
+rm -rf {folder}/etc/yggdrasil {folder}/etc/copybara
+mount --bind {folder}/etc /etc
+mount -t tmpfs none /run
+mkdir /run/yggdrasil
+mount --bind /dev/null /dev/net/tun
+export PATH={folder}:$PATH HOME={folder}
+copybara() {{ {python} -m bot.cli --home {folder}/home "$@"; }}
+copybara setup overlay --yes --peers tls://127.0.0.1:12345 > {folder}/first 2>&1
+echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
+printf '%s\\n' 3 | script -qec "sh {folder}/again" {folder}/second > {folder}/screen
+"""
+
+
+def test_a_node_that_systemd_has_given_up_is_named_with_why_and_the_next_set_up_goes_on(tmp_path: Path) -> None:
+    need("unshare", "yggdrasil", "yggdrasilctl", "nft", "apt-get", "ip", "script")
+    pretended_systemctl(tmp_path, GIVES_UP.format(folder=tmp_path))
+    journal = tmp_path / "journalctl"
+    journal.write_text(f"#!/bin/sh\nexec cat {tmp_path}/node.log\n")
+    journal.chmod(0o755)
+    began = time.monotonic()
+    ended = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-c", WITHOUT_DEVICE.format(folder=tmp_path, python=sys.executable)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    first = (tmp_path / "first").read_text()
+    assert "Yggdrasil does not run: it can't open /dev/net/tun (" in first, first + ended.stderr
+    assert "run `copybara setup` again. What is done already stays." in first
+    assert time.monotonic() - began < plan.ANSWERS_SECONDS, "nobody waits for a node that systemd has given up"
+    screen = " ".join((tmp_path / "screen").read_text().split())
+    assert "1 Start Yggdrasil, which is installed here" in screen, screen
+    assert "Install Yggdrasil" not in screen
+    assert "staex No Staex node runs here, which is fine if you don't use Staex." in screen
+    assert "Next: copybara setup goes on with the rest" in screen
+    assert load(tmp_path / "home" / "copybara.toml").yggdrasil.private_peers == "tls://127.0.0.1:12345"
 
 
 def pretended_systemctl(folder: Path, script: str) -> None:

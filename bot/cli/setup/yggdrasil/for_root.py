@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
-from bot.as_root import as_root
+from bot.as_root import as_root, has_sudo
 from bot.asking import Asking
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
 from bot.home import Home
@@ -23,7 +23,8 @@ AT_ONCE = (
 WHO = "Who runs that command?"
 OTHERS = "An administrator, later: go on with the rest now"
 DONE = "An administrator, and it has been run: look again"
-MYSELF = "I do, now: I know {whose} password, which is asked for next"
+BY_SUDO = "I do, now, by sudo and with my own password"
+BY_SU = "I do, now: I know root's password, which is asked for next"
 
 LOOK = "Read it first: less {file}"
 NOT_THERE = "Yggdrasil doesn't answer here yet."
@@ -41,7 +42,7 @@ _VERSION = re.compile(r"^\s+(?:Installed|Candidate): (?:\d+:)?0\.(\d+)", re.MULT
 def text(steps: Sequence[Step], user: str, peers: Sequence[str]) -> str:
     """The script."""
     notes = [note.format(user=user) for note in NOTES]
-    end = f"\necho 'Done. Now {user} runs: copybara setup'\n"
+    end = f"\necho 'Done. Now {user} goes on where it waits (2, look again), or runs: copybara setup'\n"
     return script(steps, notes if peers else [*notes, NO_PEER]) + end
 
 
@@ -87,8 +88,8 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
     asking.say(f"  {command(home)}", to_copy=True)
     asking.say("", "What it does:", *numbered(steps))
     asking.say(LOOK.format(file=home.for_root))
-    whose = "your" if command(home).startswith("sudo ") else "root's"
-    while (chosen := asking.choose(WHO, (OTHERS, DONE, MYSELF.format(whose=whose)))) != 1:
+    myself = BY_SUDO if has_sudo() else BY_SU
+    while (chosen := asking.choose(WHO, (OTHERS, DONE, myself))) != 1:
         if chosen == 3:
             subprocess.run(shlex.split(command(home)), check=False)  # noqa: S603 - what was shown and agreed to
         if done():

@@ -28,12 +28,18 @@ NONE_CONNECTED = "No peer of the node is connected. Those that it has stay; one 
 JUST_DONE = "COPYBARA_NODE_SET_UP"
 "The variable that keeps that program from doing it all again."
 
+ASK = "ask"
+"What an invitation gives as peers where it doesn't name the private one: its line is asked for."
+
+FRIENDS = "The line of your friend's private peer, such as tls://HOST:PORT?key=KEY (empty: choose other peers):"
+
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
 def peers_wanted(asking: Asking) -> list[str]:
-    """The peers that were given beforehand. Raises InputError for what is none."""
-    return peers_in(asking.answers.get("peers") or "")
+    """The peers that were given beforehand; none if they are to be asked for. Raises InputError for what is none."""
+    given = asking.answers.get("peers") or ""
+    return [] if given == ASK else peers_in(given)
 
 
 def only_shown(asking: Asking) -> None:
@@ -133,6 +139,8 @@ def _machine() -> plan.NodeMachine:
 
 def _chosen(asking: Asking, *, minor: int) -> tuple[list[str], bool]:
     """The peers, and whether they are private ones."""
+    if asking.answers.get("peers") == ASK and (friends := asking.until_good(FRIENDS, peers_in)):
+        return friends, True
     choice = asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))
     if choice == 1:
         return _public(asking, minor=minor), False

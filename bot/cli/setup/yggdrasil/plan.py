@@ -164,7 +164,8 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
     """Start it, also with a configuration that has changed.
 
     It has to answer twice, a second apart: one that may not make its device answers once, and ends. What counts is what
-    it answers: yggdrasilctl of 0.4 ends with 0 where nobody listens, too.
+    it answers: yggdrasilctl of 0.4 ends with 0 where nobody listens, too. Once systemd has given it up, nothing is
+    waited for, and what it said at its end is shown.
     """
     return Step(
         "Start the node, now and at each start, and wait until it answers (a few seconds).",
@@ -174,9 +175,13 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
         f"for second in $(seq {seconds}); do\n"
         f"  if {_answers('getSelf')}; then answers=$((answers + 1)); else answers=0; fi\n"
         "  test $answers -lt 2 || exit 0\n"
+        f'  test "$(systemctl is-failed {UNIT})" != failed || break\n'
         "  sleep 1\n"
         "done\n"
-        f'echo "Yggdrasil does not run. To see why: journalctl -u {UNIT}" >&2\n'
+        f"log=$(journalctl --unit={UNIT} --since=-1min --output=cat --no-pager 2> /dev/null || true)\n"
+        """why=$(echo "$log" | grep -E '^panic: | failed to ' | tail -n 1 | sed 's/^panic: //')\n"""
+        'case $log in *TunAdapter*) why="it can\'t open /dev/net/tun ($why)" ;; esac\n'
+        f'echo "Yggdrasil does not run${{why:+: $why}}. To see more, as root: journalctl -u {UNIT}" >&2\n'
         "exit 1",
     )
 

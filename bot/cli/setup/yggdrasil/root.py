@@ -98,6 +98,6 @@ def run(asking: Asking, step: Step) -> str:
     if ended.returncode:
         raise OverlayError(
             f"That didn't work (it ended with {ended.returncode}). Nothing after it was done.",
-            "See what it says above. Once that is fixed, run `copybara setup overlay` again: it continues from there.",
+            "See what it says above. Once that is fixed, run `copybara setup` again. What is done already stays.",
         )
     return ended.stdout.decode(errors="replace") if step.reads else ""
