@@ -65,15 +65,18 @@ async def open_overlay(
     NodeChanged if the home had another node id there before; `new_node` allows both to be others than before.
     """
     from peer.overlay.choose import choose, configured
+    from peer.overlay.yggdrasil_admin import STOPPED
 
     as_chosen = config if store is None or new_node else as_before(config, store)
     try:
         with said_if_slow("Waiting for the overlay's node"):
             choice = await choose(as_chosen.overlay, configured(config, home.folder))
     except OverlayError as error:
-        if as_chosen is not config:
-            used = as_chosen.overlay
-            error.hint = f"{error.hint} This home uses {overlay_name(used)}; to use another: copybara run --new-node"
+        # One that is only stopped has to be started: another overlay would be another node id.
+        if as_chosen is not config and error.sentence != STOPPED:
+            hint = error.hint if error.hint.endswith(".") else f"{error.hint}."
+            used = overlay_name(as_chosen.overlay)
+            error.hint = f"{hint} This home uses {used}. For another, with a new node id: copybara run --new-node"
         raise
     assert choice.report.taken is not None
     node = choice.report.taken.node

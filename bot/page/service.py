@@ -13,6 +13,7 @@ from bot.page.last_place import LastPlace
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
+from bot.user_units import keeps_port
 from peer.handset.late_server import LateServer, listening_socket
 from peer.handset.page import Pages
 from peer.handset.systemd_socket import handed_over
@@ -110,5 +111,6 @@ def listening_at(port: int) -> tuple[socket.socket, list[str]]:
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        sentence = texts.port_forbidden if error.errno == errno.EACCES else texts.port_taken
+        taken = texts.port_kept if keeps_port(port) else texts.port_taken
+        sentence = texts.port_forbidden if error.errno == errno.EACCES else taken
         return listening_socket(0), [sentence(port)]

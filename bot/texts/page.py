@@ -97,6 +97,14 @@ def port_taken(port: int) -> str:
     )
 
 
+def port_kept(port: int) -> str:
+    """Our own service's socket unit holds it, and this program runs beside that service."""
+    return (
+        f"Your own background service keeps port {port}, so your page is at another address. If the service fails, "
+        "`copybara service status` says why, and `copybara service remove` frees the port."
+    )
+
+
 def port_forbidden(port: int) -> str:
     """The system doesn't let this user listen there."""
     return (

@@ -41,7 +41,7 @@ START_HINT = (
 
 STOPPED = "Yggdrasil is installed on this computer, but it doesn't run."
 STOPPED_HINT = (
-    "To start it: `sudo systemctl start yggdrasil`. If it ends again: `journalctl -u yggdrasil` says why. "
+    "To start it: `sudo systemctl restart yggdrasil`. If it ends again: `journalctl -u yggdrasil` says why. "
     "Or let `copybara setup overlay` do it."
 )
 

@@ -7,6 +7,7 @@ import errno
 import getpass
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -135,7 +136,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the only programs that there are, in which `systemctl` says what the file `state` holds."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "systemctl").write_text(f'#!/bin/sh\nread -r state < {tmp_path}/state\necho "$state"\n')
+    (programs / "systemctl").write_text(
+        f"#!/bin/sh\nread -r state < {tmp_path}/state\n"
+        'case "$*" in *show*) echo "$state" | tr " " "\\n";; *) set -- $state; echo "${1#ActiveState=}";; esac\n'
+    )
     (programs / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -169,6 +173,29 @@ def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(
     assert check is not None
     assert (check.ok, check.note, check.detail) == (True, note, detail)
     assert bool(check.hint) == note
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "ActiveState=activating SubState=auto-restart NRestarts=0",
+        "ActiveState=activating SubState=start NRestarts=3",
+        "ActiveState=failed SubState=failed NRestarts=9",
+    ],
+)
+def test_a_service_that_ends_whenever_it_is_started_does_not_run(tmp_path: Path, machine: Path, state: str) -> None:
+    unit = service.folder() / "copybara.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    (tmp_path / "state").write_text(f"{state}\n")
+    (machine / "journalctl").write_text("#!/bin/sh\necho 'error: No node.'\necho 'hint:  Start it.'\necho Failed\n")
+    (machine / "journalctl").chmod(0o755)
+    (machine / "tr").symlink_to(shutil.which("tr", path="/usr/bin:/bin") or "tr")
+    check = background()
+    assert check is not None
+    assert not check.ok
+    assert check.detail == "fails whenever it is started. No node. Start it."
+    assert "copybara service remove" in check.hint
 
 
 def test_the_doctor_says_that_yggdrasils_service_has_failed(tmp_path: Path, machine: Path) -> None:

@@ -15,7 +15,9 @@ import pytest
 from bot.home import Home
 from bot.known_node import remember
 from bot.settings import open_overlay
+from peer.overlay import yggdrasil_admin
 from peer.overlay.choose import choose, configured
+from peer.overlay.yggdrasil_admin import AdminSocket
 from shared.config.schema import Config, Staex, Yggdrasil
 from shared.errors import NodeChanged, OverlayDown
 from shared.store import Store
@@ -118,6 +120,22 @@ def test_a_home_stays_with_its_overlay_though_a_preferred_one_appears(tmp_path: 
                 assert "copybara run --new-node" in down.value.hint
 
     in_own_namespace(work)
+
+
+async def test_a_node_that_only_has_to_be_started_is_not_to_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = tuple(AdminSocket(path=str(tmp_path / name)) for name in ("one", "other"))
+    monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", places)
+    monkeypatch.setattr(yggdrasil_admin, "PROGRAMS", str(tmp_path))
+    (tmp_path / "yggdrasil").touch(0o755)
+    home = Home(tmp_path)
+    with Store(home.database) as store:
+        remember(store, "yggdrasil", yggdrasil_service.US)
+        with pytest.raises(OverlayDown, match="doesn't run") as down:
+            await open_overlay(Config(), home, store)
+    assert "sudo systemctl restart yggdrasil" in down.value.hint
+    assert "--new-node" not in down.value.hint
 
 
 def test_another_node_that_answers_in_the_nodes_place_is_refused(tmp_path: Path) -> None:

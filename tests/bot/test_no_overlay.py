@@ -126,5 +126,5 @@ def test_a_node_that_is_installed_and_does_not_run_is_named_with_how_to_start_it
     assert ended.stderr.startswith(
         "error: Yggdrasil is installed on this computer, but it doesn't run.\nhint:  To start it: "
     )
-    assert "sudo systemctl start yggdrasil" in ended.stderr
+    assert "sudo systemctl restart yggdrasil" in ended.stderr
     assert "copybara setup" in ended.stderr

@@ -18,7 +18,7 @@ def yggdrasil_node() -> Check | None:
     """That Yggdrasil's service has failed. None if it hasn't, or if there is none."""
     if service.state_of(UNIT, of_user=False) not in ENDED:
         return None
-    hint = f"To see why: journalctl -u {UNIT}. To start it again: copybara setup overlay"
+    hint = f"To start it again: {as_root(f'systemctl restart {UNIT}')}. If it ends again, see why: journalctl -u {UNIT}"
     return Check("yggdrasil", ok=False, detail="is installed, but its service has failed", hint=hint)
 
 
@@ -27,6 +27,9 @@ def background() -> Check | None:
     if not (service.folder() / units.SERVICE).exists():
         return None
     state = service.state_of(units.SERVICE)
+    if service.fails():
+        hint = "To try again: copybara service install. To take it away: copybara service remove"
+        return Check("service", ok=False, detail=f"fails whenever it is started. {service.cause()}".strip(), hint=hint)
     if state not in service.RUNS:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
         return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from bot.as_root import as_root
 from bot.browser import has_browser, opener
 from bot.cli.doctor.check import Check
+from bot.user_units import keeps_port
 
 BUILT = 1_780_000_000
 "Unix seconds, May 2026: a clock before that is wrong, and links would be refused."
@@ -78,6 +79,10 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
         try:
             sock.bind((LOOPBACK, port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE and keeps_port(port):
+                detail = f"Your own background service keeps port {port}, and isn't running."
+                hint = "To see why: copybara service status. To free the port: copybara service remove"
+                return Check("page", ok=True, note=True, detail=detail, hint=hint)
             return refused_port(port, error)
     return Check("page", ok=True, detail=f"its port {port} is free")
 

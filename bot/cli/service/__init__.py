@@ -7,9 +7,9 @@ Start at units.py, which has both units as text. Nothing here needs root, but ke
 from __future__ import annotations
 
 import getpass
-import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from bot.as_root import as_root
@@ -19,6 +19,7 @@ from bot.own_program import own_program
 from bot.settings import settings
 from bot.slow_steps import said_if_slow
 from bot.streams import print_text
+from bot.user_units import folder as folder
 from shared.errors import InputError, StoreError
 from shared.store.files import known_errors
 
@@ -34,12 +35,6 @@ RUNS = ("active", "activating", "reloading")
 "What systemd says of a unit that runs."
 
 
-def folder() -> Path:
-    """Where the user's own units are (systemd.unit(5))."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "systemd" / "user"
-
-
 def install(home: Home) -> int:
     """Write both units, start them, and keep them up without a log-in. Raises InputError where there is no systemd."""
     _need_systemd()
@@ -47,6 +42,7 @@ def install(home: Home) -> int:
     _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
     program = units.escaped(own_program())
+    was_installed = installed()
     texts = {units.SERVICE: units.service(program, units.escaped(str(home.folder)))}
     if config.handset.enabled and config.handset.port:
         texts[units.SOCKET] = units.socket(config.handset.port)
@@ -59,9 +55,23 @@ def install(home: Home) -> int:
     _systemctl("daemon-reload")
     # The socket first: a service that runs already would have its port.
     _systemctl("stop", units.SERVICE)
-    for name in reversed(list(texts)):
-        _systemctl("enable", name)
-        _systemctl("restart", name)
+    since = int(time.time())
+    try:
+        for name in reversed(list(texts)):
+            _systemctl("enable", name)
+            _systemctl("restart", name)
+    except StoreError as refused:
+        why = cause(since) or refused.sentence
+        if was_installed:
+            raise StoreError(
+                f"The service doesn't start: {why}",
+                "It stays installed as it is now. To take it away: copybara service remove",
+            ) from None
+        remove()
+        raise StoreError(
+            f"The service didn't start, and was removed again: {why}",
+            "Once `copybara start` works: copybara service install",
+        ) from None
     print_text(
         "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service "
         "status` shows it."
@@ -81,6 +91,8 @@ def status() -> int:
     for name, state in states.items():
         print_text(f"{name:18} {state}")
     print_text(f"{'without a log-in':18} {'yes' if lingers() else f'no: {_lingering()}'}")
+    if fails():
+        print_text(f"It fails, and is started again and again: {cause() or 'it says nothing.'}")
     print_text("What it says: journalctl --user -u copybara")
     return 0 if states[units.SERVICE] == "active" else 1
 
@@ -156,7 +168,7 @@ def _systemctl(*words: str) -> None:
         said = ended.stderr.strip().splitlines()
         raise StoreError(
             f"systemd refuses `systemctl --user {' '.join(words)}`: {said[-1] if said else ended.returncode}.",
-            "Run it in a session of that user (not through su). What the service says: journalctl --user -u copybara",
+            "If this isn't a session of your own (but su, for example), log in as yourself and try again.",
         )
 
 
@@ -168,6 +180,30 @@ def state_of(name: str, *, of_user: bool = True) -> str:
     if shutil.which("systemctl") is None:
         return "unknown"
     return _run(["systemctl", *(["--user"] if of_user else []), "is-active", name]).stdout.strip() or "unknown"
+
+
+def fails() -> bool:
+    """Whether the service has ended with an error: systemd has given up, or starts it again and again."""
+    shown = _run(["systemctl", "--user", "show", "-p", "ActiveState,SubState,NRestarts", units.SERVICE]).stdout
+    found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    again = found.get("SubState", "").startswith("auto-restart") or found.get("NRestarts", "0") != "0"
+    return found.get("ActiveState") == "failed" or (found.get("ActiveState") == "activating" and again)
+
+
+def cause(since: int = 0) -> str:
+    """Why the service has ended last: its error and what to do, or what systemd says of it; empty if that is nowhere.
+
+    `since`: seconds since 1970 from which on it counts.
+    """
+    if shutil.which("journalctl") is None:
+        return ""
+    journal = ("journalctl", "--user", "--no-pager", "--quiet", "--output=cat", "--lines=50", f"--since=@{since}")
+    said = _run([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"]).stdout.splitlines()
+    begin = max((at for at, line in enumerate(said) if line.startswith("error:")), default=None)
+    if begin is not None:
+        return " ".join(line.removeprefix("error:").removeprefix("hint:").strip() for line in said[begin : begin + 2])
+    told = _run([*journal, f"--unit={units.SERVICE}"]).stdout.splitlines()
+    return next((line.strip() for line in told if "Failed at" in line), told[-1].strip() if told else "")
 
 
 def lingers() -> bool:

@@ -5,8 +5,9 @@ Pure. config/copybara.service and config/copybara.socket are what these function
 
 from __future__ import annotations
 
+from bot.user_units import SOCKET as SOCKET
+
 SERVICE = "copybara.service"
-SOCKET = "copybara.socket"
 
 WATCHDOG_SECONDS = 60
 

@@ -97,6 +97,26 @@ def test_a_refusal_of_systemd_is_a_sentence_and_leaves_nothing_behind(tmp_path: 
     assert not service.folder().exists(), "and no unit is left that another command trips over"
 
 
+def test_a_service_that_does_not_start_is_taken_away_again_and_its_own_error_is_said(
+    tmp_path: Path, systemctl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs = tmp_path / "programs"
+    (programs / "systemctl").write_text('#!/bin/sh\n[ "$2 $3" != "restart copybara.service" ]\n')
+    (programs / "journalctl").write_text("#!/bin/sh\necho 'error: No node runs here.'\necho 'hint:  Go.'\n")
+    (programs / "journalctl").chmod(0o755)
+    with pytest.raises(StoreError) as failed:
+        service.install(home_of(tmp_path))
+    assert failed.value.sentence == "The service didn't start, and was removed again: No node runs here. Go."
+    assert "su" not in failed.value.hint.split()
+    assert not service.installed()
+
+    (service.folder() / units.SERVICE).write_text("of an earlier installation")
+    with pytest.raises(StoreError, match="doesn't start: No node runs here") as failed:
+        service.install(home_of(tmp_path))
+    assert "copybara service remove" in failed.value.hint
+    assert service.installed()
+
+
 def test_without_systemd_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="no systemd"):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.doctor.system import handset_port
+from bot.cli.service import units
 from bot.page.service import listening_at
 from peer.handset.access import HOST
 from peer.handset.systemd_socket import handed_over
@@ -125,6 +127,24 @@ def test_the_units_are_valid(tmp_path: Path) -> None:
         check=False,
     )
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_port_that_our_own_service_keeps_is_not_said_to_be_another_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with socket.create_server((HOST, 0)) as kept:
+        port = kept.getsockname()[1]
+        unit = tmp_path / "systemd" / "user" / units.SOCKET
+        unit.parent.mkdir(parents=True)
+        unit.write_text(units.socket(port))
+        sock, (notice,) = listening_at(port)
+        sock.close()
+        assert "Your own background service" in notice
+        assert "copybara service remove" in notice
+        check = handset_port(port, enabled=True, running=False)
+        assert check is not None
+        assert "Your own background service" in check.detail
 
 
 def test_a_port_that_is_taken_is_given_up_and_said() -> None:
