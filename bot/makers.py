@@ -32,7 +32,7 @@ from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
-from bot.program_source import program_source
+from bot.program_source import installed_folder, program_source
 from bot.settings import open_overlay, private_peers
 from bot.texts import devices as device_texts
 from bot.texts import overlay as overlay_texts
@@ -128,6 +128,7 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
         lines=node.lines,
         own_card=node.card,
         program_source=program_source(node.config),
+        program_folder=installed_folder(),
         private_peer=bool(private_peers(node.config, node.overlay.name)),
         pages=node.pages,
         devices=own_devices,

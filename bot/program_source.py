@@ -28,17 +28,38 @@ def installed_from() -> str:
 
     Installed from a folder, it is the address that the folder was cloned from.
     """
+    return public_source(_installed_from())
+
+
+def installed_folder() -> Path | None:
+    """The folder that it was installed from, if it is there still."""
+    return folder_at(_installed_from())
+
+
+def folder_at(url: object) -> Path | None:
+    """The folder of the program at that address."""
+    folder = _folder(url)
+    return folder if folder is not None and (folder / "pyproject.toml").is_file() else None
+
+
+def _installed_from() -> object:
     try:
         told = json.loads(distribution("copybara-relay").read_text("direct_url.json") or "{}")
-        return public_source(told.get("url", ""))
+        return told.get("url", "")
     except (PackageNotFoundError, ValueError, AttributeError):
         return ""
 
 
+def _folder(url: object) -> Path | None:
+    if isinstance(url, str) and url.startswith("file:///"):
+        return Path(unquote(url.removeprefix("file://")))
+    return None
+
+
 def public_source(url: object) -> str:
     """An address that a friend can install from too; empty if it is none."""
-    if isinstance(url, str) and url.startswith("file:///"):
-        url = _cloned_from(Path(unquote(url.removeprefix("file://"))))
+    if (folder := _folder(url)) is not None:
+        url = _cloned_from(folder)
     return url if isinstance(url, str) and url.startswith("https://") and program_address(url) else ""
 
 

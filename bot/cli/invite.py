@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from bot.home import Home
-from bot.program_source import program_source
+from bot.program_source import installed_folder, program_source
 from bot.settings import own_card, own_overlay, private_peers, settings
 from bot.streams import print_json, print_text
-from bot.texts.invitation import NO_SOURCE, PRIVATE_PEER, invitation
+from bot.texts.invitation import PRIVATE_PEER, invitation, no_source
 from shared.config.checks import program_address
 from shared.errors import InputError
 from shared.store import Store
@@ -44,7 +44,7 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
 
         check(private)
     said = invitation(card, network, source, private=bool(private), peers=private if peer else ())
-    notes = [*([] if source else [NO_SOURCE]), *([PRIVATE_PEER] if private and not peer else [])]
+    notes = [*([] if source else [no_source(installed_folder())]), *([PRIVATE_PEER] if private and not peer else [])]
     if as_json:
         print_json({"kind": said.kind, "text": said.text, "token": card.token, "source": source or None})
     else:

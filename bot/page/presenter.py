@@ -22,7 +22,7 @@ from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
+from bot.texts.invitation import PRIVATE_PEER, invitation, no_source_here
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -110,13 +110,15 @@ class Presenter:
         lines: Lines,
         own_card: Callable[[], Card],
         program_source: str,
+        program_folder: Path | None,
         private_peer: bool,
         pages: Pages,
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
     ) -> None:
-        """`program_source` is where friends get the program, empty if that isn't known. `private_peer`: whether one
-        connects us to the overlay. `is_by_hand`: whether the owner carries the links of that conversation.
+        """`program_source` is where friends get the program, empty if that isn't known; `program_folder` is the folder
+        that it was installed from. `private_peer`: whether one connects us to the overlay. `is_by_hand`: whether the
+        owner carries the links of that conversation.
         """
         self._is_by_hand = is_by_hand
         self._devices = devices
@@ -127,6 +129,7 @@ class Presenter:
         self._store = store
         self._own_card = own_card
         self._program_source = program_source
+        self._program_folder = program_folder
         self._private_peer = private_peer
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
@@ -234,7 +237,10 @@ class Presenter:
 
     @property
     def _invitation_note(self) -> str:
-        notes = [*([] if self._program_source else [NO_SOURCE_SHORT]), *([PRIVATE_PEER] if self._private_peer else [])]
+        notes = [
+            *([] if self._program_source else [no_source_here(self._program_folder)]),
+            *([PRIVATE_PEER] if self._private_peer else []),
+        ]
         return " ".join(note.text for note in notes)
 
     def _invitation(self, card: Card) -> str:
@@ -260,7 +266,7 @@ class Presenter:
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
             files=[
-                self._file(line, transfer, page)
+                self._file(line, transfer)
                 for line in self._lines
                 for transfer in self._files.get(line.number, {}).values()
             ],
@@ -344,7 +350,7 @@ class Presenter:
             for number in [each for each, known in kept.items() if known.ended][:-FILES_KEPT]:
                 del kept[number]
         for page in self._pages.open:
-            page.send(self._file(line, transfer, page))
+            page.send(self._file(line, transfer))
 
     def _keep_arrived(self, line: Line) -> None:
         if arrived := [each for each in self._files.get(line.number, {}).values() if view.is_here(each)]:
@@ -352,10 +358,9 @@ class Presenter:
             for reference in [*self._arrived][:-LOGGED]:
                 del self._arrived[reference]
 
-    def _file(self, line: Line, transfer: Transfer, page: Page) -> page_protocol.File:
-        """Only another device has to be given what is on this computer already; a voice message is played on both."""
-        there = not transfer.ours and transfer.state is FileState.DONE and (page.device or transfer.voice)
-        arrived = transfer.path if there else None
+    def _file(self, line: Line, transfer: Transfer) -> page_protocol.File:
+        """As the page shows it. One that has arrived has an address at which it is saved or played."""
+        arrived = transfer.path if not transfer.ours and transfer.state is FileState.DONE else None
         return view.file(line, transfer, self._pages.downloads.offer(arrived) if arrived else None)
 
     def _changed(self, line: Line) -> None:

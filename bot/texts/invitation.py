@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from bot.kinds import Kind, Sentence
 from shared.links.card import Card
@@ -18,21 +20,36 @@ ONLY_HERE = (
     "First run `copybara setup overlay`, then invite.)"
 )
 
-NO_SOURCE = Sentence(
-    Kind.INVITATION_SOURCE,
-    "The invitation doesn't say where to get the program, because yours came from no public address. So send your "
-    "friend the folder that you installed it from, too, as one packed file; your keys and contacts aren't in it.",
-    "To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER. "
-    'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
-)
-"For the owner, beside an invitation that a terminal prints."
+
+def no_source(folder: Path | None) -> Sentence:
+    """For the owner, beside an invitation that a terminal prints. `folder` is the one that it was installed from."""
+    return Sentence(
+        Kind.INVITATION_SOURCE,
+        "The invitation doesn't say where to get the program, because yours came from no public address. So send your "
+        "friend the folder that you installed it from, too, as one packed file; your keys and contacts aren't in it.",
+        f"{_to_pack(folder) or 'To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER'}\n"
+        'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
+    )
+
 
 NO_SOURCE_SHORT = Sentence(
     Kind.INVITATION_SOURCE,
     "The invitation can't say where to get the program: send it along, as one file.",
     "How to pack it: copybara invite",
 )
-"The same anywhere else."
+"The same in a chat, which needn't know the owner's folders."
+
+
+def no_source_here(folder: Path | None) -> Sentence:
+    """The same where only the owner reads it."""
+    return Sentence(NO_SOURCE_SHORT.kind, NO_SOURCE_SHORT.sentence, _to_pack(folder) or NO_SOURCE_SHORT.hint)
+
+
+def _to_pack(folder: Path | None) -> str:
+    if folder is None:
+        return ""
+    return f"To pack it: {shlex.join(('tar', 'czf', 'copybara.tar.gz', '-C', str(folder.parent), folder.name))}"
+
 
 PRIVATE_PEER = Sentence(
     Kind.INVITATION_PEER,

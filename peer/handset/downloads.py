@@ -1,4 +1,4 @@
-"""Files that a device's page may save: each at an address that only that page was told, for a while."""
+"""Files that a page may save: each at an address that only that page was told, for a while."""
 
 from __future__ import annotations
 

@@ -695,7 +695,7 @@ class File(_ToPage, frozen=True, tag="file"):
     "How far and how fast, for people: `3.4 MB of 12 MB, 1.2 MB/s`."
 
     save: str | None = None
-    "On a device, and for a voice message: where the browser gets a file that has arrived. Good for an hour."
+    "Where the browser gets a file that has arrived. Good for an hour."
 
     voice: bool = False
     "It is a voice message: the page can play it."

@@ -7,21 +7,23 @@ import json
 import re
 import shlex
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from bot.cli.arguments import make_parser
 from bot.kinds import Kind
-from bot.program_source import public_source
+from bot.program_source import folder_at, installed_folder, public_source
 from bot.texts.invitation import (
     ASK_FOR_PEER,
-    NO_SOURCE,
     NO_SOURCE_SHORT,
     ONLY_HERE,
     WITHOUT_SUDO,
     WITHOUT_SUDO_LATER,
     invitation,
+    no_source,
+    no_source_here,
 )
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
@@ -40,14 +42,14 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         assert await bob.told(kind=Kind.INVITATION_SOURCE) == NO_SOURCE_SHORT.text
         _, out, err = await bob.cli("invite")
         assert chat in out
-        assert NO_SOURCE.sentence in err
+        assert no_source(installed_folder()).sentence in err
         code, out, err = await bob.cli("invite", "--json")
         assert (code, err) == (0, "")
         assert json.loads(out)["text"] == chat
         assert bob.handset is not None
         async with page_at(bob.handset) as (_, hello):
             assert hello["invitation"] == chat
-            assert hello["invitation_note"] == NO_SOURCE_SHORT.text
+            assert hello["invitation_note"] == no_source_here(installed_folder()).text
         code, out, err = await bob.cli("invite", "--from", "https://example.org/copybara.git")
         assert err == ""
         assert "pipx install git+https://example.org/copybara.git" in out
@@ -96,7 +98,22 @@ def test_an_invitation_without_a_source_is_true() -> None:
     assert "I'll send you the program" in text
     assert "pipx install . " in text
     assert "https://example.org/copybara.whl &&" in invitation(CARD, "staex", "https://example.org/copybara.whl").text
-    assert "send your friend the folder" in NO_SOURCE.text
+    assert "send your friend the folder" in no_source(None).text
+
+
+def test_who_has_no_public_address_reads_how_to_pack_the_folder_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "copybara relay"
+    folder.mkdir()
+    assert folder_at(folder.as_uri()) is None
+    (folder / "pyproject.toml").touch()
+    assert folder_at(folder.as_uri()) == folder
+    assert folder_at("https://example.org/a.git") is None
+    for note in (no_source(folder), no_source_here(folder)):
+        (command,) = re.findall(r"^To pack it: (.+)$", note.hint, flags=re.MULTILINE)
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True)
+        with tarfile.open(tmp_path / "copybara.tar.gz") as packed:
+            assert packed.getnames() == ["copybara relay", "copybara relay/pyproject.toml"]
+    assert no_source_here(None) == NO_SOURCE_SHORT
 
 
 def test_an_invitation_says_what_needs_an_administrator() -> None:

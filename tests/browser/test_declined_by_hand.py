@@ -31,6 +31,66 @@ async def test_the_link_that_declines_is_there_to_be_copied_unless_a_messenger_c
         assert not await play.page.locator("#ended-token").is_visible()
 
 
+DECLINED = "You declined carol's call."
+
+
+async def declined(play: Theatre) -> None:
+    """Carol's call, the second, rings and is declined; nobody else carries the link."""
+    play.tell(call(2, "ringing", name="carol"))
+    await play.page.locator("#decline, #beside-decline").locator("visible=true").first.wait_for()
+    play.tell(ShowLink(call=2, link=link(), kind=Kind.LINK_REFUSAL, sentence="Send this to carol so that they know."))
+    play.tell(call(2, "ended", name="carol", sentence=DECLINED))
+
+
+async def shows_the_link(play: Theatre) -> None:
+    """The page of carol's call is there, and is left for good with its button."""
+    await play.view.shows(DECLINED)
+    assert await play.page.locator("#ended-token").text_content() == link().text
+    await play.page.locator("#ended-close").click()
+
+
+async def test_a_call_that_is_declined_where_another_has_ended_shows_its_link_in_that_ones_place() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.tell(call(1, "ended", sentence="anna hung up."))
+        await play.view.shows("anna hung up.")
+        await declined(play)
+        await shows_the_link(play)
+        await play.page.locator("#home").wait_for()
+
+
+async def test_a_call_that_is_declined_beside_one_on_hold_shows_its_link_first() -> None:
+    async with theatre(greeting(calls=[call(1, "active", on_hold=True)])) as play:
+        await declined(play)
+        await shows_the_link(play)
+        await play.page.locator("#stage").wait_for()
+
+
+@pytest.mark.parametrize(("state", "shown"), [("active", "stage"), ("calling", "outgoing")])
+async def test_the_link_of_a_call_that_is_declined_beside_another_is_there_at_once_and_afterwards(
+    state: str, shown: str
+) -> None:
+    async with theatre(greeting(calls=[call(1, state, role="caller")])) as play:
+        await declined(play)
+        told = play.page.locator(".toast", has_text=f"{DECLINED} Send this to carol so that they know.")
+        await told.get_by_role("button", name="Copy link").wait_for()
+        assert await play.page.locator(f"#{shown}").is_visible()
+        play.tell(call(1, "ended", role="caller", sentence="anna hung up."))
+        await play.view.shows("anna hung up.")
+        await play.page.locator("#ended-close").click()
+        await shows_the_link(play)
+        await play.page.locator("#home").wait_for()
+
+
+async def test_a_link_that_was_copied_beside_a_call_is_not_shown_after_it() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await declined(play)
+        await play.page.locator(".toast").get_by_role("button", name="Copy link").click()
+        play.tell(call(1, "ended", sentence="anna hung up."))
+        await play.view.shows("anna hung up.")
+        await play.page.locator("#ended-close").click()
+        await play.page.locator("#home").wait_for()
+
+
 async def test_who_gives_up_a_call_gets_the_link_that_says_so_and_none_that_would_call() -> None:
     calling = call(1, "calling", role="caller")
     waits = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to anna.")

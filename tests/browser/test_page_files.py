@@ -71,6 +71,12 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         assert str(path) in await bob.page.says(Kind.FILE_RECEIVED)
         await anna.page.says(Kind.FILE_DELIVERED)
         assert path.read_bytes() == bytes(at % 251 for at in range(3_000_000))
+        async with bob.page.page.expect_download() as saving:
+            await bob.page.page.get_by_role("link", name="Save a copy").click()
+        saved = await saving.value
+        assert saved.suggested_filename == path.name
+        await saved.save_as(tmp_path / "saved")
+        assert (tmp_path / "saved").read_bytes() == path.read_bytes()
         assert [*(anna.node.home / "sending").iterdir()] == []
 
         # By the paper clip, and declined.
@@ -124,7 +130,7 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
         await play.wants(AnswerFile, file=1, accept=True)
         await play.view.press("Cancel talk.webm")
         await play.wants(CancelFile, file=2)
-        save = play.page.get_by_role("link", name="Save on this device")
+        save = play.page.get_by_role("link", name="Save a copy")
         assert await save.get_attribute("href") == "/received/x"
         play.tell(call(1, "ended"))
         await play.view.shows("Received in this call")

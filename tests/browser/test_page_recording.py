@@ -34,7 +34,7 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         play.tell(
             Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="The recording is over.", path="/home/me/anna.webm")
         )
-        await play.page.locator(".toast").get_by_role("button", name="Copy path").wait_for()
+        await play.page.locator(".toast").get_by_role("button", name="Copy path").click()
         play.tell(call(1, "ended"))
         await play.view.shows("Recorded in this call")
         await play.page.locator("#ended-recordings").get_by_text("/home/me/anna.webm").wait_for()

@@ -168,7 +168,8 @@ async def test_axe_is_there_to_look_at_every_state() -> None:
 
 async def test_the_start_page_shows_the_book_and_the_log() -> None:
     async with theatre(greeting(log=LOG)) as play:
-        for text in ("anna", "answered automatically (video), 08:00-22:00", "Missed", "No answer", "12 min", "1 min"):
+        said = ("answered automatically (video), 08:00-22:00", "Missed", "No answer", "12 min 34 s", "1 min 2 s")
+        for text in ("anna", *said):
             await play.view.shows(text)
         # As in the program's sentences; this browser would say 2:20 AM.
         times = [each.split(" · ")[0] for each in await play.page.locator("#log small").all_text_contents()]

@@ -52,15 +52,15 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_heard_and
         async with recording(play):
             await play.can_be_used()
             await play.view.press("Stop")
-            await play.view.shows("Not sent yet. anna gets it in your next call with each other.")
+            await play.view.shows("Not kept yet. anna gets it in your next call with each other.")
             await play.can_be_used()
             await play.view.press("Listen")
             await play.until("document.getElementById('voice-sound').currentTime > 0")
-            await play.view.press("Send")
+            await play.view.press("Keep for anna")
             wanted = await play.wants(LeaveVoice, call=1, node=ANNA, form="webm")
             assert isinstance(wanted, LeaveVoice)
-            # It is sent once the program has it, not before.
-            await play.view.shows("Sending …")
+            # It is kept once the program has it, not before.
+            await play.view.shows("Keeping it …")
             await play.until("document.querySelector('#voice-time').checkVisibility()")
             play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
         await play.view.shows("Your voice message for anna waits here.")
@@ -78,7 +78,7 @@ async def test_a_message_is_left_while_the_call_waits_and_the_call_goes_on_waiti
         await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
         await play.view.press("Stop")
         assert await play.focused() == "voice-send"
-        await play.view.press("Send")
+        await play.view.press("Keep for anna")
         await play.wants(LeaveVoice, call=1, node=ANNA)
         play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
         await play.until("document.getElementById('voice').hidden")
@@ -99,14 +99,14 @@ async def test_what_is_being_recorded_goes_on_when_the_call_ends_meanwhile() -> 
         await play.page.locator("#ended #voice-stop").wait_for()
         await play.until("document.activeElement.id === 'voice-stop'")
         await play.view.press("Stop")
-        await play.view.shows("Not sent yet.")
+        await play.view.shows("Not kept yet.")
         await play.view.press("Discard")
 
 
 async def test_a_message_that_is_not_sent_is_asked_about_once_before_it_is_lost() -> None:
     async with theatre(unheard()) as play, recording(play):
         await play.view.press("Done")
-        await play.view.shows("It isn't sent yet. Send it, or discard it.")
+        await play.view.shows("It isn't kept yet. Keep it, or discard it.")
         await play.can_be_used()
         await play.view.press("Discard and close")
         await play.until("document.getElementById('home').checkVisibility()")
@@ -120,11 +120,11 @@ async def test_a_message_outlives_another_call_and_a_program_that_refuses_it() -
         await play.page.locator("#stage-name").wait_for()
         play.tell(call(2, "ended", **other))
         await play.view.press("Done")
-        await play.view.shows("Not sent yet.")
+        await play.view.shows("Not kept yet.")
         play.script.problems[LeaveVoice] = ("Too many messages wait for anna.", "")
-        await play.view.press("Send")
+        await play.view.press("Keep for anna")
         await play.view.shows("Too many messages wait for anna.")
-        await play.view.shows("Not sent yet.")
+        await play.view.shows("Not kept yet.")
         await play.view.press("Discard")
 
 

@@ -32,7 +32,7 @@ async def left_at_the_page(anna_node: Person, bob: Person, carol: Person, why: s
         await anna.page.click(anna.page.page.locator("#voice-record"))
         await anna.page.shows("0:02 of")
         await anna.page.press("Stop")
-        await anna.page.press("Send")
+        await anna.page.press("Keep for bob")
         assert "waits here" in await anna.page.says(Kind.MESSAGE_KEPT)
         await anna.page.known()
 
@@ -48,7 +48,7 @@ async def test_what_is_said_while_the_call_still_waits_reaches_the_contact_who_a
             await anna.page.press("Record")
             await anna.page.shows("0:02 of")
             await anna.page.press("Stop")
-            await anna.page.press("Send")
+            await anna.page.press("Keep for bob")
             await anna.page.says(Kind.MESSAGE_KEPT)
             bob.write("/answer")
             await bob.told("anna left you a voice message", kind=Kind.MESSAGE_RECEIVED)

@@ -10,6 +10,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from bot.cli.doctor import desktop, devices, system
 from bot.cli.doctor import home as home_checks
@@ -21,10 +22,10 @@ from bot.cli.doctor.telegram import bot
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
-from bot.program_source import program_source
+from bot.program_source import installed_folder, program_source
 from bot.settings import settings
 from bot.streams import print_json, print_text
-from bot.texts.invitation import NO_SOURCE_SHORT
+from bot.texts.invitation import no_source_here
 from peer.overlay.loopback import LoopbackOverlay
 from shared.config.schema import Config
 from shared.errors import CopybaraError, first_error
@@ -114,7 +115,7 @@ def _parts(config: Config, *, running: bool) -> list[tuple[str, Callable[[], Che
     """What isn't there on every machine. `running`: a copybara of this home may have the page's port."""
     page = config.handset
     return [
-        ("at the invitation", lambda: invited(program_source(config))),
+        ("at the invitation", lambda: invited(program_source(config), installed_folder())),
         ("at the page's port", lambda: system.handset_port(page.port, enabled=page.enabled, running=running)),
         ("for a browser", lambda: system.page_browser(enabled=page.enabled)),
         ("at the service", background),
@@ -123,11 +124,12 @@ def _parts(config: Config, *, running: bool) -> list[tuple[str, Callable[[], Che
     ]
 
 
-def invited(source: str) -> Check:
-    """Whether an invitation says where to get the program. Pure."""
+def invited(source: str, folder: Path | None) -> Check:
+    """Whether an invitation says where to get the program, which was installed from `folder`."""
     if source:
         return Check("invitation", ok=True, detail=f"says to get the program from {source}")
-    return Check("invitation", ok=True, note=True, detail=NO_SOURCE_SHORT.sentence, hint=NO_SOURCE_SHORT.hint)
+    note = no_source_here(folder)
+    return Check("invitation", ok=True, note=True, detail=note.sentence, hint=note.hint)
 
 
 def _print(check: Check) -> None:

@@ -7,6 +7,9 @@ import { within } from "./names.js";
 import { Sending } from "./sending.js";
 import { SwitchedOff } from "./switched_off.js";
 
+// Links that tell the other side that the call is over.
+const SAYS_SO = ["link.refusal", "link.cancel"];
+
 export class Calls extends EventTarget {
   #program;
   #calls = new Map();
@@ -19,8 +22,8 @@ export class Calls extends EventTarget {
   aside = false;
   // The id of the call that the person wants to see large, of several that are one conversation.
   #front = null;
-  // The id of the call that the page shows: the one that a person means by a button or a key.
-  drawn = null;
+  #drawn = null;
+  #seen = new Set();
   // The ids of those whose four words didn't match.
   differed = new Set();
   links = new Map();
@@ -46,14 +49,31 @@ export class Calls extends EventTarget {
     program.addEventListener("offer", ({ detail }) => this.#offered(detail));
   }
 
+  // The id of the call that the page shows: the one that a person means by a button or a key.
+  get drawn() {
+    return this.#drawn;
+  }
+
+  set drawn(id) {
+    this.#drawn = id;
+    this.#seen.add(id);
+  }
+
+  // The link that says that this call is over, if the person has to send it.
+  linkThatSaysSo(call) {
+    const link = this.links.get(call.id);
+    return call.state === "ended" && !call.connected_at && SAYS_SO.includes(link?.kind) ? link : null;
+  }
+
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
-  // it is put away. Beside a call on hold the page shows one that reached no one, which asks what to do about that.
+  // it is put away. Beside a call on hold the page shows one that reached no one, which asks what to do about that, and
+  // one whose end the other side has yet to be told.
   get current() {
     const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && (!this.#dismissed.has(call.id) || this.unsent(call.id)) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
     const last = calls.at(-1) ?? null;
-    const inVain = last?.state === "ended" && last.role === "caller" && !last.connected_at;
-    return lives.findLast((call) => !call.on_hold) ?? (inVain ? last : lives.at(-1) ?? last);
+    const asks = last?.state === "ended" && ((last.role === "caller" && !last.connected_at) || this.linkThatSaysSo(last));
+    return lives.findLast((call) => !call.on_hold) ?? (asks ? last : lives.at(-1) ?? last);
   }
 
   // Several calls that are one conversation are shown by the first of them that is up.
@@ -198,16 +218,28 @@ export class Calls extends EventTarget {
     this.#changed();
   }
 
+  // The link that says that this call is over was taken to be sent.
+  told(id) {
+    this.#dismissed.add(id);
+    this.#changed();
+  }
+
+  // A link to send that the page hasn't shown yet isn't in the log.
   #putEndedAway() {
-    for (const [id, { state }] of this.#calls) if (state === "ended") this.#dismissed.add(id);
+    for (const [id, call] of this.#calls) {
+      if (call.state === "ended" && (this.#seen.has(id) || !this.linkThatSaysSo(call))) this.#dismissed.add(id);
+    }
   }
 
   #take(call) {
     const before = this.#calls.get(call.id);
     // A call of somebody else that ended without us is in the log. It needs no page of its own, unless we declined and
     // there is a link to send that says so.
-    const toSend = this.links.has(call.id) && !this.current;
-    if (call.state === "ended" && (!before || before.state === "ringing") && !toSend) this.#dismissed.add(call.id);
+    const aside = call.state === "ended" && (!before || before.state === "ringing");
+    const toSend = aside && this.linkThatSaysSo(call);
+    if (aside && !toSend) this.#dismissed.add(call.id);
+    // Those that have ended are in the order of their ends.
+    if (call.state === "ended" && before?.state !== "ended") this.#calls.delete(call.id);
     // Another page of the owner's has taken it: let go of camera and microphone.
     if (call.state === "ended" || call.elsewhere != null || call.on_hold) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
@@ -221,6 +253,7 @@ export class Calls extends EventTarget {
     if (call.state === "ended") this.#off.forget(call);
     this.#prepare(call);
     this.#changed();
+    if (toSend && this.current !== call) this.dispatchEvent(new CustomEvent("to-send", { detail: { call, link: toSend } }));
   }
 
   // Ask for camera and microphone while it connects, so that both are there when it is up.

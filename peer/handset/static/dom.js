@@ -94,6 +94,12 @@ export async function copy(button, text) {
   setTimeout(() => { label.textContent = before; }, 2000);
 }
 
+export function copyButton(words, text) {
+  const button = make("button", { className: "button small", type: "button" }, icon("i-copy"), make("span", { text: words }));
+  button.addEventListener("click", () => copy(button, text));
+  return button;
+}
+
 // Data addresses only: the program makes them, and the Content-Security-Policy allows nothing else.
 export function picture(image, address) {
   if (address.startsWith("data:image/svg+xml")) image.src = address;
@@ -161,11 +167,12 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-// How long a call was, for a list in which times of day stand too.
+// How long a call was, for a list in which times of day stand too: 1:52 would be one.
 export function lasted(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  if (!minutes) return `${Math.max(0, Math.floor(seconds))} s`;
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(whole / 60);
+  if (minutes >= 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
 
 // As bot/texts/times.py writes it in chat and terminal, whatever the browser's language is; without the date if it is today's.

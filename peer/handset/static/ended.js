@@ -3,9 +3,6 @@
 import { $, avatar, copy, duration, onSubmit, problem, put, say, setIcon, show, toast } from "./dom.js";
 import { wantedName } from "./names.js";
 
-// Links that tell the other side that the call is over.
-const SAYS_SO = ["link.refusal", "link.cancel"];
-
 export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
   "them, and compare the words again in your next call.";
 
@@ -41,10 +38,9 @@ export class Ended {
     $("ended-text").classList.toggle("problem", differed);
     show($("ended-who"), !call.contact);
     put($("ended-node"), call.node);
-    const link = this.#calls.links.get(call.id);
-    const tells = SAYS_SO.includes(link?.kind) && !call.connected_at;
-    show($("ended-link"), tells);
-    if (tells) {
+    const link = this.#calls.linkThatSaysSo(call);
+    show($("ended-link"), Boolean(link));
+    if (link) {
       say($("ended-link-text"), link);
       put($("ended-token"), link.link.text);
     }

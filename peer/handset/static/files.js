@@ -1,6 +1,6 @@
 // Files in a call: what is offered, what is on its way, and what the person drops here or chooses.
 
-import { $, announce, copy, icon, make, put, redraw, say, show, toast } from "./dom.js";
+import { $, announce, copyButton, icon, make, put, redraw, say, show, toast } from "./dom.js";
 import { settles, unsettle } from "./settled.js";
 
 const PIECE = 48 * 1024;
@@ -66,11 +66,15 @@ export class Upload {
   }
 }
 
-// What the page can do about a file on the computer at home: it may open none.
+// The server sends it to be saved, never to be shown. Over TLS this is the page of a device.
+function saveLink({ save, name }) {
+  const text = location.protocol === "https:" ? "Save on this device" : "Save a copy";
+  return make("a", { className: "button small", href: save, download: name, text });
+}
+
+// Where a file is on the computer at home: the page may open none.
 export function copyPath(path) {
-  const button = make("button", { className: "button small", type: "button" }, icon("i-copy"), make("span", { text: "Copy path" }));
-  button.addEventListener("click", () => copy(button, path));
-  return button;
+  return copyButton("Copy path", path);
 }
 
 // A file that has come: its name, where it is on the computer at home, and a button that copies that.
@@ -225,9 +229,8 @@ export class Files {
   drawArrived(call) {
     const arrived = [...this.#files.values()].filter((file) => file.call === call.id && !file.ours && file.state === "done");
     redraw($("ended-files-list"), arrived, (file) => {
-      const save = file.save && !file.voice
-        ? [make("a", { className: "button small", href: file.save, download: file.name, text: "Save on this device" })] : [];
-      return whereItIs(file, ...(file.save && file.voice ? [this.#player(file)] : save));
+      const act = file.voice ? (each) => this.#player(each) : saveLink;
+      return whereItIs(file, ...(file.save ? [act(file)] : []));
     });
     show($("ended-files"), arrived.length > 0);
   }
@@ -265,7 +268,7 @@ export class Files {
     } else if (file.save && file.voice) {
       parts.push(this.#player(file));
     } else if (file.save) {
-      parts.push(make("a", { className: "button small", href: file.save, download: name, text: "Save on this device" }));
+      parts.push(saveLink(file));
     }
     if (state === "done" && !ours && file.path) parts.push(copyPath(file.path));
     return make("li", { "data-state": state, "data-name": name }, ...parts);

@@ -7,7 +7,7 @@ import { rung } from "./caller.js";
 import { Calls } from "./calls.js";
 import { tellConversationNews } from "./conversation_news.js";
 import { Dialogs } from "./dialogs.js";
-import { $, announce, copy, placeToasts, put, show, toast } from "./dom.js";
+import { $, announce, copy, copyButton, placeToasts, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
 import { Files } from "./files.js";
 import { whenReleased } from "./gestures.js";
@@ -302,6 +302,13 @@ calls.addEventListener("changed", () => {
 
 program.addEventListener("problem", ({ detail }) => {
   toast(detail, { urgent: true });
+});
+
+// A call was declined beside another, which the page goes on to show.
+calls.addEventListener("to-send", ({ detail: { call, link } }) => {
+  const button = copyButton("Copy link", link.link.text);
+  button.addEventListener("click", () => calls.told(call.id));
+  toast({ kind: link.kind, sentence: `${call.sentence} ${link.sentence}` }, { seconds: 30, acts: [button] });
 });
 
 calls.addEventListener("changed", draw);

@@ -12,7 +12,7 @@ const LONGEST = 180;
 const BITS_PER_SECOND = 32_000;
 const FORMS = [["audio/webm;codecs=opus", "webm"], ["audio/ogg;codecs=opus", "ogg"], ["audio/mp4", "mp4"]];
 const UNHEARD = ["no-answer", "remote-busy", "cancelled"];
-const INTERRUPTED = { sentence: "The connection to Copybara was interrupted. Your voice message isn't sent yet.", hint: "" };
+const INTERRUPTED = { sentence: "The connection to Copybara was interrupted. Your voice message isn't kept yet.", hint: "" };
 
 // How long it is, by its size, in the words that the other side reads of it: see bot/texts/files.py.
 function about(sound) {
@@ -112,10 +112,12 @@ export class VoiceMessage {
     const gets = `${call.name} gets it ${when}.`;
     put($("voice-title"), message ? `Your voice message for ${message.name}` : "Leave a voice message");
     put($("voice-text"), {
-      none: call.state === "ended" ? gets : `Your call goes on meanwhile. ${gets}`, recording: "Recording.", recorded: asks ? "It isn't sent yet. Send it, or discard it." : `Not sent yet. ${gets}`,
-      sending: "Sending …",
+      none: call.state === "ended" ? gets : `Your call goes on meanwhile. ${gets}`, recording: "Recording.", recorded: asks ? "It isn't kept yet. Keep it, or discard it." : `Not kept yet. ${gets}`,
+      sending: "Keeping it …",
     }[state]);
     if (message) put($("voice-time"), state === "recording" ? `${duration(this.#seconds)} of ${duration(LONGEST)}` : about(message.sound));
+    // It isn't sent before they are connected.
+    if (message) put($("voice-send"), `Keep for ${message.name}`);
     put($("voice-listen"), this.#sound.paused ? "Listen" : "Pause");
     show($("voice-time"), Boolean(message));
     show($("voice-record"), state === "none");

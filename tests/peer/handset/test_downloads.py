@@ -1,4 +1,4 @@
-"""Files that a device's page may save."""
+"""Files that a page may save."""
 
 from __future__ import annotations
 
