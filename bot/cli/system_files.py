@@ -11,6 +11,8 @@ from pathlib import Path
 from bot.as_root import as_root, has_sudo, is_root
 from bot.asking import Asking
 from bot.cli.setup.yggdrasil import firewall, plan
+from bot.cli.setup.yggdrasil.root import can_become_root
+from shared.store.files import known_errors
 
 IN_PACKAGE = "/usr/lib/copybara-relay"
 "Where Debian's package has the program."
@@ -21,6 +23,13 @@ IN_CONTAINER = "/opt/copybara"
 HEADING = "For all users of this computer, the set-up has also made:"
 ONLY_IF = "If nothing else here uses Yggdrasil, root removes all that with these commands{su}:"
 NODE_KEY = "They leave {config}, which holds the key of your node id."
+FOR_ROOT = "remove-copybara.sh"
+"In the folder of a user who can't become root: the same commands as a script, which removes itself at its end."
+
+BY_ADMINISTRATOR = (
+    "This account may not use sudo. If nothing else here uses Yggdrasil, an administrator removes all that with this "
+    "command:"
+)
 QUESTION = "Run them now? Not if another program uses Yggdrasil."
 FAILED = "That didn't work (it ended with {code}). The commands are above; what is gone already does no harm."
 
@@ -87,12 +96,23 @@ def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
 
 
 def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/")) -> bool:
-    """List it, show root's commands, and run them if the person says so. False if that didn't work."""
+    """List it, show root's commands, and run them if the person says so. False if that didn't work.
+
+    Who can't become root gets a script for an administrator. Raises StoreError if it can't be written.
+    """
     there = found(user, root)
     if not there.ours:
         return True
     commands = removal(there, user, keys=keys)
     asking.say("", HEADING, *(f"  {line}" for line in listed(there, user)))
+    if asking.at_terminal and not can_become_root():
+        file = Path.home() / FOR_ROOT
+        with known_errors(file):
+            file.write_text("\n".join(["set -e", *commands, 'rm -- "$0"', ""]))
+        asking.say("", BY_ADMINISTRATOR, "")
+        asking.say(f"  {as_root(f'sh {shlex.quote(str(file))}')}", to_copy=True)
+        asking.say("", f"Read it first: less {file}")
+        return True
     by_su = not (is_root() or has_sudo())
     asking.say("", ONLY_IF.format(su=" (after: su -)" if by_su else ""), "")
     asking.say(*(f"  {command if by_su else as_root(command)}" for command in commands), to_copy=True)

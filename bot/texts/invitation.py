@@ -60,8 +60,8 @@ PRIVATE_PEER = Sentence(
 "For the owner, beside an invitation."
 
 WITHOUT_SUDO = (
-    "If you may not use sudo there, an administrator of that computer runs the part before the first &&, as root and "
-    "without the word sudo. You run the rest."
+    "If you may not use sudo there, an administrator of that computer runs the part of this command before the first "
+    "&&, as root and without the word sudo. You run the rest."
 )
 
 WITHOUT_SUDO_LATER = " Later the set-up gives you one more command for them."
@@ -97,12 +97,13 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
         "encrypted, with no server in between, and neither of us sees the other's internet address.",
         "",
-        f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. {where} (this takes one to two "
-        "minutes, much of it without a word):",
+        f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. "
+        f"{WITHOUT_SUDO}{WITHOUT_SUDO_LATER if overlay == 'yggdrasil' else ''}",
+        "",
+        f"{where} (this takes one to two minutes, much of it without a word; what it says about PATH needs nothing of "
+        "you):",
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
-        "",
-        f"{WITHOUT_SUDO}{WITHOUT_SUDO_LATER if overlay == 'yggdrasil' else ''}",
         "",
         *((ASK_FOR_PEER, "") if private and not peers else ()),
         "Then, in a new terminal:",

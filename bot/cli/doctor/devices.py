@@ -31,7 +31,10 @@ def found(system: str, microphones: Sequence[str], speakers: Sequence[str]) -> C
     missing = " and ".join(what for what, there in (("microphone", heard), ("speaker", played)) if not there)
     if missing:
         detail = f"{system} has no {missing}"
-        hint = "Plug one in, or look into the desktop's sound settings. Without it one side hears nothing."
+        hint = (
+            "Plug one in, or look into the desktop's sound settings. Calls on the page use the browser's devices; in "
+            "others, one side hears nothing."
+        )
         return Check("sound", ok=True, note=True, detail=detail, hint=hint)
     return Check("sound", ok=True, detail=f"{system}: {_many(heard, 'microphone')}, {_many(played, 'speaker')}. {TRY}")
 

@@ -180,6 +180,14 @@ async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_group_a
         kept = await as_administrator(terminal, folder, uninstall, USER="copytester", LOGNAME="copytester")
         assert (folder / "etc" / "copybara" / "overlay.nft").exists(), "nobody has said yes"
         assert_listed(kept)
+        alone = f"setpriv --reuid=4242 --regid=4242 --clear-groups script -qec '{uninstall}' {folder}/person/seen"
+        whose = {"HOME": f"{folder}/person", "USER": "copytester", "LOGNAME": "copytester"}
+        offered = " ".join((await as_administrator(terminal, folder, alone, **whose)).split())
+        removes = folder / "person" / "remove-copybara.sh"
+        assert f"sh {removes}" in offered
+        assert "Run them now?" not in offered, "this account can't"
+        assert "To remove the program:" in offered.partition(str(removes))[2]
+        assert "gpasswd --delete copytester yggdrasil" in removes.read_text().splitlines()
         yes = {"COPYBARA_REMOVE_SYSTEM": "yes", "USER": "copytester", "LOGNAME": "copytester"}
         assert_listed(await as_administrator(terminal, folder, uninstall, **yes))
         for left in ("copybara", "systemd/system/copybara-overlay-firewall.service", "yggdrasil"):
