@@ -60,8 +60,8 @@ PRIVATE_PEER = Sentence(
 "For the owner, beside an invitation."
 
 WITHOUT_SUDO = (
-    "If you may not use sudo there, an administrator of that computer runs the part of this command before the first "
-    "&&, as root and without the word sudo. You run the rest."
+    "If you may not use sudo there, an administrator of that computer runs the part of the next command before the "
+    "first &&, as root and without the word sudo. You run the rest."
 )
 
 WITHOUT_SUDO_LATER = " Later the set-up gives you one more command for them."

@@ -147,10 +147,11 @@ class Journal:
                 (self._messenger, f"{beginning}{time.time_ns()}", value),
             )
             database.execute(
-                "DELETE FROM messenger_facts WHERE messenger = ?1 AND name IN (SELECT name FROM messenger_facts "
-                "WHERE messenger = ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY length(name) DESC, name DESC "
-                "LIMIT -1 OFFSET ?3)",
-                (self._messenger, beginning, ASIDE_KEPT),
+                "DELETE FROM messenger_facts WHERE messenger = :messenger AND name IN "
+                "(SELECT name FROM messenger_facts WHERE messenger = :messenger "
+                "AND substr(name, 1, length(:beginning)) = :beginning "
+                "ORDER BY length(name) DESC, name DESC LIMIT -1 OFFSET :kept)",
+                {"messenger": self._messenger, "beginning": beginning, "kept": ASIDE_KEPT},
             )
 
     def take_back(self, call: str) -> None:

@@ -21,9 +21,10 @@ class TransferTable(Database):
                 (key, int(kept.ours), kept.digest, kept.at, encode(kept)),
             )
             database.execute(
-                "DELETE FROM transfers WHERE node = ?1 AND ours = ?2 AND digest NOT IN (SELECT digest FROM transfers "
-                "WHERE node = ?1 AND ours = ?2 ORDER BY at DESC, digest LIMIT ?3)",
-                (key, int(kept.ours), KEPT_FOR_ONE),
+                "DELETE FROM transfers WHERE node = :node AND ours = :ours AND digest NOT IN "
+                "(SELECT digest FROM transfers WHERE node = :node AND ours = :ours ORDER BY at DESC, digest "
+                "LIMIT :kept)",
+                {"node": key, "ours": int(kept.ours), "kept": KEPT_FOR_ONE},
             )
 
     def forget_file(self, kept: KeptFile) -> None:
