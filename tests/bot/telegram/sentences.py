@@ -117,12 +117,12 @@ def _node(person: Person) -> str:
 
 def idle(person: Person) -> str:
     """The status without a call."""
-    return chat.status(_node(person), "loopback", []).text
+    return chat.status(_node(person), "loopback", None, []).text
 
 
 def status_of(person: Person) -> str:
     """The beginning of the status, with calls or without."""
-    return _beginning(*(chat.status(_node(person), "loopback", lines) for lines in ([], [_line("x")])))
+    return _beginning(*(chat.status(_node(person), "loopback", None, lines) for lines in ([], [_line("x")])))
 
 
 # Links, cards, contacts.
