@@ -182,6 +182,9 @@ class OverlayConnection(Connection):
         self.last_heard: float | None = None
         "When the last authenticated check or answer came, on the monotonic clock."
 
+        self._handshakes = True
+        "Whether DTLS is still making its handshake: nothing takes media yet."
+
         self._socket = socket
         self._share = SocketShare(self, socket)
         socket.connections.register(self._share)
@@ -195,8 +198,8 @@ class OverlayConnection(Connection):
         return pair.remote_addr if pair is not None else None
 
     def take_media(self, taker: MediaTaker) -> None:
-        """Give `taker` SRTP and SRTCP as it arrives; the reader gets what it returns."""
-        self._share.media = taker
+        """Give `taker` SRTP and SRTCP as it arrives, from the handshake's end on; the reader gets what it returns."""
+        self._share.media, self._handshakes = taker, False
 
     async def gather_candidates(self) -> None:
         """Do nothing: the call's socket is the one candidate, and no other is ever opened."""
@@ -317,7 +320,7 @@ class OverlayConnection(Connection):
 
         During the handshake OpenSSL reads all that is there, so a flight stays whole.
         """
-        if self._share.media is None or (data and data[0] not in dtls_records.DTLS):
+        if self._handshakes or (data and data[0] not in dtls_records.DTLS):
             self._keep(data, component)
             return
         for each in dtls_records.split(data):
