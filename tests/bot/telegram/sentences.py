@@ -77,10 +77,6 @@ def connected(name: str, media: Media = Media.BOTH) -> str:
     return chat.connected(_line(name, media)).text
 
 
-def answered_automatically(name: str) -> str:
-    return chat.answered_alone(_line(name)).text
-
-
 def ended(reason: EndReason, name: str, *, known: bool = True) -> str:
     return chat.ending(reason, name, known=known, proven=known).text
 

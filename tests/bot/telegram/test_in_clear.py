@@ -42,7 +42,7 @@ async def test_texts_and_names_of_files_in_a_call_are_in_telegram_only_if_the_ow
                 configuration.write("texts = true\n")
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        await bob.reads(says.answered_automatically("anna"))
+        await bob.reads(says.connected("anna"))
         await anna.reads(says.connected("bob"))
         (private := tmp_path / "divorce papers.pdf").write_text("x")
         await at_the_computer(anna, "/say my PIN is 4711")
