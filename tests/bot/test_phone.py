@@ -290,7 +290,7 @@ async def test_words_of_a_stranger_that_a_phone_confirms_count_as_not_compared_a
                 bob.write(f"/call {anna.node} audio")
                 ringing = await home.next("ring")
                 await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
-                words = (await bob.told(kind="call.words")).partition(": ")[2].splitlines()[0]
+                words = (await anna.told(kind="call.words")).partition(": ")[2].splitlines()[0]
                 await sock.send_json({"type": "confirm-words", "id": 1, "call": ringing["call"], "words": words})
                 assert "still count as not compared" in (await phone.next(sock, "done", "problem"))["sentence"]
                 await bob.asked("/contact add anna", kind="contact.saved")
