@@ -46,12 +46,13 @@ async def built(release: str, hosts: Hosts, folder: Path) -> list[Path]:
         await builder.run(*apt_install, "git", "make", "python3-venv")
         source = builder.root / "home" / USER / "source"
         await asyncio.to_thread(_clone, source)
+        commits = [_hash_of(commit, source) for commit in COMMITS]
         await builder.run("chown", "-R", f"{USER}:", f"/home/{USER}/source")
         packages = []
-        for commit in COMMITS:
-            if commit == COMMITS[-1]:  # the others were looked at in their time
+        for commit in commits:
+            if commit == commits[-1]:  # the others were looked at in their time
                 await builder.run(*apt_install, "lintian")
-            said = await builder.as_user(f"git -C source checkout -q {_hash_of(commit)} && make -s -C source deb")
+            said = await builder.as_user(f"git -C source checkout -q {commit} && make -s -C source deb")
             package = source / said.strip().splitlines()[-1]
             packages.append(Path(shutil.copy(package, folder)))
         return packages
@@ -61,8 +62,8 @@ def _clone(to: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", REPOSITORY, to], check=True)
 
 
-def _hash_of(commit: str) -> str:
-    done = subprocess.run(["git", "-C", REPOSITORY, "rev-parse", commit], capture_output=True, text=True, check=True)
+def _hash_of(commit: str, source: Path) -> str:
+    done = subprocess.run(["git", "-C", source, "rev-parse", commit], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
