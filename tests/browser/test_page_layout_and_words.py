@@ -188,7 +188,11 @@ async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_besid
         assert await play.page.evaluate(CUT, ".columns") == []
         shown = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to them.")
         play.tell(call(1, "calling", role="caller", **stranger), shown)
-        copies, token = [await play.page.locator(f"#outgoing-{each}").bounding_box() for each in ("copy", "token")]
+        await play.page.locator("#outgoing-token").wait_for()
+        # Both at one moment: the card moves a little as it appears.
+        copies, token = await play.page.evaluate(
+            "['copy', 'token'].map(id => document.getElementById(`outgoing-${id}`).getBoundingClientRect().toJSON())"
+        )
         assert (copies["y"], copies["height"]) == (token["y"], token["height"])
         play.tell(call(1, "active", **stranger))
         await play.view.press("About")
