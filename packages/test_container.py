@@ -80,7 +80,7 @@ async def test_compose_builds_and_runs_the_program_without_rights_and_keeps_its_
         await inside("copybara setup name Anna")
         card = json.loads(await inside("copybara card --json"))
         await host.run(f"cd {HOME}/source && docker compose stop")
-        # It has ended by itself, and wasn't killed, which is 137.
+        # The program ended on the signal; 137 would say that it was killed.
         code = await host.run("docker inspect --format '{{.State.ExitCode}}' $(docker ps --all --quiet)")
         assert code in ("0", "130"), code
         # The same variables as before: without its group the program may not ask the node.

@@ -23,10 +23,17 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
     For what may hang and holds nothing that the caller will use again, as a resolver of host names. Its thread is its
     own, not the event loop's executor's, for the end of the program waits for those.
     """
+    job, future = for_thread(function)
+    threading.Thread(target=job, name="in thread", daemon=True).start()
+    return await future
+
+
+def for_thread(function: Callable[[], _Result]) -> tuple[Callable[[], None], asyncio.Future[_Result]]:
+    """What a thread has to call, and the future of the running loop that gets what `function` returns or raises."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_Result] = loop.create_future()
 
-    def settle(result: _Result | None, error: BaseException | None) -> None:
+    def settle(result: _Result | None, error: Exception | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -34,7 +41,7 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
         else:
             future.set_result(result)  # type: ignore[arg-type]
 
-    def run() -> None:
+    def job() -> None:
         result, failure = None, None
         try:
             result = function()
@@ -43,8 +50,7 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, name="in thread", daemon=True).start()
-    return await future
+    return job, future
 
 
 async def in_thread_to_its_end(function: Callable[[], _Result]) -> _Result:

@@ -61,6 +61,25 @@ async def words_of(person: Person) -> str:
     return str(said["phrase"])
 
 
+async def find_back(anna: Person, bob: Person) -> None:
+    """Anna's call rings as unproven, both confirm its words, and one link is enough again."""
+    anna.write("/call bob")
+    link = await anna.posted("chat")
+    assert len(link["token"]) > 64
+    assert "anna" in await bob.told(kind=Kind.UNPROVEN_RINGS)
+    bob.write("/answer anna")
+    words = await asyncio.gather(words_of(anna), words_of(bob))
+    assert words[0] == words[1]
+    for person, other in ((anna, bob), (bob, anna)):
+        await person.asked(f"/contact confirm {other.name} {words[0]}", kind=Kind.CONTACT_CONFIRMED)
+    await hang_up(anna, bob)
+    for caller, callee in ((anna, bob), (bob, anna)):
+        link = await connect(caller, callee, answer=f"/answer {caller.name}")
+        assert len(link["token"]) == 64
+        await asyncio.gather(words_of(caller), words_of(callee))
+        await hang_up(caller, callee)
+
+
 async def test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparing_words(
     friends: Path, tmp_path: Path
 ) -> None:
@@ -79,21 +98,7 @@ async def test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparin
         bob.write("/hangup")
         await bob.call("ended")
         # Nothing is removed anywhere: anna calls, it rings as unproven, both compare the words and confirm.
-        anna.write("/call bob")
-        link = await anna.posted("chat")
-        assert len(link["token"]) > 64
-        assert "anna" in await bob.told(kind=Kind.UNPROVEN_RINGS)
-        bob.write("/answer anna")
-        words = await asyncio.gather(words_of(anna), words_of(bob))
-        assert words[0] == words[1]
-        for person, other in ((anna, bob), (bob, anna)):
-            await person.asked(f"/contact confirm {other.name} {words[0]}", kind=Kind.CONTACT_CONFIRMED)
-        await hang_up(anna, bob)
-        for caller, callee in ((anna, bob), (bob, anna)):
-            link = await connect(caller, callee, answer=f"/answer {caller.name}")
-            assert len(link["token"]) == 64
-            await asyncio.gather(words_of(caller), words_of(callee))
-            await hang_up(caller, callee)
+        await find_back(anna, bob)
 
 
 async def test_a_restored_home_whose_key_the_contact_still_has_shows_it_in_the_next_call(
@@ -135,19 +140,7 @@ async def test_two_homes_that_were_both_restored_from_different_times_find_back_
                 await asyncio.gather(words_of(caller), words_of(callee))
                 await hang_up(caller, callee)
         await asyncio.gather(*(brought_back(person, tmp_path / f"{person.name}.backup") for person in (anna, bob)))
-        anna.write("/call bob")
-        assert "anna" in await bob.told(kind=Kind.UNPROVEN_RINGS)
-        bob.write("/answer anna")
-        words = await asyncio.gather(words_of(anna), words_of(bob))
-        assert words[0] == words[1]
-        for person, other in ((anna, bob), (bob, anna)):
-            await person.asked(f"/contact confirm {other.name} {words[0]}", kind=Kind.CONTACT_CONFIRMED)
-        await hang_up(anna, bob)
-        for caller, callee in ((anna, bob), (bob, anna)):
-            link = await connect(caller, callee, answer=f"/answer {caller.name}")
-            assert len(link["token"]) == 64
-            await asyncio.gather(words_of(caller), words_of(callee))
-            await hang_up(caller, callee)
+        await find_back(anna, bob)
 
 
 async def test_what_was_going_on_at_the_backup_is_over_afterwards_and_links_from_before_are_refused(

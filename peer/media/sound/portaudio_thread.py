@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from peer.media.sound.types import SoundHangs
+from shared.in_thread import for_thread
 
 SECONDS = 5.0
 "What PortAudio may take for an answer."
@@ -29,30 +29,14 @@ class PortAudioThread:
 
         `even_late`: it is done after that as well, once what hangs has come back.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Result] = loop.create_future()
+        job, future = for_thread(function)
         given_up = threading.Event()
 
-        def settle(result: _Result | None, error: Exception | None) -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type]
+        def in_time() -> None:
+            if even_late or not given_up.is_set():
+                job()
 
-        def job() -> None:
-            if given_up.is_set() and not even_late:
-                return
-            result, failure = None, None
-            try:
-                result = function()
-            except Exception as error:
-                failure = error
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(settle, result, failure)
-
-        self._jobs.put(job)
+        self._jobs.put(in_time)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="portaudio", daemon=True)
             self._thread.start()

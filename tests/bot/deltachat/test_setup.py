@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from shared.errors import InputError
 from tests.bot.console import cli
 from tests.bot.deltachat.mail import MailServer
 from tests.bot.deltachat.world import login
+from tests.endless import Endless
 
 
 async def test_an_invite_makes_an_account_and_doing_it_twice_changes_nothing(
@@ -49,27 +49,13 @@ async def test_mail_servers_that_come_to_no_end_are_given_up(
     tmp_path: Path, server: MailServer, again: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.messengers.deltachat.setup.CONFIGURE_SECONDS", 1.0)
-    over = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            writer.write(b"* OK ready\r\n")
-            while again:
-                writer.write(again)
-                await writer.drain()
-            while await reader.read(5000):
-                pass
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-        over.set()
-
+    answer = Endless(b"* OK ready\r\n", again)
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening, asyncio.timeout(30):
         port = listening.sockets[0].getsockname()[1]
         account = login(server, "endless").replace(f"ip={server.imap_port}", f"ip={port}")
         with pytest.raises(InputError, match="come to no end"):
             await asyncio.to_thread(make, Home(tmp_path), account, "")
-        await over.wait()
+        await answer.over.wait()
     account = login(server, "endless")
     assert await asyncio.to_thread(make, Home(tmp_path), account, "") == "endless@mail.test"
 

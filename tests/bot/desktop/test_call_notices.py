@@ -34,6 +34,7 @@ from shared.reasons import Reason
 from shared.secrets.handshake import Role
 from shared.store import Store
 from tests.bot.desktop.session import EVERYTHING, NAME, PATH, SECONDS, connected, notification_server, session_bus
+from tests.endless import Endless
 
 NODE = NodeId(bytes(range(32)))
 
@@ -403,29 +404,13 @@ async def test_a_bus_that_says_nothing_or_anything_costs_no_more_than_notificati
     tmp_path: Path, begin: bytes, again: bytes, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_side, "SECONDS", 1.0)
-
-    over = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            await reader.read(1)
-            writer.write(begin)
-            while again:
-                writer.write(again)
-                await writer.drain()
-            while await reader.read(5000):
-                pass
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-        over.set()
-
+    answer = Endless(begin, again, waits=True)
     path = tmp_path / "bus"
     async with await asyncio.start_unix_server(answer, path), asyncio.timeout(SECONDS):
         with pytest.raises(NoNotifications, match=said) as raised:
             async with server_side.notification_server(f"unix:path={path}"):
                 pass
-        await over.wait()
+        await answer.over.wait()
     assert raised.value.sentence.isprintable()
     assert len(raised.value.sentence) < 100
 

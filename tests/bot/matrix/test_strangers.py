@@ -256,6 +256,17 @@ async def pages_that_nobody_gets(annas: Bot, homeserver: Homeserver) -> None:
     homeserver.fault = fault
 
 
+async def rings_and_is_declined(annas: Bot, room: str, somebody: Member, caller: Person) -> None:
+    """A link there rings, and Anna's commands are obeyed."""
+    seen = len(annas.owner.seen)
+    await somebody.says(room, await link_for(annas, caller))
+    await annas.owner.reads("Answer", room=annas.room, after=seen)
+    await annas.owner.says(annas.room, "/decline")
+    await annas.program.call("ended")
+    caller.write("/hangup")
+    await annas.asks("/status", "No calls")
+
+
 def no_list_of_members(name: str) -> Callable[[Bot, Homeserver, str], Awaitable[None]]:
     """The server's answer about who is in the stranger's room."""
 
@@ -291,13 +302,7 @@ async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_own
         await joined(in_memory, room, annas.user)
         await no_list_of_members(answer)(annas, in_memory, room)
         try:
-            seen = len(annas.owner.seen)
-            await mallory.says(room, await link_for(annas, caller))
-            await annas.owner.reads("Answer", room=annas.room, after=seen)
-            await annas.owner.says(annas.room, "/decline")
-            await annas.program.call("ended")
-            caller.write("/hangup")
-            await annas.asks("/status", "No calls")
+            await rings_and_is_declined(annas, room, mallory, caller)
         finally:
             in_memory.fault = None
 
@@ -315,13 +320,7 @@ async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_the
         come = in_memory.event(gus.user, "m.room.member", {"membership": "join"}, state_key=gus.user)
         in_memory.add(room, come)
         try:
-            seen = len(annas.owner.seen)
-            await gus.says(room, await link_for(annas, caller))
-            await annas.owner.reads("Answer", room=annas.room, after=seen)
-            await annas.owner.says(annas.room, "/decline")
-            await annas.program.call("ended")
-            caller.write("/hangup")
-            await annas.asks("/status", "No calls")
+            await rings_and_is_declined(annas, room, gus, caller)
         finally:
             in_memory.fault = None
 

@@ -222,7 +222,7 @@ async def test_a_camera_whose_answers_dont_end_is_given_up(
         while again:
             writer.write(again)
             await writer.drain()
-            await asyncio.sleep(0.1 if len(again) == 1 else 0)
+            await asyncio.sleep(0.1 if len(again) == 1 else 0)  # the pace of a slow camera
         while await reader.read(5000):
             pass
 

@@ -44,7 +44,7 @@ def picture() -> VideoFrame:
 
 
 class Pair:
-    """Sound and picture of one side, the other side's first sound, and in which order frames of ours are encoded."""
+    """Sound and picture of one side, the other side's first sound, and the order in which our frames are encoded."""
 
     def __init__(self, patience: float) -> None:
         self.microphone, self.camera = Given("audio"), Given("video")
