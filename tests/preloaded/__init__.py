@@ -87,6 +87,9 @@ async def start(arguments: Sequence[str], environment: Mapping[str, str], stderr
         server = _server()
         socket.send_fds(server, [json.dumps(request).encode()], [their_in, their_out, stderr, their_end])
         pid = int(server.recv(16))
+        # It comes from a process that began earlier, perhaps outside of before_others().
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0))
     finally:
         for each in (their_in, their_out, their_end):
             os.close(each)
