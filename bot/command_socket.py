@@ -96,8 +96,7 @@ async def listening(path: Path, reply: Callable[[Question], Awaitable[Reply]]) -
         yield
     finally:
         server.close()
-        with contextlib.suppress(OSError):  # a disk that fails: the next start removes it
-            _remove(path)
+        _remove(path)
 
 
 async def _replied(reader: asyncio.StreamReader, reply: Callable[[Question], Awaitable[Reply]]) -> Reply:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from socket import socket
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.call_news import CallNews
@@ -22,6 +21,7 @@ from bot.desktop.ring_tone import RingTone
 from bot.devices.book import DeviceBook, OpenPairing
 from bot.devices.removed import RemovedDevices
 from bot.devices.serving import DeviceServing
+from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.kinds import Sentence
 from bot.known_node import remember
@@ -34,7 +34,7 @@ from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
 from bot.program_source import installed_folder, program_source
-from bot.settings import open_overlay, private_peers
+from bot.settings import open_overlay
 from bot.texts import devices as device_texts
 from bot.texts import overlay as overlay_texts
 from peer.calls.echo_calls import EchoCalls
@@ -130,7 +130,7 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
         own_card=node.card,
         program_source=program_source(node.config),
         program_folder=installed_folder(),
-        private_peer=bool(private_peers(node.config, node.overlay.name)),
+        friends_peers=functools.partial(friends_peers, node.config, node.overlay.name),
         pages=node.pages,
         devices=own_devices,
         is_by_hand=talk.chats.is_by_hand,
@@ -245,7 +245,7 @@ def make_assistant(
         lookups=lookups,
         own_card=node.card,
         program_source=program_source(node.config),
-        private_peer=bool(private_peers(node.config, node.overlay.name)),
+        friends_peers=functools.partial(friends_peers, node.config, node.overlay.name),
         posting=talk.posting,
         origins=talk.origins,
         news=news,
@@ -264,7 +264,6 @@ def make_handset(
     own_devices: OwnDevices,
     echo: EchoCalls,
     shelf: FileShelf,
-    held: socket | None,
 ) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
@@ -286,4 +285,4 @@ def make_handset(
         DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
     ]
     last_place = LastPlace(node.pages, node.thread)
-    return open_handset(node.pages, presenter, requests, devices, serving, last_place, held=held, port=port, key=key)
+    return open_handset(node.pages, presenter, requests, devices, serving, last_place, port=port, key=key)

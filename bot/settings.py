@@ -44,11 +44,6 @@ def own_overlay(home: Home, config: Config) -> tuple[str, NodeId]:
         return asyncio.run(_asked(home, config))
 
 
-def private_peers(config: Config, overlay: str) -> list[str]:
-    """The lines of the private peers that connect us to the overlay; none if others do, or if nobody has said."""
-    return config.yggdrasil.private_peers.split() if overlay == "yggdrasil" else []
-
-
 def own_name(config: Config) -> str:
     """The owner's name in a name system, empty if there is none: `own_name`, or the `name` if it is such a one."""
     if config.names.own_name:

@@ -2,7 +2,8 @@
 
 Bob has the repository and follows the README. Anna gets an invitation from him and follows that. What they type comes
 from those two texts, so a command that doesn't work there fails here. A private peer, run by somebody else, carries the
-overlay's packets. Each sits at a real Chromium, whose camera and microphone are made up.
+overlay's packets, and Bob agrees that the invitation names it. Each sits at a real Chromium, whose camera and
+microphone are made up.
 """
 
 from __future__ import annotations
@@ -95,7 +96,6 @@ class Person:
             r"Go on\?[^\n]*\(yes/no\) \[\w+\] ": Answer("yes"),
             r"Who carries your packets\?(.|\n)*Which one\? \[1\] ": Answer("2"),
             r"The line, such as [^\n]*: ": Answer(peer, pasted=True),
-            r"The line of your friend's [^\n]*: ": Answer(peer, pasted=True),
             r"Your name, as your friends will see it\?[^\n]*\) ": Answer(name),
             r"Who carries the links[^\n]*\?(.|\n)*Which one\? \[1\] ": Answer(""),
             # Whatever else it offers, such as a messenger: not now.
@@ -175,7 +175,7 @@ async def walk(release: str, folder: Path) -> Walk:
         await bob.follow(_from_readme(), folder=NAME)
         # The page has a button for it.
         address = repositories.format(address=hosts.a.wire.far_address)
-        invitation = await bob.machine.as_user(f"copybara invite --from {address}")
+        invitation = await bob.machine.as_user(f"copybara invite --peer --from {address}")
         await anna.follow(INDENTED.findall(invitation))
         card = CARD.search(invitation)
         assert card is not None

@@ -11,6 +11,7 @@ from packages.newcomers import walk
 from packages.systems.debian import RELEASES, missing
 
 MOST_COMMANDS = 3
+MOST_PASTES = 2
 pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(os.geteuid() != 0 or bool(missing()), reason=f"needs root, and {', '.join(missing())}"),
@@ -25,3 +26,4 @@ async def test_three_commands_lead_to_sound_and_picture(release: str, tmp_path: 
         print(f"{effort.seconds:.0f} s", *effort.slowest, sep="\n")  # noqa: T201
         assert len(effort.commands) <= MOST_COMMANDS, effort
         assert effort.edits == 0
+        assert effort.pastes <= MOST_PASTES, effort

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from bot.assistant import commands, conversation_commands, file_commands, record_command
@@ -24,6 +24,7 @@ from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Action, IncomingMessage, Post, readable, whole
 from bot.devices.book import DeviceBook
+from bot.friends_peers import FriendsPeers
 from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
@@ -31,7 +32,7 @@ from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
 from bot.texts import overlay as overlay_texts
-from bot.texts.invitation import NO_SOURCE_SHORT, PRIVATE_PEER, invitation
+from bot.texts.invitation import NO_SOURCE_SHORT, invitation, peers_note
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -63,7 +64,7 @@ class Assistant:
         lookups: Lookups,
         own_card: Callable[[], Card],
         program_source: str,
-        private_peer: bool,
+        friends_peers: Callable[[], Awaitable[FriendsPeers]],
         posting: Posting,
         origins: Origins,
         news: CallNews,
@@ -72,8 +73,8 @@ class Assistant:
         devices: DeviceBook | None = None,
     ) -> None:
         """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page, and
-        `program_source` empty if nobody knows where friends get the program. `private_peer`: whether one connects us.
-        `wrong` says what prevents calls in the overlay now.
+        `program_source` empty if nobody knows where friends get the program. `friends_peers` says which of our peers a
+        friend needs too, `wrong` what prevents calls in the overlay now.
         """
         self.switchboard = switchboard
         self.lookups = lookups
@@ -83,7 +84,7 @@ class Assistant:
         self._store = writes.store
         self._own_card = own_card
         self._program_source = program_source
-        self._private_peer = private_peer
+        self._friends_peers = friends_peers
         self._devices = devices
         self._has_page = devices is not None
         self._call_changed = call_changed
@@ -309,12 +310,12 @@ class Assistant:
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)
             case commands.Invite():
-                private = self._private_peer
-                turn.say(invitation(self._own_card(), self._overlay, self._program_source, private=private))
+                peers = await self._friends_peers()
+                turn.say(invitation(self._own_card(), self._overlay, self._program_source, peers))
                 if not self._program_source:
                     turn.say(NO_SOURCE_SHORT)
-                if private:
-                    turn.say(PRIVATE_PEER)
+                if (about_peers := peers_note(peers)) is not None:
+                    turn.say(about_peers)
             case (
                 commands.ListDevices()
                 | commands.AddDevice()

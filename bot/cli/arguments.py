@@ -487,7 +487,9 @@ def make_parser() -> argparse.ArgumentParser:
     invite.add_argument(
         "--from", dest="source", metavar="URL", help="where they get it: the address of a git repository or a package"
     )
-    invite.add_argument("--peer", action="store_true", help="with the line of the private peer that connects you")
+    invite.add_argument(
+        "--peer", action="store_true", help="with the line of your private peer, which shows its internet address"
+    )
     which(invite)
 
     resolve = command(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
+from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.program_source import installed_folder, program_source
-from bot.settings import own_card, own_overlay, private_peers, settings
+from bot.settings import own_card, own_overlay, settings
 from bot.streams import print_json, print_text
-from bot.texts.invitation import PRIVATE_PEER, invitation, no_source
+from bot.texts.invitation import invitation, no_source, peers_note, what_lines_show
+from peer.overlay.yggdrasil_peers import check
 from shared.config.checks import program_address
 from shared.errors import InputError
 from shared.store import Store
@@ -36,15 +39,16 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
     with Store(home.database) as store:
         card = own_card(home, config, node, store)
     source = source or program_source(config)
-    private = private_peers(config, network)
+    peers = asyncio.run(friends_peers(config, network))
     if peer:
-        if not private:
+        if network == "yggdrasil":
+            check(config.yggdrasil.private_peers.split())
+        if not peers.lines:
             raise InputError(NO_PEER, NO_PEER_HINT)
-        from bot.cli.setup.yggdrasil.peers import check
-
-        check(private)
-    said = invitation(card, network, source, private=bool(private), peers=private if peer else ())
-    notes = [*([] if source else [no_source(installed_folder())]), *([PRIVATE_PEER] if private and not peer else [])]
+    said = invitation(card, network, source, peers, names_peers=peer)
+    notes = [] if source else [no_source(installed_folder())]
+    if not peer and (about_peers := peers_note(peers)) is not None:
+        notes.append(about_peers)
     if as_json:
         print_json({"kind": said.kind, "text": said.text, "token": card.token, "source": source or None})
     else:
@@ -52,4 +56,6 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
         sys.stdout.flush()
         for note in notes:
             sys.stderr.write(f"\nnote:  {note.sentence}\nhint:  {note.hint}\n")
+        if peer:
+            sys.stderr.write(f"\nnote:  The invitation names your peer. {what_lines_show(peers.lines)}\n")
     return 0

@@ -15,7 +15,7 @@ from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from bot.uncollected import uncollected
-from shared.errors import CopybaraError, HomeInUse, InputError, NotRunning
+from shared.errors import HomeInUse, InputError
 from shared.links.finding import SHORTEST, find
 
 SHOWN = 60
@@ -66,15 +66,7 @@ def without_opening(arguments: Sequence[str]) -> list[str]:
 
 
 def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
-    try:
-        status = ask(home.command_socket, AskStatus()).status or {}
-    except NotRunning:
-        raise
-    except CopybaraError:
-        # It waits for the overlay, as its page says, which goes on as the true one.
-        if opens and not as_json:
-            open_page(with_link(ask(home.command_socket, AskPage()).page, link))
-        raise
+    status = ask(home.command_socket, AskStatus()).status or {}
     address = str(status.get("handset") or "")
     if as_json:
         kind = texts.RUNS_ALREADY.kind

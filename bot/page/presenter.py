@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from bot.assistant.conversation_news import said_of
+from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
@@ -22,7 +23,7 @@ from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import PRIVATE_PEER, invitation, no_source_here
+from bot.texts.invitation import NO_PEERS, invitation, no_source_here, peers_note, to_include
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -111,14 +112,14 @@ class Presenter:
         own_card: Callable[[], Card],
         program_source: str,
         program_folder: Path | None,
-        private_peer: bool,
+        friends_peers: Callable[[], Awaitable[FriendsPeers]],
         pages: Pages,
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
     ) -> None:
         """`program_source` is where friends get the program, empty if that isn't known; `program_folder` is the folder
-        that it was installed from. `private_peer`: whether one connects us to the overlay. `is_by_hand`: whether the
-        owner carries the links of that conversation.
+        that it was installed from. `friends_peers` says which of our peers a friend needs too. `is_by_hand`: whether
+        the owner carries the links of that conversation.
         """
         self._is_by_hand = is_by_hand
         self._devices = devices
@@ -130,7 +131,10 @@ class Presenter:
         self._own_card = own_card
         self._program_source = program_source
         self._program_folder = program_folder
-        self._private_peer = private_peer
+        self._friends_peers = friends_peers
+        self._peers = NO_PEERS
+        "What a friend needs, as it was when a page came last."
+
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
@@ -237,18 +241,24 @@ class Presenter:
 
     @property
     def _invitation_note(self) -> str:
-        notes = [
-            *([] if self._program_source else [no_source_here(self._program_folder)]),
-            *([PRIVATE_PEER] if self._private_peer else []),
-        ]
-        return " ".join(note.text for note in notes)
+        notes = [] if self._program_source else [no_source_here(self._program_folder).text]
+        if (about_peers := peers_note(self._peers)) is not None:
+            # Where there are lines the page has a box for what the hint says.
+            notes.append(about_peers.sentence if self._peers.lines else about_peers.text)
+        return " ".join(notes)
 
-    def _invitation(self, card: Card) -> str:
-        return invitation(card, self._overlay, self._program_source, private=self._private_peer).text
+    def _invitation(self, card: Card, *, names_peers: bool = False) -> str:
+        return invitation(card, self._overlay, self._program_source, self._peers, names_peers=names_peers).text
+
+    def _with_peers(self, card: Card) -> page_protocol.InvitationWithPeers | None:
+        if not (agreed := to_include(self._peers)):
+            return None
+        return page_protocol.InvitationWithPeers(agreed=agreed, text=self._invitation(card, names_peers=True))
 
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""
         await self._refresh_contacts()
+        self._peers = await self._friends_peers()
         card = self._own_card()
         return Hello(
             version=version("copybara-relay"),
@@ -263,6 +273,7 @@ class Presenter:
             links=[self._links[line.number] for line in self._lines if line.number in self._links and _is_shown(line)],
             invitation=self._invitation(card),
             invitation_note=self._invitation_note,
+            invitation_with_peers=self._with_peers(card),
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
             files=[
@@ -483,6 +494,7 @@ class Presenter:
                 card=shown_link(card.token),
                 invitation=self._invitation(card),
                 invitation_note=self._invitation_note,
+                invitation_with_peers=self._with_peers(card),
             )
         )
 

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind, Sentence
+from peer.overlay.yggdrasil_peers import addresses_in, has_password
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 
@@ -57,7 +59,52 @@ PRIVATE_PEER = Sentence(
     "name yours, because its line holds that computer's address: it tells your friend to ask you.",
     "To put the line into it: copybara invite --peer",
 )
-"For the owner, beside an invitation."
+"For the owner, beside an invitation. A chat's server reads it, so it holds no address."
+
+PERHAPS_PRIVATE = Sentence(
+    Kind.INVITATION_PEER,
+    "If the peer of your Yggdrasil node is a private one, which Copybara can't tell, your friend needs it too. The "
+    "invitation doesn't name it, because its line holds that computer's address.",
+    "To put the line into it: copybara invite --peer. If public peers connect you, copybara.toml can say so: "
+    "[yggdrasil] public_peers = true",
+)
+"The same where the node was set up by hand."
+
+PERHAPS_UNNAMED = Sentence(
+    Kind.INVITATION_PEER,
+    "If the peer of your Yggdrasil node is a private one, which Copybara can't tell, your friend needs it too.",
+    "If it is, write its line into copybara.toml: [yggdrasil] private_peers = "
+    '"tls://HOST:PORT?key=KEY". If public peers connect you: public_peers = true',
+)
+"The same where the node doesn't say which line it has dialled."
+
+
+def peers_note(peers: FriendsPeers) -> Sentence | None:
+    """What the owner has to know of an invitation without their lines; None: nothing."""
+    if peers.needed == "yes":
+        return PRIVATE_PEER
+    if peers.needed == "perhaps":
+        return PERHAPS_PRIVATE if peers.lines else PERHAPS_UNNAMED
+    return None
+
+
+def what_lines_show(lines: Sequence[str]) -> str:
+    """What anyone who reads an invitation learns from the peers' lines in it. Only for the owner's eyes."""
+    computers = "that computer's" if len(lines) == 1 else "those computers'"
+    password = " and its password" if any(map(has_password, lines)) else ""
+    return (
+        f"This shows {computers} internet address ({', '.join(addresses_in(lines))}){password} to your friend, and to "
+        "anyone else who can read the message."
+    )
+
+
+def to_include(peers: FriendsPeers) -> str:
+    """What the owner agrees to on the page by putting the lines into the invitation; empty if there are none."""
+    if not peers.lines:
+        return ""
+    their = "its line" if len(peers.lines) == 1 else "their lines"
+    return f"Put {their} into the invitation all the same. {what_lines_show(peers.lines)}"
+
 
 WITHOUT_SUDO = (
     "If you may not use sudo there, an administrator of that computer runs the part of the next command before the "
@@ -72,6 +119,16 @@ ASK_FOR_PEER = (
     "me for its line now. The set-up asks for it."
 )
 
+UNSEEN = (
+    "directly between our two computers, encrypted, with no server in between, and neither of us sees the other's "
+    "internet address."
+)
+THROUGH_PEER = (
+    "between our two computers, encrypted. A private peer passes them on and can't read them: you see its internet "
+    "address, and who runs it sees yours."
+)
+"In place of it: that peer may be a computer in the owner's own home."
+
 ASK = " --peers ask"
 "For the set-up, which then asks for the line."
 
@@ -79,11 +136,18 @@ _PACKAGES = (".whl", ".zip", ".tar.gz")
 "What pip takes as it is; everything else is a repository of git."
 
 
-def invitation(card: Card, overlay: str, source: str, *, private: bool = False, peers: Sequence[str] = ()) -> Sentence:
+NO_PEERS = FriendsPeers()
+
+
+def invitation(
+    card: Card, overlay: str, source: str, peers: FriendsPeers = NO_PEERS, *, names_peers: bool = False
+) -> Sentence:
     """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known.
 
-    `private`: a private peer connects the owner. `peers` are the lines that the owner wants in the text.
+    `peers` are those that the friend may need too; `names_peers`: the owner has agreed that the text has their lines.
     """
+    named = peers.lines if names_peers else ()
+    asks = peers.needed == "yes" and not named
     who = card.name or "A friend"
     node = _NODE.get(overlay, "the same overlay network as mine")
     where = (
@@ -94,8 +158,8 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
     get = "." if not source else source if source.endswith(_PACKAGES) else f"git+{source}"
     lines = [
         *((ONLY_HERE, "") if overlay == "loopback" else ()),
-        f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
-        "encrypted, with no server in between, and neither of us sees the other's internet address.",
+        f"{who} invites you to private calls with Copybara: sound and picture go "
+        f"{THROUGH_PEER if asks or named else UNSEEN}",
         "",
         f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. "
         f"{WITHOUT_SUDO}{WITHOUT_SUDO_LATER if overlay == 'yggdrasil' else ''}",
@@ -105,10 +169,10 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",
-        *((ASK_FOR_PEER, "") if private and not peers else ()),
+        *((ASK_FOR_PEER, "") if asks else ()),
         "Then, in a new terminal:",
         "",
-        f"  copybara setup{_peers(peers, private=private)}",
+        f"  copybara setup{_peers(named) if named else ASK if asks else ''}",
         "  copybara start",
         "",
         "A page opens in your browser. Paste my card there (under Call someone) and save it. Then click the camera "
@@ -120,6 +184,6 @@ def invitation(card: Card, overlay: str, source: str, *, private: bool = False, 
     return Sentence(Kind.INVITATION, "\n".join(lines))
 
 
-def _peers(peers: Sequence[str], *, private: bool) -> str:
-    """What the set-up is to be told about them."""
-    return f' --peers "{" ".join(peers)}"' if peers else ASK if private else ""
+def _peers(lines: Sequence[str]) -> str:
+    """What tells the set-up of them, for any shell."""
+    return f" --peers {shlex.quote(' '.join(lines))}"

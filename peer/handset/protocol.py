@@ -324,6 +324,15 @@ class PairingCode(_ToPage, frozen=True, tag="pairing-code"):
     "Six digits, which are shown at home too."
 
 
+class InvitationWithPeers(msgspec.Struct, frozen=True):
+    """An invitation that names the owner's private peers. The page gives it out only once the owner has agreed."""
+
+    agreed: str
+    "What they agree to: a sentence with the internet addresses that it shows."
+
+    text: str
+
+
 class Hello(_ToPage, frozen=True, tag="hello"):
     """The first message after the proofs: everything that there is."""
 
@@ -358,6 +367,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     invitation_note: str = ""
     "What the owner has to know before they send it."
+
+    invitation_with_peers: InvitationWithPeers | None = None
+    "None if there are no peers to be named."
 
     devices: Devices | None = None
     "The owner's other devices."
@@ -406,6 +418,7 @@ class Own(_ToPage, frozen=True, tag="own"):
     card: Link
     invitation: str
     invitation_note: str = ""
+    invitation_with_peers: InvitationWithPeers | None = None
 
 
 class Contacts(_ToPage, frozen=True, tag="contacts"):

@@ -2,7 +2,8 @@
 
 Start here, at `Overlay`: five questions, which loopback.py answers from a hash, staex.py and yggdrasil.py from a node.
 choose.py takes one of them; addresses.py and binding.py say which addresses and devices a call may touch, port_owner.py
-whose program answers, watch.py when the overlay goes and comes. Imports shared only.
+whose program answers, watch.py when the overlay goes and comes, yggdrasil_peers.py what may be a Yggdrasil node's peer.
+Imports shared only.
 """
 
 from __future__ import annotations

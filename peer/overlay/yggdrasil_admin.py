@@ -118,6 +118,15 @@ class Peer(msgspec.Struct):
     up: bool = True
     "0.4 lists only those that it has, without saying so."
 
+    inbound: bool | None = None
+    "Whether the other node has dialled this one; 0.4 doesn't say."
+
+    remote: str = ""
+    "The other node's URI, without the part after `?`; of one that has dialled, where it came from."
+
+    key: str = ""
+    "64 hexadecimal digits, of one that is up."
+
 
 class Peers(msgspec.Struct):
     """The response to getPeers."""
@@ -212,7 +221,7 @@ class YggdrasilAdmin:
         connection = writer.get_extra_info("socket")
         try:
             if place.path:
-                await refuse_foreign_end(connection, users=self._users, where=where)
+                refuse_foreign_end(connection, users=self._users, where=where)
             else:
                 await refuse_foreign_server(connection, users=self._users, where=where)
             writer.write(request)

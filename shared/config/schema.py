@@ -262,6 +262,9 @@ class Yggdrasil(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     "The lines of the private peers that connect the node; empty if public ones do. Set-up writes it."
 
+    public_peers: bool = False
+    "Whether public peers connect the node, so that friends need none of these. Set-up writes it."
+
 
 class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     """[telegram]: the owner's own bot."""

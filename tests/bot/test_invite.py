@@ -11,20 +11,33 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bot.cli.arguments import make_parser
+from bot.friends_peers import FriendsPeers, friends_peers, of_node
 from bot.kinds import Kind
 from bot.program_source import folder_at, installed_folder, public_source
 from bot.texts.invitation import (
     ASK_FOR_PEER,
     NO_SOURCE_SHORT,
     ONLY_HERE,
+    PERHAPS_PRIVATE,
+    PERHAPS_UNNAMED,
+    PRIVATE_PEER,
+    THROUGH_PEER,
+    UNSEEN,
     WITHOUT_SUDO,
     WITHOUT_SUDO_LATER,
     invitation,
     no_source,
     no_source_here,
+    peers_note,
+    to_include,
 )
+from peer.overlay.yggdrasil_admin import AdminSocket, Peer, Peers, read_response
+from peer.overlay.yggdrasil_peers import MAX_LENGTH
+from shared.config.schema import Config, Yggdrasil
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -123,15 +136,95 @@ def test_an_invitation_says_what_needs_an_administrator() -> None:
         assert (WITHOUT_SUDO_LATER in text) is later
 
 
-def test_a_private_peer_is_asked_for_and_named_only_where_the_owner_wants_it() -> None:
-    asks, given = (invitation(CARD, "yggdrasil", "", private=True, peers=peers).text for peers in ((), (PEER,)))
+def told_to_set_up(text: str) -> list[str]:
+    """What a shell makes of the set-up's line of an invitation, word by word."""
+    (command,) = re.findall(r"^  (copybara setup.*)$", text, flags=re.MULTILINE)
+    said = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, check=True, text=True)
+    return said.stdout.splitlines()
+
+
+async def test_a_private_peer_is_asked_for_and_named_only_where_the_owner_wants_it() -> None:
+    peers = await friends_peers(Config(yggdrasil=Yggdrasil(private_peers=PEER)), "yggdrasil")
+    assert peers == FriendsPeers("yes", (PEER,))
+    asks, given = (invitation(CARD, "yggdrasil", "", peers, names_peers=wanted).text for wanted in (False, True))
     assert ASK_FOR_PEER in asks
     assert PEER not in asks
-    assert "\n  copybara setup --peers ask\n" in asks
+    assert told_to_set_up(asks) == ["copybara", "setup", "--peers", "ask"]
     assert ASK_FOR_PEER not in given
-    (command,) = re.findall(r"^  copybara (setup .+)$", given, flags=re.MULTILINE)
-    assert make_parser().parse_args(shlex.split(command), argparse.Namespace(home=None)).peers == PEER
-    assert ASK_FOR_PEER not in invitation(CARD, "yggdrasil", "").text
+    assert told_to_set_up(given) == ["copybara", "setup", "--peers", PEER]
+    assert make_parser().parse_args(told_to_set_up(given)[1:], argparse.Namespace(home=None)).peers == PEER
+    for text in (asks, given):
+        assert THROUGH_PEER in text, "that peer may be a computer in the owner's home"
+        assert UNSEEN not in text
+    without = invitation(CARD, "yggdrasil", "").text
+    assert UNSEEN in without
+    assert ASK_FOR_PEER not in without
+
+
+def test_before_the_owner_agrees_they_read_which_address_is_shown_and_a_chat_hears_none() -> None:
+    peers = FriendsPeers("yes", (PEER, "tls://[2001:db8::7]:443?password=hush&priority=1"))
+    assert "(peer.example, 2001:db8::7) and its password to your friend" in to_include(peers)
+    assert "hush" not in to_include(peers)
+    for note in (PRIVATE_PEER, PERHAPS_PRIVATE, PERHAPS_UNNAMED):
+        assert "peer.example" not in note.text
+    assert to_include(FriendsPeers("yes")) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "peers", "note"),
+    [
+        # 0.5: each says who has dialled.
+        (
+            {"remote": "tls://203.0.113.5:7000", "up": True, "inbound": False, "key": "ab" * 32},
+            FriendsPeers("perhaps", (f"tls://203.0.113.5:7000?key={'ab' * 32}",)),
+            PERHAPS_PRIVATE,
+        ),
+        ({"remote": "tls://203.0.113.5:51158", "up": True, "inbound": True, "key": "ab" * 32}, FriendsPeers(), None),
+        ({"remote": "tls://203.0.113.5:7000", "up": False, "inbound": False, "key": ""}, FriendsPeers(), None),
+        ({"remote": "tls://[fe80::1%25eth0]:7000", "up": True, "inbound": False, "key": ""}, FriendsPeers(), None),
+        ({"remote": "tls://127.0.0.1:7000", "up": True, "inbound": False, "key": ""}, FriendsPeers(), None),
+        ({"remote": "unix:///run/peer", "up": True, "inbound": False}, FriendsPeers("perhaps"), PERHAPS_UNNAMED),
+        # 0.4: it may be the address of somebody who has dialled us.
+        ({"remote": "tls://203.0.113.5:7000", "key": "ab" * 32}, FriendsPeers("perhaps"), PERHAPS_UNNAMED),
+    ],
+)
+def test_a_node_that_was_set_up_by_hand_says_what_it_has_dialled_and_nobody_elses_address_is_named(
+    answer: dict[str, object], peers: FriendsPeers, note: object
+) -> None:
+    raw = json.dumps({"status": "success", "response": {"peers": [answer]}}).encode()
+    found = of_node(read_response(raw, Peers, "getpeers", AdminSocket(path="/run/yggdrasil.sock")).peers)
+    assert found == peers
+    assert peers_note(found) == note
+    assert told_to_set_up(invitation(CARD, "yggdrasil", "", found).text) == ["copybara", "setup"]
+    assert told_to_set_up(invitation(CARD, "yggdrasil", "", found, names_peers=True).text)[2:] == (
+        ["--peers", *peers.lines] if peers.lines else []
+    )
+
+
+async def test_whom_public_peers_connect_hears_nothing_of_them() -> None:
+    """The node isn't asked: there is none at that socket, and no error."""
+    for settings in (Yggdrasil(public_peers=True), Yggdrasil(admin="unix:///nobody/here")):
+        assert peers_note(await friends_peers(Config(yggdrasil=settings), "yggdrasil")) is None
+    assert await friends_peers(Config(yggdrasil=Yggdrasil(private_peers=PEER)), "staex") == FriendsPeers()
+
+
+HOSTILE = st.text() | st.builds("tls://203.0.113.5:1{}".format, st.text("?/=&'\"$();\\n`\\ aA1%", max_size=20))
+
+
+@given(st.lists(st.builds(Peer, inbound=st.just(False), remote=HOSTILE, key=HOSTILE), max_size=5))
+@example([Peer(inbound=False, remote="tls://203.0.113.5:1' ; reboot '")])
+@example([Peer(inbound=False, remote="tls://203.0.113.5:1?a=$(reboot)")])
+@example([Peer(inbound=False, remote="tls://203.0.113.5:1\n  reboot")])
+@example([Peer(inbound=False, remote=f"tls://{'a' * MAX_LENGTH}:1")])
+def test_whatever_a_node_says_the_command_of_an_invitation_stays_one_command(peers: list[Peer]) -> None:
+    found = of_node(peers)
+    assert all(len(line) <= MAX_LENGTH for line in found.lines)
+    text = invitation(CARD, "yggdrasil", "", found, names_peers=True).text
+    (command,) = re.findall(r"^  (copybara setup.*)$", text, flags=re.MULTILINE)
+    assert shlex.split(command)[2:] == (["--peers", " ".join(found.lines)] if found.lines else [])
+    assert not set(command) & set('"$();`\\|<>*!#~')
+    plain = invitation(CARD, "yggdrasil", "").text
+    assert len(text.splitlines()) == len(plain.splitlines())
 
 
 async def test_there_may_be_no_private_peer_to_name(tmp_path: Path) -> None:

@@ -14,7 +14,17 @@ import pytest
 from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
 from bot.texts.overlay import alone
-from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, OverlayState, Own, SetName
+from peer.handset.protocol import (
+    Contacts,
+    InvitationWithPeers,
+    Log,
+    LogEntry,
+    NoOverlay,
+    Overlay,
+    OverlayState,
+    Own,
+    SetName,
+)
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -146,6 +156,35 @@ async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are
     async with theatre(greeting(log=[])) as play:
         await play.view.shows("Contacts")
         assert not await play.page.locator("#welcome").is_visible()
+
+
+async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owner_has_agreed_to_that_very_address() -> (
+    None
+):
+    agreed = "Put its line into it. This shows that computer's internet address (203.0.113.5)."
+    named = InvitationWithPeers(agreed=agreed, text="An invitation with its line.")
+    hello = greeting(contacts=[], invitation="An invitation.", invitation_note="It asks.", invitation_with_peers=named)
+    async with theatre(hello) as play:
+        copied = "navigator.clipboard.readText()"
+        await play.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        boxes = play.page.get_by_label(agreed)
+        await play.view.press("Copy invitation")
+        await play.view.shows("Copied")
+        assert await play.page.evaluate(copied) == "An invitation."
+        await boxes.first.check()
+        await play.can_be_used()
+        await play.view.press("My card")
+        assert await play.page.locator("#card").get_by_label(agreed).is_checked(), "it is the same box in both places"
+        await play.page.locator("#invitation-copy").click()
+        await play.until(f"{copied}.then((text) => text === 'An invitation with its line.')")
+        # Another address is another question.
+        other = msgspec.structs.replace(named, agreed=agreed.replace("203.0.113.5", "198.51.100.7"))
+        own = Own(name="me", card=hello.card, invitation="An invitation.", invitation_note="It asks.")
+        play.tell(msgspec.structs.replace(own, invitation_with_peers=other))
+        await play.view.shows("(198.51.100.7)")
+        assert not await play.page.locator("#card").get_by_label(other.agreed).is_checked()
+        play.tell(own)
+        await play.page.locator("#card .invitation-peers").wait_for(state="hidden")
 
 
 async def test_without_a_network_the_page_shows_what_to_run_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.cli.doctor.check import Check, looking
 from bot.cli.doctor.local_network import local_network
 from bot.cli.doctor.service import yggdrasil_node
+from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
@@ -27,6 +28,14 @@ from shared.names.records import node_records
 from shared.names.trace import Trace
 
 NONE_HINT = "Run `copybara setup`; or start the overlay that you have. To try it on this computer alone: copybara demo"
+
+
+FRIENDS = {
+    "no": "",
+    "perhaps": ". If a private one connects you, a friend needs it too: `copybara invite` says how they get it",
+    "yes": ". A private one connects you, and a friend needs it too: `copybara invite` says how they get it",
+}
+"What is said of the peers, by whether a friend needs them."
 
 
 async def overlays(home: Home, config: Config) -> list[Check]:
@@ -112,7 +121,10 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     if not up:
         said = alone(taken.overlay)
         return [Check("peers", ok=False, detail=said.sentence, hint=said.hint)]
-    return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
+    needed = (await friends_peers(config, taken.overlay)).needed
+    return [
+        Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}{FRIENDS[needed]}")
+    ]
 
 
 async def _self_call(taken: Finding) -> Check:

@@ -67,18 +67,21 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
             _none(home, draft, asking)
     except OverlayError:
         # The node has the line by now, so that the next time nobody asks for it.
-        if _keep_private_peers(draft):
+        if _keep_peers(draft):
             draft.write()
         raise
-    _keep_private_peers(draft)
+    _keep_peers(draft)
 
 
-def _keep_private_peers(draft: ConfigDraft) -> bool:
-    """Put the private peers that the node was given into the draft. Whether that changed it."""
+def _keep_peers(draft: ConfigDraft) -> bool:
+    """Put which peers the node was given into the draft. Whether that changed it."""
     lines = os.environ.get(PRIVATE_PEERS)
-    if lines is None or lines == draft.config.yggdrasil.private_peers:
+    if lines is None:
         return False
-    draft.set_in("yggdrasil", {"private_peers": lines})
+    now = draft.config.yggdrasil
+    if (lines, not lines) == (now.private_peers, now.public_peers):
+        return False
+    draft.set_in("yggdrasil", {"private_peers": lines, "public_peers": not lines})
     return True
 
 

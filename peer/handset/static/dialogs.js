@@ -27,7 +27,6 @@ export class Dialogs {
       button.addEventListener("click", () => button.closest("dialog").close());
     }
     $("card-copy").addEventListener("click", () => copy($("card-copy"), this.#world.hello.card.text));
-    $("invitation-copy").addEventListener("click", () => copy($("invitation-copy"), this.#world.hello.invitation));
     $("node-copy").addEventListener("click", () => copy($("node-copy"), this.#world.hello.node));
     onSubmit("own-name-form", "own-name-problem", async () => {
       toast(await program.ask("set-name", { name: $("own-name").value.trim() }));

@@ -246,8 +246,8 @@ program.addEventListener("overlay", ({ detail }) => {
 });
 
 program.addEventListener("own", ({ detail }) => {
-  const { name, card, invitation, invitation_note } = detail;
-  Object.assign(world.hello, { name, card, invitation, invitation_note });
+  const { name, card, invitation, invitation_note, invitation_with_peers } = detail;
+  Object.assign(world.hello, { name, card, invitation, invitation_note, invitation_with_peers });
   dialogs.drawCard();
   draw();
 });

@@ -1,6 +1,7 @@
 // The first steps, for somebody who has nobody to call yet: network, name, a test call, a friend.
 
-import { $, copy, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
+import { $, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
+import { Invitation } from "./invitation.js";
 import { canReach, overlayInWords } from "./network.js";
 
 const STEPS = ["network", "name", "test", "friend"];
@@ -14,10 +15,12 @@ const LOOPBACK = "This computer only: for trying. To reach friends, run “copyb
 export class Welcome {
   #program;
   #world;
+  #invitation;
 
   constructor(program, calls, world, dialogs) {
     this.#program = program;
     this.#world = world;
+    this.#invitation = new Invitation(world);
     onSubmit("welcome-name-form", "welcome-name-problem", async () => {
       toast(await program.ask("set-name", { name: $("welcome-name").value.trim() }));
       $("welcome-title").focus({ preventScroll: true });
@@ -27,7 +30,6 @@ export class Welcome {
     $("welcome-devices").addEventListener("click", () => dialogs.settings());
     $("welcome-card").addEventListener("click", () => dialogs.card());
     $("welcome-rename").addEventListener("click", () => dialogs.card({ rename: true }));
-    $("welcome-invite").addEventListener("click", () => copy($("welcome-invite"), world.hello.invitation));
     $("welcome-close").addEventListener("click", () => {
       localStorage.setItem(OVER, "yes");
       show($("welcome"), false);
@@ -66,10 +68,7 @@ export class Welcome {
     put($("welcome-title"), open === STEPS.length ? TITLE : open === 1 ? "Welcome. One step left" : `Welcome. ${open} steps left`);
     put($("welcome-named"), hello.name);
     show($("welcome"), localStorage.getItem(BEGUN) === "yes" && localStorage.getItem(OVER) !== "yes");
-    for (const note of document.querySelectorAll(".invitation-note")) {
-      put(note, hello.invitation_note);
-      show(note, Boolean(hello.invitation_note));
-    }
+    this.#invitation.draw();
     for (const step of STEPS) {
       const row = $(`welcome-step-${step}`);
       row.dataset.done = String(done[step]);

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.setup.yggdrasil import plan
+from bot.cli.setup.yggdrasil.install import GIVEN
 from bot.texts.invitation import ASK_FOR_PEER
 from shared.config.file import load
 from tests.peer.own_namespace import need
@@ -24,7 +25,7 @@ SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >> {folder}/systemctl.log
 case "$*" in
     "restart yggdrasil")
-        [ ! -e {folder}/pid ] || {{ kill $(cat {folder}/pid); tail --pid=$(cat {folder}/pid) -f /dev/null; }}
+        [ ! -e {folder}/pid ] || kill $(cat {folder}/pid)
         yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
         echo $! > {folder}/pid ;;
     "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
@@ -113,9 +114,13 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert ASK_FOR_PEER in written["invited"]
     assert "tls://" not in written["invited"] + written["noted"]
     assert "To put the line into it: copybara invite --peer" in written["noted"]
-    assert '  copybara setup --peers "tls://127.0.0.1:12345"' in written["invited.peer"]
-    assert written["noted.peer"] == ""
-    assert load(tmp_path / "home" / "copybara.toml").yggdrasil.private_peers == "tls://127.0.0.1:12347"
+    assert "\n  copybara setup --peers tls://127.0.0.1:12345\n" in written["invited.peer"]
+    assert "This shows that computer's internet address (127.0.0.1) to your friend" in written["noted.peer"]
+    kept = load(tmp_path / "home" / "copybara.toml").yggdrasil
+    assert (kept.private_peers, kept.public_peers) == ("tls://127.0.0.1:12347", False)
+    shown = written["first"].partition("This is what will be done, as root:")[0]
+    assert f"{GIVEN}\n  tls://127.0.0.1:12345\n" in shown, "a peer that came with a command is shown first"
+    assert "A private one connects you, and a friend needs it too" in checks["peers"]["detail"]
 
     assert "Yggdrasil runs, and a peer is connected." in written["first"]
     assert "Yggdrasil runs, but none of its peers is connected" in written["alone"]

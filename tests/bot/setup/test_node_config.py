@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,10 +16,11 @@ from hypothesis import strategies as st
 
 from bot.as_root import as_root, may_use_sudo
 from bot.asking import Answers, Asking
-from bot.cli.setup.yggdrasil import firewall, for_root, node_config, peers, plan, public_peers
+from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
 from bot.cli.setup.yggdrasil.root import Step, numbered
 from bot.wrapping import wrapped
+from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
@@ -103,7 +103,7 @@ def test_the_real_node_reads_what_we_write() -> None:
     [PEER, "tcp://1.2.3.4:1", "tls://[2001:db8::1]:65535", "quic://a-b.example:443", "wss://a.example:443/path?sni=b"],
 )
 def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
-    assert peers.peers_in(f' "{text}",\n') == [text]
+    assert peers_in(f' "{text}",\n') == [text]
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
 )
 def test_what_is_no_peer_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        peers.peers_in(text)
+        peers_in(text)
 
 
 @given(st.text())
 def test_any_text_is_peers_or_one_error(text: str) -> None:
     try:
-        found = peers.peers_in(text)
+        found = peers_in(text)
     except InputError:
         return
     assert all("://" in peer for peer in found)
@@ -225,7 +225,8 @@ def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.Capt
     only_shown(Asking(Answers({"peers": PEER}, only_prints=True)))
     printed = capsys.readouterr().out
     assert subprocess.run(["sh", "-n"], input=printed, text=True, check=False).returncode == 0
-    assert f"yggdrasil.conf.new \\\n  {shlex.quote(PEER)} \\\n  << 'CHANGE'\n" in printed
+    assert "python3 - /etc/yggdrasil/yggdrasil.conf.new << 'CHANGE'\n" in printed
+    assert f'\npeers = [\n    "{PEER}",\n]\n' in printed, "no argument, which others on the computer could read"
     assert max(map(len, printed.splitlines())) < 140, "it can be read"
     assert printed.count("cat >") == printed.count("<<'END'")
     assert "-normaliseconf -json > /etc/yggdrasil/yggdrasil.conf.new\n" in printed, "the node's private key stays there"

@@ -10,18 +10,19 @@ from collections.abc import Callable
 from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
-from bot.cli.setup.yggdrasil.peers import peers_in
 from bot.cli.setup.yggdrasil.root import Step, numbered, run
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.texts.overlay import ADD_PEER
+from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
 PRIVATE = "A private peer: I paste the line that its owner gave me"
 WITHOUT_ASKING = "copybara setup overlay --yes"
 PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
-"The variable that keeps them for the program that starts itself again within the group, and writes the configuration."
+"""The variable that keeps them for the program that starts itself again within the group, and writes the configuration:
+their lines, or nothing where public ones were chosen."""
 
 NONE_CONNECTED = "No peer of the node is connected. Those that it has stay; one that works has to be added."
 
@@ -32,6 +33,9 @@ ASK = "ask"
 "What an invitation gives as peers where it doesn't name the private one: its line is asked for."
 
 FRIENDS = "The line of your friend's private peer, such as tls://HOST:PORT?key=KEY (empty: choose other peers):"
+
+GIVEN = "Who carries your packets, and sees your internet address and whom you call, never what you say:"
+"Of peers that came with a command, such as that of an invitation: a person sees them before they are asked."
 
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
@@ -50,7 +54,7 @@ def only_shown(asking: Asking) -> None:
 
 def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, asks_for_peers: bool) -> None:
     """Let an administrator do it, with one command. See for_root.py."""
-    machine, peers, private = _machine(), peers_wanted(asking), True
+    machine, peers, private = _machine(), _given(asking), True
     if asks_for_peers and not peers and asking.at_terminal:
         peers, private = _chosen(asking, minor=for_root.minor() or 5)
     if peers:
@@ -66,7 +70,7 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     Raises OverlayError, InputError.
     """
     machine = _machine()
-    peers, private = peers_wanted(asking), True
+    peers, private = _given(asking), True
     first, reading = _first(machine), plan.read_config()
     # Where it is known that the node needs a peer, and of which version, that question comes before all commands.
     wanted = (alone or not machine.installed) and not peers and asking.at_terminal
@@ -106,6 +110,14 @@ def install(asking: Asking, *, alone: bool = False) -> None:
     os.environ[JUST_DONE] = "yes"
     # This session began before the membership. What follows is done within the group.
     group_membership.join()
+
+
+def _given(asking: Asking) -> list[str]:
+    """The peers that were given beforehand, shown before anything is done with them."""
+    if peers := peers_wanted(asking):
+        asking.say("", GIVEN)
+        asking.say(*(f"  {peer}" for peer in peers), to_copy=True)
+    return peers
 
 
 def _at_once(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:

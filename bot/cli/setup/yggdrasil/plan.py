@@ -104,7 +104,8 @@ def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
 CHANGE = """\
 import json, sys
 
-path, *peers = sys.argv[1:]
+path = sys.argv[1]
+peers = {peers}
 with open(path) as file:
     settings = json.load(file)
 before = settings.get("Peers") or []
@@ -118,7 +119,7 @@ with open(path, "w") as file:
 "What `node_config.changed` does, for somebody who reads it before they run it."
 
 
-LINE_GOES_ON = "\\\n  "
+NEW_LINE = "\n"
 
 
 def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
@@ -128,14 +129,16 @@ def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
         f"\n        {name}={'True' if value is True else json.dumps(value)},"
         for name, value in (*node_config.ALONE.items(), ("IfName", node_config.DEVICE))
     )
+    # Within what is read from standard input: everybody on the computer sees a command's arguments.
+    listed = f"[{''.join(f'{NEW_LINE}    {json.dumps(peer)},' for peer in peers)}{NEW_LINE if peers else ''}]"
     change = CHANGE.replace("{alone}", f"{alone}\n    ").replace("{no_device}", node_config.NO_DEVICE)
     return Step(
         f"Add {'its peers' if peers else 'no peer'} to the node's configuration. The old one stays beside it.\n"
         "A node that nobody has set up yet also gets a named device, and announces itself to nobody.",
         "umask 077\n"
         f"yggdrasil -useconffile {path} -normaliseconf -json > {new}\n"
-        f"python3 - {''.join(f'{shlex.quote(word)} {LINE_GOES_ON}' for word in (f'{config}.new', *peers))}<< 'CHANGE'\n"
-        f"{change.replace('{device}', node_config.DEVICE)}\n"
+        f"python3 - {new} << 'CHANGE'\n"
+        f"{change.replace('{device}', node_config.DEVICE).replace('{peers}', listed)}\n"
         "CHANGE\n"
         f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
         f"{_only_the_nodes(new)}\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bot.cli.setup.yggdrasil.peers import check
+from peer.overlay.yggdrasil_peers import check
 from shared.errors import InputError, OverlayError
 from shared.not_json import NOT_JSON
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from shared.errors import InputError
 
@@ -17,6 +19,28 @@ _PEER = re.compile(
     r"(?:\?[A-Za-z0-9=&.,_%-]+)?"
 )
 _KEY = re.compile(r"[?&]key=([^&]*)")
+
+
+def addresses_in(peers: Iterable[str]) -> list[str]:
+    """Where these peers are, an internet address or a name each, as their lines have it."""
+    return list(dict.fromkeys(urlsplit(peer).hostname or "" for peer in peers))
+
+
+def has_password(peer: str) -> bool:
+    """Whether a peer's line holds the password that the peer asks for."""
+    return re.search(r"[?&]password=", peer) is not None
+
+
+def is_only_here(peer: str) -> bool:
+    """Whether a peer's address means something else on another computer: loopback, or one of a link alone."""
+    try:
+        host = urlsplit(peer).hostname or ""
+        if host == "localhost":
+            return True
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def peers_in(text: str) -> list[str]:
