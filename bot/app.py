@@ -82,7 +82,8 @@ def run(
     if not (console or config.handset.enabled or configured(config)):
         raise InputError(
             "There is no way to talk to this program: it has no page, no messenger and no console.",
-            "Set `enabled = true` under [handset], or use `copybara run --console`: the chat is stdin and stdout.",
+            "Set `enabled = true` under [handset] of copybara.toml. Or use `copybara run --console`: the chat is stdin "
+            "and stdout.",
         )
     home.prepare()
     with HomeLock(home):

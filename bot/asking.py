@@ -52,6 +52,13 @@ class Answers:
         return any(name.removeprefix(PREFIX.lower()).startswith(f"{part}_") for name in names)
 
 
+class Stopped(InputError):
+    """You stopped.
+
+    Run it again.
+    """
+
+
 class Asking:
     """One conversation."""
 
@@ -72,7 +79,7 @@ class Asking:
         sys.stdout.flush()
 
     def text(self, question: str, *, what: str = "", default: str = "") -> str:
-        """A line of text. `what` is its name in the answers given beforehand. Raises InputError if the person stops."""
+        """A line of text. `what` is its name in the answers given beforehand. Raises Stopped if the person stops."""
         if (given := self._given(what)) is not None:
             return given
         if not self.at_terminal:
@@ -93,7 +100,7 @@ class Asking:
         from getpass import getpass
 
         with until_stopped(self._command):
-            return getpass(f"{question} ").strip()
+            return getpass(f"{as_wide_as(sys.stdout, question)} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
         """Whether the person wants that. Raises InputError for an answer given beforehand that is neither."""
@@ -140,13 +147,13 @@ def yes_or_no(answer: str) -> bool:
 
 @contextlib.contextmanager
 def until_stopped(command: str = SETUP) -> Iterator[None]:
-    """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text: at a question, and between two of them."""
+    """Raise Stopped for Ctrl-C and Ctrl-D, InputError for an answer that isn't text: at a question, and between two."""
     again = f"Run `{command}` again."
     kept = " The configuration was left as it is." if command == SETUP else ""
     try:
         yield
     except (EOFError, KeyboardInterrupt):
         sys.stdout.write("\n")
-        raise InputError(f"You stopped.{kept}", again) from None
+        raise Stopped(f"You stopped.{kept}", again) from None
     except UnicodeError:
         raise InputError("That isn't text in your terminal's encoding.", again) from None

@@ -40,7 +40,7 @@ class ConfigDraft:
         try:
             return cls(path, path.read_text("utf-8-sig"))
         except (OSError, TOMLKitError) as error:
-            raise ConfigError(f"{path} can't be read.", "Check the file.") from error
+            raise ConfigError(f"{path} can't be read.", "Look whether it is a text file that you may read.") from error
 
     @property
     def config(self) -> Config:

@@ -20,6 +20,7 @@ from shared.errors import NotRunning, OverlayError
 from shared.links.card import Card
 from shared.names.endings import has_known_ending
 from shared.node_id import NodeId
+from shared.sentences import joined
 from shared.store import Store
 from shared.store.journal import Journal
 
@@ -69,9 +70,9 @@ async def open_overlay(
     except OverlayError as error:
         # One that is only stopped has to be started: another overlay would be another node id.
         if as_chosen is not config and error.sentence != STOPPED:
-            hint = error.hint if error.hint.endswith(".") else f"{error.hint}."
             used = overlay_name(as_chosen.overlay)
-            error.hint = f"{hint} This home uses {used}. For another, with a new node id: copybara run --new-node"
+            another = "For another, with a new node id: copybara run --new-node"
+            error.hint = joined(error.hint, f"This home uses {used}.", another)
         raise
     assert choice.report.taken is not None
     node = choice.report.taken.node

@@ -1,4 +1,7 @@
-"""Lines for a terminal of a known width: broken between words, and never inside a link, an address or a path. Pure."""
+"""Lines for a terminal of a known width: broken between words, and never inside what somebody copies. Pure.
+
+That is a link, an address or a path, and a command after a colon or between backticks, with its arguments.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,30 @@ NEWS = 2
 stands where a line of the program begins.
 """
 
-_TOKENS = re.compile(r" +|[^ ]+")
-_FIRST_COLUMN = re.compile(r" {0,4}(?:\S+ ){1,3} +(?=\S)")
-"Such as `overlay    ` before what is said of it: the text goes on below its own beginning."
+_PROGRAMS = (
+    *("apt", "apt-get", "chmod", "copybara", "docker", "git", "journalctl", "keyring", "less", "loginctl"),
+    *("pipx", "ssh", "su", "sudo", "systemctl", "tar"),
+    *("/answer", "/call", "/contact", "/contacts", "/devices", "/files", "/hangup", "/hold", "/name", "/record"),
+    *("/refuse", "/resume", "/say", "/sdp", "/send"),
+)
+"What a command that is to be copied begins with."
+
+_STARTS = rf"(?:\(|(?<=: )|(?<=you mean ))(?:{'|'.join(_PROGRAMS)})(?= )"
+_GOES_ON = r"(?:(?![.,;?)](?: |$)|  |`).)+[^ ]*"
+_SETTING = r"(?<=: )\[[a-z]+\] [^ ]+ = .+"
+_TO_COPY = rf"`[^`]+`[^ ]*|{_SETTING}|{_STARTS}{_GOES_ON}"
+_WORDS = re.compile(r" +|[^ ]+")
+_TOKENS = re.compile(rf" +|{_TO_COPY}|[^ ]+")
+_FIRST_COLUMN = re.compile(r" {0,4}(?:- |(?:\S+ ){1,3} +)(?=\S)")
+"Such as `overlay    ` or `- ` before what is said of it: the text goes on below its own beginning."
 
 
 def wrapped(text: str, width: int, *, hanging: int | None = None, at_least: int = 0) -> str:
     """The text, in which a line longer than `width` columns goes on in further ones, `hanging` columns to the right.
 
     Without `hanging` that is seen from the line, but no less than `at_least`. One that is indented and has no columns
-    is something to copy: it stays as it is.
+    is something to copy: it stays as it is. So does a command, on a line of its own; but not in news, which is
+    `at_least` so far to the right: a terminal breaks a long line at its edge, and goes on where ours begin.
     """
     width = max(width, NARROWEST)
     return "\n".join(part for line in text.split("\n") for part in _wrapped(line, width, hanging, at_least))
@@ -35,7 +52,7 @@ def _wrapped(line: str, width: int, hanging: int | None, at_least: int = 0) -> l
     if columns(line) <= width:
         return [line]
     if line.startswith(THEIRS):
-        return [f"{THEIRS}{part}" for part in _wrapped(line.removeprefix(THEIRS), width - len(THEIRS), 0)]
+        return [f"{THEIRS}{part}" for part in _wrapped(line.removeprefix(THEIRS), width - len(THEIRS), 0, 1)]
     if hanging is None:
         column = _FIRST_COLUMN.match(line)
         if column is None and line.startswith(" "):
@@ -43,8 +60,8 @@ def _wrapped(line: str, width: int, hanging: int | None, at_least: int = 0) -> l
         hanging = column.end() if column is not None and column.end() <= width // 2 else at_least
     lines, now = list[str](), ""
     for token in _TOKENS.findall(line):
-        for piece in _pieces(token, width - hanging):
-            if now.strip() and columns(now) + columns(piece) > width:
+        for piece in _pieces(token, width - hanging, whole=not at_least):
+            if columns(now) > hanging and columns(now) + columns(piece) > width:
                 lines.append(now.rstrip(" "))
                 now = " " * hanging
             if piece.strip(" ") or now.strip() or not lines:  # blanks are dropped where the line is broken
@@ -52,9 +69,16 @@ def _wrapped(line: str, width: int, hanging: int | None, at_least: int = 0) -> l
     return [*lines, now.rstrip(" ")]
 
 
-def _pieces(token: str, width: int) -> list[str]:
-    """A word whole, for it may be to copy. One that isn't ASCII is not, and the terminal would break it anywhere."""
-    if token.isascii() or columns(token) <= width:
+def _pieces(token: str, width: int, *, whole: bool) -> list[str]:
+    """A word whole, for it may be to copy. One that isn't ASCII is not, and the terminal would break it anywhere.
+
+    A command that is wider than a line is in one piece only if `whole`.
+    """
+    if columns(token) <= width or (whole and token.isascii()):
+        return [token]
+    if token.strip(" ") and " " in token:
+        return [piece for word in _WORDS.findall(token) for piece in _pieces(word, width, whole=whole)]
+    if token.isascii():
         return [token]
     pieces = [""]
     for each in token:

@@ -61,14 +61,14 @@ class Hours:
         """Read `08:00-22:00`, or `22:00-06:00` for a night; a day ends at 24:00 or 00:00. Raises InputError."""
         numbers = _HOURS.fullmatch(text)
         if numbers is None:
-            raise InputError("Those aren't hours of a day.", "Write them like 08:00-22:00")
+            raise InputError("Those aren't hours of a day.", "Write them like 08:00-22:00.")
         hour, minute, end_hour, end_minute = map(int, numbers.groups())
         try:
             if minute > 59 or end_minute > 59:
                 raise ValueError
             return cls(hour * 60 + minute, end_hour * 60 + end_minute or MINUTES_PER_DAY)
         except ValueError:
-            raise InputError(f"{text} isn't a part of a day.", "Write it like 08:00-22:00") from None
+            raise InputError(f"{text} isn't a part of a day.", "Write it like 08:00-22:00.") from None
 
     def __contains__(self, time: datetime.time) -> bool:
         minute = time.hour * 60 + time.minute
@@ -232,7 +232,8 @@ def check_name(name: str) -> str:
         raise InputError("That name has characters that can't be seen.", "Type it instead of copying it.")
     if name.startswith("-") or "/" in name or ":" in name:
         raise InputError(
-            "That name could be taken for a command or a link.", "Don't begin it with -, and leave out / and :"
+            "That name could be taken for a command or a link.",
+            "Don't begin it with a dash, and leave out slashes and colons.",
         )
     return name
 

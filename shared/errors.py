@@ -198,28 +198,28 @@ class NameSystemError(CopybaraError):
 class ServerFault(NameSystemError):
     """A server of the name system can't be used.
 
-    Set other servers under [names] in the configuration. `copybara manual names` lists some.
+    Set other servers under [names] of copybara.toml. `copybara manual names` lists some.
     """
 
 
 class BadAnswer(ServerFault):
     """A server of the name system answered with something that isn't an answer.
 
-    Set other servers under [names] in the configuration.
+    Set other servers under [names] of copybara.toml.
     """
 
 
 class ContractGone(ServerFault):
     """The name system's contract isn't on that chain.
 
-    Compare `registry` and `router` under [names] in the configuration with those in `copybara manual names`.
+    Compare `registry` and `router` under [names] of copybara.toml with those in `copybara manual names`.
     """
 
 
 class NamesUnreachable(NameSystemError):
     """No server of the name system answers.
 
-    Try again later, call the node id, or set other servers under [names] in the configuration.
+    Try again later, call the node id, or set other servers under [names] of copybara.toml.
     """
 
 
@@ -335,9 +335,9 @@ class HomeInUse(StoreError):
 
 
 class BadBackup(StoreError):
-    """The passphrase is wrong, or the backup was changed.
+    """That file isn't a backup that this version can read.
 
-    Type it again. If it is surely right, take another backup.
+    Give a file that `copybara backup` wrote, or take another one.
     """
 
 
@@ -351,7 +351,7 @@ class OverlayError(CopybaraError):
 class OverlayDown(OverlayError):
     """The overlay node doesn't answer.
 
-    Start it, then run `copybara doctor`.
+    Start it, or restart it if it runs. Then run `copybara doctor`.
     """
 
 
@@ -524,7 +524,7 @@ class LookingUp(CallRefused):
 class FileRefused(CopybaraError):
     """The file can't be sent or received.
 
-    It says why. What has arrived of the file is kept.
+    /files shows which files are on their way.
     """
 
 
@@ -545,14 +545,14 @@ class HandsetError(CopybaraError):
 class NoLocalAddress(HandsetError):
     """This computer doesn't have that address in a local network.
 
-    Change `lan` under [devices].
+    Change `lan` under [devices] of copybara.toml.
     """
 
 
 class NoDevice(HandsetError):
     """There is no device of that name.
 
-    `copybara devices` lists them, as /devices does in the chat.
+    /devices lists them.
     """
 
 

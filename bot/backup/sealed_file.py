@@ -30,6 +30,11 @@ HEAD_BYTES = len(MAGIC) + SALT_BYTES + NONCE_BYTES
 COST, BLOCK, PARALLEL = 1 << 17, 8, 1
 "scrypt's N, r and p (RFC 7914, section 2). They belong to the version in MAGIC: no file can ask for others."
 
+WRONG_PASSPHRASE = (
+    "The passphrase is wrong, or the backup was changed.",
+    "Type the passphrase again. If it is surely right, take another backup.",
+)
+
 LARGEST = 1 << 30
 "Bytes of a backup that is read: it is held in memory."
 
@@ -44,11 +49,11 @@ def unseal(sealed: bytes, passphrase: str) -> bytes:
     """What was sealed. Raises BadBackup for another file, another passphrase, and a file that was changed."""
     head = sealed[:HEAD_BYTES]
     if not head.startswith(MAGIC) or len(sealed) < HEAD_BYTES + TAG_BYTES:
-        raise BadBackup("That file isn't a backup that this version can read.")
+        raise BadBackup
     try:
         return ChaCha20Poly1305(_key(head, passphrase)).decrypt(_nonce(head), sealed[HEAD_BYTES:], head)
     except InvalidTag:
-        raise BadBackup() from None
+        raise BadBackup(*WRONG_PASSPHRASE) from None
 
 
 def _key(head: bytes, passphrase: str) -> bytes:

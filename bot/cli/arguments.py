@@ -112,7 +112,7 @@ class _Parser(argparse.ArgumentParser):
 
         known, word = list(action.choices), visible(str(value)[:MAX_SHOWN])
         if isinstance(action, argparse._SubParsersAction):
-            wrong = f"There is no command: {self.prog} {word}"
+            wrong = f"There is no command: {self.prog} {word}."
             if word in _TO_STOP:
                 self._wrong(wrong, _HOW_TO_STOP)
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
@@ -132,13 +132,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """What argparse says is wrong, in our words where it is said often."""
         if message.startswith(_REQUIRED):
-            self._wrong(f"Something is missing: {message.removeprefix(_REQUIRED)}", self._more)
+            self._wrong(f"Something is missing: {message.removeprefix(_REQUIRED)}.", self._more)
         if message.startswith(_UNKNOWN):
             words = visible(message.removeprefix(_UNKNOWN)[:MAX_SHOWN])
             # Word processors and phones make it of two hyphens.
             dash = _LONG_DASH.search(f" {words}")
             hint = f"Begin it with two hyphens instead of {dash[1]}. " if dash else ""
-            self._wrong(f"`{self.prog}` doesn't take: {words}", f"{hint}{self._more}")
+            self._wrong(f"`{self.prog}` doesn't take: {words}.", f"{hint}{self._more}")
         what = message.removeprefix("argument ")
         self._wrong(f"{what[:1].upper()}{what[1:]}.", self._more)
 
@@ -164,14 +164,17 @@ def _count(text: str) -> int:
 
 
 _ABOUT_CARDS = """\
-A card is a line that begins with copybara: and that the other person sends you,
-through your chat for example. They find it on their page under "My card", or
-with the command: copybara card. It is no secret. Yours is for them.
+A card is a line that begins with copybara: and that the
+other person sends you, through your chat for example. They
+find it on their page under "My card", or with the command
+copybara card. It is no secret. Yours is for them.
 
-examples:
-  copybara contacts add copybara:FQEg...       the name that is on the card
-  copybara contacts add anna copybara:FQEg...  a name of your own
-  copybara contacts add anna                   the stranger of your last call"""
+With the name that is on the card:
+  copybara contacts add copybara:FQEg...
+With a name of your own:
+  copybara contacts add anna copybara:FQEg...
+The stranger of your last call:
+  copybara contacts add anna"""
 
 _TO_STOP = ("stop", "quit", "exit")
 
@@ -204,7 +207,9 @@ def _alone(parser: argparse.ArgumentParser) -> Run:
     """What a group of commands does that can't do anything alone: it shows them."""
 
     def show(_: argparse.Namespace) -> int:
-        sys.stderr.write(f"{parser.format_help()}\nerror: Which command?\n")
+        sys.stderr.write(
+            f"{parser.format_help()}\nerror: Which command?\nhint:  One of those above: {parser.prog} COMMAND\n"
+        )
         return 2
 
     return show
@@ -242,7 +247,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     def which(sub: argparse.ArgumentParser) -> None:
         overlays = ["auto", "staex", "yggdrasil", "loopback"]
-        sub.add_argument("--overlay", choices=overlays, help="the network for calls, instead of the configured one")
+        about = "the network for calls instead of the configured one: auto, staex, yggdrasil or loopback"
+        sub.add_argument("--overlay", choices=overlays, metavar="NETWORK", help=about)
 
     demo = command(
         "demo",
@@ -260,7 +266,8 @@ def make_parser() -> argparse.ArgumentParser:
         ("init", "the old name of setup"),
     ):
         set_up = command(name, about, dispatch.do_setup)
-        set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
+        parts = f"only this: {', '.join(SETUP)}; without it, everything"
+        set_up.add_argument("part", nargs="?", choices=SETUP, metavar="PART", help=parts)
         set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
         set_up.epilog = (
             "Without a terminal, as in a script, it needs --overlay and --name (or COPYBARA_OVERLAY and "

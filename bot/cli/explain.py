@@ -45,7 +45,7 @@ def explain(home: Home, text: str, *, as_json: bool) -> int:
     if fields is None:
         found = [each for each in find(text) if each.prefixed or len(each.token) >= SHORTEST]
         if not found:
-            raise InputError("There is no link in that.", "A link has 64 characters or more.")
+            raise InputError("There is no link in that.", "Copy it as a whole: a link has 64 characters or more.")
         fields = _explain(home, found[0])
     if as_json:
         print_json(fields)

@@ -9,7 +9,7 @@ from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.program_source import installed_folder, program_source
 from bot.settings import own_card, own_overlay, settings
-from bot.streams import print_json, print_text
+from bot.streams import as_wide_as, print_json, print_text
 from bot.texts.invitation import invitation, no_source, peers_note, what_lines_show
 from peer.overlay.yggdrasil_peers import check
 from shared.config.checks import program_address
@@ -55,7 +55,13 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
         print_text(said.text, to_copy=True)
         sys.stdout.flush()
         for note in notes:
-            sys.stderr.write(f"\nnote:  {note.sentence}\nhint:  {note.hint}\n")
+            hints = (f"hint:  {each}" for each in note.hint.splitlines())
+            _note(f"note:  {note.sentence}", *hints)
         if peer:
-            sys.stderr.write(f"\nnote:  The invitation names your peer. {what_lines_show(peers.lines)}\n")
+            _note(f"note:  The invitation names your peer. {what_lines_show(peers.lines)}")
     return 0
+
+
+def _note(*lines: str) -> None:
+    wide = [as_wide_as(sys.stderr, each, hanging=len("note:  ")) for each in lines]
+    sys.stderr.write("\n".join(["", *wide, ""]))

@@ -18,6 +18,9 @@ from bot.cli.first_page import first_page
 from bot.cli.utf8 import as_utf8
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
 from shared.printable import visible
+from shared.sentences import ended
+
+WHICH = "error: Which command?\nhint:  One of those above. To begin: copybara setup"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +58,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
         if not words:  # argparse would only say that something is missing
-            sys.stderr.write(f"{streams.as_wide_as(sys.stderr, first_page())}\nerror: Which command?\n")
+            sys.stderr.write(f"{streams.as_wide_as(sys.stderr, first_page())}\n{WHICH}\n")
             return 2
         if words[0] == "help":  # as people try it
             words = [*words[1:], "--help"]
@@ -98,7 +101,7 @@ def _known(error: BaseException) -> CopybaraError:
             import logging
 
             logging.getLogger(__name__).info("a fault of the program", exc_info=error)
-            return Fault(f"The program ran into a bug: {type(error).__name__}: {error}")
+            return Fault(ended(f"The program ran into a bug: {type(error).__name__}: {error}"))
     raise error
 
 

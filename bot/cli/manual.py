@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bot.streams import print_text
 from shared.errors import InputError
 from shared.nearest import did_you_mean
 
@@ -29,7 +30,7 @@ def manual(page: str | None, folders: Sequence[Path] = FOLDERS) -> int:
     if page is None:
         width = max(map(len, pages), default=0)
         lines = [f"  copybara manual {name:{width}}  {_title(pages[name])}" for name in sorted(pages)]
-        sys.stdout.write("\n".join(lines) + "\n")
+        print_text("\n".join(lines))
         return 0
     if page not in pages:
         raise InputError(

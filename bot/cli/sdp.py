@@ -18,7 +18,7 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     """
     text = ""
     if words[0] != "offer":
-        text = _read()
+        text = _read(f"Give it a file: copybara sdp {words[0]} < FILE")
     posts = ask(home.command_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
     if as_json:
         print_json({"posts": posts})
@@ -29,16 +29,16 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     return 0
 
 
-def _read() -> str:
-    """What is on standard input, MAX_PASTED characters at most. Raises InputError."""
+def _read(hint: str) -> str:
+    """What is on standard input, MAX_PASTED characters at most. Raises InputError with the hint."""
     raw = sys.stdin.buffer.read(4 * MAX_PASTED + 1)
     try:
         # Some editors begin a file with a mark.
         text = raw[: 4 * MAX_PASTED].decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError("What is on standard input isn't text in UTF-8.", "copybara sdp answer < offer.sdp") from None
+        raise InputError("What is on standard input isn't text in UTF-8.", hint) from None
     if len(raw) > 4 * MAX_PASTED or len(text) > MAX_PASTED:
         raise InputError("That is too long for an offer or an answer.", "A browser's has about 9,000 characters.")
     if not text.strip():
-        raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
+        raise InputError("There is no offer or answer on standard input.", hint)
     return text

@@ -75,9 +75,9 @@ def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
         print_text(texts.RUNS_ALREADY.text)
         page = texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS
         how = texts.OPENING if opens else texts.OPEN_IT if has_browser() else texts.NO_DESKTOP
-        print_text(f"{page.text}\n{how}")
         if not opens and only_the_user_reads() and (login := logged_in_as()):
-            print_text(texts.from_elsewhere(address, login))
+            how = texts.from_elsewhere(address, login)
+        print_text(f"{page.text}\n{how}")
     else:
         print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
     if opens and (once := ask(home.command_socket, AskPage()).page):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.texts import devices as texts
 from bot.texts.as_typed import as_typed
 from bot.texts.times import lasted
+from bot.wrapping import wrapped
 from shared.printable import visible
 
 LABEL = 8
@@ -42,14 +42,7 @@ def status_lines(answer: Mapping[str, Any], width: int) -> list[str]:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        visible(text),
-        max(width, LEAST),
-        initial_indent=label.ljust(LABEL),
-        subsequent_indent=" " * LABEL,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(f"{label:{LABEL}}{visible(text)}", max(width, LEAST), hanging=LABEL).split("\n")
 
 
 def _about(call: Mapping[str, Any]) -> Iterator[str]:

@@ -104,7 +104,7 @@ def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/
     if not there.ours:
         return True
     commands = removal(there, user, keys=keys)
-    asking.say("", HEADING, *(f"  {line}" for line in listed(there, user)))
+    asking.say("", HEADING, *(f"  - {line}" for line in listed(there, user)))
     if asking.at_terminal and not can_become_root():
         file = Path.home() / FOR_ROOT
         with known_errors(file):

@@ -15,7 +15,7 @@ def as_utf8(arguments: Sequence[str]) -> list[str]:
     except UnicodeError:
         wrong = next(filter(is_undecoded, arguments))
         shown = wrong.encode("ascii", "backslashreplace").decode()
-        raise WrongUse(f"An argument isn't UTF-8 text: {shown}", "Type it instead of copying it.") from None
+        raise WrongUse(f"An argument isn't UTF-8 text: {shown}.", "Type it instead of copying it.") from None
 
 
 def is_undecoded(argument: str) -> bool:

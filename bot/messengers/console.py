@@ -110,7 +110,7 @@ class Console:
             return
         page = [f"Your page: {address}"] if address else []
         first_steps = "Type /help for what I can do, or paste a link. Ctrl-C ends."
-        self._print(*notices, own_address(node), *page, first_steps, "")
+        self._print(*map(self._news, (*notices, own_address(node), *page, first_steps)), "")
 
     def handles(self, chat: str) -> bool:
         """The console is the conversation that has no name of its own."""

@@ -70,10 +70,9 @@ class Screen:
             self._print(*map(as_typed, notices), texts.own_address(node), *([self._page(address)] if address else []))
         elif handset is not None and address:
             how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts, desktop=has_browser())
-            self._print(*map(as_typed, notices), self._page(address), how)
             if not self.opens and only_the_user_reads() and (login := logged_in_as()):
-                self._print(*texts.from_elsewhere(address, login).splitlines())
-            self._print(texts.STAYS, "")
+                how = texts.from_elsewhere(address, login)
+            self._print(*map(as_typed, notices), self._page(address), how, texts.STAYS, "")
         else:
             self._print(*map(as_typed, notices), texts.NO_PAGE, texts.STAYS, "")
         if self.opens and handset is not None and not self._open_already:

@@ -6,11 +6,12 @@ import sys
 
 from bot.kinds import Sentence
 from bot.messengers import texts
+from bot.streams import as_wide_as
 
 
 def say(said: Sentence) -> None:
     """Write a sentence to stderr."""
-    sys.stderr.write(f"{said.text}\n")
+    sys.stderr.write(f"{as_wide_as(sys.stderr, said.text)}\n")
 
 
 def say_of_failure(part: str) -> None:

@@ -96,7 +96,7 @@ class Uploads:
         if message.size > self._shelf.limits.largest:
             raise FileRefused(
                 f"{message.name} has {message.size // 1_000_000} MB, which is more than may be sent at once.",
-                "Pack it into parts, or raise `largest_mb` under [files].",
+                "Pack it into parts, or raise `largest_mb` under [files] of copybara.toml.",
             )
         upload = self._running[page, message.id] = _Upload(message.size)
         try:

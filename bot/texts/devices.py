@@ -18,7 +18,8 @@ NO_ADDRESS = (
 
 NO_LAN = (
     "Devices can't come over your home's network: that isn't switched on.",
-    'Write this computer\'s address there under [devices], such as lan = "192.168.1.5", and start me again.',
+    "Write this computer's address there under [devices] of copybara.toml, such as "
+    'lan = "192.168.1.5", and start me again.',
 )
 
 LAN_GIVES_UP = (
@@ -31,13 +32,13 @@ LAN_GIVES_UP = (
 
 NO_PAGE = (
     "The page is switched off, so no device can use it.",
-    "Set enabled = true under [handset], and start me again.",
+    "Set `enabled = true` under [handset] of copybara.toml, and start me again.",
 )
 
 USAGE = (
     "That isn't a way to use /devices.",
     "Write /devices, /devices add NAME, /devices add NAME lan, /devices confirm CODE, /devices cancel, or /devices "
-    "remove NAME",
+    "remove NAME.",
 )
 
 ONLY_AT_HOME = (

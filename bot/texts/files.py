@@ -23,7 +23,7 @@ NOT_FROM_HERE = (
     "Files are sent from the page or from the computer that I run on, not from a chat.",
     "Open the page, or run there: copybara send FILE",
 )
-NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~/"
+NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~."
 
 RECORDED_AT_THE_PAGE = (".webm", ".ogg", ".mp4")
 BITS_PER_SECOND = 32_000

@@ -10,6 +10,7 @@ from shared.errors import NameHeld
 from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.names.trace import Trace
+from shared.sentences import joined
 
 
 def looking_up(name: str) -> Sentence:
@@ -51,12 +52,14 @@ def held(error: NameHeld) -> Sentence:
 
 def decide(error: NameHeld) -> str:
     """What the owner can do about it, in the chat."""
-    return f"{error.hint} Then: /name follow {error.name} uses the new one, /name keep {error.name} keeps the old one."
+    choice = f"Then: /name follow {error.name} uses the new one, /name keep {error.name} keeps the old one."
+    return joined(error.hint, choice)
 
 
 def decide_on_the_command_line(error: NameHeld) -> str:
     """The same, where commands are typed."""
-    return f"{error.hint} Then: copybara resolve --follow {error.name} uses the new one, --keep keeps the old one."
+    choice = f"Then: copybara resolve --follow {error.name} uses the new one, --keep keeps the old one."
+    return joined(error.hint, choice)
 
 
 def followed(name: KeptName, contact: Contact | None) -> Sentence:

@@ -8,6 +8,7 @@ from bot.kinds import Kind, Sentence
 from peer.overlay import overlay_name
 from peer.overlay.watch import OverlayState
 from shared.errors import OverlayError
+from shared.sentences import joined
 
 LOOPBACK = Sentence(
     Kind.OVERLAY_LOOPBACK,
@@ -64,5 +65,5 @@ def beside(said: Sentence, wrong: Sentence | None) -> Sentence:
     """What is said of a call, and why it can't connect yet if the node is connected to nobody."""
     if wrong is None or wrong.kind != Kind.OVERLAY_ALONE:
         return said
-    hint = f"{wrong.hint} {said.hint}".strip()
+    hint = joined(wrong.hint, said.hint)
     return dataclasses.replace(said, sentence=f"{said.sentence} {wrong.sentence}", hint=hint)

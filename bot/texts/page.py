@@ -18,6 +18,7 @@ from shared.contacts import STRANGER, Contact, Trust
 from shared.errors import (
     CallRefused,
     CopybaraError,
+    FileRefused,
     InCall,
     InputError,
     LookingUp,
@@ -69,6 +70,7 @@ _HINTS: dict[type[CopybaraError], str] = {
     LookingUp: "Wait until it is done, or cancel it in the chat.",
     NoDevice: "",
     NoPairing: "",
+    FileRefused: "",
 }
 "What to do, for errors whose own hint is a command to type. A test keeps the table complete."
 
@@ -108,8 +110,8 @@ def port_kept(port: int) -> str:
 def port_forbidden(port: int) -> str:
     """The system doesn't let this user listen there."""
     return (
-        f"This user may not use port {port}, so your page is at another address. Set `port` under [handset] "
-        "to a number from 1024 on."
+        f"This user may not use port {port}, so your page is at another address. Set `port` under [handset] of "
+        "copybara.toml to a number from 1024 on."
     )
 
 

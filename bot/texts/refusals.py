@@ -35,13 +35,13 @@ MORE_THAN_ANSWER = (
     "That is too much after /answer.",
     "Write /answer, /answer audio, or /answer NAME audio; with another call: /answer hold or /answer hangup",
 )
-NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"/contacts lists your contacts. Or write {CONTACT_USAGE}"
-WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
+NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"/contacts lists your contacts. Or write {CONTACT_USAGE}."
+WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page."
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
-SAID_TWICE = "That gives the same thing twice.", f"Write {CONTACT_USAGE}"
+SAID_TWICE = "That gives the same thing twice.", f"Write {CONTACT_USAGE}."
 OFFER_OR_TAKE = (
     "Say whether to write an offer or to take one.",
-    "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it",
+    "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it.",
 )
 
 # What isn't there.
@@ -49,7 +49,7 @@ NOBODY_TO_WRITE_TO = "There is no call to write in.", "/call NAME makes one."
 NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
 NEITHER_NODE_NOR_CARD = (
     "That is neither a node id nor a contact card.",
-    "Ask the other person for their card: /card on their side shows it.",
+    "Ask the other person for their card. On their side /card shows it.",
 )
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
 A_LINK = (
@@ -59,17 +59,17 @@ A_LINK = (
 )
 NOT_THAT_CONTACT = (
     "That contact was removed or renamed since.",
-    "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",
+    "/contacts lists the people you know.",
 )
 NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME NODE-ID."
 _ONLY_IN_DELTACHAT = "I can only do that in Delta Chat, where I see who is there."
-NO_PAGE = "Your page is switched off.", "Set enabled = true under [handset], and start me again."
-LOOK_UP_ENDED = "That lookup is no longer running.", ""
+NO_PAGE = "Your page is switched off.", "Set `enabled = true` under [handset] of copybara.toml, and start me again."
+LOOK_UP_ENDED = "That lookup is no longer running.", "To look a name up: /name NAME"
 
 
 def more_than_a_name(command: str) -> Refusal:
     """After a command for one of several calls."""
-    return f"That is too much after {command}.", f"Write {command}, or {command} NAME"
+    return f"That is too much after {command}.", f"Write {command} alone, or {command} NAME."
 
 
 def only_in_deltachat(contact: Contact) -> Refusal:
@@ -104,12 +104,15 @@ def unknown_use(command: str, words: Sequence[str], known: Collection[str], usag
 
 def takes_nothing(command: str) -> Refusal:
     """A command with something after it."""
-    return f"{shown(command, LONGEST_NAME)} takes nothing after it.", f"Write just {shown(command, LONGEST_NAME)}"
+    return f"{shown(command, LONGEST_NAME)} takes nothing after it.", f"Write it alone: {shown(command, LONGEST_NAME)}"
 
 
 def look_up_first(name: str) -> Refusal:
     """A name of a name system where only a node can stand."""
-    return f"{shown(name, LONGEST_NAME)} has to be looked up first.", f"/call {shown(name, LONGEST_NAME)}"
+    return (
+        f"{shown(name, LONGEST_NAME)} has to be looked up first.",
+        f"This looks it up and calls: /call {shown(name, LONGEST_NAME)}",
+    )
 
 
 def no_such_name(name: str) -> Refusal:
@@ -124,7 +127,7 @@ def nobody_known(name: str, contacts: Collection[str]) -> Refusal:
 
 def no_contact(name: str, contacts: Collection[str]) -> Refusal:
     """A name that isn't in the contact book; `contacts` are those that are."""
-    otherwise = "Look through your contacts." if contacts else "You have no contacts yet."
+    otherwise = "/contacts lists them." if contacts else "You have none yet. With a friend's card: /contact add CARD"
     return (
         f"There is no contact called {shown(name, LONGEST_NAME)}.",
         did_you_mean(name, contacts, otherwise=otherwise),
@@ -143,7 +146,7 @@ def which_words(contact: Contact, waiting: Sequence[str]) -> Refusal:
     """The owner didn't say which words they have compared; calls with these wait to be confirmed."""
     if len(waiting) == 1:
         return (
-            f"A call that said it was {contact.name} had these four words: {waiting[0]}",
+            f"A call that said it was {contact.name} had these four words: {waiting[0]}.",
             f"If {contact.name} read the same four to you: /contact confirm {contact.name} {waiting[0]}",
         )
     return (

@@ -12,13 +12,13 @@ OPENING = "It opens in your browser."
 
 OPEN_IT = "Open it in the browser of this computer."
 
-NO_DESKTOP = "There is no desktop in this session, so nothing was opened. " + OPEN_IT
+NO_DESKTOP = "There is no desktop in this session. " + OPEN_IT
 
-BOOKMARK = "Next time, open {place} in this browser: bookmark that address. It works while Copybara is running."
+BOOKMARK = "Bookmark {place} there: it works whenever Copybara runs."
 
 NO_BOOKMARK = "This address is only good for this run. Don't bookmark it: another program may get it later."
 
-NO_PAGE = "There is no page: `enabled` under [handset] is false."
+NO_PAGE = "There is no page: `enabled` under [handset] of copybara.toml is false."
 
 STAYS = "Leave this window open. Ctrl-C ends Copybara."
 
@@ -64,18 +64,18 @@ def how_to_open(address: str, *, opens: bool, lasts: bool, desktop: bool = True)
     `desktop`: whether there is a browser that the page could be opened in.
     """
     later = BOOKMARK.format(place=address.partition("#")[0]) if lasts else NO_BOOKMARK
-    return f"{OPENING if opens else OPEN_IT if desktop else NO_DESKTOP} {later}"
+    return f"{OPENING if opens else OPEN_IT if desktop else NO_DESKTOP}\n{later}"
 
 
 def from_elsewhere(address: str, login: str) -> str:
     """For somebody who has logged in from another computer as `login`, such as anna@host: how they see the page."""
     port = urlsplit(address).port
     return (
-        "You are logged in from another computer. To see the page in a browser there, run this there, and open the "
-        f"page's address:\n  ssh -N -L {port}:127.0.0.1:{port} {login}\n"
-        "Do that only on a computer that you share with nobody: while it runs, every user there reaches the page's "
-        "port, and only the key in the address keeps them out. Close the page before you end ssh.\n"
-        "That carries the page, and neither sound nor picture. To talk from there: copybara devices add NAME"
+        "You are logged in from another computer. To open that address in a browser there, first run there:\n"
+        f"  ssh -N -L {port}:127.0.0.1:{port} {login}\n"
+        # Every user there reaches the port, and only the key in the address keeps them out.
+        "Do that only on a computer that you share with nobody, and close the page before you end ssh.\n"
+        "It shows the page, without sound and picture. To talk from there: copybara devices add NAME"
     )
 
 

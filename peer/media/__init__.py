@@ -180,7 +180,9 @@ def _make(name: str, config: Config, recordings: Path, context: CallContext) -> 
         return SendAndReceive(*(_make(part, config, recordings, context) for part in (sender, receiver)))
     if name == HANDSET:
         if context.handset is None:
-            raise ConfigError("Your page is switched off.", "Set `enabled` under [handset].", key="handset.enabled")
+            raise ConfigError(
+                "Your page is switched off.", "Set `enabled` under [handset] of copybara.toml.", key="handset.enabled"
+            )
         return context.handset()
     if name not in MODULES:
         raise ConfigError(

@@ -61,14 +61,14 @@ def open_camera(address: str) -> InputContainer:
         )
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         raise MediaError(
-            "The IP camera refuses the user name or the password.", "Check `address` under [camera]."
+            "The IP camera refuses the user name or the password.", "Check `address` under [camera] of copybara.toml."
         ) from None
     except (av.FFmpegError, OSError, ValueError) as error:
         slow = time.monotonic() - begun >= OPEN_SECONDS  # what FFmpeg makes of that depends on where it was
         reason = f"it takes longer than {OPEN_SECONDS:.0f} seconds" if slow else reason_of(error)
         raise MediaError(
             f"The IP camera can't be reached{f': {reason}' if reason else ''}.",
-            "Check `address` under [camera], and that the camera is on.",
+            "Check `address` under [camera] of copybara.toml, and that the camera is on.",
         ) from None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from peer.media.trouble import MediaTrouble
 from shared.errors import LegFailed, MediaError, first_error
 from shared.media import Media
+from shared.sentences import joined
 
 if TYPE_CHECKING:
     from peer.media import Endpoint
@@ -123,5 +124,5 @@ class Host:
         if not self._began:
             self._refused(error)
             return
-        hint = f"{error.hint} The call goes on without it. Hang up and call again to get it back.".strip()
+        hint = joined(error.hint, "The call goes on without it.", "Hang up and call again to get it back.")
         self._tell(MediaTrouble(error.sentence, hint, sends=Media.NONE))

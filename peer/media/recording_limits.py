@@ -46,7 +46,7 @@ class RecordingLimits(msgspec.Struct, frozen=True):
         if kept >= self.folder:
             raise MediaError(
                 f"The recordings in {folder} take {kept // MEGABYTE} MB, which is as much as they may.",
-                "Delete some or move them elsewhere, or raise `recordings_mb` under [media].",
+                "Delete some or move them elsewhere, or raise `recordings_mb` under [media] of copybara.toml.",
             )
 
     def check_disk(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class RecordingLimits(msgspec.Struct, frozen=True):
         if disk.f_bavail * disk.f_frsize < self.free:
             raise MediaError(
                 f"The disk is nearly full, so {folder} takes no more recordings.",
-                "Make room, or lower `recordings_leave_mb` under [media].",
+                "Make room, or lower `recordings_leave_mb` under [media] of copybara.toml.",
             )
 
 

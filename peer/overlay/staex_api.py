@@ -148,7 +148,8 @@ def _checked(base: str, *, allow_remote: bool) -> str:
     if not allow_remote and not _is_loopback(base):
         raise ConfigError(
             "The Staex API's address isn't on this machine.",
-            "Whoever answers there decides where calls go. If you trust it, set allow_remote_api = true.",
+            "Anyone who answers there decides where calls go. If you trust it, set `allow_remote_api = true` "
+            "under [staex] of copybara.toml.",
             key="staex.api",
         )
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname

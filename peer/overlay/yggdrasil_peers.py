@@ -60,5 +60,5 @@ def check(peers: Sequence[str]) -> None:
         port = re.search(r":([0-9]{1,5})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
         if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad_key or not port or not 0 < int(port[1]) < 65536:
             raise InputError(
-                f"That isn't a Yggdrasil peer: {peer[:80]}", "It looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY."
+                f"“{peer[:80]}” isn't a Yggdrasil peer.", "One looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY."
             )

@@ -38,9 +38,12 @@ def load(path: Path | None) -> Config:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", "Check the file.") from error
+        hint = f"Run: chmod u+rw {path}" if isinstance(error, PermissionError) else "Put an ordinary file in its place."
+        raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", hint) from error
     if len(content) > MAX_BYTES:
-        raise ConfigError(f"The configuration {path} is larger than {MAX_BYTES // 1024} KiB.", "Check the file.")
+        raise ConfigError(
+            f"The configuration {path} is larger than {MAX_BYTES // 1024} KiB.", "Leave nothing but settings in it."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -53,19 +53,19 @@ def _contradictions(document: dict[str, Any]) -> Iterator[Problem]:
     config = msgspec.convert(document, Config)
     if config.answer.endpoint == "file" and not config.media.file:
         yield Problem(
-            ("answer", "endpoint"), 'answer.endpoint is "file", but there is no file.', "Name one in [media] as file."
+            ("answer", "endpoint"), 'answer.endpoint is "file", but there is no file.', "Set `file` under [media]."
         )
     if config.answer.endpoint == "handset" and not config.handset.enabled:
         yield Problem(
             ("handset", "enabled"),
             'handset.enabled is false, but calls are to go to the handset page ("handset").',
-            "Choose what answers in its place: endpoint under [answer].",
+            "Choose what answers in its place: `endpoint` under [answer] of copybara.toml.",
         )
     if config.answer.endpoint == "camera" and not config.camera.address:
         yield Problem(
             ("answer", "endpoint"),
             'answer.endpoint is "camera", but there is no camera.',
-            "Give its address in [camera] as address.",
+            "Set `address` under [camera].",
         )
 
 

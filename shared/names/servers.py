@@ -60,7 +60,9 @@ class Servers:
         if two say different things, and everything else that `ask` raises.
         """
         if not self._servers:
-            raise NamesUnreachable(f"No server of {self._system} is configured.", "Name one under [names].")
+            raise NamesUnreachable(
+                f"No server of {self._system} is configured.", "Name one under [names] of copybara.toml."
+            )
         await in_thread(self._load)
         faults: dict[Server, ServerFault] = {}
         waiting = iter(self._servers)

@@ -130,11 +130,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+ELSEWHERE = "Name another one, such as another home with --home."
+
+
 @contextlib.contextmanager
 def known_errors(path: Path) -> Iterator[None]:
     """Turn what the operating system says about `path` into a StoreError."""
     try:
         yield
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreError(f"{path} can't be used: there is a file where a folder belongs.", ELSEWHERE) from error
     except OSError as error:
         raise StoreError(f"{path} can't be used: {error.strerror or error}.") from error
     except RuntimeError as error:  # Path.resolve, before Python 3.13

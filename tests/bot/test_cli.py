@@ -79,7 +79,7 @@ def node_of(home: Home) -> NodeId:
 def test_without_a_command_there_are_the_few_that_a_newcomer_needs(copybara: Copybara) -> None:
     code, out, err = copybara()
     assert (code, out) == (2, "")
-    assert err.endswith("\nerror: Which command?\n")
+    assert err.endswith("\nerror: Which command?\nhint:  One of those above. To begin: copybara setup\n")
     named = re.findall(r"^  copybara (\w+) ", err, flags=re.MULTILINE)
     assert named[1:3] == ["setup", "start"]
     for name in named:
@@ -447,7 +447,7 @@ def test_an_unreadable_link_is_explained_too(copybara: Copybara, home: Home) -> 
 def test_what_is_too_much_is_said_by_the_command_that_it_was_given_to(copybara: Copybara) -> None:
     code, out, err = copybara("start", "link", "another")
     assert (code, out) == (2, "")
-    assert err.endswith("error: `copybara start` doesn't take: another\nhint:  See: copybara start --help\n")
+    assert err.endswith("error: `copybara start` doesn't take: another.\nhint:  See: copybara start --help\n")
 
 
 def test_a_contact_without_a_card_needs_a_running_copybara_or_the_card(copybara: Copybara, tmp_path: Path) -> None:

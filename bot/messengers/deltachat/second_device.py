@@ -12,6 +12,7 @@ from bot.messengers.deltachat.account import LAST_MESSAGE, SELF, Account
 from bot.messengers.deltachat.owner import Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcError
 from shared.errors import InputError
+from shared.sentences import ended
 
 CODE = "dcbackup"
 "What the code begins with that their app shows, followed by its version."
@@ -47,7 +48,7 @@ async def take_over(rpc: Rpc, number: int, given: str, password: str) -> Owner:
         await account.set_config(LAST_MESSAGE, str(max(await account.new_messages(), default=0)))
         return Owner(SELF, await account.fingerprint_of(SELF))
     except RpcError as error:
-        raise InputError(f"Your account can't be taken over: {error}", _hint(given)) from error
+        raise InputError(ended(f"Your account can't be taken over: {error}"), _hint(given)) from error
 
 
 def _hint(given: str) -> str:

@@ -20,6 +20,7 @@ from bot.messengers.deltachat.second_device import is_code, is_file, take_over
 from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
+from shared.sentences import ended
 from shared.store import Store
 from shared.store.files import make_folder
 from shared.store.journal import Journal
@@ -39,6 +40,10 @@ _Result = TypeVar("_Result")
 
 INVITES = ("dcaccount:", "dclogin:", "https://i.delta.chat/")
 "What an invite begins with; anything else is an address."
+
+AGAIN = "Check the account, and try again: copybara setup deltachat"
+
+FAILED = "Try again: copybara setup deltachat"
 
 NOT_MADE = "The bot has no Delta Chat account yet.", "Run `copybara setup deltachat`."
 
@@ -200,10 +205,10 @@ async def _make(home: Home, given: str, password: str) -> str:
                 await rpc.call("add_or_update_transport", number, login, seconds=CONFIGURE_SECONDS)
         except RpcError as error:
             await rpc.call("remove_account", number)
-            raise InputError(f"Delta Chat can't use that account: {error}", "Check it, and try again.") from error
+            raise InputError(ended(f"Delta Chat can't use that account: {error}"), AGAIN) from error
         except NoAnswer as error:
             # What is half made is removed the next time: the core is busy with it.
-            raise InputError("The account's mail servers come to no end.", "Check it, and try again.") from error
+            raise InputError("The account's mail servers come to no end.", AGAIN) from error
         await _seen_its_inbox(rpc, Account(rpc, number))
         return await _address(home, Account(rpc, number))
 
@@ -260,9 +265,9 @@ def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         return asyncio.run(work)
     except (RpcDown, RpcError) as error:
-        raise InputError(f"Delta Chat's core failed: {error}.") from error
+        raise InputError(ended(f"Delta Chat's core failed: {error}"), FAILED) from error
     except BaseExceptionGroup as group:
         first = first_error(group)
         if isinstance(first, RpcDown | RpcError):
-            raise InputError(f"Delta Chat's core failed: {first}.") from group
+            raise InputError(ended(f"Delta Chat's core failed: {first}"), FAILED) from group
         raise first from group

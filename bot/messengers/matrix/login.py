@@ -35,6 +35,7 @@ from shared.bounded_http import bounded
 from shared.errors import InputError, StoreError
 from shared.names.server import is_near
 from shared.not_json import NOT_JSON
+from shared.sentences import ended
 from shared.store import Store
 from shared.store.journal import Journal
 
@@ -131,7 +132,7 @@ async def _vouch(client: Client, password: str, *, reset: bool) -> None:
     if shown and own.master != shown and not reset:
         raise InputError(
             f"{client.account.user} has an identity already, and its keys aren't in this home.",
-            "Give the bot an account of its own, or replace that identity: copybara setup matrix --reset",
+            "Give the bot an account of its own. Or replace that identity: answer reset in `copybara setup matrix`.",
         )
     if not shown or own.master != shown:
         own.make_identity()
@@ -259,8 +260,12 @@ def _told() -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        raise InputError(f"The homeserver can't be reached: {error}.", "Check its address: --server") from None
+        raise InputError(
+            ended(f"The homeserver can't be reached: {error}"),
+            "Check its address and your network, and try again: copybara setup matrix",
+        ) from None
     except ServerRefusal as refusal:
         raise InputError(
-            f"The homeserver refused: {refusal.words or refusal.code}", "Check the user, the password and the server."
+            ended(f"The homeserver refused: {refusal.words or refusal.code}"),
+            "Check the user, the password and the server, and try again: copybara setup matrix",
         ) from None

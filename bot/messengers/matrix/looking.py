@@ -9,6 +9,7 @@ from bot.messengers.matrix.api import MatrixApi, ServerRefusal, Unreachable
 from bot.messengers.matrix.canonical import text
 from bot.slow_steps import said_if_slow
 from shared.errors import InputError
+from shared.sentences import ended
 
 SECONDS = 10.0
 
@@ -20,7 +21,7 @@ def check_accepted(account: MatrixAccount) -> None:
             found = asyncio.run(_asked(account))
         except Unreachable as error:
             raise InputError(
-                f"The Matrix server {account.server} can't be reached: {error}.",
+                ended(f"The Matrix server {account.server} can't be reached: {error}"),
                 "Calls of the console and the page need no Matrix.",
             ) from None
         except ServerRefusal as refusal:

@@ -19,6 +19,8 @@ QUESTION = "The Matrix user of your bot, such as @copybara-anna:example.org? (em
 
 AGAIN = "Matrix is set up. Do a part of it again? (no, verify, login, reset)"
 
+LOGGED_IN = "The bot is logged in to Matrix, and nobody has verified it yet. What is next? (no, verify, login, reset)"
+
 PARTS = ("no", "verify", "login", "reset")
 "`reset` is for an account whose keys were lost with another home."
 
@@ -38,8 +40,10 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     """Ask for the bot's account, log in, and wait until the owner has compared the emoji. Raises CopybaraError."""
     account = read_account(home)
     again = ""
-    if account is not None and account.logged_in and _is_verified(home):
-        again = asking.until_good(AGAIN, _part, what="matrix_again", default="no")
+    if account is not None and account.logged_in:
+        verified = _is_verified(home)
+        question, usual = (AGAIN, "no") if verified else (LOGGED_IN, "verify")
+        again = asking.until_good(question, _part, what="matrix_again", default=usual)
         if again == "no":
             return None if config.matrix.enabled else {"enabled": True}
     user = asking.text(QUESTION, what="matrix_user", default=account.user if account else "")

@@ -18,6 +18,8 @@ from shared.store.journal import Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 
+AGAIN = "BotFather shows it: digits, a colon and 35 characters. To give it again: copybara setup telegram"
+
 FILE = "telegram.token"
 
 
@@ -40,7 +42,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     if not answer:
         return None
     if not FORMAT.fullmatch(answer):
-        raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
+        raise InputError("That isn't a Telegram token.", AGAIN)
     silence(BotToken(answer))
     asking.say("Asking Telegram about the bot …")
     try:

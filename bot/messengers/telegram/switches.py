@@ -155,7 +155,8 @@ def result_of(reply: TelegramReply) -> Any:
     body = _body(reply)
     if reply.status_code != http.HTTPStatus.OK or body.get("ok") is not True:
         raise MessengerError(
-            f"What answers for Telegram says {reply.status_code}.", "Check `base_url` under [telegram]."
+            f"What answers for Telegram says {reply.status_code}.",
+            "Check `base_url` under [telegram] of copybara.toml.",
         )
     return body.get("result")
 
@@ -175,7 +176,9 @@ def me(token: str, base_url: str) -> dict[str, Any]:
     """The bot's account, with the switches that Telegram shows. Raises InputError, MessengerError."""
     found = result_of(asked(token, base_url, "getMe"))
     if not isinstance(found, dict) or not isinstance(found.get("username"), str):
-        raise MessengerError("What answers for Telegram knows no bot.", "Check `base_url` under [telegram].")
+        raise MessengerError(
+            "What answers for Telegram knows no bot.", "Check `base_url` under [telegram] of copybara.toml."
+        )
     return found
 
 

@@ -97,7 +97,8 @@ def _from_file(path: Path) -> str:
             return path.read_text("ascii", "replace")
     except StoreError:
         raise InputError(
-            f"The token {path} can't be read.", "Put the token that BotFather gave you there, with mode 0600."
+            f"The token {path} can't be read.",
+            "Run `copybara setup telegram`, or put the token that BotFather gave you there, with mode 0600.",
         ) from None
 
 

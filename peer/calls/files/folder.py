@@ -42,7 +42,7 @@ class FilesFolder:
                 raise FileRefused(
                     f"{found.who} could put another folder in the place of {self.path}: {found.folder} allows it. "
                     "So no file of a call is put there.",
-                    "Name another `folder` under [files].",
+                    "Name another `folder` under [files] of copybara.toml.",
                 )
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -130,7 +130,7 @@ def _check_own(descriptor: int, path: Path) -> None:
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise FileRefused(
             f"Others can write to {path}, so no file of a call is put there.",
-            f"Run: chmod 700 {path}. Or name another `folder` under [files].",
+            f"Run: chmod 700 {path}. Or name another `folder` under [files] of copybara.toml.",
         )
 
 

@@ -98,7 +98,7 @@ class DiskRoom:
                 if there + promise.left > self._limits.folder:
                     raise FileRefused(
                         f"With it, {place} would hold more than it may, with what is on its way.",
-                        "Move some files away, or raise `folder_mb` under [files].",
+                        "Move some files away, or raise `folder_mb` under [files] of copybara.toml.",
                     )
             self._promises.add(promise)
             return promise
@@ -120,5 +120,6 @@ def _free(descriptor: int) -> int:
 
 def _no_room(place: Path) -> FileRefused:
     return FileRefused(
-        f"There is no room for it on the disk of {place}.", "Make room, or lower `leave_mb` under [files]."
+        f"There is no room for it on the disk of {place}.",
+        "Make room, or lower `leave_mb` under [files] of copybara.toml.",
     )

@@ -38,7 +38,7 @@ def describe(path: Path, *, largest: int) -> Described:
         if size > largest:
             raise FileRefused(
                 f"{path.name} has {size // 1_000_000} MB, which is more than may be sent at once.",
-                "Pack it into parts, or raise `largest_mb` under [files].",
+                "Pack it into parts, or raise `largest_mb` under [files] of copybara.toml.",
             )
         digest = hashlib.sha256()
         at = 0

@@ -113,7 +113,7 @@ def local_interface(address: Address, interfaces: tuple[Interface, ...], overlay
     if carrier is not None and carrier.name == overlays:
         raise NoLocalAddress(
             f"{address} is on the overlay's network device {overlays}, and not in your home's network.",
-            "Devices in the overlay need no `lan` under [devices].",
+            "Devices in the overlay need no `lan` under [devices] of copybara.toml.",
         )
     if carrier is not None and is_private(address) and not carrier.loopback:
         return carrier
@@ -127,5 +127,5 @@ def local_interface(address: Address, interfaces: tuple[Interface, ...], overlay
     here = f"Its addresses in local networks now: {', '.join(others)}." if others else "It is in no local network now."
     raise NoLocalAddress(
         f"This computer doesn't have the address {address} in a local network.",
-        f"{here} Change `lan` under [devices], or give this computer a fixed address in your router.",
+        f"{here} Change `lan` under [devices] of copybara.toml, or give this computer a fixed address in your router.",
     )

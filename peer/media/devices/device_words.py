@@ -36,7 +36,10 @@ def at_the_beginning(kind: DeviceKind, wanted: str, now: str | None, why: MediaE
     if why is not None:
         reason, hint = why.sentence, why.hint
     elif wanted:
-        reason, hint = f"Your {kind.word} {wanted} isn't there.", f"Check `{kind.word}` under [devices]."
+        reason, hint = (
+            f"Your {kind.word} {wanted} isn't there.",
+            f"Check `{kind.word}` under [devices] of copybara.toml.",
+        )
     else:
         reason, hint = f"There is no {kind.word}.", "Plug one in: it will be used at once."
     return MediaTrouble(f"{reason} {_used(kind, now)}", hint)
@@ -66,7 +69,7 @@ def plugged_in(come: Sequence[tuple[DeviceKind, str]], *, configured: bool) -> M
     names = " and ".join(f"the {kind.word} {name}" for kind, name in come)
     kinds = " and ".join(dict.fromkeys(f"`{kind.word}`" for kind, _ in come))
     how = (
-        f"To use it from the next call on, set {kinds} under [devices]."
+        f"To use it from the next call on, set {kinds} under [devices] of copybara.toml."
         if configured
         else "To use it at once, make it the default in your desktop's sound settings."
     )

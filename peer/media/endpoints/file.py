@@ -137,5 +137,7 @@ def make(config: Config, recordings: Path, context: CallContext) -> FilePlayer:
     """As configured, for one call. Raises ConfigError when no file is."""
     settings = config.media
     if not settings.file:
-        raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
+        raise ConfigError(
+            "No file to play is configured.", "Set `file` under [media] of copybara.toml.", key="media.file"
+        )
     return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps, tell=context.trouble)

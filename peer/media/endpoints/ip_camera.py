@@ -105,5 +105,7 @@ def make(config: Config, recordings: Path, context: CallContext) -> IpCamera:
     """As configured, for one call. Raises ConfigError when none is."""
     settings = config.media
     if not config.camera.address:
-        raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
+        raise ConfigError(
+            "No IP camera is configured.", "Set `address` under [camera] of copybara.toml.", key="camera.address"
+        )
     return IpCamera(config.camera.address, settings.width, settings.height, settings.fps, tell=context.trouble)

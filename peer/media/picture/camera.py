@@ -36,10 +36,12 @@ CLOCK = 90_000
 DEVICES = Path("/dev")
 
 HINTS = {
-    "No such file or directory": "Check `camera` under [devices], and whether it is plugged in.",
+    "No such file or directory": "Check `camera` under [devices] of copybara.toml, and whether it is plugged in.",
     "Permission denied": "Add the user to the group that has the device, mostly `video`, and log in again.",
-    "Device or resource busy": "Another program uses it: end that one, or set `camera` under [devices] to none.",
-    "Inappropriate ioctl for device": "That isn't a camera. Check `camera` under [devices].",
+    "Device or resource busy": (
+        "Another program uses it: end that one, or set `camera` under [devices] of copybara.toml to none."
+    ),
+    "Inappropriate ioctl for device": "That isn't a camera. Check `camera` under [devices] of copybara.toml.",
 }
 "What to do, by the last thing that ffmpeg says, in the words of the C library."
 
@@ -172,7 +174,7 @@ class CameraProgram:
         except OSError as error:
             raise MediaError(
                 f"ffmpeg can't be started: {error.strerror}.",
-                "Install ffmpeg, or set `camera` under [devices] to none.",
+                "Install ffmpeg, or set `camera` under [devices] of copybara.toml to none.",
             ) from error
         stdout, stderr = self._process.stdout, self._process.stderr
         assert stdout is not None
@@ -186,7 +188,8 @@ class CameraProgram:
             raise MediaError(
                 f"The camera gives no picture{f': {said}' if said else ''}.",
                 HINTS.get(
-                    said.rpartition(": ")[2], "Check `camera` under [devices], and whether another program uses it."
+                    said.rpartition(": ")[2],
+                    "Check `camera` under [devices] of copybara.toml, and whether another program uses it.",
                 ),
             ) from error
 

@@ -271,7 +271,8 @@ def choices(word: str, devices: Sequence[tuple[str, int]]) -> str:
     if not usable:
         return f"PortAudio finds no {word}. Plug one in."
     more = ", …" if len(usable) > MOST_NAMED else ""
-    return f"There are: {', '.join(usable[:MOST_NAMED])}{more}. Set one's number as `{word}` under [devices]."
+    there = f"There are: {', '.join(usable[:MOST_NAMED])}{more}."
+    return f"{there} Set one's number as `{word}` under [devices] of copybara.toml."
 
 
 def _close(stream: _Stream) -> None:

@@ -48,18 +48,18 @@ class Terminal:
         return shown
 
 
-def set_up(home: Path, *arguments: str) -> AbstractAsyncContextManager[Terminal]:
+def set_up(home: Path, *arguments: str, code: int = 0) -> AbstractAsyncContextManager[Terminal]:
     """`arguments` follow `copybara setup`."""
-    return at_terminal("--home", str(home), "setup", *arguments)
+    return at_terminal("--home", str(home), "setup", *arguments, code=code)
 
 
-def at_terminal(*arguments: str) -> AbstractAsyncContextManager[Terminal]:
-    """A `copybara` that somebody answers, and that ends well."""
-    return answered(str(Path(sys.executable).with_name("copybara")), *arguments)
+def at_terminal(*arguments: str, code: int = 0) -> AbstractAsyncContextManager[Terminal]:
+    """A `copybara` that somebody answers, and that ends with that code."""
+    return answered(str(Path(sys.executable).with_name("copybara")), *arguments, code=code)
 
 
 @asynccontextmanager
-async def answered(*command: str) -> AsyncIterator[Terminal]:
+async def answered(*command: str, code: int = 0) -> AsyncIterator[Terminal]:
     """The same for any command."""
     ours, theirs = wide_terminal()
     screen = asyncio.StreamReader()
@@ -76,7 +76,7 @@ async def answered(*command: str) -> AsyncIterator[Terminal]:
     os.close(theirs)
     try:
         yield Terminal(screen, ours, process.pid)
-        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+        assert await asyncio.wait_for(process.wait(), SECONDS) == code
     finally:
         if process.returncode is None:
             process.kill()
@@ -99,6 +99,29 @@ async def test_a_messenger_is_asked_about_once_it_was_chosen(tmp_path: Path) -> 
     async with set_up(tmp_path, *TRIES, "--name", "Anna") as terminal:
         await terminal.asks(r"Which one\? \[1\] ", "2")
         await terminal.asks(r"The token of your own Telegram bot.* ", "")
+
+
+async def test_what_was_answered_before_a_failure_is_kept_and_the_next_set_up_goes_on_from_there(
+    tmp_path: Path,
+) -> None:
+    async with set_up(tmp_path, *TRIES, code=1) as terminal:
+        await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "Anna")
+        await terminal.asks(r"Which one\? \[1\] ", "2")
+        await terminal.asks(r"The token of your own Telegram bot.* ", "no token")
+        said = await terminal.shows(r"it goes on from there\.\n")
+        assert "error: That isn't a Telegram token.\nhint:  BotFather shows it" in said
+        assert "What you answered before that is kept: run `copybara setup` again" in said
+    async with set_up(tmp_path, *TRIES) as terminal:
+        await terminal.asks(r"Your name, as your friends will see it\?.*\) \[Anna\] ", "")
+        await terminal.asks(r"Which one\? \[1\] ", "")
+        await terminal.shows(r"Next:\n  copybara start ")
+
+
+async def test_one_part_alone_ends_with_what_is_next_too(tmp_path: Path) -> None:
+    (tmp_path / "copybara.toml").write_text('overlay = "loopback"\n')
+    async with set_up(tmp_path, "telegram") as terminal:
+        await terminal.asks(r"The token of your own Telegram bot.* ", "")
+        await terminal.shows(r"Next:\n  copybara setup +goes on with the rest(.|\n)*  copybara start ")
 
 
 async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ DEVICES = [("HDA Intel PCH", 2), ("HDMI", 0), ("USB headset", 1)]
 
 def test_the_hint_names_the_devices_of_that_kind_with_the_numbers_that_choose_them() -> None:
     said = choices("microphone", DEVICES)
-    assert said == "There are: 0 (HDA Intel PCH), 2 (USB headset). Set one's number as `microphone` under [devices]."
+    assert said == (
+        "There are: 0 (HDA Intel PCH), 2 (USB headset). "
+        "Set one's number as `microphone` under [devices] of copybara.toml."
+    )
 
 
 def test_without_any_it_says_so_and_a_long_list_ends() -> None:

@@ -161,7 +161,7 @@ async def test_without_the_router_the_registry_knows_the_primary_name(chain: Cha
 async def test_without_servers_it_says_what_to_configure(chain: Chain) -> None:
     error = await fails(look_up(chain, rpc=()))
     assert type(error) is NamesUnreachable
-    assert error.hint == "Name one under [names]."
+    assert error.hint == "Name one under [names] of copybara.toml."
 
 
 # Second opinions: clients that others have written, on the same chain.

@@ -82,7 +82,7 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
     if not asking.at_terminal:
         raise OverlayError(
             "Installing Yggdrasil needs root, and this account may not use sudo.",
-            f"Let an administrator run this, and then repeat the set-up: {command(home)}",
+            f"Run `copybara setup` again once an administrator has run this: {command(home)}",
         )
     asking.say("", "An administrator of this computer runs this command:", "")
     asking.say(f"  {command(home)}", to_copy=True)

@@ -65,4 +65,4 @@ def test_in_a_call(wanted: str, last: str, before: str | None, now: str | None, 
 def test_who_has_named_others_learns_where() -> None:
     offered = plugged_in([(SPEAKER, "headset")], configured=True)
     assert offered.sentence == "You plugged in the speaker headset."
-    assert offered.hint == "To use it from the next call on, set `speaker` under [devices]."
+    assert offered.hint == "To use it from the next call on, set `speaker` under [devices] of copybara.toml."
