@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
-import pkgutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -266,6 +265,8 @@ def of_error(error: CopybaraError) -> Sentence:
 
 def errors() -> Iterator[type[CopybaraError]]:
     """Every class of error that the program has."""
+    import pkgutil  # here, because only the documentation asks
+
     for room in ("shared", "peer", "bot"):
         for module in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
             if not module.name.endswith("__main__"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.call_news import CallNews
@@ -27,7 +28,6 @@ from bot.kinds import Sentence
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
-from bot.name_systems import system_names
 from bot.page.last_place import LastPlace
 from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
@@ -52,6 +52,9 @@ from shared.config.schema import CallWaiting, Config
 from shared.links.card import Card
 from shared.node_id import NodeId
 from shared.store import StoreThread
+
+if TYPE_CHECKING:
+    from shared.names.lookup import SystemNames
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,13 @@ def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Ch
 
 def make_lookups(node: Node) -> Lookups:
     """Asks the name systems."""
-    return Lookups(system_names(node.config, node.thread.store, node.overlay.name, node.thread))
+
+    def load() -> SystemNames:
+        from bot.name_systems import system_names  # a third of a megabyte that few programs need
+
+        return system_names(node.config, node.thread.store, node.overlay.name, node.thread)
+
+    return Lookups(load)
 
 
 def make_devices(node: Node, talk: Talk) -> DeviceBook:

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.errors import CopybaraError, Fault, LookingUp
+from shared.in_thread import in_thread
 from shared.names import NamedNode
-from shared.names.lookup import SystemNames
+from shared.names.endings import has_known_ending
+
+if TYPE_CHECKING:
+    from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
 "Names that are looked up at the same time."
@@ -23,8 +27,10 @@ _Result = TypeVar("_Result")
 class Lookups:
     """Owns a task for each name. A server that doesn't answer keeps nobody else waiting."""
 
-    def __init__(self, systems: SystemNames) -> None:
-        self._systems = systems
+    def __init__(self, load: Callable[[], SystemNames]) -> None:
+        """`load` is called for the first name, in a thread: most programs never look one up."""
+        self._load = load
+        self._systems: SystemNames | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[Any]] = {}
 
@@ -45,7 +51,7 @@ class Lookups:
 
     def knows(self, name: str) -> bool:
         """Whether that is a name that has to be looked up."""
-        return self._systems.knows(name)
+        return has_known_ending(name)
 
     def begin(
         self, name: str, then: Callable[[NamedNode | CopybaraError], Awaitable[_Result]]
@@ -60,6 +66,8 @@ class Lookups:
         async def look_up() -> _Result:
             found: NamedNode | CopybaraError
             try:
+                if self._systems is None:
+                    self._systems = await in_thread(self._load)
                 answer = await self._systems.resolve(name)
                 assert answer is not None  # as `knows` has said
                 found = answer

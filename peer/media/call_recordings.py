@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peer.media import DEVICES
-from peer.media.endpoints.recorder import Recorder
 from peer.media.recording_limits import RecordingLimits
 from peer.media.sound.play import play
 from peer.media.sound.tones import tone
 from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config
 from shared.errors import MediaError
+
+if TYPE_CHECKING:
+    from peer.media.endpoints.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ class CallRecordings:
 
     def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
         """For one recording; `label` becomes part of the file's name."""
+        from peer.media.endpoints.recorder import Recorder  # here, because few calls are recorded
+
         return Recorder(self._folder, label, recorded, limits=self._limits, tell=tell, both=True)
 
     async def sound(self, endpoint: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import re
 import zlib
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -45,6 +44,9 @@ DEFAULT_PAGE = "https://copybara.staex.io/"
 
 GZIP_AS_BASE64 = "H4sI"
 "What every gzip member of the deflate method without flags begins with (RFC 1952, section 2.3), written in base64."
+
+_GZIP = 16 + zlib.MAX_WBITS
+"What zlib calls a window in a gzip member."
 
 _PAGE = r"(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512}"
 _LINK = re.compile(rf"(?P<page>{_PAGE})\?(?P<query>[A-Za-z0-9%+/=]+)", re.ASCII | re.IGNORECASE)
@@ -220,7 +222,7 @@ def _unpack(query: str) -> bytes:
         if _BAD_ESCAPE.search(query):
             raise ValueError
         packed = base64.b64decode(unquote(query, errors="strict").encode("ascii"), validate=True)
-        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        unpacker = zlib.decompressobj(wbits=_GZIP)
         text = unpacker.decompress(packed, MAX_JSON)
     except (ValueError, binascii.Error, zlib.error):
         raise BadDescription("That link of the original Copybara is damaged.", "Copy it as a whole.") from None
@@ -232,5 +234,5 @@ def _unpack(query: str) -> bytes:
 
 
 def _encode(page: str, content: _Request | _Response) -> str:
-    packed = gzip.compress(msgspec.json.encode(content), 9, mtime=0)
+    packed = zlib.compress(msgspec.json.encode(content), 9, wbits=_GZIP)
     return f"{page}?{quote(base64.b64encode(packed).decode(), safe='')}"

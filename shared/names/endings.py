@@ -21,7 +21,8 @@ def ending(name: str) -> str:
 
 def has_known_ending(name: str) -> bool:
     """Whether it ends in a dot and one of them, as names that can be looked up do."""
-    return "." in name and ending(name) in ALL
+    label, _, end = name.strip().lower().rpartition(".")
+    return bool(label) and end in ALL
 
 
 def in_words(endings: tuple[str, ...] = ALL) -> str:

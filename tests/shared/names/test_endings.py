@@ -14,7 +14,7 @@ def test_a_name_of_a_name_system_has_a_known_ending(name: str) -> None:
     assert endings.has_known_ending(name)
 
 
-@pytest.mark.parametrize("name", ["", "azero", "anna", "anna.dev", "anna.azero.dev", "anna.", "annaeth"])
+@pytest.mark.parametrize("name", ["", "azero", "anna", "anna.dev", "anna.azero.dev", "anna.", ".eth", "annaeth"])
 def test_other_names_have_none(name: str) -> None:
     assert not endings.has_known_ending(name)
 
