@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections import deque
@@ -144,7 +145,9 @@ class Presenter:
 
         "By call, by their number."
 
-        self._links: dict[int, ShowLink] = {}
+        self._links: dict[int, Callable[[], ShowLink]] = {}
+        "Each is made for a page that shows it: its QR code takes longer than placing the call."
+
         self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
         self._book = ShownContacts(store)
@@ -270,7 +273,9 @@ class Presenter:
             calls=[self._call(line, page) for line in self._lines if _is_shown(line)],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
-            links=[self._links[line.number] for line in self._lines if line.number in self._links and _is_shown(line)],
+            links=[
+                self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)
+            ],
             invitation=self._invitation(card),
             invitation_note=self._invitation_note,
             invitation_with_peers=self._with_peers(card),
@@ -292,10 +297,10 @@ class Presenter:
             case Posted() if line.call.ended and not self._is_by_hand(line.chat):
                 pass  # a messenger carries it
             case Posted():
-                shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
                 said = handset_texts.link_to_send(line, by_hand=self._is_by_hand(line.chat))
-                self._links[number] = link = ShowLink(call=number, link=shown, kind=said.kind, sentence=said.sentence)
-                send(link)
+                self._links[number] = link = functools.partial(_link_to_send, line, news.token, said)
+                if self._pages.open:
+                    send(link())
             case Rings():
                 self._show(line)
                 self._ring(line, news.reason)
@@ -550,6 +555,11 @@ def _is_shown(line: Line) -> bool:
     link may never be posted.
     """
     return not line.shown.provisional or line.connection.connected is not None
+
+
+def _link_to_send(line: Line, token: str, said: Sentence) -> ShowLink:
+    link = shown_text(token) if line.foreign is not None else shown_link(token)
+    return ShowLink(call=line.number, link=link, kind=said.kind, sentence=said.sentence)
 
 
 def _to_nobody(message: page_protocol.ToPage) -> None:

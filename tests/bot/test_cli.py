@@ -33,6 +33,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store
 from tests.bot.console import cli, environment_of_a_person
+from tests.bot.test_start import home_in
 from tests.link_forms import as_handset
 
 ANNA = NodeId(b"anna".ljust(32))
@@ -555,6 +556,21 @@ def test_a_program_that_starts_loads_nothing_for_pages_other_scripts_names_and_r
     program = f"import sys, bot.app; print(*{others} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("\n", "")
+
+
+def test_a_call_that_no_page_shows_gets_no_qr_code(tmp_path: Path) -> None:
+    """It would take longer than placing the call."""
+    home = home_in(tmp_path, "[handset]\nport = 0\n")
+    program = "import sys; from bot.cli.main import main; main(); print('segno' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--home", str(home), "run", "--console"],
+        input=f"/call {ELSEWHERE}\n",
+        capture_output=True,
+        text=True,
+        env=environment_of_a_person(),
+    )
+    assert "copybara:" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_commands_that_make_no_call_load_no_media_libraries() -> None:
