@@ -125,8 +125,8 @@ def epoch(secret: bytes, number: int, role: Role) -> Handshake:
         role=role,
         local_ice=_ice(secret, number, role),
         remote_ice=_ice(secret, number, role.other),
-        identity=_identity(secret, number, role),
-        remote_pin=PublicKeyPin(_identity(secret, number, role.other).public_pin),
+        identity=DtlsIdentity.derived(_dtls(secret, number, role)),
+        remote_pin=PublicKeyPin.derived(_dtls(secret, number, role.other)),
         secret=secret,
     )
 
@@ -149,8 +149,8 @@ def _ice(secret: bytes, number: int, role: Role) -> IceCredentials:
     return IceCredentials.of(hkdf(secret, info=_label("ice", role, number), length=24))
 
 
-def _identity(secret: bytes, number: int, role: Role) -> DtlsIdentity:
-    return DtlsIdentity.derived(hkdf(secret, info=_label("dtls", role, number), length=DERIVATION_BYTES))
+def _dtls(secret: bytes, number: int, role: Role) -> bytes:
+    return hkdf(secret, info=_label("dtls", role, number), length=DERIVATION_BYTES)
 
 
 def _label(purpose: str, role: Role, number: int) -> bytes:

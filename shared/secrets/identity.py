@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 DERIVATION_BYTES = 48
@@ -52,7 +53,15 @@ class PublicKeyPin:
     @classmethod
     def of(cls, certificate: x509.Certificate) -> PublicKeyPin:
         """The pin of a certificate's key. Raises ValueError or UnsupportedAlgorithm for keys nobody can use."""
-        key = certificate.public_key()
+        return cls._of(certificate.public_key())
+
+    @classmethod
+    def derived(cls, material: bytes) -> PublicKeyPin:
+        """The pin of the key in `DtlsIdentity.derived`, without its certificate, which is most of that work."""
+        return cls._of(_derived_key(material).public_key())
+
+    @classmethod
+    def _of(cls, key: CertificatePublicKeyTypes) -> PublicKeyPin:
         spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return cls(hashlib.sha256(spki).digest())
 
@@ -83,8 +92,7 @@ class DtlsIdentity:
     @classmethod
     def derived(cls, material: bytes) -> DtlsIdentity:
         """The identity that both sides compute from 48 secret bytes (FIPS 186-5, A.2.1)."""
-        scalar = int.from_bytes(material, "big") % (P256_ORDER - 1) + 1
-        return cls._of(ec.derive_private_key(scalar, ec.SECP256R1()), _DERIVED_SERIAL)
+        return cls._of(_derived_key(material), _DERIVED_SERIAL)
 
     @classmethod
     def _of(cls, key: ec.EllipticCurvePrivateKey, serial: int) -> DtlsIdentity:
@@ -111,3 +119,8 @@ class DtlsIdentity:
     def public_pin(self) -> bytes:
         """32 bytes: SHA-256 of the public key."""
         return PublicKeyPin.of(self.certificate).sha256
+
+
+def _derived_key(material: bytes) -> ec.EllipticCurvePrivateKey:
+    scalar = int.from_bytes(material, "big") % (P256_ORDER - 1) + 1
+    return ec.derive_private_key(scalar, ec.SECP256R1())

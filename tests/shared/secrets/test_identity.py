@@ -24,6 +24,7 @@ def test_a_derived_identity_is_a_function_of_its_material(material: bytes) -> No
     first, second = DtlsIdentity.derived(material), DtlsIdentity.derived(material)
     assert der(first) == der(second)
     assert first.key.private_numbers() == second.key.private_numbers()
+    assert PublicKeyPin.derived(material) == PublicKeyPin.of(first.certificate)
 
 
 @given(MATERIAL, MATERIAL)
