@@ -393,7 +393,7 @@ class Presenter:
             self._rings_there.discard(line.number)
             self._pages.ended(line.number)
             self._chime.forget(line.number)
-            self._pages.send(page_protocol.Log(log=self._log()))
+            self._show_log()
 
     def _page_changed(self) -> None:
         """A page that has just come sends nothing yet, and one that has left sends nothing any more."""
@@ -508,7 +508,7 @@ class Presenter:
         await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
-        self._pages.send(page_protocol.Log(log=self._log()))
+        self._show_log()
 
     def changed_at(self, said: Sentence) -> None:
         """Show at home what was changed in the contacts at another device of the owner's, which may be lost."""
@@ -524,6 +524,10 @@ class Presenter:
         for page in self._pages.open:
             if not page.device:
                 page.send(page_protocol.ChangedElsewhere(changes=[*self._changes]))
+
+    def _show_log(self) -> None:
+        if self._pages.open:
+            self._pages.send(page_protocol.Log(log=self._log()))
 
     def _log(self) -> list[LogEntry]:
         return [
