@@ -73,7 +73,7 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, chec
     )
     if check:
         return await _checked(config, named, name, trace)
-    answer = await ResolverChain([ContactBook(store, but=named.knows), named]).resolve(name)
+    answer = await ResolverChain([ContactBook(store, but=endings.has_known_ending), named]).resolve(name)
     if answer is None:
         raise NameNotFound(*refusals.nobody_known(name, [each.name for each in store.contacts()]))
     return answer

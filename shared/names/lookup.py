@@ -50,10 +50,6 @@ class SystemNames:
         self._trace = trace or Trace()
         self._clock = clock
 
-    def knows(self, name: str) -> bool:
-        """Whether the name ends like one of a name system."""
-        return self._system(name) is not None
-
     async def resolve(self, name: str) -> NamedNode | None:
         """Where the name leads; None if it is of no name system.
 
