@@ -33,7 +33,7 @@ _SETTING = r"(?<=: )\[[a-z]+\] [^ ]+ = .+"
 _TO_COPY = rf"`[^`]+`[^ ]*|{_SETTING}|{_STARTS}{_GOES_ON}"
 _WORDS = re.compile(r" +|[^ ]+")
 _TOKENS = re.compile(rf" +|{_TO_COPY}|[^ ]+")
-_FIRST_COLUMN = re.compile(r" {0,4}(?:- |(?:\S+ ){1,3} +)(?=\S)")
+_FIRST_COLUMN = re.compile(r" {0,4}(?:- |(?:\S+ ){1,4} +)(?=\S)")
 "Such as `overlay    ` or `- ` before what is said of it: the text goes on below its own beginning."
 
 

@@ -177,6 +177,8 @@ def to_record(
     else:
         up = [line for line in lines if line.engaged]
         found = [line for line in up if not line.on_hold] if whom == "" else up
+        if not (up or whom):
+            raise NotRecordable(*refusals.NO_CALL_TO_RECORD)
         if up and not found:
             raise NotRecordable(*refusals.records_nothing_on_hold(up))
     meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)

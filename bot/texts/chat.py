@@ -49,7 +49,7 @@ _HANDSET_HELP = """\
 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
-/call echo                 a test call, with your own program
+/call echo                  a test call, with your own program
 /call NAME classic          call somebody who uses the original web app
 /call NAME deltachat        ring a contact's Delta Chat
 /sdp offer NAME             call with any other program that speaks SDP

@@ -46,6 +46,7 @@ OFFER_OR_TAKE = (
 
 # What isn't there.
 NOBODY_TO_WRITE_TO = "There is no call to write in.", "/call NAME makes one."
+NO_CALL_TO_RECORD = "There is no call to record.", "/call NAME makes one."
 NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
 NEITHER_NODE_NOR_CARD = (
     "That is neither a node id nor a contact card.",

@@ -26,7 +26,7 @@ from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.records import CallRecord
 from shared.call.table import Call, EndReason, State
-from shared.errors import InputError, NoCall, NothingRings, WhichCall
+from shared.errors import InputError, NoCall, NothingRings, NotRecordable, WhichCall
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
@@ -389,6 +389,11 @@ def test_a_recording_meant_for_a_call_that_has_just_ended_begins_in_no_other() -
     assert to_record([carol], [gone], NOW, "", "carol", ["carol"]) is carol
     long_ago = dataclasses.replace(gone, ended=int(NOW) - JUST_NOW_SECONDS - 1)
     assert to_record([carol], [long_ago], NOW, "") is carol
+
+
+def test_without_a_call_there_is_nothing_to_record() -> None:
+    with pytest.raises(NotRecordable, match="There is no call to record"):
+        to_record([], [], NOW, "")
 
 
 @pytest.mark.parametrize("on_hold", [True, False])
