@@ -16,6 +16,8 @@ COPYBARA = "import sys; from bot.cli.main import main; sys.exit(main())"
 "What pip writes into the command `copybara`."
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+# A program that is installed has its bytecode on the disk.
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def run_to_end(code: str, *arguments: str) -> None:
