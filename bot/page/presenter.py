@@ -18,8 +18,10 @@ from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
 from bot.page.own_devices import OwnDevices
+from bot.page.received import ReceivedFiles
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
+from bot.page.untold import Untold
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
@@ -73,7 +75,6 @@ from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.errors import StoreError
-from shared.files.table import FileState
 from shared.links.card import Card
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
@@ -140,14 +141,19 @@ class Presenter:
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
         self._files: dict[int, dict[int, Transfer]] = {}
+        "By call, by their number."
+
         self._arrived: dict[bytes, list[Transfer]] = {}
         "By the reference of a call that has ended: the files that came in it."
 
-        "By call, by their number."
-
+        self._received = ReceivedFiles(pages.downloads)
         self._links: dict[int, Callable[[], ShowLink]] = {}
         "Each is made for a page that shows it: its QR code takes longer than placing the call."
 
+        self._ends: dict[int, Callable[[], ShowLink]] = {}
+        "Of those, the ones which say that the call is over."
+
+        self._untold = Untold()
         self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
         self._book = ShownContacts(store)
@@ -270,11 +276,15 @@ class Presenter:
             overlay=self._overlay_state(),
             card=shown_link(card.token),
             contacts=self._contacts,
-            calls=[self._call(line, page) for line in self._lines if _is_shown(line)],
+            calls=[
+                *(self._call(line, page) for line in self._lines if _is_shown(line)),
+                *(call for call, _ in self._untold.now()),
+            ],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[
-                self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)
+                *(self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)),
+                *(link() for _, link in self._untold.now()),
             ],
             invitation=self._invitation(card),
             invitation_note=self._invitation_note,
@@ -282,7 +292,7 @@ class Presenter:
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
             files=[
-                self._file(line, transfer)
+                view.file(line, transfer)
                 for line in self._lines
                 for transfer in self._files.get(line.number, {}).values()
             ],
@@ -298,7 +308,11 @@ class Presenter:
                 pass  # a messenger carries it
             case Posted():
                 said = handset_texts.link_to_send(line, by_hand=self._is_by_hand(line.chat))
-                self._links[number] = link = functools.partial(_link_to_send, line, news.token, said)
+                self._links[number] = link = functools.partial(
+                    _link_to_send, number, news.token, said, foreign=line.foreign is not None
+                )
+                if line.call.ended:
+                    self._ends[number] = link
                 if self._pages.open:
                     send(link())
             case Rings():
@@ -359,14 +373,18 @@ class Presenter:
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged() | PartOf():
                 self._show(line)
 
+    def save_address(self, number: int) -> str:
+        """Where a browser gets the file that has arrived with that number. Raises FileRefused."""
+        return self._received.address(number)
+
     def _file_changed(self, line: Line, transfer: Transfer) -> None:
+        self._received.look_at(transfer)
         if not line.call.ended:
             kept = self._files.setdefault(line.number, {})
             kept[transfer.number] = transfer
             for number in [each for each, known in kept.items() if known.ended][:-FILES_KEPT]:
                 del kept[number]
-        for page in self._pages.open:
-            page.send(self._file(line, transfer))
+        self._pages.send(view.file(line, transfer))
 
     def _keep_arrived(self, line: Line) -> None:
         if arrived := [each for each in self._files.get(line.number, {}).values() if view.is_here(each)]:
@@ -374,10 +392,25 @@ class Presenter:
             for reference in [*self._arrived][:-LOGGED]:
                 del self._arrived[reference]
 
-    def _file(self, line: Line, transfer: Transfer) -> page_protocol.File:
-        """As the page shows it. One that has arrived has an address at which it is saved or played."""
-        arrived = transfer.path if not transfer.ours and transfer.state is FileState.DONE else None
-        return view.file(line, transfer, self._pages.downloads.offer(arrived) if arrived else None)
+    def seen_end(self, number: int) -> None:
+        """The owner has put away the page of a call that is over, and needs its link no more."""
+        self._untold.seen(number)
+
+    def _keep_untold(self, line: Line) -> None:
+        link = self._ends.get(line.number)
+        if link is None or not _is_shown(line):
+            return
+        call = view.call(
+            line,
+            self._store.contact_of(line.peer),
+            overlay=self._overlay,
+            at_page=False,
+            elsewhere=None,
+            rings_there=False,
+            several=self._conversations.of(line),
+            compared=False,
+        )
+        self._untold.keep(call, link)
 
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
@@ -387,7 +420,8 @@ class Presenter:
         self._show(line)
         if line.call.ended:
             self._keep_arrived(line)
-            for kept in (self._endpoints, self._texts, self._links, self._files):
+            self._keep_untold(line)
+            for kept in (self._endpoints, self._texts, self._links, self._ends, self._files):
                 kept.pop(line.number, None)
             self._conversations.forget(line)
             self._rings_there.discard(line.number)
@@ -561,9 +595,9 @@ def _is_shown(line: Line) -> bool:
     return not line.shown.provisional or line.connection.connected is not None
 
 
-def _link_to_send(line: Line, token: str, said: Sentence) -> ShowLink:
-    link = shown_text(token) if line.foreign is not None else shown_link(token)
-    return ShowLink(call=line.number, link=link, kind=said.kind, sentence=said.sentence)
+def _link_to_send(number: int, token: str, said: Sentence, *, foreign: bool) -> ShowLink:
+    link = shown_text(token) if foreign else shown_link(token)
+    return ShowLink(call=number, link=link, kind=said.kind, sentence=said.sentence)
 
 
 def _to_nobody(message: page_protocol.ToPage) -> None:

@@ -64,7 +64,9 @@ from peer.handset.protocol import (
     RenameContact,
     Resume,
     SaveContact,
+    SaveFile,
     SeenChanges,
+    SeenEnd,
     SendFile,
     SetMedia,
     SetName,
@@ -153,6 +155,7 @@ class PageRequests:
     async def _do(self, page: Page, message: FromPage) -> None:
         said: Sentence | None = None
         call: int | None = None
+        address = ""
         self._switchboard.look_at_book()
         match message:
             case Audible():
@@ -238,6 +241,8 @@ class PageRequests:
                 (files.accept if message.accept else files.decline)(message.file)
             case CancelFile():
                 files_with(self._switchboard, message.file).cancel(message.file)
+            case SaveFile():
+                address = self._presenter.save_address(message.file)
             case ConfirmWords():
                 said = await self._confirm(page, self._line(message.call), message.words)
             case SetName():
@@ -268,6 +273,8 @@ class PageRequests:
                 said = await self._devices.do(page, message)
             case SeenChanges() if not page.device:
                 self._presenter.seen_changes()
+            case SeenEnd():
+                self._presenter.seen_end(message.call)
         if isinstance(message, _CHANGES_THE_BOOK):
             await self._presenter.book_changed()
             if page.device and said is not None:
@@ -275,7 +282,7 @@ class PageRequests:
                 self._presenter.changed_at(device_texts.done_at(page.device, said))
         if message.id is not None and not isinstance(message, Explain):
             said = said or Sentence("", "")
-            page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
+            page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call, address=address))
 
     def _end_carried(self) -> None:
         """The device where calls are made was removed: nobody is to go on there. A call on hold has nothing there."""

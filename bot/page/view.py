@@ -138,8 +138,8 @@ def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page
     )
 
 
-def file(line: Line, transfer: Transfer, save: str | None) -> page_protocol.File:
-    """A file of a call as it stands now. `save` is where a device gets it."""
+def file(line: Line, transfer: Transfer) -> page_protocol.File:
+    """A file of a call as it stands now."""
     said = file_texts.on_the_page(line, transfer)
     return page_protocol.File(
         call=line.number,
@@ -152,7 +152,6 @@ def file(line: Line, transfer: Transfer, save: str | None) -> page_protocol.File
         kind=said.kind,
         sentence=said.sentence,
         detail=file_texts.progress(transfer),
-        save=save,
         voice=transfer.voice,
         path=str(transfer.path) if is_here(transfer) else None,
     )
@@ -181,7 +180,7 @@ def logged(
         reason=record.reason,
         sentence=call_log.ending(record).sentence,
         automatic=record.automatic,
-        received=[page_protocol.Received(each.name, str(each.path)) for each in arrived],
+        received=[page_protocol.Received(each.number, each.name, str(each.path), each.voice) for each in arrived],
         reference="" if contact else record.reference.hex(),
         compared=compared and contact is None,
     )

@@ -23,6 +23,7 @@ NOT_FROM_HERE = (
     "Files are sent from the page or from the computer that I run on, not from a chat.",
     "Open the page, or run there: copybara send FILE",
 )
+GONE_HINT = "It was moved, changed or deleted on the computer that Copybara runs on."
 NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~."
 
 RECORDED_AT_THE_PAGE = (".webm", ".ogg", ".mp4")
@@ -39,6 +40,11 @@ def size(count: float) -> str:
         count /= 1000
         unit += 1
     return f"{count:.0f} {_UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def gone(name: str | None) -> str:
+    """A file that was received can't be given to the browser. `name` is None if the program doesn't know it."""
+    return f"{shown(name) if name else 'That file'} isn't there any more."
 
 
 def length(transfer: Transfer) -> str:

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -23,12 +23,14 @@ MOST = 256
 "Addresses that there are at a time; the oldest goes first."
 
 
+Which: TypeAlias = tuple[int, ...]
+"What tells a file apart from one that gets its name later, and perhaps its inode as well."
+
+
 class _Offered(msgspec.Struct, frozen=True):
     path: Path
     until: float
-
-    which: tuple[int, ...] | None
-    "What tells it apart, as it was when it was offered: another one may get its name, and its inode as well."
+    which: Which | None
 
 
 class Downloads:
@@ -39,10 +41,10 @@ class Downloads:
         self._clock = clock
         self._offered: OrderedDict[str, _Offered] = OrderedDict()
 
-    def offer(self, path: Path) -> str:
-        """A new address for a file, as a path of the page's server."""
+    def offer(self, path: Path, which: Which | None = None) -> str:
+        """A new address, as a path of the page's server, for the file that is at `path` now, or was it: `which`."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._offered[token] = _Offered(path, self._clock() + SECONDS, _which_is_at(path))
+        self._offered[token] = _Offered(path, self._clock() + SECONDS, which or which_is_at(path))
         while len(self._offered) > MOST:
             self._offered.popitem(last=False)
         return f"{PREFIX}{token}"
@@ -69,14 +71,15 @@ class Downloads:
         return file
 
 
-def _which_is_at(path: Path) -> tuple[int, ...] | None:
+def which_is_at(path: Path) -> Which | None:
+    """The file that is there now; None if there is none."""
     try:
         return _which(path.stat(follow_symlinks=False))
     except OSError:
         return None
 
 
-def _which(found: os.stat_result) -> tuple[int, ...]:
+def _which(found: os.stat_result) -> Which:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 

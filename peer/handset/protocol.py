@@ -126,9 +126,14 @@ class Contact(msgspec.Struct, frozen=True):
 class Received(msgspec.Struct, frozen=True):
     """A file that came in a call that has ended."""
 
+    file: int
+    "Its number in File."
+
     name: str
     path: str
     "Where it was put, on the computer that the program runs on."
+
+    voice: bool = False
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -351,7 +356,7 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     contacts: list[Contact]
     calls: list[Call]
-    "Those that aren't over, oldest first."
+    "Those that aren't over, oldest first; then those that are, if the other side has yet to be told by the owner."
 
     log: list[LogEntry]
     "The latest calls, newest first."
@@ -645,6 +650,9 @@ class Done(_ToPage, frozen=True, tag="done"):
     call: int | None = None
     "The call that it began, for Place and Act."
 
+    address: str = ""
+    "Where the browser gets the file, for SaveFile: a path of the page's server. Good for an hour."
+
 
 class Problem(_ToPage, frozen=True, tag="problem"):
     """Something didn't work."""
@@ -706,9 +714,6 @@ class File(_ToPage, frozen=True, tag="file"):
 
     detail: str = ""
     "How far and how fast, for people: `3.4 MB of 12 MB, 1.2 MB/s`."
-
-    save: str | None = None
-    "Where the browser gets a file that has arrived. Good for an hour."
 
     voice: bool = False
     "It is a voice message: the page can play it."
@@ -993,6 +998,12 @@ class CancelFile(_FromPage, frozen=True, tag="cancel-file"):
     file: Number
 
 
+class SaveFile(_FromPage, frozen=True, tag="save-file"):
+    """The browser wants a file that has arrived, in a call that goes on or has ended. Done says where it gets it."""
+
+    file: Number
+
+
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
     """The four words were the same on both sides. The key of an unproven call takes the place of the contact's; that of
     a call with somebody who isn't a contact counts once they are saved.
@@ -1082,6 +1093,12 @@ class SeenChanges(_FromPage, frozen=True, tag="seen-changes"):
     """The owner has seen what ChangedElsewhere said."""
 
 
+class SeenEnd(_FromPage, frozen=True, tag="seen-end"):
+    """The owner has put away the page of a call that is over, and needs its link no more."""
+
+    call: Number
+
+
 class RemoveDevice(_FromPage, frozen=True, tag="remove-device"):
     """Lock a device out at once."""
 
@@ -1113,6 +1130,7 @@ FromPage: TypeAlias = (
     | CancelUpload
     | AnswerFile
     | CancelFile
+    | SaveFile
     | ConfirmWords
     | SetName
     | SaveContact
@@ -1125,6 +1143,7 @@ FromPage: TypeAlias = (
     | CancelDevice
     | RemoveDevice
     | SeenChanges
+    | SeenEnd
 )
 
 _encoder = msgspec.json.Encoder()

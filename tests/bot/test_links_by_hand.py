@@ -28,6 +28,9 @@ class Starter:
 
     home: Path
     program: Running
+    address: str
+    "Of the page, which may be opened again."
+
     page: WirePage
     card: str
 
@@ -62,7 +65,7 @@ async def starter(folder: Path, name: str) -> AsyncIterator[Starter]:
         lines = await program.until(says.STAYS)
         (address,) = (line.split()[-1] for line in lines if "#key=" in line)
         async with page_at(address) as (page, hello):
-            yield Starter(home, program, page, hello["card"]["text"])
+            yield Starter(home, program, address, page, hello["card"]["text"])
 
 
 async def befriended(anna: Starter, bob: Starter) -> None:
@@ -143,6 +146,23 @@ async def test_the_page_of_a_caller_says_how_long_it_waits_and_for_what(tmp_path
         await anna.page.ask("place", whom=bob.card, media="video")
         shown = await anna.page.next("link")
         assert re.search(r"an answer, or that they decline\. The call waits until \d+:\d\d\.$", shown["sentence"])
+
+
+async def test_the_link_that_says_so_is_there_again_on_a_page_that_is_loaded_again_until_its_owner_needs_it_no_more(
+    tmp_path: Path,
+) -> None:
+    async with starter(tmp_path, "anna") as anna, starter(tmp_path, "bob") as bob:
+        ring = await bob.rings((await anna.calls(bob.card))["link"]["text"])
+        await bob.page.ask("decline", call=ring["call"])
+        declined = await bob.page.next("link")
+        ended = await bob.page.next("call", state="ended")
+        async with page_at(bob.address) as (again, hello):
+            assert (hello["calls"], hello["links"]) == ([{**ended, "handset": False}], [declined])
+            await anna.page.ask("act", text=hello["links"][0]["link"]["text"])
+            assert "declined" in (await anna.page.next("call", state="ended"))["sentence"]
+            await again.ask("seen-end", call=ring["call"])
+        async with page_at(bob.address) as (_, hello):
+            assert (hello["calls"], hello["links"]) == ([], [])
 
 
 async def test_who_declines_another_programs_call_reads_that_nothing_tells_them(tmp_path: Path) -> None:

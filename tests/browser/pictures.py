@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -35,10 +36,30 @@ def graded() -> re.Pattern[str]:
     return re.compile(r"^Good connection$" if wanted() else r"^(Good|Fair|Poor) connection$")
 
 
+READY = """() => [...([...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body)
+  .querySelectorAll("button[data-settles][aria-disabled]")].every((each) => {
+    const place = each.getBoundingClientRect();
+    return !each.checkVisibility() || place.top > innerHeight || place.bottom < 0;
+  })"""
+"No button that can be seen looks disabled because it has only just appeared."
+
+SETTLED = 5.0
+"Seconds: longer than any button takes, unless something lies over it."
+
+
+async def settled(page: Any) -> None:
+    """Wait until the page looks as it does to a person who has looked at it for a moment."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            while not await page.evaluate(READY):  # noqa: ASYNC110 -- the page tells nobody
+                await asyncio.sleep(0.1)
+
+
 async def taken(page: Any, name: str) -> None:
     """Take the picture, if pictures are wanted; made small where pngquant is installed."""
     if not wanted():
         return
+    await settled(page)
     IMAGES.mkdir(exist_ok=True)
     path = IMAGES / f"handset-{name}.png"
     await page.screenshot(path=path, animations="disabled")

@@ -31,6 +31,7 @@ from peer.handset.protocol import (
     Overlay,
     Quality,
     Report,
+    SaveFile,
     Sends,
     ToPage,
 )
@@ -213,6 +214,9 @@ class Script:
     pieces: list[bytes] = field(default_factory=list)
     "Of files that the page sends."
 
+    address: str = ""
+    "Where the browser gets any file that it wants."
+
     slow: bool = False
     "Whether it says nothing of the pieces."
 
@@ -233,7 +237,8 @@ class Script:
             sentence, hint = self.problems[type(message)]
             page.problem(CallRefused(sentence), hint, about=message.id)
         elif message.id is not None:
-            page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None))
+            address = self.address if isinstance(message, SaveFile) else ""
+            page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None, address=address))
 
     def took(self, page: Page, data: bytes) -> None:
         """See Listener."""

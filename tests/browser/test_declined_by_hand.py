@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import Act, Explain, Explained, ShowLink
+from peer.handset.protocol import Act, Explain, Explained, SeenEnd, ShowLink
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import TOKEN, Theatre, call, greeting, link, theatre
 
@@ -88,6 +88,48 @@ async def test_a_link_that_was_copied_beside_a_call_is_not_shown_after_it() -> N
         play.tell(call(1, "ended", sentence="anna hung up."))
         await play.view.shows("anna hung up.")
         await play.page.locator("#ended-close").click()
+        await play.page.locator("#home").wait_for()
+
+
+async def test_a_page_that_is_loaded_again_shows_the_link_again_until_it_was_put_away() -> None:
+    said = ShowLink(call=2, link=link(), kind=Kind.LINK_REFUSAL, sentence="Send this to carol so that they know.")
+    ended = call(2, "ended", name="carol", sentence=DECLINED)
+    async with theatre() as play:
+        await declined(play)
+        await play.view.shows(DECLINED)
+        play.script.greeting = greeting(calls=[ended], links=[said])
+        await play.view.reload()
+        await play.view.shows(DECLINED)
+        await play.can_be_used()
+        await shows_the_link(play)
+        await play.wants(SeenEnd, call=2)
+        await play.page.locator("#home").wait_for()
+
+
+async def test_a_page_that_is_loaded_again_beside_another_call_offers_the_link_there() -> None:
+    said = ShowLink(call=2, link=link(), kind=Kind.LINK_REFUSAL, sentence="Send this to carol so that they know.")
+    ended = call(2, "ended", name="carol", sentence=DECLINED)
+    async with theatre(greeting(calls=[call(1, "active"), ended], links=[said])) as play:
+        await play.page.locator("#stage").wait_for()
+        told = play.page.locator(".toast", has_text=f"{DECLINED} Send this to carol so that they know.")
+        await told.get_by_role("button", name="Copy link").click()
+        await play.wants(SeenEnd, call=2)
+
+
+async def test_a_link_that_was_not_copied_comes_back_after_the_next_call() -> None:
+    async with theatre() as play:
+        await declined(play)
+        await play.view.shows(DECLINED)
+        for number, copies in ((3, False), (4, True)):
+            if copies:
+                await play.page.locator("#ended-copy").click()
+            play.tell(call(number, "active"))
+            await play.page.locator("#stage").wait_for()
+            play.tell(call(number, "ended", sentence="anna hung up."))
+            await play.view.shows("anna hung up.")
+            await play.page.locator("#ended-close").click()
+            if not copies:
+                await play.view.shows(DECLINED)
         await play.page.locator("#home").wait_for()
 
 

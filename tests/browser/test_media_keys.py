@@ -156,7 +156,7 @@ async def test_a_page_that_does_not_have_the_call_has_no_keys_for_it() -> None:
     async with theatre() as play:
         await with_keys(play)
         play.tell(call(1, "active", handset=False, elsewhere="phone"))
-        await play.view.shows("You are talking at phone.")
+        await play.view.shows("This call is on your other device, phone.")
         assert await play.page.evaluate("keys") == {}
 
 

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnswerFile, CancelFile, CancelUpload, File, SendFile, SetTrust
+from peer.handset.protocol import AnswerFile, CancelFile, CancelUpload, File, SaveFile, SendFile, SetTrust
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
-from tests.browser.people import both_ways, connect, two_people
+from tests.browser.people import Somebody, both_ways, connect, two_people
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import call, greeting, sends, theatre
 from tests.browser.test_page_told import BESIDE
@@ -53,11 +53,24 @@ FILES = (
         "notes.pdf from anna is here: /home/me/files/notes.pdf",
         done=12_000_000,
         kind=Kind.FILE_RECEIVED,
-        save="/received/x",
         path="/home/me/files/notes.pdf",
     ),
 )
 "One that is offered, one on its way, one that is here."
+
+
+def read(path: str | Path) -> bytes:
+    """What is in a file."""
+    return Path(path).read_bytes()
+
+
+async def saved_as_it_is(person: Somebody, path: Path) -> None:
+    """The browser saves the file at `path`, under its name."""
+    async with person.page.page.expect_download() as saving:
+        await person.page.press("Save a copy")
+    saved = await saving.value
+    assert saved.suggested_filename == path.name
+    assert read(await saved.path()) == read(path)
 
 
 async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path: Path) -> None:
@@ -71,12 +84,7 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         assert str(path) in await bob.page.says(Kind.FILE_RECEIVED)
         await anna.page.says(Kind.FILE_DELIVERED)
         assert path.read_bytes() == bytes(at % 251 for at in range(3_000_000))
-        async with bob.page.page.expect_download() as saving:
-            await bob.page.page.get_by_role("link", name="Save a copy").click()
-        saved = await saving.value
-        assert saved.suggested_filename == path.name
-        await saved.save_as(tmp_path / "saved")
-        assert (tmp_path / "saved").read_bytes() == path.read_bytes()
+        await saved_as_it_is(bob, path)
         assert [*(anna.node.home / "sending").iterdir()] == []
 
         # By the paper clip, and declined.
@@ -97,6 +105,13 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await bob.page.press("Done")
         await bob.page.click(bob.page.page.get_by_text(f"Received {path.name}"))
         await bob.page.page.locator("#log").get_by_text(str(path)).wait_for()
+        await saved_as_it_is(bob, path)
+
+        # What has its name by now is another file, and isn't given for it.
+        path.unlink()
+        path.write_text("another file")
+        await bob.page.press("Save a copy")
+        await bob.page.shows("dropped.dat isn't there any more. It was moved, changed or deleted")
         assert await anna.page.page.locator("#ended-files li").count() == 0
 
 
@@ -130,12 +145,13 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
         await play.wants(AnswerFile, file=1, accept=True)
         await play.view.press("Cancel talk.webm")
         await play.wants(CancelFile, file=2)
-        save = play.page.get_by_role("link", name="Save a copy")
-        assert await save.get_attribute("href") == "/received/x"
+        await play.view.press("Save a copy")
+        await play.wants(SaveFile, file=3)
         play.tell(call(1, "ended"))
         await play.view.shows("Received in this call")
         await play.view.shows("/home/me/files/notes.pdf")
-        assert await save.get_attribute("href") == "/received/x"
+        await play.view.press("Save a copy")
+        await play.wants(SaveFile, file=3)
         await play.can_be_used()
 
 

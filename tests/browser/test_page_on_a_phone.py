@@ -97,7 +97,7 @@ async def test_in_a_call_what_is_needed_is_under_a_finger() -> None:
 
 async def test_a_call_that_was_answered_elsewhere_is_taken_with_a_finger() -> None:
     async with theatre(greeting(calls=[call(1, "active", handset=False, elsewhere="laptop")]), phone=True) as play:
-        await play.view.shows("You are talking at laptop.")
+        await play.view.shows("This call is on your other device, laptop.")
         await in_both_windows(play, "elsewhere", "take-here", "c-hangup")
         await play.view.can_be_pressed("take-here")
         await play.page.locator("#take-here").tap()

@@ -1267,7 +1267,7 @@ async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:
 async def test_a_call_at_another_of_the_owners_pages_is_said_and_taken_here_in_one_click() -> None:
     elsewhere = call(1, "active", handset=False, elsewhere="phone")
     async with theatre(greeting(calls=[elsewhere])) as play:
-        await play.view.shows("You are talking at phone.")
+        await play.view.shows("This call is on your other device, phone.")
         assert (await play.view.stats())["state"] == "none"
         for width, height in ((360, 640), (640, 360)):
             await play.page.set_viewport_size({"width": width, "height": height})
@@ -1278,7 +1278,7 @@ async def test_a_call_at_another_of_the_owners_pages_is_said_and_taken_here_in_o
         play.tell(call(1, "active"))
         await play.until("document.querySelector('#take-here').hidden")
         play.tell(elsewhere)
-        await play.view.shows("You are talking at phone.")
+        await play.view.shows("This call is on your other device, phone.")
 
 
 async def test_a_device_that_is_added_shows_its_code_and_how_to_trust_the_home() -> None:

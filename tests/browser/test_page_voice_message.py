@@ -23,6 +23,7 @@ pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 UNHEARD = {
     "role": "caller",
     "connected_at": None,
+    "sentence": "anna didn't answer. The link has expired.",
     "report": msgspec.structs.replace(REPORT, state="ended", reason="no-answer", role="caller"),
 }
 
@@ -148,6 +149,7 @@ async def test_who_is_called_in_vain_beside_a_call_on_hold_can_be_left_a_message
 async def test_a_message_that_has_come_is_played(tmp_path: Path) -> None:
     sound = make_wave(tmp_path / "voice message.wav", sine(440, 3 * SAMPLE_RATE))
     async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.script.address = play.pages.downloads.offer(sound)
         play.tell(
             File(
                 call=1,
@@ -159,8 +161,8 @@ async def test_a_message_that_has_come_is_played(tmp_path: Path) -> None:
                 done=sound.stat().st_size,
                 kind=Kind.MESSAGE_RECEIVED,
                 sentence=f"anna left you a voice message: {sound}",
-                save=play.pages.downloads.offer(sound),
                 voice=True,
+                path=str(sound),
             )
         )
         await play.view.shows("anna left you a voice message")

@@ -306,7 +306,7 @@ export class CallView {
   }
 
   #remoteState(call) {
-    if (call.elsewhere) return `You are talking at ${call.elsewhere}.`;
+    if (call.elsewhere) return `This call is on your other device, ${call.elsewhere}.`;
     if (call.elsewhere === "") return "None of your pages has this call's sound and picture.";
     if (!call.handset) return `This call's sound and picture go to ${call.endpoint}.`;
     if (call.media === "audio") return "Sound only";

@@ -22,8 +22,10 @@ export class Calls extends EventTarget {
   aside = false;
   // The id of the call that the person wants to see large, of several that are one conversation.
   #front = null;
-  #drawn = null;
-  #seen = new Set();
+  // The id of the call that the page shows: the one that a person means by a button or a key.
+  drawn = null;
+  // The ids of those whose link that says so was copied.
+  #copied = new Set();
   // The ids of those whose four words didn't match.
   differed = new Set();
   links = new Map();
@@ -47,16 +49,6 @@ export class Calls extends EventTarget {
       if (call) this.#take({ ...call, remote: detail.remote });
     });
     program.addEventListener("offer", ({ detail }) => this.#offered(detail));
-  }
-
-  // The id of the call that the page shows: the one that a person means by a button or a key.
-  get drawn() {
-    return this.#drawn;
-  }
-
-  set drawn(id) {
-    this.#drawn = id;
-    this.#seen.add(id);
   }
 
   // The link that says that this call is over, if the person has to send it.
@@ -164,6 +156,7 @@ export class Calls extends EventTarget {
     for (const text of hello.texts) this.#write(text);
     for (const link of hello.links) this.links.set(link.call, link);
     for (const call of hello.calls) this.#prepare(call);
+    for (const call of hello.calls) this.#offerLink(call);
   }
 
   // Another page has the calls, or the program is gone: let go of camera and microphone, and of what rings.
@@ -213,22 +206,41 @@ export class Calls extends EventTarget {
 
   // An ended call has been seen. So have those that ended before it: they are in the log.
   putAway(id) {
-    this.#dismissed.add(id);
+    this.#dismiss(id);
     this.#putEndedAway();
     this.#changed();
   }
 
-  // The link that says that this call is over was taken to be sent.
+  // The link that says that this call is over was copied from its page, which stays until another takes its place.
+  copied(id) {
+    this.#copied.add(id);
+  }
+
+  // It was copied where the page shows another call.
   told(id) {
-    this.#dismissed.add(id);
+    this.#dismiss(id);
     this.#changed();
   }
 
-  // A link to send that the page hasn't shown yet isn't in the log.
+  // A link that is still to be sent isn't in the log.
   #putEndedAway() {
     for (const [id, call] of this.#calls) {
-      if (call.state === "ended" && (this.#seen.has(id) || !this.linkThatSaysSo(call))) this.#dismissed.add(id);
+      if (call.state === "ended" && (this.#copied.has(id) || !this.linkThatSaysSo(call))) this.#dismiss(id);
     }
+  }
+
+  // The program keeps such a link for a page that is loaded again.
+  #dismiss(id) {
+    const call = this.#calls.get(id);
+    if (call && !this.#dismissed.has(id) && this.linkThatSaysSo(call)) this.#program.send("seen-end", { call: id });
+    this.#dismissed.add(id);
+  }
+
+  // Says that there is a link to send where the page shows another call.
+  #offerLink(call) {
+    const link = this.linkThatSaysSo(call);
+    if (!link || this.#dismissed.has(call.id) || this.current === call) return;
+    this.dispatchEvent(new CustomEvent("to-send", { detail: { call, link } }));
   }
 
   #take(call) {
@@ -236,8 +248,7 @@ export class Calls extends EventTarget {
     // A call of somebody else that ended without us is in the log. It needs no page of its own, unless we declined and
     // there is a link to send that says so.
     const aside = call.state === "ended" && (!before || before.state === "ringing");
-    const toSend = aside && this.linkThatSaysSo(call);
-    if (aside && !toSend) this.#dismissed.add(call.id);
+    if (aside && !this.linkThatSaysSo(call)) this.#dismissed.add(call.id);
     // Those that have ended are in the order of their ends.
     if (call.state === "ended" && before?.state !== "ended") this.#calls.delete(call.id);
     // Another page of the owner's has taken it: let go of camera and microphone.
@@ -253,7 +264,7 @@ export class Calls extends EventTarget {
     if (call.state === "ended") this.#off.forget(call);
     this.#prepare(call);
     this.#changed();
-    if (toSend && this.current !== call) this.dispatchEvent(new CustomEvent("to-send", { detail: { call, link: toSend } }));
+    if (aside) this.#offerLink(call);
   }
 
   // Ask for camera and microphone while it connects, so that both are there when it is up.

@@ -15,7 +15,10 @@ export class Ended {
   constructor(program, calls, voice) {
     this.#program = program;
     this.#calls = calls;
-    $("ended-copy").addEventListener("click", () => copy($("ended-copy"), calls.links.get(this.#call.id)?.link.text));
+    $("ended-copy").addEventListener("click", () => {
+      calls.copied(this.#call.id);
+      copy($("ended-copy"), calls.links.get(this.#call.id)?.link.text);
+    });
     $("ended-close").addEventListener("click", () => {
       if (voice.mayLeave(this.#call.id)) calls.putAway(this.#call.id);
     });

@@ -66,10 +66,51 @@ export class Upload {
   }
 }
 
-// The server sends it to be saved, never to be shown. Over TLS this is the page of a device.
-function saveLink({ save, name }) {
+// The server sends it to be saved, never to be shown.
+async function save(program, { file, name }) {
+  try {
+    const { address } = await program.ask("save-file", { file });
+    const link = make("a", { href: address, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+  } catch (error) {
+    toast(error, { urgent: true });
+  }
+}
+
+// Over TLS this is the page of a device.
+function saveButton(program, file) {
   const text = location.protocol === "https:" ? "Save on this device" : "Save a copy";
-  return make("a", { className: "button small", href: save, download: name, text });
+  const button = make("button", { className: "button small", type: "button", text, "data-hold": `save file ${file.file}` });
+  button.addEventListener("click", () => save(program, file));
+  return button;
+}
+
+// The server sends it as bytes to be saved, whatever is in it; only here it becomes sound.
+function player(program, { file, name }, who) {
+  const sound = make("audio", { controls: "", preload: "none", "aria-label": `Voice message from ${who}` });
+  const button = make("button", { className: "button small", type: "button", text: "Play", "data-hold": `play ${file}` });
+  button.addEventListener("click", async () => {
+    try {
+      const { address } = await program.ask("save-file", { file });
+      const answer = await fetch(address);
+      if (!answer.ok) throw new Error(answer.statusText);
+      const bytes = await answer.arrayBuffer();
+      sound.src = URL.createObjectURL(new Blob([bytes], { type: `audio/${name.split(".").at(-1)}` }));
+      button.replaceWith(sound);
+      sound.focus();
+      await sound.play();
+    } catch (error) {
+      toast(error.sentence ? error : "The voice message can't be played here.", { urgent: true });
+    }
+  });
+  return button;
+}
+
+// What a person does with a file that has come from `who`: a voice message is played, any other is saved.
+function useButton(program, file, who) {
+  return file.voice ? player(program, file, who) : saveButton(program, file);
 }
 
 // Where a file is on the computer at home: the page may open none.
@@ -77,7 +118,12 @@ export function copyPath(path) {
   return copyButton("Copy path", path);
 }
 
-// A file that has come: its name, where it is on the computer at home, and a button that copies that.
+// A file that has come, with its buttons.
+export function received(program, file, who) {
+  return whereItIs(file, useButton(program, file, who));
+}
+
+// A file that is here: its name, where it is on the computer at home, and a button that copies that.
 export function whereItIs({ name, path }, ...acts) {
   return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...acts, copyPath(path)));
 }
@@ -152,6 +198,10 @@ export class Files {
     addEventListener("drop", () => leaves(0));
     // Beside the call, a file that is dropped would take the page's place.
     for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => { if (files(event)) event.preventDefault(); });
+    // What this browser hasn't given to the program yet is lost with the page.
+    addEventListener("beforeunload", (event) => {
+      if (this.#uploads.size) event.preventDefault();
+    });
     setInterval(() => this.#forgetOld(), 1000);
   }
 
@@ -228,10 +278,7 @@ export class Files {
   // What came in a call that has ended: where it is.
   drawArrived(call) {
     const arrived = [...this.#files.values()].filter((file) => file.call === call.id && !file.ours && file.state === "done");
-    redraw($("ended-files-list"), arrived, (file) => {
-      const act = file.voice ? (each) => this.#player(each) : saveLink;
-      return whereItIs(file, ...(file.save ? [act(file)] : []));
-    });
+    redraw($("ended-files-list"), arrived, (file) => received(this.#program, file, call.name));
     show($("ended-files"), arrived.length > 0);
   }
 
@@ -265,33 +312,10 @@ export class Files {
       const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }));
       cancel.setAttribute("aria-label", `Cancel ${name}`);
       parts.push(cancel);
-    } else if (file.save && file.voice) {
-      parts.push(this.#player(file));
-    } else if (file.save) {
-      parts.push(saveLink(file));
+    } else if (file.path) {
+      parts.push(useButton(this.#program, file, this.#calls.name(file.call) ?? "them"), copyPath(file.path));
     }
-    if (state === "done" && !ours && file.path) parts.push(copyPath(file.path));
     return make("li", { "data-state": state, "data-name": name }, ...parts);
-  }
-
-  // The server sends a file as bytes to be saved, whatever is in it; only here it becomes sound.
-  #player(file) {
-    const sound = make("audio", { controls: "", preload: "none", "aria-label": `Voice message from ${this.#calls.name(file.call) ?? "them"}` });
-    const button = this.#button("Play", `play ${file.file}`, async () => {
-      try {
-        const form = file.name.split(".").at(-1);
-        const answer = await fetch(file.save);
-        if (!answer.ok) throw new Error(answer.statusText);
-        const bytes = await answer.arrayBuffer();
-        sound.src = URL.createObjectURL(new Blob([bytes], { type: `audio/${form}` }));
-        button.replaceWith(sound);
-        sound.focus();
-        await sound.play();
-      } catch {
-        toast("The voice message can't be played here.", { urgent: true });
-      }
-    });
-    return button;
   }
 
   async #ask(type, values) {

@@ -1,7 +1,7 @@
 // No call: whom to call, the contacts, the latest calls.
 
 import { $, STRANGER, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
-import { whereItIs } from "./files.js";
+import { received } from "./files.js";
 import { calledBefore } from "./incoming.js";
 import { within } from "./names.js";
 import { canReach, overlayInWords } from "./network.js";
@@ -170,7 +170,7 @@ export class Home {
     const files = entry.received ?? [];
     const list = files.length ? [make("details", { className: "row-more" },
       make("summary", { text: files.length === 1 ? `Received ${files[0].name}` : `${files.length} files received` }),
-      make("ul", { className: "arrived" }, ...files.map((file) => whereItIs(file))))] : [];
+      make("ul", { className: "arrived" }, ...files.map((file) => received(this.#program, file, within(name)))))] : [];
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
       make("span", { className: "row-main flat" },
         make("span", { className: "row-icon" }, icon(symbol)),

@@ -105,7 +105,8 @@ export class VoiceMessage {
     put($("ended-close"), asks ? "Discard and close" : "Done");
     $("ended-close").toggleAttribute("data-settles", asks);
     $("ended-close").classList.toggle("danger", asks);
-    $("ended-close").classList.toggle("primary", !asks);
+    // What is still to be done here comes before it.
+    $("ended-close").classList.toggle("primary", !asks && $("ended-link").hidden && $("ended-save").hidden);
     if (!call || $("voice").hidden) return;
     const state = message?.state ?? "none";
     const when = call.state === "ended" ? "in your next call with each other" : "once you are connected, in this call or a later one";
