@@ -78,7 +78,7 @@ async def test_a_message_is_left_while_the_call_waits_and_the_call_goes_on_waiti
         await play.view.press("Record")
         await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
         await play.view.press("Stop")
-        assert await play.focused() == "voice-send"
+        await play.until("document.activeElement.id === 'voice-send'")
         await play.view.press("Keep for anna")
         await play.wants(LeaveVoice, call=1, node=ANNA)
         play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
@@ -133,7 +133,7 @@ async def test_who_is_called_in_vain_beside_a_call_on_hold_can_be_left_a_message
     held = call(1, "active", **ON_HOLD)
     unheard = {**BESIDE, **UNHEARD}
     async with theatre(greeting(calls=[held, call(2, "calling", **unheard)])) as play:
-        play.tell(call(2, "ended", **unheard, sentence="No answer from bob."))
+        play.tell(call(2, "ended", **{**unheard, "sentence": "No answer from bob."}))
         await play.view.shows("No answer from bob.")
         await play.view.shows("Leave a voice message")
         await play.can_be_used()
