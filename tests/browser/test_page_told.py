@@ -174,6 +174,9 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
         # As in the program's sentences; this browser would say 2:20 AM.
         times = [each.split(" · ")[0] for each in await play.page.locator("#log small").all_text_contents()]
         assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", each) for each in times), times
+        # As after any click: the page can be heard.
+        await play.page.mouse.click(2, 2)
+        await play.page.locator("#sound-notice").wait_for(state="hidden")
         await everywhere(play, "start")
         await play.view.press("Audio call to anna")
         await play.wants(Place, whom="anna", node=ANNA, media="audio")
