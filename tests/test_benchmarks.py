@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +48,11 @@ def assert_gives_numbers(figure: Figure) -> None:
 @pytest.mark.parametrize("benchmark", [request_length, time_to_media, other_programs, start])
 def test_a_benchmark_gives_numbers(benchmark: ModuleType) -> None:
     assert_gives_numbers(benchmark.measure(rounds=1))
+
+
+def test_a_program_to_measure_keeps_what_it_compiles_whatever_is_wanted_elsewhere() -> None:
+    program = "from benchmarks.programs import run_to_end; run_to_end('import sys; sys.exit(sys.dont_write_bytecode)')"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=True)
 
 
 def test_reading_links_gives_numbers() -> None:

@@ -15,6 +15,7 @@ from bot.texts import chat as chat_texts
 from bot.texts import foreign
 from bot.texts import page as page_texts
 from bot.texts import terminal as says
+from shared.node_id import NodeId
 from tests.bot.console import cli
 from tests.bot.test_start import Running, home_in, running
 from tests.peer.handset.wire import WirePage, page_at
@@ -111,6 +112,17 @@ async def test_a_contact_who_declines_or_gives_up_has_a_link_that_the_other_page
         assert (given_up["kind"], given_up["sentence"]) == (Kind.LINK_CANCEL, "Send this to bob so that they know.")
         assert (await bob.pastes(given_up["link"]["text"]))["sentence"] == "anna cancelled their call."
         assert "cancelled" in (await bob.page.next("call", state="ended"))["sentence"]
+
+
+async def test_a_page_that_comes_while_a_call_waits_shows_its_link(tmp_path: Path) -> None:
+    home = home_in(tmp_path, "[handset]\nport = 0\n")
+    async with running(home, "start", "--no-open", terminal=True) as program:
+        (address,) = (line.split()[-1] for line in await program.until(says.STAYS) if "#key=" in line)
+        _, called, _ = await cli("--home", str(home), "call", str(NodeId(b"bob".ljust(32))))
+        async with page_at(address) as (_, hello):
+            (waiting,) = hello["links"]
+    assert waiting["link"]["text"] in called
+    assert waiting["link"]["qr"].startswith("data:image/svg+xml")
 
 
 async def test_who_declines_a_first_call_gets_the_link_that_says_so_and_it_ends_the_callers_waiting(
