@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from bot.home import Home
+from bot.messengers.matrix.account_file import MatrixAccount, write_account
 from shared.config.file import load
 from tests.bot.console import environment_of_a_person
 from tests.wide_terminal import wide_terminal
@@ -122,6 +124,19 @@ async def test_one_part_alone_ends_with_what_is_next_too(tmp_path: Path) -> None
     async with set_up(tmp_path, "telegram") as terminal:
         await terminal.asks(r"The token of your own Telegram bot.* ", "")
         await terminal.shows(r"Next:\n  copybara setup +goes on with the rest(.|\n)*  copybara start ")
+
+
+async def test_a_bot_that_nobody_has_verified_yet_can_log_in_again_or_replace_its_identity(tmp_path: Path) -> None:
+    write_account(
+        Home(tmp_path), MatrixAccount("@bot:example.org", "https://127.0.0.1:1", "DEVICE", "token", "@anna:example.org")
+    )
+    async with set_up(tmp_path, "matrix", code=1) as terminal:
+        await terminal.asks(r"nobody has verified it yet\. What is next\?.*reset\) \[verify\] ", "reset")
+        await terminal.asks(r"The Matrix user of your bot.*\] ", "")
+        await terminal.asks(r"Your own Matrix user\?.*\] ", "")
+        await terminal.asks(r"The address of its homeserver\?.*\] ", "")
+        await terminal.asks(r"The password of @bot:example.org\? ", "secret")
+        await terminal.shows(r"error: The homeserver can't be reached.*\.\nhint:  .*try again: copybara setup matrix\n")
 
 
 async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_path: Path) -> None:
