@@ -29,6 +29,9 @@ from tests.network.namespaces import Hosts, Namespace, three_hosts
 REPOSITORY = Path(__file__).parents[1]
 NAME = "copybara-relay"
 
+PEER_ADDRESS = "203.0.113.7"
+"Where everybody reaches the private peer: what Bob's line says has to be true for Anna."
+
 PEER_PORT = 12345
 GIT_PORT = 9418
 
@@ -164,7 +167,8 @@ async def walk(release: str, folder: Path) -> Walk:
         people = []
         for name, host in (("Anna", hosts.a), ("Bob", hosts.b)):
             at = await stack.enter_async_context(machine(release, host, folder / name))
-            people.append(Person(name, at, peer.format(address=host.wire.far_address)))
+            await host.run("ip", "route", "add", PEER_ADDRESS, "via", str(host.wire.far_address))
+            people.append(Person(name, at, peer))
             stack.callback(people[-1].close)
         anna, bob = people
         # Anyone who has a clone has git.
@@ -259,7 +263,8 @@ async def _browser(host: Namespace, folder: Path) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
-    """The private peer on R, as docs/overlays.md has it; the line that others paste, without its address."""
+    """The private peer on R, as docs/overlays.md has it; the line that Bob pastes."""
+    await hosts.r.run("ip", "address", "add", PEER_ADDRESS, "dev", "lo")
     with copy_of(release, folder / "peer") as root:
         shutil.copy("/etc/resolv.conf", root / "etc" / "resolv.conf")
         await asyncio.to_thread(install, root, "yggdrasil")
@@ -267,7 +272,7 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
             ["chroot", root, "yggdrasil", "-genconf", "-json"], capture_output=True, text=True, check=True
         )
         settings = json.loads(made.stdout) | {
-            "Listen": [f"tls://{wire.address}:{PEER_PORT}" for wire in hosts.r.wires],
+            "Listen": [f"tls://{PEER_ADDRESS}:{PEER_PORT}"],
             "MulticastInterfaces": [],
             "AdminListen": "none",
             "IfName": "none",
@@ -276,8 +281,8 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
         # The second half of a private key of Ed25519, as Go writes it.
         key = settings["PrivateKey"][64:]
         command = ("chroot", str(root), "yggdrasil", "-useconffile", "/etc/peer.json")
-        async with started(hosts.r.command(*command), ready=b"listener started", times=len(hosts.r.wires)):
-            yield f"tls://{{address}}:{PEER_PORT}?key={key}"
+        async with started(hosts.r.command(*command), ready=b"listener started"):
+            yield f"tls://{PEER_ADDRESS}:{PEER_PORT}?key={key}"
 
 
 @asynccontextmanager

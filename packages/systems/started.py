@@ -11,15 +11,15 @@ SECONDS = 120.0
 
 
 @asynccontextmanager
-async def started(command: Sequence[str], *, ready: bytes, times: int = 1) -> AsyncIterator[Process]:
-    """The program while the block runs, from when `ready` has stood in so many of its lines on."""
+async def started(command: Sequence[str], *, ready: bytes) -> AsyncIterator[Process]:
+    """The program while the block runs, from when it has written `ready` on."""
     process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
         async with asyncio.TaskGroup() as tasks:
             assert process.stdout is not None
             said = b""
             async with asyncio.timeout(SECONDS):
-                while said.count(ready) < times:
+                while ready not in said:
                     line = await process.stdout.readline()
                     assert line, f"{command} ended: {said.decode(errors='replace')[-2000:]}"
                     said += line
