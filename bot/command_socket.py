@@ -96,7 +96,8 @@ async def listening(path: Path, reply: Callable[[Question], Awaitable[Reply]]) -
         yield
     finally:
         server.close()
-        _remove(path)
+        with contextlib.suppress(OSError):  # a disk that fails: the next start removes it
+            _remove(path)
 
 
 async def _replied(reader: asyncio.StreamReader, reply: Callable[[Question], Awaitable[Reply]]) -> Reply:

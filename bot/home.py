@@ -236,7 +236,8 @@ class HomeLock:
     def release(self) -> None:
         """Let go of the home. The file stays: removing it could remove the lock of the next one."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+            with contextlib.suppress(OSError):  # a disk that fails; the number in the file only was for messages
+                os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 

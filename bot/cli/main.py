@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -106,10 +107,14 @@ def _known(error: BaseException) -> CopybaraError:
 
 
 def _from_system(error: OSError) -> StoreError:
+    from shared.store.files import MOUNT_FOR_WRITING
+
     where = f" ({error.filename})" if error.filename else ""
     return StoreError(
         f"The system refuses something that is needed: {error.strerror or error}{where}.",
-        "Check that the disk has free space, and that you may write there.",
+        MOUNT_FOR_WRITING
+        if error.errno == errno.EROFS
+        else "Check that the disk has free space, and that you may write there.",
     )
 
 

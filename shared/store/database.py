@@ -7,6 +7,7 @@ disk when it ends (WAL, synchronous=FULL), so a process may be killed at any mom
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -30,29 +31,37 @@ from shared.not_json import NOT_JSON
 from shared.paired_device import PairedDevice
 from shared.store.files import (
     FILE_MODE,
+    MOUNT_FOR_WRITING,
     known_errors,
     locked_folder,
     make_folder,
     make_private,
+    refusal,
     set_aside,
 )
 from shared.store.schema import migrate
 
 logger = logging.getLogger(__name__)
 
+_FULL = ("the disk is full", "Make room on the disk.")
+
 _UNUSABLE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: (
         "another process has been writing to it for too long",
         "Close what has it open, such as a backup or a database viewer, and try again.",
     ),
-    sqlite3.SQLITE_READONLY: (
-        "it can't be written to",
-        "Let your user write to it and to its folder, or mount the disk for writing.",
-    ),
-    sqlite3.SQLITE_FULL: ("the disk is full", "Make room on the disk."),
+    sqlite3.SQLITE_READONLY: ("it can't be written to", "Let your user write to it and to its folder."),
+    sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: ("the disk is full, or it fails", "Make room on the disk, and look at the system's log."),
 }
 "What is wrong with a database that isn't damaged, and what to do."
+
+_AS_THE_DISK_SAYS = {
+    errno.EROFS: ("its disk is read-only", MOUNT_FOR_WRITING),
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+}
+"The same where SQLite can't be written to, by the errno of the disk."
 
 BUSY_SECONDS = 5.0
 "How long to wait for another process's transaction; each takes some milliseconds."
@@ -282,6 +291,9 @@ class Database:
                     self._seen_damaged.touch(FILE_MODE)
                 raise self._damaged() from error
             reason, hint = _UNUSABLE.get(code, (str(error), ""))
+            if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+                number = refusal(self.path.parent)
+                reason, hint = _AS_THE_DISK_SAYS.get(number or 0, (reason, hint))
             raise _unusable(self.path, reason, hint) from error
 
     def _damaged(self) -> DamagedStore:

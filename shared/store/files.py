@@ -7,6 +7,7 @@ first. Nothing in here but `replace_file` ever replaces a file that is already t
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -20,6 +21,11 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 SQLITE_SIDE_FILES = ("-wal", "-shm", "-journal")
 "What SQLite keeps next to a database; a database is only whole together with them."
+
+MOUNT_FOR_WRITING = (
+    "Mount the disk for writing. If it was writable before, it may be failing: look at the system's log."
+)
+"What to do about a disk that is read-only."
 
 UNFINISHED = ".*.new"
 "The names, as a pattern, under which files are written that must be whole."
@@ -49,6 +55,27 @@ def make_folder(folder: Path) -> None:
         for each in (*reversed(folder.parents), folder):
             if not each.is_dir():
                 each.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def refusal(folder: Path) -> int | None:
+    """Why the disk of a folder takes nothing now, as an errno; None if it does, or doesn't say.
+
+    The file that is tried has no name (O_TMPFILE in open(2)), so it is never seen.
+    """
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.write(descriptor, bytes(4096))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return None if error.errno in _NO_TMPFILE else error.errno
+    return None
+
+
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
+"""Some file systems, such as NFS, have no files without a name."""
 
 
 def make_private(path: Path) -> None:
@@ -141,7 +168,8 @@ def known_errors(path: Path) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreError(f"{path} can't be used: there is a file where a folder belongs.", ELSEWHERE) from error
     except OSError as error:
-        raise StoreError(f"{path} can't be used: {error.strerror or error}.") from error
+        hint = MOUNT_FOR_WRITING if error.errno == errno.EROFS else ""
+        raise StoreError(f"{path} can't be used: {error.strerror or error}.", hint) from error
     except RuntimeError as error:  # Path.resolve, before Python 3.13
         raise StoreError(f"{path} can't be used: its symbolic links lead in a circle.") from error
     except ValueError as error:  # a NUL character in the path

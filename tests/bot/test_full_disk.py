@@ -8,59 +8,31 @@ import errno
 import os
 import re
 import shutil
-import sqlite3
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.home import Home
 from bot.kinds import Kind
 from shared.store import Store
 from tests.bot.console import SECONDS, Person, cli, connect, hang_up, people, ring
+from tests.bot.disk import SmallDisk, small_disk
 from tests.bot.test_files import written
 from tests.bot.test_recording import grows, has_frames, recordings
-from tests.peer.own_namespace import need
 
 FULL = "the disk is full"
 
 
-class Disk:
-    """A small disk with a home on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fill(self) -> None:
-        """Leave no room, also none in the database's log."""
-        with contextlib.closing(sqlite3.connect(Home(self.folder).database)) as database:
-            assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-        with open(self.folder / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
-            while filler.write(bytes(4096)):
-                pass
-
-    def make_room(self) -> None:
-        """Let things be written again."""
-        (self.folder / "filler").unlink()
-
-
 @pytest.fixture
-def disk(friends: Path, tmp_path: Path) -> Iterator[Disk]:
-    """Bob's home on a disk of 4 MiB."""
-    need("mount")
-    folder = tmp_path / "bob"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder)], check=True, timeout=30)
-    try:
-        shutil.copytree(friends / "bob", folder, dirs_exist_ok=True)
-        yield Disk(folder)
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
+def disk(friends: Path, tmp_path: Path) -> Iterator[SmallDisk]:
+    """Bob's home on a small disk."""
+    with small_disk(tmp_path / "bob") as disk:
+        shutil.copytree(friends / "bob", disk.folder, dirs_exist_ok=True)
+        yield disk
 
 
 @contextlib.asynccontextmanager
-async def everybody(friends: Path, disk: Disk) -> AsyncIterator[list[Person]]:
+async def everybody(friends: Path, disk: SmallDisk) -> AsyncIterator[list[Person]]:
     """Anna, bob and carol; bob's disk may be full."""
     leave = "[media]\nrecordings_leave_mb = 0\n[files]\nleave_mb = 0\n"
     config = {"bob": f"[calls]\nat_once = 2\n{leave}"}
@@ -99,7 +71,7 @@ def told(person: Person, kind: Kind) -> list[str]:
 
 
 async def test_a_call_that_ends_while_the_disk_is_full_is_told_once_costs_no_other_and_is_logged_later(
-    friends: Path, disk: Disk
+    friends: Path, disk: SmallDisk
 ) -> None:
     async with everybody(friends, disk) as (anna, bob, carol):
         for caller in (anna, carol):
@@ -122,7 +94,7 @@ async def test_a_call_that_ends_while_the_disk_is_full_is_told_once_costs_no_oth
 
 
 async def test_what_the_owner_wants_while_the_disk_is_full_gets_a_sentence_and_works_later(
-    friends: Path, disk: Disk
+    friends: Path, disk: SmallDisk
 ) -> None:
     async with everybody(friends, disk) as (anna, bob, _):
         disk.fill()
@@ -136,7 +108,7 @@ async def test_what_the_owner_wants_while_the_disk_is_full_gets_a_sentence_and_w
 
 
 async def test_a_call_that_comes_while_the_disk_is_full_gets_a_sentence_and_comes_later(
-    friends: Path, disk: Disk
+    friends: Path, disk: SmallDisk
 ) -> None:
     async with everybody(friends, disk) as (anna, bob, _):
         disk.fill()
@@ -154,7 +126,7 @@ async def test_a_call_that_comes_while_the_disk_is_full_gets_a_sentence_and_come
 
 
 async def test_a_recording_on_a_disk_that_fills_ends_with_a_sentence_and_the_call_goes_on(
-    friends: Path, disk: Disk
+    friends: Path, disk: SmallDisk
 ) -> None:
     async with everybody(friends, disk) as (anna, bob, _):
         await connect(anna, bob)
@@ -178,7 +150,7 @@ async def test_a_recording_on_a_disk_that_fills_ends_with_a_sentence_and_the_cal
 
 
 async def test_a_file_for_which_there_is_no_room_gets_a_sentence_on_both_sides_and_comes_when_there_is(
-    friends: Path, disk: Disk
+    friends: Path, disk: SmallDisk
 ) -> None:
     path = written(disk.folder.parent, "a.bin", 1_500_000)
     async with everybody(friends, disk) as (anna, bob, _):
@@ -206,7 +178,7 @@ def accepting(offered: str) -> str:
     return found[0]
 
 
-async def test_the_doctor_says_that_the_disk_is_full(disk: Disk) -> None:
+async def test_the_doctor_says_that_the_disk_is_full(disk: SmallDisk) -> None:
     disk.fill()
     code, out, err = await cli("--home", str(disk.folder), "doctor", "--overlay", "loopback")
     assert code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,7 +11,7 @@ from bot.cli.doctor.check import Check
 from bot.home import Home, HomeLock
 from shared.errors import HomeInUse, StoreError
 from shared.store import Store
-from shared.store.files import known_errors
+from shared.store.files import MOUNT_FOR_WRITING, known_errors, refusal
 
 
 def folder(home: Home) -> str | Check:
@@ -22,7 +23,7 @@ def folder(home: Home) -> str | Check:
     home.check(status)
     if not os.access(home.folder, os.W_OK | os.X_OK):
         raise StoreError(f"You may not write in the home {home.folder}.", f"Run: chmod u+rwx {home.folder}")
-    _room(home.folder)
+    _takes_bytes(home.folder)
     others = stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     if others:
         detail = f"{home.folder}, which other users can look into"
@@ -58,11 +59,18 @@ def database(home: Home) -> str:
     return f"{known}, other devices: {', '.join(each.name for each in others)}" if others else known
 
 
-def _room(path: Path) -> None:
-    """Raise StoreError if nothing can be written for lack of room."""
+def _takes_bytes(path: Path) -> None:
+    """Raise StoreError if nothing can be written there now."""
     with known_errors(path):
-        if os.statvfs(path).f_bavail == 0:
-            raise StoreError(f"There is no room in {path}: the disk is full.", "Make room on it; calls need little.")
+        full = os.statvfs(path).f_bavail == 0
+    number = errno.ENOSPC if full else refusal(path)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        raise StoreError(f"There is no room in {path}: the disk is full.", "Make room on it; calls need little.")
+    if number is not None:
+        raise StoreError(
+            f"Nothing can be written in {path}: {os.strerror(number)}.",
+            MOUNT_FOR_WRITING,
+        )
 
 
 def _can_be_made(path: Path) -> Check:

@@ -25,7 +25,7 @@ SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >> {folder}/systemctl.log
 case "$*" in
     "restart yggdrasil")
-        [ ! -e {folder}/pid ] || kill $(cat {folder}/pid)
+        [ ! -e {folder}/pid ] || {{ kill $(cat {folder}/pid); tail --pid=$(cat {folder}/pid) -f /dev/null; }}
         yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
         echo $! > {folder}/pid ;;
     "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;

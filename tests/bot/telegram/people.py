@@ -59,7 +59,7 @@ class Person(PreloadedNode):
 
     async def prepare(self, *, claimed: bool = True) -> None:
         """Make the home: node, configuration, token, and the owner."""
-        self.home.mkdir(mode=0o700)
+        self.home.mkdir(mode=0o700, exist_ok=True)
         token = self.home / "telegram.token"
         token.write_text(f"{self.bot.token}\n")
         token.chmod(0o600)

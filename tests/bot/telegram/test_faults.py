@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from bot.texts.overlay import LOOPBACK
 from shared.contacts import Trust
 from shared.store import Store
 from shared.store.journal import ASIDE_IN, ASIDE_KEPT, ASIDE_OUT, Journal
+from tests.bot.disk import small_disk
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import friends, two_people
 from tests.bot.telegram.server import Drop, Server, error
@@ -218,24 +218,20 @@ def test_of_entries_that_were_set_aside_only_the_newest_are_kept(tmp_path: Path)
         assert kept == list(range(ASIDE_KEPT, 2 * ASIDE_KEPT))
 
 
-async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(tmp_path: Path) -> None:
-    """Nothing can be written to the database: another program holds it."""
-    async with two_people(tmp_path) as (_, bob, _world, _):
-        await bob.begin()
-        bob.says("/contacts")
-        await bob.reads(says.no_contacts())
-        with bob.store() as store:
-            store.rows("SELECT 1")
-        full = sqlite3.connect(bob.home / "copybara.db", isolation_level=None)
-        full.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON inbox BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
-        )
-        bob.says("/status")
-        await bob.reads(says.cannot_store())
-        full.execute("DROP TRIGGER full")
-        full.close()
-        await bob.reads(says.idle(bob))
-        await bob.reads(says.can_store())
+async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_once_when_it_isnt(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "bob_example") as disk:
+        async with two_people(tmp_path) as (_, bob, _world, _):
+            await bob.begin()
+            bob.says("/contacts")
+            await bob.reads(says.no_contacts())
+            disk.fill()
+            bob.says("/status")
+            await bob.reads(says.cannot_store())
+            disk.make_room()
+            await bob.reads(says.can_store())
+            bob.says("/contacts")
+            await bob.reads(says.no_contacts(), since=len(bob.chat.messages))
+            assert sum(says.idle(bob) in each.text for each in bob.chat.messages) == 1
 
 
 # The clock.

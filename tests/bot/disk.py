@@ -1,0 +1,87 @@
+"""Small disks of their own for a home: one that gets full, and one that the kernel makes read-only since it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.home import Home
+from tests.peer.own_namespace import need
+
+
+class SmallDisk:
+    """A disk of 4 MiB with a home on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        """Leave no room, also none in the database's log."""
+        with contextlib.closing(sqlite3.connect(Home(self.folder).database)) as database:
+            assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        with open(self.folder / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+
+    def make_room(self) -> None:
+        """Let things be written again."""
+        (self.folder / "filler").unlink()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[SmallDisk]:
+    """Mount one at a folder, which is made."""
+    need("mount")
+    folder.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder))
+    try:
+        yield SmallDisk(folder)
+    finally:
+        _run("umount", "--lazy", str(folder))
+
+
+class FailingDisk:
+    """A disk of 16 MiB with a home on it, ext4 as on most computers."""
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self.folder = folder
+        self._image = image
+
+    def mount(self) -> None:
+        """Mount it where the home is to be."""
+        _run("mount", "-o", "loop", str(self._image), str(self.folder))
+
+    def fail(self) -> None:
+        """Do what the kernel does after an error of the disk: nothing is written any more, what is open stays open."""
+        _run("mount", "-o", "remount,abort", str(self.folder))
+
+    def mend(self) -> None:
+        """What its owner does then, once no program has anything open there: check it, and mount it again."""
+        _run("umount", str(self.folder))
+        checked = subprocess.run(["e2fsck", "-f", "-y", str(self._image)], capture_output=True, timeout=60)
+        assert checked.returncode in (0, 1), checked
+        self.mount()
+
+
+@contextlib.contextmanager
+def failing_disk(folder: Path) -> Iterator[FailingDisk]:
+    """Mount one at a folder, which is made; its image lies beside it."""
+    need("mount", "mkfs.ext4", "e2fsck")
+    folder.mkdir()
+    image = folder.with_suffix(".image")
+    with image.open("wb") as file:
+        file.truncate(16 * 2**20)
+    _run("mkfs.ext4", "-q", str(image))
+    disk = FailingDisk(folder, image)
+    disk.mount()
+    try:
+        yield disk
+    finally:
+        _run("umount", "--lazy", str(folder))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, timeout=60)
