@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import parsed
 from tests.test_wording import explanations_of
 
 TESTS = Path(__file__).parent
@@ -71,7 +72,7 @@ def defined(files: list[Path]) -> set[str]:
     """Every class, function, and `Class.method` of those files."""
     names: set[str] = set()
     for file in files:
-        for node in ast.parse(file.read_text()).body:
+        for node in parsed(file.read_text()).body:
             if isinstance(node, ast.ClassDef):
                 names |= {node.name} | {
                     f"{node.name}.{each.name}"
@@ -181,7 +182,7 @@ def said() -> str:
         node.value
         for room in ("bot", "peer", "shared")
         for file in (ROOT / room).rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(parsed(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     texts += [file.read_text() for kind in ("js", "html") for file in (ROOT / "peer/handset/static").glob(f"*.{kind}")]
@@ -241,7 +242,7 @@ def test_a_sentence_that_is_never_said_is_noticed() -> None:
 def test_a_folder_says_what_is_in_it_where_to_start_and_what_it_may_import(room: str) -> None:
     silent = []
     for file in sorted((ROOT / room).rglob("__init__.py")):
-        said_of_it = ast.get_docstring(ast.parse(file.read_text())) or ""
+        said_of_it = ast.get_docstring(parsed(file.read_text())) or ""
         lines = said_of_it.count("\n") + 1
         start = re.search(r"\b[Ss]tart (?:here|at|with)|read it first", said_of_it)
         if not (start and "import" in said_of_it.lower() and 3 <= lines <= 8):

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.syntax import parsed
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("bot", "peer", "shared")
 
@@ -36,7 +38,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @functools.cache
 def trees() -> dict[Path, ast.Module]:
-    return {file: ast.parse(file.read_text()) for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))}
+    return {file: parsed(file.read_text()) for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))}
 
 
 def defined(node: ast.AST) -> Iterator[tuple[int, str]]:

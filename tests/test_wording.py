@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import parsed
+
 ROOT = Path(__file__).parents[1]
 
 IDIOMS = {
@@ -70,7 +72,7 @@ def strings_of(path: Path) -> list[tuple[int, str]]:
     """Every string of a module with its line, docstrings included."""
     return [
         (node.lineno, node.value)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
 
@@ -80,7 +82,7 @@ def explanations_of(path: Path) -> list[tuple[int, str]]:
     source = path.read_text(encoding="utf-8")
     found = [
         (node.lineno, node.value.value)
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
     last = -1

@@ -11,6 +11,7 @@ from bot import kinds
 from bot.kinds import Kind, Sentence, errors, of_error, with_table
 from shared.call.table import State
 from shared.errors import HomeInUse, InputError, NodeIdError, kind_of
+from tests.syntax import parsed
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "console.md"
@@ -35,7 +36,7 @@ def test_every_kind_is_used() -> None:
     used = collections.Counter(
         node.attr
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Kind"
     )
     assert [kind.name for kind in Kind if not used[kind.name]] == []
@@ -44,7 +45,7 @@ def test_every_kind_is_used() -> None:
 def test_a_post_is_made_of_a_sentence_and_nothing_else() -> None:
     """mypy sees the types; here it is seen that no text goes into a post past them."""
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Post":
                 assert not isinstance(node.args[1], ast.Constant | ast.JoinedStr), f"{path}:{node.lineno}"
 

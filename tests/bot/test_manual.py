@@ -12,6 +12,7 @@ import pytest
 from bot.cli import manual
 from bot.cli.main import main
 from shared.errors import CopybaraError, InputError, hint_of
+from tests.syntax import parsed
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -67,7 +68,7 @@ def test_sentences_name_pages_of_the_manual_that_are_there_and_no_files_of_the_r
     said = list(hints(CopybaraError))
     for room in ("bot", "peer", "shared"):
         for path in (ROOT / room).rglob("*.py"):
-            said += sentences(ast.parse(path.read_text(encoding="utf-8")))
+            said += sentences(parsed(path.read_text(encoding="utf-8")))
     assert [text for text in said if re.search(r"docs/[\w-]+\.md", text)] == []
     named = {page for text in said for page in re.findall(r"copybara manual ([\w-]+)", text)}
     assert named >= {"overlays", "names", "telegram"}

@@ -20,6 +20,7 @@ from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
+from tests.syntax import parsed
 
 CONTACT = Contact(name="anna", node=NodeId(bytes(32)), created=1)
 
@@ -92,13 +93,13 @@ def changes(tree: ast.AST) -> list[int]:
     "source", ["line.is_with(None)", "reading.line.put(HangUp())", "line.session.end(None)", "line.media = media"]
 )
 def test_a_change_is_found(source: str) -> None:
-    assert changes(ast.parse(source)) == [1]
+    assert changes(parsed(source)) == [1]
 
 
 def test_only_the_calls_themselves_change_a_line() -> None:
     outside = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "peer" / "handset").rglob("*.py")]
     assert len(outside) > 50
-    found = [f"{path}:{line}" for path in outside for line in changes(ast.parse(path.read_text()))]
+    found = [f"{path}:{line}" for path in outside for line in changes(parsed(path.read_text()))]
     assert found == []
 
 

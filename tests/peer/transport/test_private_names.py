@@ -30,6 +30,7 @@ from pylibsrtp import Session
 from peer.overlay.loopback import loopback_address
 from peer.transport.ice import host_candidate
 from tests.peer.pair import ANNA
+from tests.syntax import parsed
 
 PEER = Path(__file__).parents[3] / "peer"
 ICE = PEER / "transport" / "ice.py"
@@ -254,7 +255,7 @@ async def test_every_private_name_is_still_there() -> None:
 def test_the_list_of_what_is_imported_from_inner_modules_is_complete_and_nothing_in_it_is_needless() -> None:
     used: dict[str, dict[str, set[str]]] = {}
     for path in PRODUCT:
-        for module, name in inner_names(ast.parse(path.read_text())):
+        for module, name in inner_names(parsed(path.read_text())):
             used.setdefault(str(path.relative_to(ROOT)), {}).setdefault(module, set()).add(name)
     listed = {path: {module: set(names.split()) for module, names in each.items()} for path, each in INNER.items()}
     assert used == listed
@@ -295,7 +296,7 @@ def is_private(name: str) -> bool:
 def private_names(path: Path) -> set[str]:
     """Private names that a file reads, writes or defines as methods."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path.read_text())):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             found.add(node.attr)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and is_private(node.name):
@@ -322,7 +323,7 @@ def foreign_private_names(path: Path) -> set[str]:
     """Private names that a file uses of something that isn't `self` or `cls`."""
     return {
         node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path.read_text()))
         if isinstance(node, ast.Attribute)
         and is_private(node.attr)
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
