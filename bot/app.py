@@ -45,6 +45,7 @@ from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.streams import only_the_user_reads, print_text, write_aside
+from bot.systemd_sockets import SystemdSockets, handed_over
 from bot.texts import overlay as overlay_texts
 from bot.texts.chat import moved_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
@@ -53,6 +54,7 @@ from bot.uncollected import keep_for_good
 from peer.media import AUTO
 from shared import asleep
 from shared.config.schema import Config
+from shared.connection_user import ask_from_outside
 from shared.errors import InputError, first_error
 from shared.kept_running import Part, kept_running
 from shared.store import Store, StoreThread
@@ -86,7 +88,10 @@ def run(
             "and stdout.",
         )
     home.prepare()
-    with HomeLock(home):
+    manager = ServiceManager()
+    with HomeLock(home), contextlib.closing(handed_over()) as systemd:
+        if systemd.users is not None:
+            ask_from_outside(systemd.users)
         write_aside()
         with Store(home.database) as store:
             not_ahead(store, int(time.time()))
@@ -100,18 +105,23 @@ def run(
                 screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
                 messengers.append(screen)
             page = None
-            if not console and screen.opens and config.handset.enabled and not as_json:
+            opens = not console and screen.opens
+            if not console and (opens or manager.listens) and config.handset.enabled and not as_json:
                 page = functools.partial(
                     until_there,
                     find,
                     port=config.handset.port,
                     key=home.load_handset_key(),
+                    command_socket=home.command_socket,
+                    held=systemd.page,
+                    opens=opens,
                     link=link,
-                    opened=screen.has_opened,
-                    looks_again=looks_again,
+                    there=screen.has_opened if opens else functools.partial(manager.tell, READY),
+                    looks_again=looks_again if opens else lambda: None,
                 )
+            find_waiting = page or (lambda stopping: find())
             try:
-                ended_by = asleep.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
+                ended_by = asleep.run(_run(config, thread, Chats(messengers), find_waiting, manager, systemd))
             except BaseExceptionGroup as group:
                 raise first_error(group) from group
     if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:
@@ -120,7 +130,12 @@ def run(
 
 
 async def _run(
-    config: Config, thread: StoreThread, chats: Chats, find: Callable[[asyncio.Event], Awaitable[Node | None]]
+    config: Config,
+    thread: StoreThread,
+    chats: Chats,
+    find: Callable[[asyncio.Event], Awaitable[Node | None]],
+    manager: ServiceManager,
+    systemd: SystemdSockets,
 ) -> signal.Signals | None:
     """Which signal ended it, if one did. `find` gives this node, or None if the event is set before there is one.
 
@@ -128,7 +143,9 @@ async def _run(
     """
     ending = Ending()
     stopping = ending.wanted
-    node = await ending.unless_wanted(find(stopping))
+    living = Part("Telling systemd that the program lives", manager.keep_telling)
+    async with kept_running(living):
+        node = await ending.unless_wanted(find(stopping))
     if node is None:
         return ending.signal
     talk = Talk.in_chats(chats, thread)
@@ -146,7 +163,7 @@ async def _run(
     assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
     handset = None
     if presenter and devices and own_devices:
-        handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo, shelf)
+        handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo, shelf, systemd.page)
     notices = [overlay_texts.notice(node.overlay.name), *(handset.notices if handset else [])]
     if config.devices.lan:
         notices.append(LAN_GIVES_UP)
@@ -154,14 +171,12 @@ async def _run(
         why = moved_notice if has_moved(node.thread.store) else restored_notice
         notices.append(why(doubted))
     replies = CommandReplies(assistant, node.own, node.overlay.name, node.watch, handset, devices, notices)
-    manager = ServiceManager()
 
     def failed(what: str) -> None:
         talk.posting.everywhere(part_restarted(what))
 
     watching = Part("Watching the overlay", functools.partial(node.watch.run, assistant.overlay_changed), failed)
     echoing = Part("Test calls", echo.run, failed)
-    living = Part("Telling systemd that the program lives", manager.keep_telling, failed)
     reading = [
         Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
         for messenger in chats.messengers

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 from bot.assistant.assistant import Assistant
@@ -273,6 +274,7 @@ def make_handset(
     own_devices: OwnDevices,
     echo: EchoCalls,
     shelf: FileShelf,
+    held: socket | None,
 ) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
@@ -294,4 +296,4 @@ def make_handset(
         DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
     ]
     last_place = LastPlace(node.pages, node.thread)
-    return open_handset(node.pages, presenter, requests, devices, serving, last_place, port=port, key=key)
+    return open_handset(node.pages, presenter, requests, devices, serving, last_place, held=held, port=port, key=key)

@@ -31,13 +31,19 @@ class ServiceManager:
         self.seconds = int(every) / MICROSECONDS / 2 if mine and every.isdecimal() and int(every) else None
         "How often it wants to hear that we live; None: never."
 
+        self.listens = self._address[:1] in ("/", "@")
+        "Whether it wants to hear anything."
+
         self._unsaid: list[str] = []
         self._is_full = asyncio.Event()
+        self._is_ready = asyncio.Event()
 
     def tell(self, what: str) -> None:
         """Say one thing, after what couldn't be said yet. Never waits; nobody there is no error."""
-        if self._address[:1] not in ("/", "@"):
+        if not self.listens:
             return
+        if what == READY:
+            self._is_ready.set()
         if what not in self._unsaid:
             self._unsaid.append(what)
         self._say()
@@ -58,7 +64,8 @@ class ServiceManager:
         self._is_full.clear()
 
     async def keep_telling(self) -> None:
-        """Say that we live, as often as is wanted, and never end. An event loop that hangs says nothing."""
+        """Once we are ready, say that we live, as often as is wanted, and never end. A loop that hangs says nothing."""
+        await self._is_ready.wait()
         while True:
             if self.seconds is not None:
                 self.tell(ALIVE)

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[1]
 SECONDS = 120.0
 PORT = 8765
 
-WORST_EXPOSURE = 61
+WORST_EXPOSURE = 25
 "Tenths, as `systemd-analyze security` counts: 0 is the best, 100 the worst."
 
 COMMITS = ("HEAD~100", "HEAD")
@@ -154,9 +154,6 @@ async def runs_as_a_service(user: Machine) -> None:
     assert await user.as_user(f"systemd-analyze --user --man=no verify {units}.service {units}.socket") == ""
     await user.as_user(f"systemd-analyze security --offline=true --threshold={WORST_EXPOSURE} {units}.service")
     assert "active" in await user.as_user("copybara service status")
-    # In a user namespace of its own it would see "nobody" as the owner of the overlay node's socket.
-    spaces = f"readlink /proc/{await main_process(user)}/ns/user /proc/{await main_process(user)}/ns/mnt"
-    assert await user.as_user(spaces) == await user.as_user("readlink /proc/self/ns/user /proc/self/ns/mnt")
     assert '"node"' in await user.as_user("copybara status --json")
 
     # The port is held while the program is stopped, and who asks for the page starts it again.

@@ -1,13 +1,17 @@
-"""Which user's process holds an end of a TCP connection within this machine, asked of Linux's kernel.
+"""Which user's process holds an end of a connection within this machine, asked of Linux's kernel.
 
 One netlink message (sock_diag(7)) about one connection, in some microseconds however many there are. Where the kernel
-has no sock_diag, its tables are read instead (/proc/net/tcp and tcp6, proc_pid_net(5)).
+has no sock_diag, its tables are read instead for TCP (/proc/net/tcp and tcp6, proc_pid_net(5)).
+
+The kernel names users as the one knows them who has opened the socket that asks. So a process in a user namespace, in
+which all others are "nobody", sees who they are through a socket that comes from outside.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import functools
+import os
 import socket
 import struct
 import sys
@@ -17,7 +21,8 @@ from pathlib import Path
 
 import msgspec
 
-from shared.netlink import asked
+from shared import netlink
+from shared.netlink import attributes
 
 Address = tuple[str, int]
 "Host and port."
@@ -47,6 +52,26 @@ TCP_CLOSE_WAIT = 8
 "A connection whose process is there: it is used, or the other side has ended its half."
 
 ALL_STATES = 0xFFFFFFFF
+
+UNIX_REQUEST = struct.Struct("=BBHIIIII")
+"struct unix_diag_req: family, protocol, nothing, states, inode, what to show, cookie; a cookie of ones means any."
+
+UNIX_MESSAGE = struct.Struct("=BBBBIII")
+"struct unix_diag_msg: family, type, state, nothing, inode, cookie; attributes follow."
+
+SHOW_PEER = 0x04
+SHOW_UID = 0x40
+PEER = 2
+UID = 7
+
+
+_outside: netlink.Service | None = None
+
+
+def ask_from_outside(kernel: socket.socket) -> None:
+    """From now on ask through this socket of sock_diag, which was opened outside of our user namespace."""
+    global _outside
+    _outside = netlink.Service(kernel)
 
 
 class CannotTell(Exception):
@@ -87,18 +112,51 @@ def end_of(here: Address, there: Address) -> End | None:
         raise CannotTell from None
 
 
+def unix_end_of(connection: socket.socket) -> End:
+    """The other end of a Unix socket that is connected. Not held: no process has accepted it yet, or has it any more.
+
+    Unlike SO_PEERCRED this is who has accepted it, not who listens, and may be asked from outside. Raises CannotTell.
+    """
+    try:
+        inode = os.fstat(connection.fileno()).st_ino
+        peer = _unix_asked(inode, SHOW_PEER).get(PEER, 0)
+        uid = _unix_asked(peer, SHOW_UID).get(UID) if peer else 0
+        if uid is None:  # Linux before 5.3
+            raise CannotTell
+        # Until it is the same again it may have been closed, and its number taken by another.
+        return End(uid, peer != 0 and _unix_asked(inode, SHOW_PEER).get(PEER, 0) == peer)
+    except (OSError, struct.error):
+        raise CannotTell from None
+
+
+def _unix_asked(inode: int, show: int) -> dict[int, int]:
+    """The attributes of a Unix socket that are numbers. Raises OSError or struct.error."""
+    body = UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ALL_STATES, inode, show, 0xFFFFFFFF, 0xFFFFFFFF)
+    answer = _sock_diag(body)
+    numbers = (each for each in attributes(answer[UNIX_MESSAGE.size :]) if each[0] in (PEER, UID))
+    return {kind: struct.unpack("=I", value)[0] for kind, value in numbers}
+
+
+def _sock_diag(body: bytes) -> bytes:
+    """Raises OSError where the kernel has no such service or no such socket."""
+    ask = _outside.asked if _outside else functools.partial(netlink.asked, NETLINK_SOCK_DIAG)
+    kind, answer = ask(SOCK_DIAG_BY_FAMILY, body)
+    if kind != SOCK_DIAG_BY_FAMILY:
+        (code,) = struct.unpack_from("=i", answer)
+        raise OSError(-code, "sock_diag")
+    return answer
+
+
 def _asked(here: Address, there: Address) -> End | None:
     """Ask sock_diag. Raises OSError or struct.error where the kernel has no such service."""
     ports_and_addresses = SOCKET_ID.pack(here[1], there[1], _packed(here[0]), _packed(there[0]))
     family = socket.AF_INET if ip_address(here[0]).version == 4 else socket.AF_INET6
     body = REQUEST.pack(family, socket.IPPROTO_TCP, 0, ALL_STATES) + ports_and_addresses
     body += REST_OF_ID.pack(0, 0xFFFFFFFF, 0xFFFFFFFF)
-    kind, answer = asked(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, body)
-    if kind != SOCK_DIAG_BY_FAMILY:
-        (code,) = struct.unpack_from("=i", answer)
-        if code == -errno.ENOENT:  # no such connection
-            return None
-        raise OSError(-code, "sock_diag")
+    try:
+        answer = _sock_diag(body)
+    except FileNotFoundError:  # no such connection
+        return None
     _, state, _, _ = MESSAGE.unpack_from(answer)
     _, _, _, uid, inode = COUNTERS.unpack_from(answer, MESSAGE.size + SOCKET_ID.size + REST_OF_ID.size)
     # A socket that is closed already has no owner, which the kernel reports as root.

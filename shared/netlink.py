@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 
 HEADER = struct.Struct("=IHHII")
@@ -23,11 +24,28 @@ def asked(service: int, kind: int, body: bytes) -> tuple[int, bytes]:
     Raises OSError where there is no such service, struct.error for an answer that is none.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, service) as kernel:
+        return Service(kernel).asked(kind, body)
+
+
+class Service:
+    """A socket to a service, for one question after the other, also of several threads."""
+
+    def __init__(self, kernel: socket.socket) -> None:
         kernel.settimeout(REPLY_SECONDS)
-        kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 1, 0) + body)
-        answer = kernel.recv(MOST_BYTES)
-    length, kind, *_ = HEADER.unpack_from(answer)
-    return kind, answer[HEADER.size : length]
+        self._kernel = kernel
+        self._sequence = 0
+        self._turn = threading.Lock()
+
+    def asked(self, kind: int, body: bytes) -> tuple[int, bytes]:
+        """See above."""
+        with self._turn:
+            self._sequence += 1
+            self._kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, self._sequence, 0) + body)
+            while True:
+                answer = self._kernel.recv(MOST_BYTES)
+                length, kind, _, sequence, _ = HEADER.unpack_from(answer)
+                if sequence == self._sequence:  # and not to a question whose answer came too late
+                    return kind, answer[HEADER.size : length]
 
 
 def attribute(kind: int, value: bytes) -> bytes:

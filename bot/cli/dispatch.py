@@ -93,7 +93,7 @@ def do_service(options: argparse.Namespace) -> int:
 
     if options.action == "install":
         return service.install(_home(options))
-    return service.status() if options.action == "status" else service.remove()
+    return service.status(_home(options)) if options.action == "status" else service.remove()
 
 
 def do_desktop(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from bot.uncollected import uncollected
-from shared.errors import HomeInUse, InputError
+from shared.errors import CopybaraError, HomeInUse, InputError, NotRunning
 from shared.links.finding import SHORTEST, find
 
 SHOWN = 60
@@ -66,7 +66,15 @@ def without_opening(arguments: Sequence[str]) -> list[str]:
 
 
 def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
-    status = ask(home.command_socket, AskStatus()).status or {}
+    try:
+        status = ask(home.command_socket, AskStatus()).status or {}
+    except NotRunning:
+        raise
+    except CopybaraError:
+        # It waits for the overlay, as its page says, which goes on as the true one.
+        if opens and not as_json:
+            open_page(with_link(ask(home.command_socket, AskPage()).page, link))
+        raise
     address = str(status.get("handset") or "")
     if as_json:
         kind = texts.RUNS_ALREADY.kind

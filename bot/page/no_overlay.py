@@ -1,16 +1,20 @@
 """The page of a program that has no overlay yet: it says what to do, and gives way to the true page once one is there.
 
-`copybara start` shows it, because its owner looks at the browser; a service and a script get the error.
+`copybara start` opens it, because its owner looks at the browser, and a service has it where their bookmark leads. A
+script gets the error.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from bot.browser import open_page, with_link
+from bot.command_socket import AskPage, Question, Reply, listening
 from bot.page.service import listening_at
 from bot.streams import print_text
 from bot.texts import no_overlay as texts
@@ -55,15 +59,18 @@ async def until_there(
     *,
     port: int,
     key: bytes,
+    command_socket: Path,
+    held: socket.socket | None = None,
+    opens: bool = True,
     link: str = "",
-    opened: Callable[[], None] = lambda: None,
+    there: Callable[[], None] = lambda: None,
     looks_again: Callable[[], None] = lambda: None,
 ) -> Found | None:
     """Find the overlay; while there is none, show a page that says so. None if the program is to stop before.
 
-    `port` and `key` are those of the handset page, which explains `link` then; `opened` is called once the page
-    is open, which then goes on as the true one; `looks_again` before each further look. Raises NodeChanged, and what
-    `find` raises beside OverlayError.
+    `port`, `key` and `held` are those of the handset page, which explains `link` then. `opens`: in the browser. `there`
+    is called once the page is there, which then goes on as the true one; `looks_again` before each further look.
+    Raises NodeChanged, and what `find` raises beside OverlayError.
     """
     try:
         return await find()
@@ -74,13 +81,22 @@ async def until_there(
     from peer.handset.server import HandsetServer
 
     pages = Pages()
-    server = HandsetServer(pages, waiting, listening_at(port)[0], key)
-    async with server.running():
-        for line in texts.in_the_terminal(waiting.error):
+    server = HandsetServer(pages, waiting, listening_at(port, held)[0], key)
+
+    def address() -> str:
+        return server.session.address_with(server.tickets.issue(PLACE, lambda: None))
+
+    async def reply(question: Question) -> Reply:
+        if isinstance(question, AskPage):
+            return Reply(page=address())
+        raise waiting.error
+
+    async with server.running(), listening(command_socket, reply):
+        for line in texts.in_the_terminal(waiting.error) if opens else texts.in_the_journal(waiting.error):
             print_text(line)
-        address = server.session.address_with(server.tickets.issue(PLACE, lambda: None))
-        await asyncio.to_thread(open_page, with_link(address, link))
-        opened()
+        if opens:
+            await asyncio.to_thread(open_page, with_link(address(), link))
+        there()
         while not await _stops(stopping):
             looks_again()
             try:

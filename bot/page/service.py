@@ -16,7 +16,6 @@ from bot.texts import page as texts
 from bot.user_units import keeps_port
 from peer.handset.late_server import LateServer, listening_socket
 from peer.handset.page import Pages
-from peer.handset.systemd_socket import handed_over
 from shared.kept_running import Part, kept_running
 
 
@@ -83,6 +82,7 @@ def open_handset(
     devices: Sequence[DeviceServing],
     last_place: LastPlace,
     *,
+    held: socket.socket | None,
     port: int,
     key: bytes,
 ) -> HandsetService:
@@ -90,22 +90,21 @@ def open_handset(
 
     `key` are the 32 bytes of the home that pages of earlier runs know.
     """
-    listening, notices = listening_at(port)
+    listening, notices = listening_at(port, held)
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
     server = LateServer(pages, requests, listening, key)
     return HandsetService(presenter, server, book, devices, last_place, notices, lasts=lasts)
 
 
-def listening_at(port: int) -> tuple[socket.socket, list[str]]:
-    """Where the page is served, and what the owner has to know of it.
+def listening_at(port: int, held: socket.socket | None = None) -> tuple[socket.socket, list[str]]:
+    """Where the page is served, and what the owner has to know of it. `held` is what systemd holds for it.
 
     A port that is taken doesn't stop the start: another user could stop the program that way. Raises OSError if none
     can.
     """
-    held = handed_over()
     if held is not None:
-        return held, []
+        return held.dup(), []
     try:
         return listening_socket(port), []
     except OSError as error:

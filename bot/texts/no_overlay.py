@@ -14,8 +14,13 @@ def for_the_page(error: OverlayError) -> NoOverlay:
     return NoOverlay(kind=error.kind, sentence=error.sentence, hint=error.hint, command=COMMAND)
 
 
+def in_the_journal(error: OverlayError) -> tuple[str, ...]:
+    """The same, for a service."""
+    return (f"{error.sentence} {error.hint}".strip(), "Copybara goes on as soon as the network is there.")
+
+
 def in_the_terminal(error: OverlayError) -> tuple[str, ...]:
-    """The same."""
+    """The same, for somebody who looks at a browser."""
     return (
         f"{error.sentence} {error.hint}".strip(),
         f"Your browser shows what to do: in another terminal, run `{COMMAND}`.",

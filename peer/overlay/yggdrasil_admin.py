@@ -221,7 +221,7 @@ class YggdrasilAdmin:
         connection = writer.get_extra_info("socket")
         try:
             if place.path:
-                refuse_foreign_end(connection, users=self._users, where=where)
+                await refuse_foreign_end(connection, users=self._users, where=where)
             else:
                 await refuse_foreign_server(connection, users=self._users, where=where)
             writer.write(request)

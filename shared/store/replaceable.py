@@ -9,9 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-UNMAPPED = 65_534
-"The owner that a user namespace shows for users it doesn't know, the machine's root among them (user_namespaces(7))."
-
+from shared.user_namespace import UNMAPPED
 
 ACCESS_LIST = "system.posix_acl_access"
 

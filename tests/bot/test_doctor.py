@@ -147,8 +147,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return programs
 
 
-def test_without_a_service_the_doctor_says_nothing_of_one(machine: Path) -> None:
-    assert background() is None
+def test_without_a_service_the_doctor_says_nothing_of_one(tmp_path: Path, machine: Path) -> None:
+    assert background(Home(tmp_path / "home"), Config()) is None
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,27 @@ def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(
     (tmp_path / "linger").mkdir()
     if lingers:
         (tmp_path / "linger" / getpass.getuser()).touch()
-    check = background()
+    check = background(Home(tmp_path / "home"), Config())
     assert check is not None
     assert (check.ok, check.note, check.detail) == (True, note, detail)
     assert bool(check.hint) == note
+
+
+def test_a_service_of_another_version_is_to_be_installed_once_more(tmp_path: Path, machine: Path) -> None:
+    home, config = Home(tmp_path / "home"), Config()
+    service.folder().mkdir(parents=True)
+    for name, text in service.texts_for(home, config).items():
+        (service.folder() / name).write_text(text)
+    (tmp_path / "state").write_text("active\n")
+    check = background(home, config)
+    assert check is not None
+    assert "log out" in check.detail
+    (service.folder() / "copybara.socket").unlink()
+    check = background(home, config)
+    assert check is not None
+    assert (check.ok, check.note) == (True, True)
+    assert "another version" in check.detail
+    assert "copybara service install" in check.hint
 
 
 @pytest.mark.parametrize(
@@ -191,7 +208,7 @@ def test_a_service_that_ends_whenever_it_is_started_does_not_run(tmp_path: Path,
     (machine / "journalctl").write_text("#!/bin/sh\necho 'error: No node.'\necho 'hint:  Start it.'\necho Failed\n")
     (machine / "journalctl").chmod(0o755)
     (machine / "tr").symlink_to(shutil.which("tr", path="/usr/bin:/bin") or "tr")
-    check = background()
+    check = background(Home(tmp_path / "home"), Config())
     assert check is not None
     assert not check.ok
     assert check.detail == "fails whenever it is started. No node. Start it."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +47,14 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
     opened, again = asyncio.Event(), asyncio.Event()
     monkeypatch.setenv("BROWSER", browser.variable)
     waiting = asyncio.create_task(
-        until_there(overlay.find, asyncio.Event(), port=0, key=KEY, opened=opened.set, looks_again=again.set),
+        until_there(
+            *(overlay.find, asyncio.Event()),
+            port=0,
+            key=KEY,
+            command_socket=tmp_path / "socket",
+            there=opened.set,
+            looks_again=again.set,
+        ),
     )
     address = await browser.opened()
     await asyncio.wait_for(opened.wait(), PATIENCE)
@@ -77,20 +86,58 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
             await http.get(origin)
 
 
-async def test_a_node_that_has_changed_is_no_missing_network(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_node_that_has_changed_is_no_missing_network(tmp_path: Path) -> None:
     overlay = Overlay()
     overlay.error = NodeChanged("This home has always been another node.")
     with pytest.raises(NodeChanged):
-        await until_there(overlay.find, asyncio.Event(), port=0, key=KEY)
+        await until_there(overlay.find, asyncio.Event(), port=0, key=KEY, command_socket=tmp_path / "socket")
+
+
+def without_node(folder: Path) -> Path:
+    """A home whose node doesn't run."""
+    home = home_in(folder, "[handset]\nport = 0\n")
+    config = home / "copybara.toml"
+    lost = f'[yggdrasil]\nadmin = "unix://{folder}/nobody.sock"\n'
+    config.write_text(config.read_text().replace("loopback", "yggdrasil") + lost)
+    return home
+
+
+async def test_a_service_runs_without_its_node_and_page_and_commands_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, missing = Browser(tmp_path), f"No Yggdrasil node at unix://{tmp_path}/nobody.sock."
+    home = await asyncio.to_thread(without_node, tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        with monkeypatch.context() as systemd:
+            systemd.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+            systemd.setenv("WATCHDOG_USEC", "200000")
+            service = running(home, "run", browser=browser.variable)
+            program = await service.__aenter__()
+        async with contextlib.AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+            stack.push_async_exit(service)
+            loop = asyncio.get_running_loop()
+            assert [await loop.sock_recv(manager, 100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            assert await program.until("as soon as the network is there")
+            variable = {"BROWSER": browser.variable}
+            starting = asyncio.create_task(cli("--home", str(home), "start", environment=variable))
+            address = await browser.opened()
+            for code, _, err in (await starting, await cli("--home", str(home), "status")):
+                assert code == 1
+                assert err.startswith(f"error: {missing}\n")
+            origin, (kind, secret) = origin_of(address), given_in(address)
+            async with (
+                aiohttp.ClientSession() as http,
+                http.ws_connect(f"{origin}/socket", headers={"Origin": origin}) as sock,
+            ):
+                assert await knock(sock, origin.removeprefix("http://"), kind, secret)
+                assert (await WirePage(sock).next("no-overlay"))["sentence"] == missing
 
 
 async def test_start_shows_it_in_browser_and_terminal_and_everything_else_gets_the_error(tmp_path: Path) -> None:
     browser = Browser(tmp_path)
-    home = home_in(tmp_path, "[handset]\nport = 0\n")
-    config = home / "copybara.toml"
-    text = await asyncio.to_thread(config.read_text)
-    lost = f'[yggdrasil]\nadmin = "unix://{tmp_path}/nobody.sock"\n'
-    await asyncio.to_thread(config.write_text, text.replace("loopback", "yggdrasil") + lost)
+    home = await asyncio.to_thread(without_node, tmp_path)
     async with running(home, "start", browser=browser.variable, terminal=True) as program:
         await browser.opened()
         lines = await program.until("Ctrl-C ends it.")

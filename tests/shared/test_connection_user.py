@@ -6,13 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import connection_user
-from shared.connection_user import End, end_of, in_tables, user_of
+from shared import connection_user, netlink
+from shared.connection_user import End, end_of, in_tables, unix_end_of, user_of
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -90,3 +91,28 @@ def test_a_connection_that_nobody_has_accepted_is_held_by_nobody_yet(
         assert before is None or not before.held
         with server.accept()[0]:
             assert end_of(here, there) == End(os.geteuid(), True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_unix_socket_is_held_by_who_has_accepted_it(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+        server.bind(str(tmp_path / "sock"))
+        server.listen()
+        client.connect(str(tmp_path / "sock"))
+        assert not unix_end_of(client).held
+        with server.accept()[0]:
+            assert unix_end_of(client) == End(os.geteuid(), True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_one_socket_answers_one_question_after_the_other_also_after_one_that_came_too_late(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, accepted = pair
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, connection_user.NETLINK_SOCK_DIAG) as kernel:
+        monkeypatch.setattr(connection_user, "_outside", None)
+        connection_user.ask_from_outside(kernel)
+        kernel.send(netlink.HEADER.pack(netlink.HEADER.size, 0x7FFF, netlink.NLM_F_REQUEST | 4, 0, 0))
+        for _ in range(3):
+            assert user_of(client.getsockname(), accepted.getsockname()) == os.geteuid()
+            assert user_of(("127.0.0.1", 1), accepted.getsockname()) is None

@@ -88,7 +88,7 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
     with looking("for microphone, speaker and camera"):
         devices_found = (devices.sound(config), devices.camera(config))
     yield from devices_found
-    for where, look in _parts(config, running=running.ok and running.detail != home_checks.NONE_RUNS):
+    for where, look in _parts(home, config, running=running.ok and running.detail != home_checks.NONE_RUNS):
         with looking(where):
             there = look()
         if there:
@@ -111,14 +111,14 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
         yield Check.failed("overlay", first)
 
 
-def _parts(config: Config, *, running: bool) -> list[tuple[str, Callable[[], Check | None]]]:
+def _parts(home: Home, config: Config, *, running: bool) -> list[tuple[str, Callable[[], Check | None]]]:
     """What isn't there on every machine. `running`: a copybara of this home may have the page's port."""
     page = config.handset
     return [
         ("at the invitation", lambda: invited(program_source(config), installed_folder())),
         ("at the page's port", lambda: system.handset_port(page.port, enabled=page.enabled, running=running)),
         ("for a browser", lambda: system.page_browser(enabled=page.enabled)),
-        ("at the service", background),
+        ("at the service", lambda: background(home, config)),
         ("at the desktop's files", desktop.links),
         ("for a desktop that shows calls", lambda: desktop.calls(config)),
     ]

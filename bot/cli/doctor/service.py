@@ -9,6 +9,8 @@ from bot.cli import service
 from bot.cli.doctor.check import Check
 from bot.cli.service import units
 from bot.cli.setup.yggdrasil.plan import UNIT
+from bot.home import Home
+from shared.config.schema import Config
 
 ENDED = ("failed", "activating")
 "States of a service that ends as soon as it is started; systemd tries again, or has given up."
@@ -22,8 +24,8 @@ def yggdrasil_node() -> Check | None:
     return Check("yggdrasil", ok=False, detail="is installed, but its service has failed", hint=hint)
 
 
-def background() -> Check | None:
-    """Whether the service runs, also while its user is logged out. None without a service."""
+def background(home: Home, config: Config) -> Check | None:
+    """Whether the service runs, also while its user is logged out, as this version has it. None without a service."""
     if not (service.folder() / units.SERVICE).exists():
         return None
     state = service.state_of(units.SERVICE)
@@ -33,6 +35,10 @@ def background() -> Check | None:
     if state not in service.RUNS:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
         return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)
+    if service.is_outdated(home, config):
+        hint = "To renew it: copybara service install"
+        detail = "runs as another version or other settings had it"
+        return Check("service", ok=True, note=True, detail=detail, hint=hint)
     if not service.lingers():
         hint = f"Run: {as_root(f'loginctl enable-linger {getpass.getuser()}')}"
         return Check("service", ok=True, note=True, detail="runs, and stops when you log out", hint=hint)

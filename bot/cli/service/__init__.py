@@ -6,6 +6,7 @@ Start at units.py, which has both units as text. Nothing here needs root, but ke
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import shutil
 import subprocess
@@ -14,13 +15,15 @@ from pathlib import Path
 
 from bot.as_root import as_root
 from bot.cli.service import units
+from bot.command_socket import AskStatus, ask
 from bot.home import Home
 from bot.own_program import own_program
 from bot.settings import settings
 from bot.slow_steps import said_if_slow
 from bot.streams import print_text
 from bot.user_units import folder as folder
-from shared.errors import InputError, StoreError
+from shared.config.schema import Config
+from shared.errors import ConfigError, CopybaraError, InputError, NotRunning, StoreError
 from shared.sentences import ended, joined
 from shared.store.files import known_errors
 
@@ -32,6 +35,16 @@ LINGER = Path("/var/lib/systemd/linger")
 
 NAMES = (units.SERVICE, units.SOCKET)
 
+OUTDATED = "Its units aren't those that this version writes for your settings. To renew them: copybara service install"
+
+NO_NAMESPACE = ("217", "218", "226")
+"The exit codes of a step that fails before the program: USER, CAPABILITIES and NAMESPACE (systemd.exec(5))."
+
+NO_SANDBOX = (
+    "This system doesn't let your programs have a user namespace, so the service gets no sandbox: it may write "
+    "wherever you may."
+)
+
 RUNS = ("active", "activating", "reloading")
 "What systemd says of a unit that runs."
 
@@ -42,25 +55,19 @@ def install(home: Home) -> int:
     config = settings(home)
     _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
-    program = units.escaped(own_program())
+    for other in _other_folders(config):
+        with known_errors(other):  # the service can't make it: it may write in it alone
+            other.mkdir(mode=0o700, parents=True, exist_ok=True)
     was_installed = installed()
-    texts = {units.SERVICE: units.service(program, units.escaped(str(home.folder)))}
-    if config.handset.enabled and config.handset.port:
-        texts[units.SOCKET] = units.socket(config.handset.port)
-    for name, text in texts.items():
-        path = folder() / name
-        with known_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        print_text(f"Wrote {path}")
-    _systemctl("daemon-reload")
-    # The socket first: a service that runs already would have its port.
-    _systemctl("stop", units.SERVICE)
     since = int(time.time())
     try:
-        for name in reversed(list(texts)):
-            _systemctl("enable", name)
-            _systemctl("restart", name)
+        try:
+            _begin(texts_for(home, config))
+        except StoreError:
+            if not _lacks_namespaces():
+                raise
+            print_text(NO_SANDBOX)
+            _begin(texts_for(home, config, sandbox=False))
     except StoreError as refused:
         why = cause(since) or refused.sentence
         if was_installed:
@@ -77,12 +84,72 @@ def install(home: Home) -> int:
         "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service "
         "status` shows it."
     )
+    if missing := waits_for(home):
+        print_text(f"It can't call yet: {missing}")
     if not lingers() and not _keep_without_login():
         print_text(f"To keep it up while you are logged out as well, run: {_lingering()}")
     return 0
 
 
-def status() -> int:
+def _begin(texts: dict[str, str]) -> None:
+    """Write the units and start them. Raises StoreError if systemd refuses."""
+    for name, text in texts.items():
+        path = folder() / name
+        with known_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        print_text(f"Wrote {path}")
+    _systemctl("daemon-reload")
+    # The socket first: a service that runs already would have its port.
+    _systemctl("stop", units.SERVICE)
+    for name in reversed(list(texts)):
+        _systemctl("enable", name)
+        _systemctl("restart", name)
+
+
+def texts_for(home: Home, config: Config, *, sandbox: bool = True) -> dict[str, str]:
+    """The units of a home with that configuration, by their names."""
+    folders = [units.escaped(str(folder)) for folder in _other_folders(config)]
+    port = config.handset.port if config.handset.enabled else None
+    return {
+        units.SERVICE: units.service(
+            units.escaped(own_program()), units.escaped(str(home.folder)), folders, sandbox=sandbox
+        ),
+        units.SOCKET: units.socket(port),
+    }
+
+
+def _other_folders(config: Config) -> list[Path]:
+    """Those outside of the home that the program writes to."""
+    return [Path(folder) for folder in (config.media.record_to, config.files.folder) if folder]
+
+
+def is_outdated(home: Home, config: Config) -> bool:
+    """Whether this home has units that `install` would write differently now: of another version, or other settings."""
+    found = {name: _text_of(folder() / name) for name in NAMES}
+    of_this_home = f"{units.HOME_SETTING}{units.escaped(str(home.folder))}" in found[units.SERVICE].splitlines()
+    return of_this_home and found not in [texts_for(home, config, sandbox=sandbox) for sandbox in (True, False)]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def waits_for(home: Home) -> str:
+    """Why the running program can't call yet, as its page says it; empty if it can, or doesn't run."""
+    try:
+        ask(home.command_socket, AskStatus())
+    except NotRunning:
+        return ""
+    except CopybaraError as error:
+        return joined(error.sentence, error.hint)
+    return ""
+
+
+def status(home: Home) -> int:
     """Say how it stands. Returns 1 if it doesn't run. Raises InputError where there is no systemd."""
     _need_systemd()
     if not (folder() / units.SERVICE).exists():
@@ -94,6 +161,11 @@ def status() -> int:
     print_text(f"{'without a log-in':18} {'yes' if lingers() else f'no: {_lingering()}'}")
     if fails():
         print_text(f"It fails, and is started again and again: {cause() or 'it says nothing.'}")
+    if missing := waits_for(home):
+        print_text(f"It can't call yet: {missing}")
+    with contextlib.suppress(ConfigError):  # the service says what is wrong with it
+        if is_outdated(home, settings(home)):
+            print_text(OUTDATED)
     print_text("What it says: journalctl --user -u copybara")
     return 0 if states[units.SERVICE] == "active" else 1
 
@@ -189,6 +261,12 @@ def fails() -> bool:
     found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     again = found.get("SubState", "").startswith("auto-restart") or found.get("NRestarts", "0") != "0"
     return found.get("ActiveState") == "failed" or (found.get("ActiveState") == "activating" and again)
+
+
+def _lacks_namespaces() -> bool:
+    """Whether systemd couldn't give the service its sandbox, as where a user may have no namespaces."""
+    shown = _run(["systemctl", "--user", "show", "--value", "-p", "ExecMainStatus", units.SERVICE]).stdout.strip()
+    return shown in NO_NAMESPACE
 
 
 def cause(since: int = 0) -> str:

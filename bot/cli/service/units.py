@@ -1,9 +1,11 @@
-"""The systemd user units, as text: the program, and the page's port, which systemd holds while the program is stopped.
+"""The systemd user units, as text: the program, and the sockets that systemd opens for it.
 
 Pure. config/copybara.service and config/copybara.socket are what these functions write for the usual places.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from bot.user_units import SOCKET as SOCKET
 
@@ -11,18 +13,45 @@ SERVICE = "copybara.service"
 
 WATCHDOG_SECONDS = 60
 
+HOME_SETTING = "Environment=COPYBARA_HOME="
+
 USUAL_PROGRAM = "%h/.local/bin/copybara"
 USUAL_HOME = "%h/.local/share/copybara"
 
 
 def escaped(text: str) -> str:
-    """A path as systemd reads it: quoted, with specifiers and variables taken literally (systemd.unit(5))."""
-    inner = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """A path as systemd reads it: quoted, with specifiers taken literally (systemd.unit(5))."""
+    inner = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{inner}"'
 
 
-def service(program: str = USUAL_PROGRAM, home: str = USUAL_HOME) -> str:
-    """The unit that runs the program. `program` is its path, `home` the folder with its files, both escaped."""
+def _sandbox(written: Sequence[str]) -> str:
+    """What a user's unit has only in namespaces of its own (systemd.exec(5))."""
+    folders = "\n".join(f"ReadWritePaths={folder}" for folder in written)
+    return f"""\
+# It may write only to its home, and to the folders that its configuration names.
+PrivateUsers=yes
+ProtectSystem=strict
+ProtectHome=read-only
+{folders}
+PrivateTmp=yes
+ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+
+"""
+
+
+def service(
+    program: str = USUAL_PROGRAM, home: str = USUAL_HOME, folders: Sequence[str] = (), *, sandbox: bool = True
+) -> str:
+    """The unit that runs the program. `program` is its path, `home` the folder with its files, both escaped.
+
+    `folders`: others that it may write to, escaped as well. `sandbox`: the system lets a user have namespaces.
+    """
     return f"""\
 # systemd user unit, as `copybara service install` writes it: keeps `copybara run` up. `copybara start` opens its page.
 # A change of one setting goes into `systemctl --user edit copybara`, not in here.
@@ -35,8 +64,9 @@ StartLimitBurst=10
 
 [Service]
 Type=notify
-ExecStart={program} run
-Environment=COPYBARA_HOME={home}
+Sockets={SOCKET}
+ExecStart={program.replace("$", "$$")} run
+{HOME_SETTING}{home}
 Environment=PYTHONUNBUFFERED=1
 # The program says every half of this time that it lives; one that hangs is started again.
 WatchdogSec={WATCHDOG_SECONDS}
@@ -52,6 +82,7 @@ RestartPreventExitStatus=2
 # Its files are private.
 UMask=0077
 
+{_sandbox((home, *folders)) if sandbox else ""}\
 # No new rights, no other kinds of sockets than it needs (netlink lists this machine's addresses).
 NoNewPrivileges=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
@@ -70,30 +101,33 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 # Not set: MemoryDenyWriteExecute, because FFmpeg's scaler makes code while it runs; PrivateDevices, because cameras and
-# microphones are devices; PrivateNetwork, because calls need the overlay; PrivateUsers, because it would show the
-# overlay node's user as "nobody", and the program talks only to a node of a user whom it trusts; ProtectSystem,
-# PrivateTmp and others that change what files there are, because in a user's unit they bring PrivateUsers along;
-# CapabilityBoundingSet, because only root may set it: the program has no capability, and may not get one.
+# microphones are devices; PrivateNetwork, because calls need the overlay; ProtectKernelModules and the like, because a
+# user's program has none of the rights that they take away.
 
 [Install]
 WantedBy=default.target
 """
 
 
-def socket(port: int = 8765) -> str:
-    """The unit that holds the page's port."""
+def socket(port: int | None = 8765) -> str:
+    """The unit of what is opened outside of the service's sandbox. `port` is the page's; None: any, or no page."""
+    page = f"""\
+# The port of the handset page, held while copybara.service is stopped or starts again, so that no other user of the
+# machine can take it. What the page asks meanwhile is answered once the program is back, and an open page starts it.
+ListenStream=127.0.0.1:{port}
+"""
     return f"""\
-# systemd user unit, as `copybara service install` writes it: holds the port of the handset page while copybara.service
-# is stopped or starts again, so that no other user of the machine can take it. What the page asks meanwhile is answered
-# once the program is back, and an open page starts the service.
+# systemd user unit, as `copybara service install` writes it: sockets that systemd opens for copybara.service.
 # To stop both: systemctl --user stop copybara.socket copybara.service
 
 [Unit]
-Description=Copybara: the port of the handset page
+Description=Copybara: the sockets of copybara.service
 
 [Socket]
-ListenStream=127.0.0.1:{port}
-FileDescriptorName=handset
+{page if port else ""}\
+# Whose program answers in the overlay node's place: inside the service's sandbox every other user is "nobody", but a
+# socket that was opened outside tells. It asks the kernel, and nothing comes from elsewhere.
+ListenNetlink=inet-diag
 
 [Install]
 WantedBy=sockets.target

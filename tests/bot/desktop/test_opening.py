@@ -1,4 +1,4 @@
-"""How a page is opened from a service: outside of its restrictions, under which a browser couldn't isolate its tabs."""
+"""How a page is opened from a service: outside of its sandbox, where a browser could write nothing."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ import pytest
 from bot.cli.doctor.system import handset_port
 from bot.cli.service import units
 from bot.page.service import listening_at
+from bot.systemd_sockets import SystemdSockets, handed_over
 from peer.handset.access import HOST
-from peer.handset.systemd_socket import handed_over
 from tests.bot.console import Chat, Person, people
 from tests.peer.handset.test_server_attacks import NOBODY
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
@@ -105,13 +105,30 @@ async def test_nobody_can_take_a_port_that_systemd_holds_while_the_program_is_st
 
 def test_a_socket_that_systemd_opened_for_another_process_is_left_alone(held: socket.socket) -> None:
     environment = {"LISTEN_PID": str(os.getpid() + 1), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "handset", "HOME": "/"}
-    assert handed_over(environment) is None
+    assert handed_over(environment) == SystemdSockets()
     assert environment == {"HOME": "/"}, "no child is to believe that it is meant"
 
 
 @pytest.mark.parametrize("count", ["", "0", "-1", "nothing", "²"])
 def test_a_count_that_is_none_gives_no_socket_and_no_error(count: str) -> None:
-    assert handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count}) is None
+    assert handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count}) == SystemdSockets()
+
+
+def test_each_socket_is_known_by_what_it_is() -> None:
+    script = """
+import os, socket
+from bot.systemd_sockets import handed_over
+os.closerange(3, 20)
+others = socket.socket(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+users = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)
+page = socket.create_server(("127.0.0.1", 0))
+found = handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "4"})
+assert found.page.getsockname() == page.getsockname()
+assert found.users.getsockname() == users.getsockname()
+"""
+    if sys.platform != "linux":
+        pytest.skip("there is no systemd")
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_units_are_valid(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,11 +26,13 @@ from tests.peer.overlay import staex_service, yggdrasil_service
 from tests.peer.overlay.staex_service import Respond, answering, node
 from tests.peer.overlay.yggdrasil_service import myself, response
 from tests.peer.own_namespace import need
-from tests.shared.store.ordinary_user import ordinary_user
+from tests.shared.store.ordinary_user import NOBODY, ordinary_user
 
 
 @contextlib.asynccontextmanager
-async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIterator[socket.socket]:
+async def squatter(
+    respond: Respond, address: tuple[str, int] | Path, *, uid: int = NOBODY
+) -> AsyncIterator[socket.socket]:
     """A server whose socket belongs to another user of the machine."""
     need()
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -42,11 +46,11 @@ async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIt
     serving: list[asyncio.Task[None]] = []
 
     def accept(tasks: asyncio.TaskGroup) -> None:
-        with ordinary_user():
+        with ordinary_user(uid=uid):
             accepted, _ = theirs.accept()
         serving.append(tasks.create_task(serve(accepted)))
 
-    with ordinary_user():
+    with ordinary_user(uid=uid):
         theirs = socket.socket(family)
         theirs.bind(str(address) if isinstance(address, Path) else address)
         theirs.listen()
@@ -156,3 +160,59 @@ async def test_who_listens_only_while_nobody_looks_is_not_asked_either() -> None
             with pytest.raises(OverlayDown, match="belongs to the user nobody"):
                 await YggdrasilAdmin(f"tcp://127.0.0.1:{server.getsockname()[1]}").myself()
     assert asked == [b""]
+
+
+IN_A_NAMESPACE = """
+import asyncio, ctypes, os, pathlib, socket, sys
+from peer.overlay.yggdrasil import admin_of
+from shared.config.schema import Yggdrasil
+from shared.connection_user import NETLINK_SOCK_DIAG, ask_from_outside
+from shared.errors import OverlayDown
+
+address, user, outside = sys.argv[1:]
+if outside:
+    ask_from_outside(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG))
+os.setgroups([])
+os.setgid(12345)
+os.setuid(12345)
+# What systemd does for PrivateUsers: nobody but ourselves has a number inside.
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: the map may be written after setuid
+if libc.unshare(0x10000000):
+    raise OSError(ctypes.get_errno(), "unshare")
+pathlib.Path("/proc/self/uid_map").write_text("12345 12345 1")
+try:
+    print(asyncio.run(admin_of(Yggdrasil(admin=address, user=user)).myself()).key)
+except OverlayDown as refused:
+    print(refused.sentence)
+"""
+"A user's program in a sandbox asks the node. `outside`: it has a socket that was opened before."
+
+MAPPED_NOWHERE = "belongs to a user whom Copybara's user namespace hides"
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+@pytest.mark.parametrize(
+    ("name", "user", "outside", "said"),
+    [
+        ("root", "", "outside", yggdrasil_service.US.key.hex()),
+        ("daemon", "daemon", "outside", yggdrasil_service.US.key.hex()),
+        ("daemon", "", "outside", "belongs to the user daemon, not to root or you"),
+        ("root", "", "", MAPPED_NOWHERE),
+        ("daemon", "daemon", "", MAPPED_NOWHERE),
+        ("daemon", "nobody", "", MAPPED_NOWHERE),  # whose name all of them have inside
+    ],
+)
+async def test_in_a_user_namespace_only_a_socket_from_outside_tells_whose_node_it_is(
+    open_folder: Path, name: str, user: str, outside: str, said: str, by_path: bool
+) -> None:
+    where = open_folder / "sock" if by_path else ("127.0.0.1", 0)
+    async with squatter(as_yggdrasil, where, uid=pwd.getpwnam(name).pw_uid) as server:
+        if by_path:
+            os.chmod(open_folder / "sock", 0o777)
+        address = f"unix://{open_folder}/sock" if by_path else f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", IN_A_NAMESPACE, address, user, outside), stdout=asyncio.subprocess.PIPE
+        )
+        heard, _ = await program.communicate()
+    assert said in heard.decode()

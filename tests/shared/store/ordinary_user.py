@@ -12,14 +12,14 @@ NOBODY = 65_534
 
 
 @contextlib.contextmanager
-def ordinary_user(*own: Path) -> Iterator[None]:
+def ordinary_user(*own: Path, uid: int = NOBODY) -> Iterator[None]:
     """Go on as a user without privileges, to whom the paths in `own` belong. Nothing to do for such a user."""
     if os.geteuid() != 0:
         yield
         return
     for path in own:
-        os.chown(path, NOBODY, NOBODY)
-    os.seteuid(NOBODY)
+        os.chown(path, uid, NOBODY)
+    os.seteuid(uid)
     try:
         yield
     finally:
