@@ -238,6 +238,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def one_word(name: str) -> str:
+    """A name as it was typed, or as it is on a card, with dashes for its blanks: in a command a name is one word."""
+    return "-".join(name.split())
+
+
 def name_key(name: str) -> bytes:
     """What two spellings of the same name have in common: case and compatible forms (Unicode NFKC) don't count."""
     return unicodedata.normalize("NFKC", name).casefold().encode("utf-8", "surrogatepass")

@@ -38,7 +38,7 @@ from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from peer.media import only_for_trusted, opens_the_room
 from peer.overlay.watch import OverlayState
-from shared.contacts import Contact, check_name
+from shared.contacts import Contact, check_name, one_word
 from shared.errors import CopybaraError, InputError, LookingUp, NameHeld
 from shared.links.card import Card
 from shared.media import Media
@@ -303,7 +303,7 @@ class Assistant:
                 turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))
             case commands.RenameContact():
                 renamed = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
-                turn.say(texts.renamed(command.old, renamed.name))
+                turn.say(texts.renamed(command.old, renamed, wanted=command.new))
             case commands.RemoveContact():
                 turn.say(texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
             case commands.ShowCard():
@@ -345,14 +345,14 @@ class Assistant:
         elif (read := book.whom(text)) is not None:
             who = read
         elif self.lookups.knows(text):
-            self._calling.look_up(turn, text, functools.partial(self._save_named, name=check_name(name)))
+            self._calling.look_up(turn, text, functools.partial(self._save_named, name=check_name(one_word(name))))
             return
         else:
-            raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
-        self._saving.tell(
-            turn,
-            await self._saving.add(name or book.name_on_card(self._store, who), who, met=met, sure=text is not None),
-        )
+            raise InputError(*refusals.neither_node_nor_card(name, text))
+        wanted = name or (who.card.name if who.card else "")
+        name = name or book.name_on_card(self._store, who)
+        contact = await self._saving.add(name, who, met=met, sure=text is not None)
+        self._saving.tell(turn, contact, wanted=wanted)
 
     async def _show_name(self, turn: Turn, answer: NamedNode) -> None:
         turn.say(name_texts.details(answer, int(time.time())))

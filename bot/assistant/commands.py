@@ -211,13 +211,10 @@ class ShowLog(Struct, frozen=True):
 
 
 class AddContact(Struct, frozen=True):
-    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the only stranger who was in a call.
-
-    Blanks in a name become dashes.
-    """
+    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the only stranger who was in a call."""
 
     name: str
-    "Empty: the name on the card."
+    "As it was typed. Empty: the name on the card."
 
     whom: str | None = None
 
@@ -514,8 +511,7 @@ def _contact(words: list[str], _text: str) -> Command:
         case ["add", name]:
             return AddContact(name)
         case ["add", *name, whom] if len(name) == 1 or len(whom) > MAX_NAME:
-            # A name is one word, and people have more.
-            return AddContact("-".join(name), whom)
+            return AddContact(" ".join(name), whom)
         case ["show", name]:
             return ShowContact(name)
         case ["confirm", name, *four] if len(four) in (0, 4):
@@ -540,8 +536,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return ChooseApp(name)
         case ["endpoint", name, endpoint]:
             return SetEndpoint(name, endpoint.lower())
-        case ["rename", old, new]:
-            return RenameContact(old, new)
+        case ["rename", old, *new] if new:
+            return RenameContact(old, " ".join(new))
         case ["remove", name]:
             return RemoveContact(name)
     raise WrongUse(*refusals.unknown_use("/contact", words, _CONTACT_WORDS, refusals.NO_WAY_TO_USE_CONTACT))

@@ -122,14 +122,14 @@ class Saving:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
         return await self.write(lambda store: moving.accept(store, name, node))
 
-    def tell(self, turn: Turn, contact: Contact) -> None:
-        """Tell the owner that somebody was saved."""
-        turn.say(self.saved(contact), actions=(Act.TRUST,), contact=contact)
+    def tell(self, turn: Turn, contact: Contact, *, wanted: str = "") -> None:
+        """Tell the owner that somebody was saved; `wanted` is the name as it was typed, or as they give it."""
+        turn.say(self.saved(contact, wanted=wanted), actions=(Act.TRUST,), contact=contact)
 
-    def saved(self, contact: Contact) -> Sentence:
+    def saved(self, contact: Contact, *, wanted: str = "") -> Sentence:
         """What the owner reads of a contact who was just saved."""
         words = book.unconfirmed(self._store, contact)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact), words)
+        return texts.contact_saved(contact, book.is_paired(self._store, contact), words, wanted=wanted)
 
     def tell_trust(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner what happens to a contact's calls from now on."""
@@ -139,7 +139,7 @@ class Saving:
         """Save whose call it is, and tell the owner. `met` is that call, as far as it is known."""
         contact = await self.of_node(node, met)
         await self._named(contact)
-        self.tell(turn, contact)
+        self.tell(turn, contact, wanted=self._origins.name_of(node))
         return contact
 
     def _only_call(self, line: Line) -> bool:

@@ -17,7 +17,7 @@ from bot.texts import chat as texts
 from bot.texts import files as file_texts
 from bot.texts import refusals
 from bot.texts.as_typed import as_typed
-from shared.contacts import MAX_NAME, Contact, Trust
+from shared.contacts import MAX_NAME, Contact, Trust, one_word
 from shared.errors import InputError, NotRunning, OwnNode
 from shared.media import Media
 from shared.store import Store
@@ -28,7 +28,7 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
     home.prepare()
     if options.action == "add" and len(options.words) == 1 and len(options.words[0]) <= MAX_NAME:
         # Only a name: of a stranger whom only the running copybara knows, from a call.
-        name = options.words[0]
+        name = one_word(options.words[0])
         try:
             return say(home, f"/contact add {name}", as_json=False)
         except NotRunning as error:
@@ -62,10 +62,10 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
                 raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
             if _is_own(home, store, who):
                 raise OwnNode
-            name = "-".join(" ".join(words).split()) or book.name_on_card(store, who)
-            contact = book.add(store, name, who, own=None)
-            words = book.unconfirmed(store, contact)
-            return texts.contact_saved(contact, book.is_paired(store, contact), words).text
+            wanted = " ".join(words) or (who.card.name if who.card else "")
+            contact = book.add(store, " ".join(words) or book.name_on_card(store, who), who, own=None)
+            waiting = book.unconfirmed(store, contact)
+            return texts.contact_saved(contact, book.is_paired(store, contact), waiting, wanted=wanted).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
             contact = book.set_trust(store, options.name, Trust.AUTO, media, unproven=options.unproven)
@@ -87,7 +87,8 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
         case "files":
             return file_texts.set_for(book.set_files(store, options.name, always=options.files == "always")).text
         case "rename":
-            return texts.renamed(options.old, book.rename(store, options.old, options.new).name).text
+            renamed = book.rename(store, options.old, options.new)
+            return texts.renamed(options.old, renamed, wanted=options.new).text
         case _:
             return texts.removed(book.remove(store, options.name)).text
 

@@ -261,7 +261,7 @@ class PageRequests:
                     return book.rename(store, _shown(store, old, at).name, new)
 
                 renamed = await self._assistant.write(rename)
-                said = texts.renamed(old, renamed.name)
+                said = texts.renamed(old, renamed, wanted=new)
             case RemoveContact():
                 gone, where = message.name, message.node
 
@@ -441,14 +441,13 @@ class PageRequests:
             if (who := book.whom(message.node)) is None:
                 raise CallOver
             met = line if line is not None and line.peer == who.node else None
-            return self._saved(await self._assistant.save(message.name, who, met))
+            return self._saved(await self._assistant.save(message.name, who, met), message.name)
         line = self._line(message.call)
-        return self._saved(await self._assistant.save(message.name, book.Whom(line.peer), line))
+        return self._saved(await self._assistant.save(message.name, book.Whom(line.peer), line), message.name)
 
-    def _saved(self, contact: Contact) -> Sentence:
-        return page_texts.saved(
-            contact, book.is_paired(self._store, contact), bool(book.unconfirmed(self._store, contact))
-        )
+    def _saved(self, contact: Contact, wanted: str) -> Sentence:
+        paired = book.is_paired(self._store, contact)
+        return page_texts.saved(contact, paired, bool(book.unconfirmed(self._store, contact)), wanted=wanted)
 
     async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())
@@ -456,12 +455,13 @@ class PageRequests:
             raise CallRefused(
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
-        name = "-".join(message.name.split())
+        name = wanted = message.name.strip()
         if not name and who.card is not None and who.card.name:
-            name = book.name_on_card(self._store, who)
+            name, wanted = book.name_on_card(self._store, who), who.card.name
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
-        return self._saved(await self._assistant.save(name, who, after=_reference(message.reference)))
+        contact = await self._assistant.save(name, who, after=_reference(message.reference))
+        return self._saved(contact, wanted)
 
 
 def _reference(written: str) -> bytes:

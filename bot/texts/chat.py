@@ -21,7 +21,7 @@ from peer.calls.reading import MissedCall
 from peer.media import HANDSET, only_for_trusted
 from peer.media.trouble import MediaTrouble
 from shared.call.table import EndReason, State
-from shared.contacts import STRANGER, Contact, Trust
+from shared.contacts import STRANGER, Contact, Trust, name_key, one_word
 from shared.durations import duration
 from shared.errors import CopybaraError
 from shared.links.card import Card
@@ -790,10 +790,19 @@ def no_contacts() -> Sentence:
     return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "With a friend's card: /contact add CARD")
 
 
-def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = ()) -> Sentence:
-    """After /contact add. `unconfirmed` are the words of calls with that node before it was saved."""
+def dashed(contact: Contact, wanted: str) -> str:
+    """For who is called otherwise than `wanted`, because that has blanks; else empty."""
+    if len(wanted.split()) > 1 and name_key(contact.name).startswith(name_key(one_word(wanted))):
+        return " Spaces in a name become dashes."
+    return ""
+
+
+def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = (), *, wanted: str = "") -> Sentence:
+    """After /contact add. `unconfirmed` are the words of calls with that node before it was saved; `wanted` is the name
+    as it was typed, or as it is on the card.
+    """
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
-    text = f"Saved {contact.name}, node {contact.node.short}… {again}"
+    text = f"Saved {contact.name}, node {contact.node.short}…{dashed(contact, wanted)} {again}"
     if not unconfirmed:
         return Sentence(Kind.CONTACT_SAVED, text)
     other = "Another call" if paired else "Before you saved this node, a call"
@@ -935,9 +944,9 @@ def endpoint_set(contact: Contact) -> Sentence:
     return Sentence(Kind.CONTACT_ENDPOINT, text)
 
 
-def renamed(old: str, new: str) -> Sentence:
-    """After rename."""
-    return Sentence(Kind.CONTACT_RENAMED, f"{old} is now called {new}.")
+def renamed(old: str, contact: Contact, *, wanted: str) -> Sentence:
+    """After rename; `wanted` is the name as it was typed."""
+    return Sentence(Kind.CONTACT_RENAMED, f"{old} is now called {contact.name}.{dashed(contact, wanted)}")
 
 
 def removed(contact: Contact) -> Sentence:

@@ -200,15 +200,17 @@ def words_match(contact: Contact | None, *, at_device: bool) -> Sentence:
 SILENCED = Sentence(Kind.STRANGER_SILENCED, "Their calls won't ring for a day, and get no reply.")
 
 
-def saved(contact: Contact, paired: bool, unconfirmed: bool) -> Sentence:
-    """Somebody was saved. `paired`: we share a key; `unconfirmed`: there is one whose words weren't compared."""
+def saved(contact: Contact, paired: bool, unconfirmed: bool, *, wanted: str) -> Sentence:
+    """Somebody was saved. `paired`: we share a key; `unconfirmed`: there is one whose words weren't compared; `wanted`
+    is the name as it was typed, or as it is on the card.
+    """
     if paired:
         then = "From now on one link is enough."
     elif unconfirmed:
         then = "Compare the four words in your next call. After that, one link is enough."
     else:
         then = "After your first call, one link is enough."
-    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}. {then}")
+    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}.{texts.dashed(contact, wanted)} {then}")
 
 
 def path(overlay: str, local: str | None, remote: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from bot.texts.chat import shown
 from peer.calls.line import Line
 from shared.call.records import CallRecord
-from shared.contacts import STRANGER, Contact
+from shared.contacts import MAX_NAME, STRANGER, Contact, one_word
 from shared.messages import MAX_TEXT
 from shared.names import endings
 from shared.nearest import did_you_mean
@@ -52,6 +52,16 @@ NEITHER_NODE_NOR_CARD = (
     "That is neither a node id nor a contact card.",
     "Ask the other person for their card. On their side /card shows it.",
 )
+
+
+def neither_node_nor_card(name: str, text: str) -> Refusal:
+    """What stands behind the name in /contact add is nobody: perhaps the rest of the name."""
+    sentence, hint = NEITHER_NODE_NOR_CARD
+    if name and len(whole := one_word(f"{name} {text}")) <= MAX_NAME:
+        hint = f"If it belongs to the name, write a dash between: /contact add {whole}"
+    return sentence, hint
+
+
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
 A_LINK = (
     "That is the link of a call, not a contact card.",

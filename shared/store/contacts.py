@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.contacts import Contact, check_name, name_key
+from shared.contacts import Contact, check_name, name_key, one_word
 from shared.errors import InputError, NameNotFound
 from shared.lookalikes import imitated
 from shared.node_id import NodeId
@@ -45,7 +45,7 @@ class ContactTable(Database):
 
     def contact_named(self, name: str) -> Contact | None:
         """The contact of that name, in upper or lower case, with or without the joiners that nobody sees."""
-        contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
+        contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(one_word(name)))
         if contact is not None or name.isascii():
             return contact
         wanted = name_key(seen_alike(name))

@@ -66,6 +66,8 @@ MEANT = {
     "/call\xa0\u200eanna\u202faudio": Call("anna", Media.AUDIO),
     "/contact add anna": AddContact("anna"),
     f"/contact add anna {NODE}": AddContact("anna", NODE),
+    f"/contact add Anna  Miller {NODE}": AddContact("Anna Miller", NODE),
+    "/contact rename anna Anna Miller": RenameContact("anna", "Anna Miller"),
     "/contact ADD Anna": AddContact("Anna"),
     "/contact show anna": ShowContact("anna"),
     "/contact trust anna": SetTrust("anna", Trust.AUTO),

@@ -251,13 +251,25 @@ async def test_a_card_is_saved_by_the_name_on_it_and_blanks_become_dashes(tmp_pa
     card = as_copybara(CARD.token)
     other = Card(node=NodeId(b"ben".ljust(32)), sealing_key=bytes(32), name="Ben")
     async with people(tmp_path, "bob") as (bob,):
-        assert "Anna" in await bob.asked(f"/contact add {card}", kind=Kind.CONTACT_SAVED)
-        assert "Ben-of-the-Hill" in await bob.asked(
-            f"/contact add Ben of the Hill {as_copybara(other.token)}", kind=Kind.CONTACT_SAVED
-        )
-        await bob.asked(f"/contact add {card}", "Anna")  # as they are saved
+        assert f"/contact add Anna-Maria {card}" in await bob.asked(card, kind=Kind.CARD_SEEN)
+        saved = await bob.asked(f"/contact add {card}", kind=Kind.CONTACT_SAVED)
+        assert "Saved Anna-Maria, " in saved
+        assert "Spaces in a name become dashes." in saved
+        refused = await bob.asked("/contact add Ben Smith", kind="error.input")
+        assert refused.endswith("/contact add Ben-Smith")
+        saved = await bob.asked(f"/contact add Ben of the Hill {as_copybara(other.token)}", kind=Kind.CONTACT_SAVED)
+        assert "Saved Ben-of-the-Hill, " in saved
+        assert "Spaces in a name become dashes." in saved
+        saved = await bob.asked(f"/contact add {card}", kind=Kind.CONTACT_SAVED)
+        assert "Saved Anna-Maria, " in saved, "as they are saved"
+        renamed = await bob.asked("/contact rename Ben-of-the-Hill Ben Hill", kind=Kind.CONTACT_RENAMED)
+        assert renamed == "Ben-of-the-Hill is now called Ben-Hill. Spaces in a name become dashes."
     home = str(tmp_path / "carol")
-    for arguments, name in (([card], "Anna"), (["Ben of the Hill", as_copybara(other.token)], "Ben-of-the-Hill")):
+    for arguments, name in (([card], "Anna-Maria"), (["Ben of the Hill", as_copybara(other.token)], "Ben-of-the-Hill")):
         code, out, err = await cli("--home", home, "contacts", "add", *arguments)
         assert (code, err) == (0, "")
         assert f"Saved {name}," in out
+        assert "Spaces in a name become dashes." in out
+    code, out, err = await cli("--home", home, "contacts", "rename", "Anna Maria", "Änna  Möller 😀")
+    assert (code, err) == (0, "")
+    assert "now called Änna-Möller-😀. Spaces" in out
