@@ -17,8 +17,8 @@ from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
+from bot.page.kept_files import KeptFiles
 from bot.page.own_devices import OwnDevices
-from bot.page.received import ReceivedFiles
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
 from bot.page.untold import Untold
@@ -146,7 +146,10 @@ class Presenter:
         self._arrived: dict[bytes, list[Transfer]] = {}
         "By the reference of a call that has ended: the files that came in it."
 
-        self._received = ReceivedFiles(pages.downloads)
+        self._kept_files = KeptFiles(pages.downloads)
+        self._recorded: dict[bytes, list[page_protocol.Recorded]] = {}
+        "By the reference of a call: the recordings of it."
+
         self._links: dict[int, Callable[[], ShowLink]] = {}
         "Each is made for a page that shows it: its QR code takes longer than placing the call."
 
@@ -344,7 +347,8 @@ class Presenter:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case RecordingChanged():
                 self._show(line)
-                self._say(line, recording_texts.changed(line, news), news.path)
+                recording = None if news.path is None else self._keep_recorded(line, news.path)
+                self._say(line, recording_texts.changed(line, news), news.path, recording)
             case FileChanged():
                 self._file_changed(line, news.transfer)
             case Changed():
@@ -373,18 +377,25 @@ class Presenter:
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged() | PartOf():
                 self._show(line)
 
-    def save_address(self, number: int) -> str:
-        """Where a browser gets the file that has arrived with that number. Raises FileRefused."""
-        return self._received.address(number)
+    def save_address(self, number: int, *, recording: bool) -> str:
+        """Where a browser gets the file that has arrived with that number, or the recording. Raises FileRefused."""
+        return self._kept_files.address(number, recording=recording)
 
     def _file_changed(self, line: Line, transfer: Transfer) -> None:
-        self._received.look_at(transfer)
+        self._kept_files.look_at(transfer)
         if not line.call.ended:
             kept = self._files.setdefault(line.number, {})
             kept[transfer.number] = transfer
             for number in [each for each, known in kept.items() if known.ended][:-FILES_KEPT]:
                 del kept[number]
         self._pages.send(view.file(line, transfer))
+
+    def _keep_recorded(self, line: Line, path: Path) -> int:
+        number = self._kept_files.recorded(path)
+        self._recorded.setdefault(line.link.reference, []).append(page_protocol.Recorded(number, str(path)))
+        for reference in [*self._recorded][:-LOGGED]:
+            del self._recorded[reference]
+        return number
 
     def _keep_arrived(self, line: Line) -> None:
         if arrived := [each for each in self._files.get(line.number, {}).values() if view.is_here(each)]:
@@ -449,10 +460,14 @@ class Presenter:
         said = texts.rings(line, reason)
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
 
-    def _say(self, line: Line, said: Sentence, path: Path | None = None) -> None:
+    def _say(self, line: Line, said: Sentence, path: Path | None = None, recording: int | None = None) -> None:
         self._pages.send(
             page_protocol.Said(
-                call=line.number, kind=said.kind, sentence=said.sentence, path=str(path) if path else None
+                call=line.number,
+                kind=said.kind,
+                sentence=said.sentence,
+                path=str(path) if path else None,
+                recording=recording,
             )
         )
 
@@ -538,10 +553,13 @@ class Presenter:
         )
 
     async def book_changed(self) -> None:
-        """Show the contacts, and the calls by their new names."""
+        """Show the contacts, and the calls and their files by their new names."""
         await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
+            for transfer in self._files.get(line.number, {}).values():
+                if not transfer.ended or view.is_here(transfer):  # the page has put away the others
+                    self._pages.send(view.file(line, transfer))
         self._show_log()
 
     def changed_at(self, said: Sentence) -> None:
@@ -569,6 +587,7 @@ class Presenter:
                 record,
                 self._store.contact_of(record.peer),
                 self._arrived.get(record.reference, ()),
+                self._recorded.get(record.reference, ()),
                 compared=bool(self._store.compared_secrets(record.peer, record.reference)),
             )
             for record in self._store.call_log(LOGGED)

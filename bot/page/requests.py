@@ -242,7 +242,7 @@ class PageRequests:
             case CancelFile():
                 files_with(self._switchboard, message.file).cancel(message.file)
             case SaveFile():
-                address = self._presenter.save_address(message.file)
+                address = self._presenter.save_address(message.file, recording=message.recording)
             case ConfirmWords():
                 said = await self._confirm(page, self._line(message.call), message.words)
             case SetName():

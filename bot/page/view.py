@@ -163,11 +163,16 @@ def is_here(transfer: Transfer) -> bool:
 
 
 def logged(
-    record: CallRecord, contact: Contact | None, arrived: Sequence[Transfer], *, compared: bool = False
+    record: CallRecord,
+    contact: Contact | None,
+    arrived: Sequence[Transfer],
+    recorded: Sequence[page_protocol.Recorded] = (),
+    *,
+    compared: bool = False,
 ) -> LogEntry:
     """A call that is over; `contact` is who its node belongs to now, `arrived` are the files that came in it.
 
-    `compared`: whether the owner has compared its words.
+    `recorded` are the owner's recordings of it, `compared`: whether the owner has compared its words.
     """
     return LogEntry(
         name=record.name or chat.begun(STRANGER),
@@ -181,6 +186,7 @@ def logged(
         sentence=call_log.ending(record).sentence,
         automatic=record.automatic,
         received=[page_protocol.Received(each.number, each.name, str(each.path), each.voice) for each in arrived],
+        recorded=[*recorded],
         reference="" if contact else record.reference.hex(),
         compared=compared and contact is None,
     )

@@ -25,31 +25,34 @@ def changed(line: Line, news: RecordingChanged, *, clear: bool = False) -> Sente
 
 def _ours(line: Line, news: RecordingChanged, *, clear: bool) -> Sentence:
     who = whose(line)
-    file = f" It is in {news.path}" if news.path is not None else " Nothing was recorded."
-    if clear and news.path is not None:
-        file = f" It is {AT_HOME}."
+    # Of one that never began, nothing is said but why: an earlier one of the same call may well be there.
+    where = "" if news.path is None else f"is {AT_HOME}." if clear else f"is in {news.path}"
+    rest = f" What was recorded {where}" if where else ""
     match news.what:
         case What.STARTED:
             return Sentence(
                 Kind.RECORDING_STARTED, f"You are recording the call. {begun(who)} sees that.", "/record stop ends it."
             )
+        case What.REFUSED if not where:
+            return Sentence(Kind.RECORDING_REFUSED, f"{who} has refused recording in this call.")
         case What.REFUSED:
-            return Sentence(Kind.RECORDING_REFUSED, f"{who} refused, so the call isn't recorded any more.{file}")
+            return Sentence(Kind.RECORDING_REFUSED, f"{who} refused, so the call isn't recorded any more.{rest}")
         case What.UNSUPPORTED:
             return Sentence(
                 Kind.RECORDING_FAILED,
-                f"{begun(program_of(line))} can't show that a call is recorded, so it isn't.{file}",
+                f"{begun(program_of(line))} can't show that a call is recorded, so it isn't.{rest}",
             )
         case What.UNANSWERED:
             return Sentence(
                 Kind.RECORDING_FAILED,
-                f"{begun(program_of(line))} didn't say that it shows it, so the call isn't recorded.{file}",
+                f"{begun(program_of(line))} didn't say that it shows it, so the call isn't recorded.{rest}",
             )
         case What.FAILED:
             why, hint = ("The computer that I run on says why.", "") if clear else (news.why, news.hint)
-            return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {why}{file}", hint)
+            return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {why}{rest}", hint)
         case What.STOPPED:
-            return Sentence(Kind.RECORDING_STOPPED, f"The recording of the call with {who} is over.{file}")
+            it = f"It {where}" if where else "Nothing is in it."
+            return Sentence(Kind.RECORDING_STOPPED, f"The recording of the call with {who} is over. {it}")
 
 
 def _theirs(line: Line, what: What) -> Sentence:

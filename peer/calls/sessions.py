@@ -322,7 +322,7 @@ class LineSessions:
             return None
         return CallRecording(
             self._recordings,
-            line.label,
+            lambda: line.label,
             endpoint,
             tell=lambda changed: self._listeners.told(line, changed),
             keep=lambda: self._keep(line),

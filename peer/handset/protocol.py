@@ -136,6 +136,16 @@ class Received(msgspec.Struct, frozen=True):
     voice: bool = False
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """A recording that the owner has made of a call that has ended."""
+
+    recording: int
+    "Its number in Said."
+
+    path: str
+    "Where it is, on the computer that the program runs on."
+
+
 class LogEntry(msgspec.Struct, frozen=True):
     """A call that has ended."""
 
@@ -161,6 +171,9 @@ class LogEntry(msgspec.Struct, frozen=True):
     automatic: bool
     received: list[Received] = []
     "What came in it. Only of calls since the program was started."
+
+    recorded: list[Recorded] = []
+    "The owner's recordings of it, likewise."
 
     reference: str = ""
     "In hexadecimal, to save who was in it (AddContact). Empty for a contact's."
@@ -678,6 +691,9 @@ class Said(_ToPage, frozen=True, tag="said"):
     path: str | None = None
     "The file of our own recording that is over, on the computer that the program runs on."
 
+    recording: int | None = None
+    "Its number, for SaveFile."
+
 
 class Text(_ToPage, frozen=True, tag="text"):
     """A line of text beside the call; ours come back too, once they are on their way."""
@@ -1002,6 +1018,9 @@ class SaveFile(_FromPage, frozen=True, tag="save-file"):
     """The browser wants a file that has arrived, in a call that goes on or has ended. Done says where it gets it."""
 
     file: Number
+
+    recording: bool = False
+    "It is the number of a recording."
 
 
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):

@@ -91,7 +91,7 @@ async def test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_agai
         await has_frames(second)
         before = size(second)
         anna.write("/record")
-        await anna.told("Nothing was recorded.", kind=Kind.RECORDING_REFUSED)
+        await anna.told("bob has refused recording in this call.", kind=Kind.RECORDING_REFUSED)
         assert (len(recordings(anna)), size(second)) == (2, before)
         (annas,) = (await anna.status())["calls"]
         assert (annas["state"], annas["recording"]) == ("active", False)

@@ -189,11 +189,16 @@ async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owne
 
 async def test_without_a_network_the_page_shows_what_to_run_and_nothing_else() -> None:
     missing = NoOverlay(
-        kind="error.overlay-down", sentence="No overlay network was found.", hint="Install one.", command=COMMAND
+        kind="error.overlay-down",
+        sentence="No overlay network was found.",
+        hint="Start it: `sudo systemctl restart it`.",
+        command=COMMAND,
     )
     async with theatre(missing) as play:
         await look_like(play.page, "light")
-        await play.view.shows("No network to call through yet")
+        await play.view.shows("No network to call through")
+        assert await play.page.locator("#gate-hint code").all_inner_texts() == ["sudo systemctl restart it"]
+        assert "`" not in await play.page.locator("#gate").inner_text()
         assert await play.page.locator("#gate-command").inner_text() == COMMAND
         assert not await play.page.locator("#home").is_visible()
         await taken(play.page, "no-overlay")

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, HangUp, Log, Problem, SaveContact, ShowLink
+from peer.handset.protocol import (
+    AnsweredAlone,
+    ConfirmWords,
+    Contacts,
+    File,
+    HangUp,
+    Log,
+    Overlay,
+    Problem,
+    Received,
+    Said,
+    SaveContact,
+    ShowLink,
+    Text,
+)
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
-from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, everywhere, greeting, link, logged, theatre
+from tests.browser.scripted import (
+    ANNA,
+    NOW,
+    Theatre,
+    call,
+    contact,
+    everywhere,
+    greeting,
+    link,
+    logged,
+    quality,
+    theatre,
+)
 
 pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
@@ -199,6 +227,95 @@ async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_besid
         panel = await play.page.locator("#panel").bounding_box()
         assert panel["width"] < 300
         assert await play.page.evaluate(CUT, "#panel") == []
+
+
+LONG_PATH = (
+    "Over Yggdrasil, from [200:f012:fe52:af09:5545:3d20:1323:5523]:40000 to "
+    "[201:36cc:f0ed:b9c1:ae75:730c:ace2:2d6a]:40001. No other address is used."
+)
+"Of addresses as long as they come. They have no place to break at, no more than a node id."
+
+BESIDE = """(root) => [...document.querySelectorAll(`${root} *`)].flatMap((each) => [...each.childNodes])
+  .filter((each) => each.nodeType === Node.TEXT_NODE && each.data.trim() && each.parentElement.checkVisibility())
+  .filter((each) => !each.parentElement.closest(".unseen, option, #open-settings, #open-card"))
+  .filter((each) => {
+    const words = document.createRange();
+    words.selectNodeContents(each);
+    const { left, right, width } = words.getBoundingClientRect();
+    const edges = [[0, innerWidth]];
+    for (let at = each.parentElement; at; at = at.parentElement) {
+      const { overflowX, textOverflow } = getComputedStyle(at);
+      if (textOverflow === "ellipsis") return false;
+      const box = at.getBoundingClientRect();
+      if (overflowX !== "visible") edges.push([box.left, box.right]);
+    }
+    return width > 2 && edges.some(([from, to]) => left < from - 1 || right > to + 1);
+  }).map((each) => `${each.parentElement.id}: ${each.data.slice(0, 60)}`)"""
+"Texts of which something is cut off at the side, or has to be scrolled to there."
+
+WIDTHS = (1920, 1366, 1200, 1000, 700, 390, 320)
+
+
+async def test_nothing_that_cannot_be_broken_is_cut_off_at_the_side() -> None:
+    """Not an address, a node id or the name of a file: each is as long here as it may get."""
+    path = f"/home/{'a' * 32}/.local/share/copybara-relay/files/{'photo' * 40}.jpg"
+    who = {"name": LONG, "contact": LONG}
+    stranger = {"contact": None, "name": "Somebody you haven't saved", "trust": "stranger", "paired": False}
+    received = Received(file=1, name=f"{'photo' * 40}.jpg", path=path)
+    book = [contact(LONG, ANNA)]
+    found: list[tuple[str, int, str]] = []
+
+    async def look(root: str) -> None:
+        await play.page.locator(root).wait_for()
+        await play.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        for width in WIDTHS:
+            await play.page.set_viewport_size({"width": width, "height": 700})
+            found.extend((root, width, text) for text in await play.page.evaluate(BESIDE, root))
+
+    def file(number: int, **changed: Any) -> File:
+        values: dict[str, Any] = {"name": received.name, "size": 10**9, "done": 10**6, "kind": Kind.FILE_RECEIVED}
+        return File(
+            call=1, file=number, ours=False, sentence=f"Received {received.name} from {LONG}.", **(values | changed)
+        )
+
+    overlay = Overlay("Yggdrasil", None, notice=f"{path} doesn't answer.", kind=Kind.OVERLAY_DOWN)
+    log = [logged(LONG, "hung-up", received=[received]), logged("Somebody you haven't saved", "lost", sentence=path)]
+    async with theatre(greeting(contacts=book, log=log, overlay=overlay)) as play:
+        await look("#home")
+        play.tell(call(1, "calling", role="caller", paired=False, **who))
+        play.tell(ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence=f"Send this to {LONG}."))
+        await look("#outgoing")
+        play.tell(call(1, "active", path=LONG_PATH, paired=False, **who), quality(1))
+        play.tell(file(1, state="offered"), file(2, state="running", detail="954 MB of 1.2 GB, 12 MB/s"))
+        play.tell(file(3, state="done", path=path))
+        play.tell(Problem(kind="error.leg-failed", sentence=f"{path} is full.", hint=path))
+        await look("#stage")
+        await play.page.keyboard.press("i")
+        await play.view.shows("About this call")
+        await look("#panel")
+        play.tell(call(1, "active", path=LONG_PATH, **stranger))
+        await play.page.locator("#save-form").wait_for()
+        await look("#panel")
+        play.tell(Text(call=1, ours=False, text=path, at=NOW))
+        await play.page.keyboard.press("c")
+        await look("#panel")
+        play.tell(call(2, "ringing", **who))
+        await look("#beside")
+        play.tell(call(2, "ended", **who))
+        play.tell(Said(call=1, kind=Kind.RECORDING_STOPPED, sentence=f"The recording is in {path}.", path=path))
+        play.tell(call(1, "ended", connected_at=NOW, sentence=f"{path} is full.", **stranger))
+        await look("#ended")
+        await play.view.press("Done")
+        play.tell(call(3, "ringing", **stranger))
+        await look("#incoming")
+        play.tell(call(3, "ended", **stranger))
+        await play.page.locator("#home").wait_for()
+        await play.page.locator(f"[data-hold='who {LONG}']").click()
+        await look("#contact")
+        await play.page.keyboard.press("Escape")
+        await play.page.locator("#open-card").click()
+        await look("#card")
+    assert not found, "\n".join(map(str, found))
 
 
 async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Kind, Sentence
-from peer.handset.protocol import Record, Said
+from peer.handset.protocol import Log, Received, Record, Recorded, Said, SaveFile
 from peer.media.call_recordings import SIGNAL
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import call, everywhere, greeting, theatre
+from tests.browser.scripted import call, everywhere, greeting, logged, theatre
 from tests.browser.test_page_told import BESIDE, TONES
 
 pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 BY_THEM = {"remote_recording": "shown", "recording_words": "anna is recording this call."}
 BY_US = {"recording": "on", "recording_words": "You are recording this call."}
-REFUSED = Sentence(Kind.RECORDING_REFUSED, "anna refused, so the call isn't recorded any more. Nothing was recorded.")
+REFUSED = Sentence(Kind.RECORDING_REFUSED, "anna has refused recording in this call.")
 
 
 async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
@@ -30,14 +30,25 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         play.tell(call(1, "active"))
         await play.until("document.getElementById('recording').hidden")
         play.tell(Said(call=1, kind=REFUSED.kind, sentence=REFUSED.sentence))
-        await play.view.shows("anna refused")
-        play.tell(
-            Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="The recording is over.", path="/home/me/anna.webm")
-        )
+        await play.view.shows("anna has refused")
+        path = "/home/me/anna.webm"
+        play.tell(Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="It is over.", path=path, recording=7))
         await play.page.locator(".toast").get_by_role("button", name="Copy path").click()
+        await play.page.locator(".toast").get_by_role("button", name="Save a copy").click()
+        await play.wants(SaveFile, file=7, recording=True)
         play.tell(call(1, "ended"))
         await play.view.shows("Recorded in this call")
-        await play.page.locator("#ended-recordings").get_by_text("/home/me/anna.webm").wait_for()
+        made = play.page.locator("#ended-recordings")
+        await made.get_by_text(path).wait_for()
+        await made.get_by_role("button", name="Save a copy").click()
+        await play.wants(SaveFile, file=7, recording=True)
+        await play.can_be_used()
+        await play.view.press("Done")
+        received = [Received(file=3, name="a.pdf", path="/home/me/files/a.pdf")]
+        play.tell(Log(log=[logged("anna", "hung-up", received=received, recorded=[Recorded(7, path)])]))
+        await play.page.get_by_text("Received a.pdf, 1 recording").click()
+        await play.page.locator("#log [data-hold='save recording 7']").click()
+        await play.wants(SaveFile, file=7, recording=True)
         await play.can_be_used()
 
 

@@ -302,6 +302,12 @@ async def test_a_node_that_is_connected_to_nobody_is_no_green_dot_and_is_said_at
         await at_call.wait_for()
         play.tell(call(1, "calling", role="caller", echo=True))
         await at_call.wait_for(state="hidden")
+        # The page of a call that is over offers the next one.
+        play.tell(call(1, "ended"))
+        after = play.page.locator("#ended-network")
+        await after.get_by_text(said.sentence).wait_for()
+        play.tell(OverlayState(overlay=connected))
+        await after.wait_for(state="hidden")
 
 
 async def test_a_node_that_does_not_say_whether_it_is_connected_is_not_said_to_be() -> None:

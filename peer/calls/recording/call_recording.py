@@ -62,7 +62,7 @@ class CallRecording:
     def __init__(
         self,
         recordings: Recordings,
-        name: str,
+        name: Callable[[], str],
         endpoint: str,
         *,
         tell: Callable[[RecordingChanged], None],
@@ -71,7 +71,7 @@ class CallRecording:
         refused: bool = False,
         machine: Callable[[], None] | None = None,
     ) -> None:
-        """`name` is who the call is with, `endpoint` the name of our media endpoint.
+        """`name` says who the call is with by now, `endpoint` the name of our media endpoint.
 
         `tell` is called in the event loop and must not block; `keep` keeps how it stands for a program that is started
         again, and raises StoreError. `wanted`, `refused`: so it stood before such a start.
@@ -111,11 +111,11 @@ class CallRecording:
     async def start(self) -> None:
         """Record, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
         if self.standing.recording:
-            raise NotRecordable(f"You are recording the call with {self._name} already.", "")
+            raise NotRecordable(f"You are recording the call with {self._name()} already.", "")
         if self._leg is None:
-            raise NotRecordable(f"The call with {self._name} isn't connected.", "Try again once it is.")
+            raise NotRecordable(f"The call with {self._name()} isn't connected.", "Try again once it is.")
         if self.standing.shows is False:
-            raise NotRecordable(f"{self._name}{UNSUPPORTED[0]}", UNSUPPORTED[1])
+            raise NotRecordable(f"{self._name()}{UNSUPPORTED[0]}", UNSUPPORTED[1])
         if not self._own.takes(time.monotonic()):
             raise NotRecordable("That is too often.", "Wait a few seconds, then try again.")
         await self._new_recorder().check()
@@ -124,7 +124,7 @@ class CallRecording:
     def stop(self) -> None:
         """Record no longer. Raises NothingRecorded."""
         if not self.standing.recording:
-            raise NothingRecorded(f"You aren't recording the call with {self._name}.")
+            raise NothingRecorded(f"You aren't recording the call with {self._name()}.")
         if self._machine is not None:
             self._machine()  # it does nothing else in the call
             return
@@ -133,7 +133,7 @@ class CallRecording:
     def refuse(self) -> None:
         """Be recorded no longer, for the rest of the call. Raises NothingRecorded."""
         if not self.standing.recorded:
-            raise NothingRecorded(f"{self._name} isn't recording the call, as far as their program says.")
+            raise NothingRecorded(f"{self._name()} isn't recording the call, as far as their program says.")
         self._step(RefuseRecording())
 
     # The session.
@@ -259,7 +259,7 @@ class CallRecording:
             self._tell(RecordingChanged("us", What.STARTED))
 
     def _new_recorder(self) -> Recorder:
-        return self._recordings.recorder(f"call with {self._name}", self._recorded, self._ended_early)
+        return self._recordings.recorder(f"call with {self._name()}", self._recorded, self._ended_early)
 
     def _recorded(self, path: Path) -> None:
         self._path = path

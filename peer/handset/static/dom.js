@@ -12,7 +12,12 @@ export function put(element, text) {
 
 // What the program says: the sentence for people, and its kind, a word that stays when the English changes, for scripts.
 export function say(element, said) {
-  put(element, [said?.sentence, said?.hint].filter(Boolean).join(" "));
+  const words = [said?.sentence, said?.hint].filter(Boolean).join(" ");
+  // What others have written may stand in the rest, and a name keeps its backticks.
+  const parts = /^(error|overlay)\./.test(said?.kind ?? "") ? words.split(/`([^`]+)`/) : [words];
+  if (element.textContent !== parts.join("")) {
+    element.replaceChildren(...parts.map((part, at) => (at % 2 ? make("code", { text: part }) : part)));
+  }
   element.dataset.kind = said?.kind ?? "";
 }
 

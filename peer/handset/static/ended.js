@@ -2,6 +2,7 @@
 
 import { $, avatar, copy, duration, onSubmit, problem, put, say, setIcon, show, toast } from "./dom.js";
 import { wantedName } from "./names.js";
+import { sayNetwork } from "./network.js";
 
 export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
   "them, and compare the words again in your next call.";
@@ -9,11 +10,13 @@ export const DIFFERED = "The words didn't match, so someone may have listened in
 export class Ended {
   #program;
   #calls;
+  #world;
   #call = null;
 
   // `voice`: the message for who didn't answer.
-  constructor(program, calls, voice) {
+  constructor(program, calls, voice, world) {
     this.#program = program;
+    this.#world = world;
     this.#calls = calls;
     $("ended-copy").addEventListener("click", () => {
       calls.copied(this.#call.id);
@@ -39,6 +42,7 @@ export class Ended {
     const differed = this.#calls.differed.has(call.id);
     put($("ended-text"), differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
     $("ended-text").classList.toggle("problem", differed);
+    sayNetwork($("ended-network"), this.#world.overlay, call);
     show($("ended-who"), !call.contact);
     put($("ended-node"), call.node);
     const link = this.#calls.linkThatSaysSo(call);

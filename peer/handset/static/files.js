@@ -67,9 +67,9 @@ export class Upload {
 }
 
 // The server sends it to be saved, never to be shown.
-async function save(program, { file, name }) {
+async function save(program, { file, name, recording = false }) {
   try {
-    const { address } = await program.ask("save-file", { file });
+    const { address } = await program.ask("save-file", { file, recording });
     const link = make("a", { href: address, download: name });
     document.body.append(link);
     link.click();
@@ -82,7 +82,7 @@ async function save(program, { file, name }) {
 // Over TLS this is the page of a device.
 function saveButton(program, file) {
   const text = location.protocol === "https:" ? "Save on this device" : "Save a copy";
-  const button = make("button", { className: "button small", type: "button", text, "data-hold": `save file ${file.file}` });
+  const button = make("button", { className: "button small", type: "button", text, "data-hold": `save ${file.recording ? "recording" : "file"} ${file.file}` });
   button.addEventListener("click", () => save(program, file));
   return button;
 }
@@ -108,24 +108,33 @@ function player(program, { file, name }, who) {
   return button;
 }
 
-// What a person does with a file that has come from `who`: a voice message is played, any other is saved.
-function useButton(program, file, who) {
-  return file.voice ? player(program, file, who) : saveButton(program, file);
+// What a person does with a file that has come from `who`: it is saved, and a voice message is played, too.
+function useButtons(program, file, who) {
+  return [...file.voice ? [player(program, file, who)] : [], saveButton(program, file)];
 }
 
 // Where a file is on the computer at home: the page may open none.
-export function copyPath(path) {
+function copyPath(path) {
   return copyButton("Copy path", path);
 }
 
 // A file that has come, with its buttons.
 export function received(program, file, who) {
-  return whereItIs(file, useButton(program, file, who));
+  return place(file.name, file.path, [...useButtons(program, file, who), copyPath(file.path)]);
 }
 
-// A file that is here: its name, where it is on the computer at home, and a button that copies that.
-export function whereItIs({ name, path }, ...acts) {
-  return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...acts, copyPath(path)));
+// The buttons of the owner's own recording of a call.
+export function recordingButtons(program, { recording, path }) {
+  return [saveButton(program, { file: recording, name: path.split("/").at(-1), recording: true }), copyPath(path)];
+}
+
+export function recorded(program, made) {
+  return place("Recording of this call", made.path, recordingButtons(program, made));
+}
+
+// A file that is here: its name, where it is on the computer at home, and its buttons.
+function place(name, path, buttons) {
+  return make("li", {}, make("b", { text: name }), make("code", { text: path }), make("span", { className: "actions" }, ...buttons));
 }
 
 export class Files {
@@ -313,7 +322,7 @@ export class Files {
       cancel.setAttribute("aria-label", `Cancel ${name}`);
       parts.push(cancel);
     } else if (file.path) {
-      parts.push(useButton(this.#program, file, this.#calls.name(file.call) ?? "them"), copyPath(file.path));
+      parts.push(...useButtons(this.#program, file, this.#calls.name(file.call) ?? "them"), copyPath(file.path));
     }
     return make("li", { "data-state": state, "data-name": name }, ...parts);
   }

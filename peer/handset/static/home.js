@@ -1,7 +1,7 @@
 // No call: whom to call, the contacts, the latest calls.
 
 import { $, STRANGER, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
-import { received } from "./files.js";
+import { received, recorded } from "./files.js";
 import { calledBefore } from "./incoming.js";
 import { within } from "./names.js";
 import { canReach, overlayInWords } from "./network.js";
@@ -24,6 +24,10 @@ function how(entry) {
   const end = entry.reason === "missed" ? `Missed ${call}` : ENDS[entry.reason] ?? entry.sentence;
   return [end || `${entry.role === "caller" ? "Outgoing" : "Incoming"} ${call}`, entry.automatic ? "answered automatically" : ""]
     .filter(Boolean).join(", ");
+}
+
+function came(files) {
+  return files.length > 1 ? `${files.length} files received` : files.length ? `Received ${files[0].name}` : "";
 }
 
 export class Home {
@@ -168,9 +172,11 @@ export class Home {
     again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media, entry.node));
     const save = entry.contact || entry.name !== STRANGER ? [] : [this.#saveButton(entry)];
     const files = entry.received ?? [];
-    const list = files.length ? [make("details", { className: "row-more" },
-      make("summary", { text: files.length === 1 ? `Received ${files[0].name}` : `${files.length} files received` }),
-      make("ul", { className: "arrived" }, ...files.map((file) => received(this.#program, file, within(name)))))] : [];
+    const made = entry.recorded ?? [];
+    const list = files.length + made.length ? [make("details", { className: "row-more" },
+      make("summary", { text: [came(files), ["", "1 recording"][made.length] ?? `${made.length} recordings`].filter(Boolean).join(", ") }),
+      make("ul", { className: "arrived" },
+        ...files.map((file) => received(this.#program, file, within(name))), ...made.map((each) => recorded(this.#program, each))))] : [];
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
       make("span", { className: "row-main flat" },
         make("span", { className: "row-icon" }, icon(symbol)),

@@ -7,7 +7,7 @@ import { rung } from "./caller.js";
 import { Calls } from "./calls.js";
 import { tellConversationNews } from "./conversation_news.js";
 import { Dialogs } from "./dialogs.js";
-import { $, announce, copy, copyButton, placeToasts, put, show, toast } from "./dom.js";
+import { $, announce, copy, copyButton, placeToasts, put, say, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
 import { Files } from "./files.js";
 import { whenReleased } from "./gestures.js";
@@ -40,7 +40,7 @@ const incoming = new Incoming(program, calls, world);
 const outgoing = new Outgoing(calls, dialogs, world);
 const view = new CallView(program, calls, dialogs, world);
 const voice = new VoiceMessage(program);
-const ended = new Ended(program, calls, voice);
+const ended = new Ended(program, calls, voice, world);
 const files = new Files(program, calls);
 const recording = new Recording(program, calls);
 const notices = new Notices();
@@ -82,7 +82,7 @@ function draw() {
   if (gate) {
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
-    put($("gate-hint"), gate.hint);
+    say($("gate-hint"), { kind: gate.kind, sentence: gate.hint });
     put($("gate-code"), gate.code ?? "");
     show($("gate-code"), Boolean(gate.code));
     show($("gate-authority"), Boolean(gate.code));
@@ -211,12 +211,13 @@ program.addEventListener("hello", ({ detail: hello }) => {
   explain();
 });
 
-// Before the first network is there. Once there is one the program starts, and this page connects again.
-program.addEventListener("no-overlay", ({ detail: { sentence, hint, command } }) => {
+// Before a network is there. Once there is one the program starts, and this page connects again.
+program.addEventListener("no-overlay", ({ detail: { kind, sentence, hint, command } }) => {
   gate = {
-    title: "No network to call through yet",
+    kind,
+    title: "No network to call through",
     text: "Calls go through a network such as Yggdrasil, so that nobody sees your internet address. Run this in a terminal: " +
-      "it finds the network or installs it, and shows each step that needs your password first.",
+      "it finds the network, starts it or installs it, and first shows what an administrator has to do.",
     command,
     hint: `${sentence} ${hint} This page goes on as soon as the network is there.`,
     button: "",

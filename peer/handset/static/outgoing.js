@@ -3,7 +3,7 @@
 import { troubleInWords } from "./devices.js";
 import { $, avatar, copy, onSubmit, picture, problem, put, say, show } from "./dom.js";
 import { within } from "./names.js";
-import { canReach } from "./network.js";
+import { sayNetwork } from "./network.js";
 import { attachPicture } from "./picture.js";
 import { ringback } from "./sounds.js";
 
@@ -41,8 +41,7 @@ export class Outgoing {
     say($("outgoing-said"), { ...note, hint: sending && troubleInWords(sending.trouble) });
     show($("outgoing-said"), Boolean($("outgoing-said").textContent));
     const { overlay } = this.#world;
-    say($("outgoing-network"), { kind: overlay.kind, sentence: call.echo || canReach(overlay) ? "" : overlay.notice });
-    show($("outgoing-network"), Boolean($("outgoing-network").textContent));
+    sayNetwork($("outgoing-network"), overlay, call);
     show($("outgoing-link"), Boolean(link));
     if (link) {
       say($("outgoing-link-text"), link);

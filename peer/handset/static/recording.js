@@ -1,7 +1,7 @@
 // Recordings of the call: the button, the red mark that says who records, and the tone when the other side begins.
 
 import { $, put, redraw, say, setIcon, show, toast } from "./dom.js";
-import { copyPath, whereItIs } from "./files.js";
+import { recorded, recordingButtons } from "./files.js";
 import { unsettle } from "./settled.js";
 import { recordingTone } from "./sounds.js";
 
@@ -13,7 +13,7 @@ export class Recording {
   // The calls whose tone was played.
   #heard = new Set();
   #sounded = -BETWEEN_TONES;
-  // By call: where our recordings of it are.
+  // By call: our recordings of it.
   #made = new Map();
 
   constructor(program, calls) {
@@ -27,8 +27,8 @@ export class Recording {
     $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
     program.addEventListener("said", ({ detail }) => {
       // The mark itself says who records.
-      if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail, { acts: detail.path ? [copyPath(detail.path)] : [] });
-      if (detail.path) this.#made.set(detail.call, [...this.#made.get(detail.call) ?? [], detail.path]);
+      if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail, { acts: detail.path ? recordingButtons(program, detail) : [] });
+      if (detail.path) this.#made.set(detail.call, [...this.#made.get(detail.call) ?? [], { recording: detail.recording, path: detail.path }]);
     });
   }
 
@@ -61,7 +61,7 @@ export class Recording {
   // After the call: where its recordings are.
   drawMade(call) {
     const made = this.#made.get(call.id) ?? [];
-    redraw($("ended-recordings-list"), made, (path) => whereItIs({ name: "Recording of this call", path }));
+    redraw($("ended-recordings-list"), made, (each) => recorded(this.#program, each));
     show($("ended-recordings"), made.length > 0);
   }
 

@@ -75,6 +75,25 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert "Saved anna" in saved["sentence"]
 
 
+async def test_who_is_saved_in_a_call_has_that_name_beside_the_file_that_they_offered_before(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, _),
+        wire_page(bob_node) as (bob, _),
+    ):
+        placed = await anna.ask("place", whom=bob_node.node, media="audio")
+        ring = await bob.next("ring")
+        await bob.say("answer", call=ring["call"], media="audio")
+        for page in (anna, bob):
+            await page.next("call", state="active")
+        upload = await bob.ask("send-file", call=ring["call"], name="a.bin", size=3)
+        await bob.socket.send_bytes(upload["id"].to_bytes(4) + b"abc")
+        offered = await anna.next("file", state="offered")
+        assert "you haven't saved wants to send you a.bin" in offered["sentence"]
+        await anna.ask("save-contact", call=placed["call"], name="bob")
+        assert (await anna.next("file", file=offered["file"]))["sentence"].startswith("bob wants to send you a.bin")
+
+
 @pytest.mark.parametrize("compared", [True, False])
 async def test_who_is_saved_from_the_log_after_a_kill_needs_one_link_if_the_words_were_compared(
     tmp_path: Path, compared: bool

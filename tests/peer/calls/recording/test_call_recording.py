@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import av
+import msgspec
 import pytest
 
 from peer.calls.limits import OWN_RECORDINGS
@@ -166,6 +167,19 @@ async def test_a_recording_has_both_sides_sound_and_picture_and_both_sides_know_
         assert [(stream.width, stream.height) for stream in file.streams.video] == [(160, 120), (160, 120)]
 
 
+async def test_a_recording_has_the_name_that_the_other_side_was_given_in_the_call(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        known = pair.anna.store.contact_of(pair.ben.id)
+        assert known is not None
+        pair.ours.is_with(msgspec.structs.replace(known, name="benno"))
+        await pair.record()
+        await pair.grows()
+        pair.anna.switchboard.recording(pair.ours).stop()
+        told = await hears(pair.anna, "us", What.STOPPED)
+    assert told.path is not None
+    assert told.path.name.endswith("_call-with-benno.webm")
+
+
 async def test_a_refusal_ends_it_on_both_sides_and_holds_for_the_call(tmp_path: Path) -> None:
     async with call(tmp_path, media=Media.AUDIO) as pair:
         await pair.record()
@@ -320,7 +334,7 @@ async def test_who_begins_and_ends_again_and_again_makes_one_tone_at_a_time() ->
         pass
 
     bells, told = Bells(), asyncio.Queue[RecordingChanged]()
-    recording = CallRecording(bells, "anna", "devices", tell=told.put_nowait, keep=keep)
+    recording = CallRecording(bells, lambda: "anna", "devices", tell=told.put_nowait, keep=keep)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(recording.run())
         recording.received(Recording(1, on=True))

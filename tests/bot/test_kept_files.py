@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.page import received
-from bot.page.received import ReceivedFiles
+from bot.page import kept_files
+from bot.page.kept_files import KeptFiles
 from peer.calls.files.transfer import Transfer
 from peer.handset.downloads import Downloads
 from shared.errors import FileRefused
@@ -19,9 +19,9 @@ def transfer(number: int, path: Path, state: FileState = FileState.DONE, *, ours
     return Transfer(number=number, ours=ours, name=path.name, size=3, state=state, path=path)
 
 
-def known(*transfers: Transfer) -> tuple[ReceivedFiles, Downloads]:
+def known(*transfers: Transfer) -> tuple[KeptFiles, Downloads]:
     downloads = Downloads(time.monotonic)
-    files = ReceivedFiles(downloads)
+    files = KeptFiles(downloads)
     for each in transfers:
         files.look_at(each)
     return files, downloads
@@ -47,6 +47,21 @@ def test_what_we_send_and_what_has_not_come_is_never_saved(tmp_path: Path) -> No
             files.address(number)
 
 
+def test_a_recording_is_saved_by_a_number_of_its_own(tmp_path: Path) -> None:
+    came, made = tmp_path / "a.txt", tmp_path / "call.webm"
+    came.write_bytes(b"came")
+    made.write_bytes(b"made")
+    files, downloads = known(transfer(1, came))
+    number = files.recorded(made)
+    assert downloads.find(files.address(number, recording=True)) == made
+    assert downloads.find(files.address(1)) == came
+    with pytest.raises(FileRefused, match="That file isn't there any more"):
+        files.address(number + 1, recording=True)
+    made.unlink()
+    with pytest.raises(FileRefused, match=r"call.webm isn't there any more"):
+        files.address(number, recording=True)
+
+
 @pytest.mark.parametrize("becomes", [None, b"another"])
 def test_a_file_that_is_gone_or_has_given_its_name_to_another_is_said_to_be_gone(
     tmp_path: Path, becomes: bytes | None
@@ -67,7 +82,7 @@ def test_a_file_that_is_gone_or_has_given_its_name_to_another_is_said_to_be_gone
 def test_only_so_many_are_known_and_the_oldest_goes_first(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc")
-    files, _ = known(*(transfer(number, path) for number in range(received.MOST + 1)))
-    assert files.address(received.MOST)
+    files, _ = known(*(transfer(number, path) for number in range(kept_files.MOST + 1)))
+    assert files.address(kept_files.MOST)
     with pytest.raises(FileRefused):
         files.address(0)
