@@ -65,6 +65,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder.with_name(f".{self.folder.name}.restoring")
 
     @property
+    def kept(self) -> Path:
+        """Where the person's own files of a home's folder are while a restored home takes its place."""
+        return self.folder.with_name(f".{self.folder.name}.kept")
+
+    @property
     def database(self) -> Path:
         """The file of the store."""
         return self.folder / "copybara.db"
@@ -262,6 +267,18 @@ class HomeLock:
             in_use = HomeInUse(f"{who} is already running with the home {self._home.folder}.")
             in_use.process = process
             raise in_use from error
+
+
+def who_runs(home: Home) -> HomeInUse | None:
+    """What says that a process runs with the home, if one does. Makes no file. Raises StoreError for a bad file."""
+    with known_errors(home.lock):
+        if not home.lock.exists():
+            return None
+    try:
+        with HomeLock(home):
+            return None
+    except HomeInUse as error:
+        return error
 
 
 def _is_named(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
@@ -9,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from bot.asking import Answers, Asking
+from bot.asking import Answers, Asking, Stopped
 from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
 from bot.backup.snapshot import packed, unpack
-from bot.cli.uninstall import shred
-from bot.home import Home, HomeLock
+from bot.cli.uninstall import own_files, shred
+from bot.home import Home, HomeLock, who_runs
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import terminal
@@ -21,13 +22,24 @@ from shared.config.file import load
 from shared.contacts import Contact
 from shared.errors import BadBackup, InputError, StoreError
 from shared.store import Store
-from shared.store.files import SQLITE_SIDE_FILES, known_errors, locked_folder, make_folder, sync_folder, write_new_file
+from shared.store.files import (
+    FOLDER_MODE,
+    SQLITE_SIDE_FILES,
+    known_errors,
+    locked_folder,
+    make_folder,
+    sync_folder,
+    write_new_file,
+)
 from shared.store.restored import restored
 
 SHORTEST = 8
 "Characters of a passphrase. Someone who has the file can try as many as they have time for."
 
 LONGEST = 1024
+
+TRIES = 3
+"How often a person may type a new passphrase."
 
 AT_ONCE = 1 << 20
 "Bytes of a file that are read in one step."
@@ -43,12 +55,7 @@ def backup(home: Home, file: Path) -> int:
     with known_errors(file):
         if file.exists():
             raise InputError(f"{file} is there already.", "Give another name.")
-    passphrase = _passphrase("Passphrase for the backup:", twice=True)
-    if len(passphrase) < SHORTEST:
-        raise InputError(
-            f"That passphrase is too short: it needs {SHORTEST} characters or more.",
-            "Take four or five words that nobody would guess. From a script: write it to standard input.",
-        )
+    passphrase = _new_passphrase(file)
     with said_if_slow("Packing and encrypting the home"):
         write(home, file, passphrase)
     print_text(terminal.backed_up(file))
@@ -78,14 +85,21 @@ def _folders_of_calls(home: Home) -> list[Path]:
 
 
 def restore(home: Home, file: Path) -> int:
-    """Make a home from a backup, where there is none. Raises InputError, StoreError, BadBackup."""
+    """Make a home from a backup, where there is none: what else lies in its folder stays.
+
+    Raises InputError, HomeInUse, StoreError, BadBackup.
+    """
+    if (running := who_runs(home)) is not None:
+        raise running
     with known_errors(home.folder):
-        if home.folder.exists() and any(home.folder.iterdir()) and not _unused(home):
+        if own_files(home.folder) and not _unused(home):
             raise InputError(
                 f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
             )
     sealed = read(file)
-    passphrase = _passphrase("Passphrase of the backup:", twice=False)
+    passphrase = _passphrase(
+        "Passphrase of the backup:", Asking(Answers(), f"copybara restore {shlex.quote(str(file))}")
+    )
     with said_if_slow("Decrypting the backup, and making a home of it"):
         contacts = _made_from(sealed, passphrase, home)
     print_text(terminal.brought_back(home.folder, contacts))
@@ -95,7 +109,7 @@ def restore(home: Home, file: Path) -> int:
 def _unused(home: Home) -> bool:
     """Whether it holds no more than what a look at it has made, such as `copybara contacts`. Raises HomeInUse."""
     made = (home.database.name, *(f"{home.database.name}{end}" for end in SQLITE_SIDE_FILES), home.lock.name)
-    if not home.database.exists() or any(path.name not in made for path in home.folder.iterdir()):
+    if not home.database.exists() or any(path.name not in made for path in own_files(home.folder)):
         return False
     with HomeLock(home), Store(home.database) as store:
         return not (store.contacts() or store.call_log(1) or store.devices())
@@ -133,13 +147,49 @@ def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
             with Store(unfinished.database) as store:
                 restored(store, int(time.time()))
                 contacts = len(store.contacts())
+            _refuse_both(unfinished.folder, home.folder)
             shred(home.folder)
             with known_errors(home.folder):
-                unfinished.folder.rename(home.folder)
+                _put_in_place(unfinished.folder, home)
                 sync_folder(home.folder.parent)
         finally:
             shutil.rmtree(unfinished.folder, ignore_errors=True)
     return contacts
+
+
+def _refuse_both(restored: Path, folder: Path) -> None:
+    """Raise InputError if the backup brings something of the same name as what stays in the home's folder."""
+    with known_errors(folder):
+        stays = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        ours = {path.name for path in own_files(folder)}
+        both = sorted((stays - ours) & {path.name for path in restored.iterdir()})
+    if both:
+        raise InputError(f"{folder / both[0]} is there already, and is in the backup too.", "Move it away first.")
+
+
+def _put_in_place(restored: Path, home: Home) -> None:
+    """Let the restored folder be the home. What lies in the home's folder is in it again then, and never lost.
+
+    A restore that is killed may leave it in `home.kept`: the next one brings it back. Raises OSError.
+    """
+    if home.folder.exists():
+        home.kept.mkdir(FOLDER_MODE, exist_ok=True)
+        try:
+            _move_all(home.folder, home.kept)
+            home.folder.rmdir()
+        except OSError:
+            _move_all(home.kept, home.folder)
+            home.kept.rmdir()
+            raise
+    restored.rename(home.folder)
+    if home.kept.exists():
+        _move_all(home.kept, home.folder)
+        home.kept.rmdir()
+
+
+def _move_all(source: Path, target: Path) -> None:
+    for path in list(source.iterdir()):
+        path.rename(target / path.name)
 
 
 def export(home: Home) -> int:
@@ -167,12 +217,30 @@ def _contact(contact: Contact) -> dict[str, object]:
     }
 
 
-def _passphrase(question: str, *, twice: bool) -> str:
+def _new_passphrase(file: Path) -> str:
+    """One that can be used: a person types it twice, and may try again. Raises InputError."""
+    again = f"copybara backup {shlex.quote(str(file))}"
+    asking = Asking(Answers(), again)
+    for left in reversed(range(TRIES)):
+        try:
+            given = _passphrase("Passphrase for the backup:", asking)
+            if len(given) < SHORTEST:
+                raise InputError(
+                    f"That passphrase is too short: it needs {SHORTEST} characters or more.",
+                    "Take four or five words that nobody would guess. From a script: write it to standard input.",
+                )
+            if asking.at_terminal and given != asking.secret("The same once more:"):
+                raise InputError("The two passphrases weren't the same, so nothing was written.", f"Once more: {again}")
+            break
+        except InputError as error:
+            if not (left and asking.at_terminal) or isinstance(error, Stopped):
+                raise
+            asking.say(f"{error.sentence} Try again.")
+    return given
+
+
+def _passphrase(question: str, asking: Asking) -> str:
     """Asked for at a terminal; from a script the first line of standard input. Raises InputError."""
-    asking = Asking(Answers(), f"copybara {'backup' if twice else 'restore'} FILE")
     if not sys.stdin.isatty():
         return sys.stdin.readline(LONGEST).rstrip("\r\n")
-    given = asking.secret(question)
-    if twice and given != asking.secret("The same once more:"):
-        raise InputError("The two aren't the same.", "Try again.")
-    return given
+    return asking.secret(question)

@@ -24,7 +24,7 @@ from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
 from bot.desktop.places import Places
-from bot.home import Home, HomeLock
+from bot.home import Home, HomeLock, who_runs
 from bot.slow_steps import said_if_slow
 from shared.errors import CopybaraError, HomeInUse
 from shared.store.files import UNFINISHED, known_errors
@@ -64,7 +64,7 @@ def uninstall(home: Home, asking: Asking) -> int:
     """
     had_service = service.installed()
     if had_service and service.state_of(units.SERVICE) in service.RUNS:
-        asking.say("Copybara runs in the background. It is stopped now, and calls that are up end.")
+        _agree_to_stop_service(asking)
     failed = [_tried(_remove_service)]
     _stop(home, asking)
     failed.append(_tried(_remove_from_desktop))
@@ -95,9 +95,20 @@ def uninstall(home: Home, asking: Asking) -> int:
     return 1 if errors or not removed else 0
 
 
+def _agree_to_stop_service(asking: Asking) -> None:
+    """A person is asked; a script has meant it. Raises HomeInUse if the service is to go on."""
+    question = "Copybara is running in the background. Stop it? Calls that are up end."
+    if not asking.yes(question, default=not asking.at_terminal, what="stop"):
+        raise HomeInUse(
+            "Copybara is running in the background, so nothing was removed.",
+            "Once it may stop, run `copybara uninstall` again.",
+        )
+    asking.say("Copybara's background service is stopped now.")
+
+
 def _stop(home: Home, asking: Asking) -> None:
     """End the program that runs with the home, if the person says so. Raises HomeInUse if it goes on."""
-    if (running := _running(home)) is None:
+    if (running := who_runs(home)) is None:
         return
     question = f"Copybara is running (process {running.process}). Stop it? Calls that are up end."
     if running.process is None or not asking.yes(question, default=False, what="stop"):
@@ -106,22 +117,11 @@ def _stop(home: Home, asking: Asking) -> None:
         raise running
     os.kill(running.process, signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
-    while (running := _running(home)) is not None:
+    while (running := who_runs(home)) is not None:
         if time.monotonic() > until:
             raise running
         time.sleep(0.05)
     asking.say("It has ended.")
-
-
-def _running(home: Home) -> HomeInUse | None:
-    """What says that a program runs with the home."""
-    if not home.lock.exists():
-        return None
-    try:
-        with HomeLock(home):
-            return None
-    except HomeInUse as error:
-        return error
 
 
 def _remove_service() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,7 +99,8 @@ def backed_up(file: Path) -> str:
     """After `copybara backup`."""
     return (
         f"The home is in {file}, encrypted. Keep the passphrase apart from it: without it the file is of no use.\n"
-        "To get it back: copybara restore FILE. Recordings and the overlay's own key aren't in it."
+        "Recordings and the overlay's own key aren't in it. To get it back:\n"
+        f"  copybara restore {shlex.quote(str(file))}"
     )
 
 

@@ -9,7 +9,9 @@ import io
 import itertools
 import json
 import os
+import re
 import secrets
+import shlex
 import shutil
 import signal
 import tarfile
@@ -21,16 +23,17 @@ import pytest
 
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
-from bot.cli.backup import read, write
-from bot.home import Home
+from bot.cli.backup import read, restore, write
+from bot.home import Home, HomeLock
 from bot.kinds import Kind
 from shared.contacts import Contact, Trust
-from shared.errors import BadBackup, StoreError
+from shared.errors import BadBackup, HomeInUse, StoreError
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
 from shared.store.restored import links_from, not_ahead, restored
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
+from tests.bot.setup.test_asked import at_terminal
 from tests.child import run_child
 
 PASSPHRASE = b"four words nobody guesses\n"
@@ -244,6 +247,56 @@ async def test_a_home_that_only_a_look_has_made_is_no_obstacle_to_a_restore(frie
     # From now on it is somebody's.
     code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=PASSPHRASE)
     assert (code, "already" in errors) == (1, True)
+
+
+async def test_what_an_uninstall_has_left_is_no_obstacle_to_a_restore_and_stays(friends: Path, tmp_path: Path) -> None:
+    file, home = tmp_path / "anna.backup", Home(tmp_path / "anna")
+    shutil.copytree(friends / "anna", home.folder)
+    own = home.folder / "notes"
+    own.write_text("from the backup")
+    write(home, file, PASSPHRASE.decode().strip())
+    (home.files / "Bob").mkdir(parents=True)
+    (home.files / "Bob" / "cake.txt").write_text("a recipe")
+    assert (await cli("--home", str(home.folder), "uninstall", "--shred-keys"))[0] == 0
+    # Something that a restore has left that was killed in the middle.
+    home.kept.mkdir()
+    (home.kept / "recordings").mkdir()
+    own.write_text("mine")
+    code, _, errors = await cli("--home", str(home.folder), "restore", str(file), stdin=PASSPHRASE)
+    assert (code, f"{own} is there already, and is in the backup too." in errors) == (1, True)
+    assert (own.read_text(), home.database.exists()) == ("mine", False)
+    own.unlink()
+    code, _, errors = await cli("--home", str(home.folder), "restore", str(file), stdin=PASSPHRASE)
+    assert (code, errors, own.read_text()) == (0, "", "from the backup")
+    assert (home.files / "Bob" / "cake.txt").read_text() == "a recipe"
+    assert home.recordings.exists()
+    assert "bob" in (await cli("--home", str(home.folder), "contacts"))[1]
+    assert (home.kept.exists(), home.folder.stat().st_mode & 0o777) == (False, 0o700)
+
+
+def test_a_home_that_is_in_use_is_not_restored_over(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    with HomeLock(home), pytest.raises(HomeInUse, match=f"Process {os.getpid()} is already running"):
+        restore(home, tmp_path / "none")
+
+
+async def test_two_different_passphrases_are_asked_for_again_three_times_at_most(friends: Path, tmp_path: Path) -> None:
+    file = tmp_path / "anna's backup"
+    again = r"The two passphrases weren't the same, so nothing was written\. Try again\.\n"
+    async with at_terminal("--home", str(friends / "anna"), "backup", str(file), code=1) as terminal:
+        for before in ("", again, again):
+            await terminal.asks(f"{before}Passphrase for the backup: ", "four words nobody guesses")
+            await terminal.asks("The same once more: ", "four words nobody guesse")
+        said = await terminal.shows(r"hint: .*\n")
+        assert f"Once more: copybara backup {shlex.quote(str(file))}\n" in said
+    assert not file.exists()
+    async with at_terminal("--home", str(friends / "anna"), "backup", str(file)) as terminal:
+        await terminal.asks("Passphrase for the backup: ", "short")
+        await terminal.asks(r"too short: it needs 8 characters or more\. Try again\.\nPassphrase.*: ", "four words")
+        await terminal.asks("The same once more: ", "four words")
+        await terminal.shows(f"To get it back:\n  copybara restore {re.escape(shlex.quote(str(file)))}\n")
+    assert file.exists()
 
 
 WHERE_WRITTEN = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bot.home import Home, HomeLock
 from shared.errors import HomeInUse
 from shared.store import Store
 from tests.bot.console import people
+from tests.bot.setup.test_asked import at_terminal
 from tests.programs import need
 
 pytestmark = pytest.mark.usefixtures("no_service")
@@ -121,6 +123,27 @@ def test_the_service_goes_first(home: Home, tmp_path: Path, monkeypatch: pytest.
     unit.touch()
     removing(home, "no")
     assert not unit.exists()
+
+
+async def test_who_lets_the_service_go_on_loses_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text("#!/bin/sh\necho active\n")
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    units_and_links()
+    asked = r"running in the background\. Stop it\? Calls that are up end\. \(yes/no\) \[no\] "
+    async with at_terminal("--home", str(home.folder), "uninstall", code=1) as terminal:
+        await terminal.asks(asked, "")
+        await terminal.shows("error: Copybara is running in the background, so nothing was removed.\n")
+    assert all(path.is_symlink() or path.exists() for path in service.own_files())
+    async with at_terminal("--home", str(home.folder), "uninstall") as terminal:
+        await terminal.asks(asked, "yes")
+        await terminal.asks(r"Remove them for good\?.*\] ", "no")
+        await terminal.shows("To remove the program")
+    assert not service.installed()
 
 
 def test_what_systemd_cannot_be_told_is_said_and_everything_goes(

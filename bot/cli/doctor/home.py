@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 from bot.cli.doctor.check import Check
-from bot.home import Home, HomeLock
-from shared.errors import HomeInUse, StoreError
+from bot.home import Home, who_runs
+from shared.errors import StoreError
 from shared.store import Store
 from shared.store.files import MOUNT_FOR_WRITING, known_errors, refusal
 
@@ -36,16 +36,14 @@ NONE_RUNS = "no copybara runs with this home"
 
 def process(home: Home) -> Check:
     """Whether a copybara runs with the home; if not, the detail is `NONE_RUNS`."""
-    if not home.lock.exists():
-        return Check("process", ok=True, detail=NONE_RUNS)
     try:
-        with HomeLock(home):
-            return Check("process", ok=True, detail=NONE_RUNS)
-    except HomeInUse as running:
-        which = f" (process {running.process})" if running.process else ""
-        return Check("process", ok=True, detail=f"a copybara runs with this home{which}, as it should")
+        running = who_runs(home)
     except StoreError as error:
         return Check.failed("process", error)
+    if running is None:
+        return Check("process", ok=True, detail=NONE_RUNS)
+    which = f" (process {running.process})" if running.process else ""
+    return Check("process", ok=True, detail=f"a copybara runs with this home{which}, as it should")
 
 
 def database(home: Home) -> str:

@@ -7,8 +7,10 @@ Start at units.py, which has both units as text. Nothing here needs root, but ke
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,12 +18,13 @@ from pathlib import Path
 from bot.as_root import as_root
 from bot.cli.service import units
 from bot.command_socket import AskStatus, ask
-from bot.home import Home
+from bot.home import Home, who_runs
 from bot.own_program import own_program
 from bot.settings import settings
 from bot.slow_steps import said_if_slow
 from bot.streams import print_text
 from bot.user_units import folder as folder
+from bot.user_units import keeps_port
 from shared.config.schema import Config
 from shared.errors import ConfigError, CopybaraError, InputError, NotRunning, StoreError
 from shared.sentences import ended, joined
@@ -50,9 +53,16 @@ RUNS = ("active", "activating", "reloading")
 
 
 def install(home: Home) -> int:
-    """Write both units, start them, and keep them up without a log-in. Raises InputError where there is no systemd."""
+    """Write both units, start them, and keep them up without a log-in.
+
+    Raises InputError where there is no systemd or another program has the page's port, HomeInUse while a program other
+    than the service runs with the home, StoreError.
+    """
     _need_systemd()
     config = settings(home)
+    port = config.handset.port if config.handset.enabled else 0
+    _refuse_other_program(home)
+    _refuse_taken_port(port)
     _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
     for other in _other_folders(config):
@@ -89,6 +99,49 @@ def install(home: Home) -> int:
     if not lingers() and not _keep_without_login():
         print_text(f"To keep it up while you are logged out as well, run: {_lingering()}")
     return 0
+
+
+def _refuse_other_program(home: Home) -> None:
+    """Raise HomeInUse if a program runs with the home that isn't the service, which couldn't start beside it."""
+    if (running := who_runs(home)) is None:
+        return
+    if running.process is not None and in_service(_control_groups(running.process)):
+        return
+    which = f" (process {running.process})" if running.process else ""
+    running.sentence = (
+        f"Copybara is running outside the service{which}, so the service can't start. Nothing was changed."
+    )
+    running.hint = "Press Ctrl-C in the window where it runs. Then: copybara service install"
+    raise running
+
+
+def _control_groups(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cgroup").read_text(errors="replace")
+    except OSError:
+        return ""  # it has ended
+
+
+def in_service(control_groups: str) -> bool:
+    """Whether a process with these control groups (cgroups(7)) is one of the service. Pure."""
+    return any(units.SERVICE in line.split("/") for line in control_groups.splitlines())
+
+
+def _refuse_taken_port(port: int) -> None:
+    """Raise InputError if another program has the page's port: systemd couldn't open it. 0: none is wanted."""
+    if not port or keeps_port(port):
+        return
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return  # systemd says why
+            raise InputError(
+                f"Another program has the page's port {port}, so the service can't start. Nothing was changed.",
+                "End it, or choose another port in copybara.toml: under [handset] `port = 8766`, for example.",
+            ) from error
 
 
 def _begin(texts: dict[str, str]) -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from bot.cli import service
 from bot.cli.service import units
-from bot.home import Home
+from bot.home import Home, HomeLock
 from bot.service_manager import READY, ServiceManager
 from bot.settings import settings
-from shared.errors import InputError, StoreError
+from shared.errors import HomeInUse, InputError, StoreError
 from shared.in_thread import in_thread
 from tests.bot.console import environment_of_a_person
 from tests.programs import need
@@ -45,7 +45,11 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def home_of(folder: Path, config: str = "") -> Home:
+NO_PORT = "[handset]\nport = 0\n"
+"Another program of this machine may have the usual one."
+
+
+def home_of(folder: Path, config: str = NO_PORT) -> Home:
     home = Home(folder / 'a "home" of 100 % $USER')
     home.prepare()
     home.own_config.write_text(f'overlay = "loopback"\n{config}')
@@ -95,7 +99,7 @@ def test_without_a_fixed_port_none_is_held(tmp_path: Path, systemctl: Path, page
 
 def test_the_service_may_write_where_the_configuration_says(tmp_path: Path, systemctl: Path) -> None:
     folders = tmp_path / "recordings 100 %", tmp_path / "files"
-    config = f'[media]\nrecord_to = "{folders[0]}"\n[files]\nfolder = "{folders[1]}"\n'
+    config = f'[media]\nrecord_to = "{folders[0]}"\n[files]\nfolder = "{folders[1]}"\n{NO_PORT}'
     service.install(home_of(tmp_path, config))
     assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in folders), "it couldn't make them itself"
     lines = (service.folder() / units.SERVICE).read_text().splitlines()
@@ -118,7 +122,7 @@ def test_a_unit_of_another_version_or_other_settings_is_said_to_be_renewed(
     assert service.OUTDATED not in capsys.readouterr().out, "it isn't that home's service"
 
     service.install(home)
-    home.own_config.write_text(home.own_config.read_text() + "[handset]\nport = 9123\n")
+    home.own_config.write_text(home.own_config.read_text().replace("port = 0", "port = 9123"))
     assert service.is_outdated(home, settings(home)), "the page would be at another port than systemd holds"
 
 
@@ -168,6 +172,37 @@ def test_where_a_user_may_have_no_namespace_the_service_gets_no_sandbox(
     assert "ReadWritePaths" not in unit.read_text()
     assert "NoNewPrivileges=yes" in unit.read_text()
     assert not service.is_outdated(home, settings(home))
+
+
+def test_while_another_program_runs_with_the_home_nothing_is_changed(tmp_path: Path, systemctl: Path) -> None:
+    home = home_of(tmp_path)
+    with HomeLock(home), pytest.raises(HomeInUse) as refused:
+        service.install(home)
+    assert f"running outside the service (process {os.getpid()})" in refused.value.sentence
+    assert refused.value.hint == "Press Ctrl-C in the window where it runs. Then: copybara service install"
+    assert not systemctl.exists(), "systemd was asked nothing"
+    assert not service.folder().exists()
+
+
+def test_the_service_itself_is_no_other_program() -> None:
+    slices = "/user.slice/user-1000.slice/user@1000.service/app.slice"
+    assert service.in_service(f"0::{slices}/copybara.service\n")
+    assert service.in_service(f"8:pids:/user.slice\n1:name=systemd:{slices}/copybara.service\n")
+    assert not service.in_service(f"0::{slices}/app-gnome-terminal-copybara.service.scope\n")
+    assert not service.in_service("")
+
+
+def test_a_port_that_another_program_has_is_said_before_anything_is_written(tmp_path: Path, systemctl: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        home = home_of(tmp_path, f"[handset]\nport = {port}\n")
+        with pytest.raises(InputError, match=f"Another program has the page's port {port}"):
+            service.install(home)
+        assert not service.folder().exists()
+        # systemd has it for the service that is installed.
+        service.folder().mkdir(parents=True)
+        (service.folder() / units.SOCKET).write_text(units.socket(port))
+        assert service.install(home) == 0
 
 
 def test_without_systemd_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
