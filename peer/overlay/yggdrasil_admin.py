@@ -41,8 +41,8 @@ START_HINT = (
 
 STOPPED = "Yggdrasil is installed on this computer, but it doesn't run."
 STOPPED_HINT = (
-    "To start it: `sudo systemctl restart yggdrasil`. If it ends again: `journalctl -u yggdrasil` says why. "
-    "Or let `copybara setup overlay` do it."
+    "To start it: `copybara setup overlay`. If you may not use sudo, that gives you one command for an administrator. "
+    "By hand: `sudo systemctl restart yggdrasil`. If it ends again: `journalctl -u yggdrasil` says why."
 )
 
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"

@@ -44,8 +44,12 @@ def is_only_here(peer: str) -> bool:
 
 
 def peers_in(text: str) -> list[str]:
-    """The peers in a pasted line, separated by blanks or commas. Raises InputError for what is none."""
-    found = [peer for each in re.split(r"[\s,]+", text.strip()) if (peer := each.strip("\"'"))]
+    """The peers in a pasted line, separated by blanks or commas. Raises InputError for what is none.
+
+    The line may be a whole command, as a friend's invitation has it: what follows its --peers counts.
+    """
+    given = re.split(r"--peers[=\s]", text)[-1]
+    found = [peer for each in re.split(r"[\s,]+", given) if (peer := each.strip("\"'`“”"))]
     check(found)
     return found
 
@@ -60,5 +64,6 @@ def check(peers: Sequence[str]) -> None:
         port = re.search(r":([0-9]{1,5})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
         if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad_key or not port or not 0 < int(port[1]) < 65536:
             raise InputError(
-                f"“{peer[:80]}” isn't a Yggdrasil peer.", "One looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY."
+                f"“{peer[:80]}” isn't a Yggdrasil peer.",
+                "One looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY; tcp, quic, ws and wss work too.",
             )

@@ -283,7 +283,7 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
         # It is installed in /usr/sbin, or it came from elsewhere.
         if shutil.which("yggdrasil", path=PROGRAMS):
             assert sentence == "error: Yggdrasil is installed on this computer, but it doesn't run."
-            assert hint.startswith("hint:  To start it: `sudo systemctl restart yggdrasil`. ")
+            assert hint.startswith("hint:  To start it: `copybara setup overlay`. ")
         else:
             assert sentence == "error: No overlay network was found."
             assert hint.startswith("hint:  Run `copybara setup`: ")

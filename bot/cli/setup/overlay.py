@@ -10,7 +10,7 @@ import sys
 from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import for_root
-from bot.cli.setup.yggdrasil.install import JUST_DONE, PRIVATE_PEERS, hand_over, install, only_shown, peers_wanted
+from bot.cli.setup.yggdrasil.install import ASK, JUST_DONE, PRIVATE_PEERS, hand_over, install, only_shown, peers_wanted
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
@@ -24,7 +24,7 @@ from shared.errors import InputError, OverlayError, OverlayForbidden
 
 OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
 
-NONE = """Calls go through an overlay, a private network on top of the internet. This computer is in none yet.
+NONE = """Calls go through an overlay, a private network on top of the internet. None runs on this computer now.
 What do you want?"""
 LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
 LOOKING = "Looking for an overlay's program on this computer:"
@@ -127,17 +127,17 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
             draft.set("overlay", "loopback")
         return
-    alone = can_become_root()
+    alone, installed = can_become_root(), shutil.which("yggdrasil", path=PROGRAMS) is not None
     if not alone:
-        asking.say("", for_root.AT_ONCE)
+        asking.say("", for_root.AT_ONCE.format(what="starting" if installed else "installing"))
     usual = 1 if asking.answers.yes else 2
-    if shutil.which("yggdrasil", path=PROGRAMS):
-        first = START if alone else LET_START
-    else:
-        first = INSTALL if alone else LET_INSTALL
+    by_myself, by_other = (START, LET_START) if installed else (INSTALL, LET_INSTALL)
+    first = by_myself if alone else by_other
     chosen = asking.choose(NONE, (first, BY_HAND, TRY)) if asking.at_terminal else usual
     if chosen == 1:
-        _install(home, draft.config, asking, asks_for_peers=True)
+        given = draft.config.yggdrasil.private_peers or draft.config.yggdrasil.public_peers
+        has_peers = installed and bool(given) and asking.answers.get("peers") != ASK
+        _install(home, draft.config, asking, asks_for_peers=not has_peers)
     elif chosen == 3:
         draft.set("overlay", "loopback")
 

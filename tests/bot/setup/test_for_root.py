@@ -48,7 +48,8 @@ mount --bind {folder}/etc /etc
 mount -t tmpfs none /run
 mkdir /run/yggdrasil
 mkdir {folder}/person
-chown 4242:4242 {folder}/person
+test ! -e {folder}/copybara.toml || install -D -t {folder}/person/.local/share/copybara {folder}/copybara.toml
+chown -R 4242:4242 {folder}/person
 case {base} in {home}/*)
     # Only root may go there; here everybody may.
     mkdir -p {folder}/root{base_in_home}; chmod -R 755 {folder}/root
@@ -63,10 +64,12 @@ PEER = "tls://127.0.0.1:12345"
 
 
 @asynccontextmanager
-async def without_sudo(*arguments: str) -> AsyncIterator[tuple[Terminal, Path]]:
+async def without_sudo(*arguments: str, config: str = "") -> AsyncIterator[tuple[Terminal, Path]]:
     """`copybara setup` at the terminal of a user who isn't an administrator; and a folder that holds their home."""
     need("unshare", "nsenter", "setpriv", "sg", "mount", "ip", "usermod", "yggdrasil", "yggdrasilctl", "nft", "apt-get")
     with reachable_folder() as folder:
+        if config:
+            (folder / "copybara.toml").write_text(config)
         inside = await asyncio.to_thread(_prepared, folder, arguments)
         async with answered(
             "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside
@@ -134,7 +137,7 @@ def home_in(folder: Path) -> Path:
 async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_without() -> None:
     async with without_sudo("--name", "Anna", "--peers", "ask") as (terminal, folder):
         before = await terminal.shows(r"What do you want\?")
-        assert "One step needs an administrator of this computer" in before
+        assert "this account may not use sudo: starting Yggdrasil." in before, "it is installed here"
         assert "?" not in before.removesuffix("What do you want?"), "nothing was asked yet"
         script = home_in(folder) / "for-root.sh"
         assert f"sh {script}" in await until_handed_over(terminal)
@@ -144,6 +147,18 @@ async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_w
         end = await terminal.shows(r"copybara doctor")
         assert f"First an administrator runs this:\n    su - -c 'sh {script}'" in end or f"    sudo sh {script}" in end
         assert load(script.parent / "copybara.toml").yggdrasil.private_peers == PEER
+
+
+@pytest.mark.timeout(300)
+async def test_a_node_that_was_set_up_and_has_only_stopped_needs_no_other_peers() -> None:
+    config = f'name = "Anna"\n[yggdrasil]\nprivate_peers = "{PEER}"\n'
+    async with without_sudo("overlay", config=config) as (terminal, _):
+        await terminal.asks(r"I let an administrator start it(.|\n)*Which one\? \[1\] ", "1")
+        said = await terminal.shows(r"Which one\? \[1\] ")
+        assert "Who runs that command?" in said, "and nothing before it"
+        assert "\n  2  It has been run: look again\n" in said
+        terminal.types("")
+        await terminal.shows(r"copybara doctor")
 
 
 def assert_listed(said: str) -> None:

@@ -104,6 +104,8 @@ def test_the_real_node_reads_what_we_write() -> None:
 )
 def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
     assert peers_in(f' "{text}",\n') == [text]
+    assert peers_in(f'copybara setup --peers "{text}"\n') == [text], "as a friend's invitation has it"
+    assert peers_in(f"`copybara setup --peers='{text} {PEER}'`") == [text, PEER]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,15 @@ def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
     [
         *("peer.example:1", "http://a.example:1", "tls://a.example", "tls://a.example:0", "tls://a.example:65536"),
         *(f"tls://a.example:1?key={KEY[:-1]}", f"tls://a.example:1?key={KEY.upper()}x", "tls://a'b.example:1"),
-        *('tls://a.example:1"]', "tls://$(id):1", "unix:///run/x", "tls://a.example:1 " * 17, "tls://ä.example:1"),
+        *(
+            "copybara setup --peers ask",
+            "copybara tls://a.example:1",
+            'tls://a.example:1"]',
+            "tls://$(id):1",
+            "unix:///run/x",
+            "tls://a.example:1 " * 17,
+            "tls://ä.example:1",
+        ),
     ],
 )
 def test_what_is_no_peer_is_refused(text: str) -> None:

@@ -16,13 +16,13 @@ from shared.errors import OverlayError
 from shared.store.files import known_errors, locked_folder, replace_file
 
 AT_ONCE = (
-    "One step needs an administrator of this computer, because this account may not use sudo: installing Yggdrasil. "
+    "One step needs an administrator of this computer, because this account may not use sudo: {what} Yggdrasil. "
     "You get one command for them."
 )
 
 WHO = "Who runs that command?"
 OTHERS = "An administrator, later: go on with the rest now"
-DONE = "An administrator, and it has been run: look again"
+DONE = "It has been run: look again"
 BY_SUDO = "I do, now, by sudo and with my own password"
 BY_SU = "I do, now: I know root's password, which is asked for next"
 
@@ -31,10 +31,12 @@ NOT_THERE = "Yggdrasil doesn't answer here yet."
 
 NOTES = (
     "Written by Copybara's set-up (copybara setup overlay --print) for {user}. It is for root: sudo sh FILE",
-    "It installs Yggdrasil, the network for {user}'s calls, with a firewall, and lets {user} ask it.",
+    "It sets up Yggdrasil, the network for {user}'s calls, with a firewall, and lets {user} ask it.",
     "To run it twice does no harm.",
 )
-NO_PEER = 'No peer is given here, so nobody can be called at first: --peers "tls://HOST:PORT?key=KEY" adds one.'
+NO_PEER = (
+    'No peer is given here. If the node has none, nobody can be called: --peers "tls://HOST:PORT?key=KEY" adds one.'
+)
 
 _VERSION = re.compile(r"^\s+(?:Installed|Candidate): (?:\d+:)?0\.(\d+)", re.MULTILINE)
 
@@ -81,7 +83,7 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
         replace_file(home.for_root, content.encode())
     if not asking.at_terminal:
         raise OverlayError(
-            "Installing Yggdrasil needs root, and this account may not use sudo.",
+            "Setting up Yggdrasil needs root, and this account may not use sudo.",
             f"Run `copybara setup` again once an administrator has run this: {command(home)}",
         )
     asking.say("", "An administrator of this computer runs this command:", "")
