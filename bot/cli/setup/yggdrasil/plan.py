@@ -181,6 +181,7 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
         f'  test "$(systemctl is-failed {UNIT})" != failed || break\n'
         "  sleep 1\n"
         "done\n"
+        "# Only if the node gave no answer: say why.\n"
         f"log=$(journalctl --unit={UNIT} --since=-1min --output=cat --no-pager 2> /dev/null || true)\n"
         """why=$(echo "$log" | grep -E '^panic: | failed to ' | tail -n 1 | sed 's/^panic: //')\n"""
         'case $log in *TunAdapter*) why="it can\'t open /dev/net/tun ($why)" ;; esac\n'
