@@ -119,6 +119,12 @@ class Assistant:
                     if not is_whole:
                         raise InputError(*refusals.COMMAND_TOO_LONG)
                     await self._obey(turn, commands.parse(text))
+                elif (
+                    message.from_owner
+                    and message.alone
+                    and isinstance(command := commands.without_slash(text), commands.ONLY_SHOW)
+                ):
+                    await self._obey(turn, command)
                 else:
                     await self._reader.read(turn, text, message)
                     if not is_whole and message.from_owner and message.alone:

@@ -428,10 +428,24 @@ Command = (
 )
 
 
+ONLY_SHOW = (Help, Status, ListContacts, ShowLog, ListFiles, ListDevices, ShowCard)
+"These change nothing, so the owner may leave out the slash where nobody else reads."
+
+
 def is_command(text: str) -> bool:
     """Whether a message is meant as a command at all."""
     start = as_command(text[:MAX_START]) if text[:1] != "/" else text
     return start.startswith("/") and start[1:2].isalpha()
+
+
+def without_slash(text: str) -> Command | None:
+    """What a message would be with the slash that a command begins with; None if it would be none."""
+    if not text[:1].isalpha() or len(text) > MAX_START:
+        return None
+    try:
+        return parse(f"/{text}")
+    except InputError:
+        return None
 
 
 def parse(text: str) -> Command:

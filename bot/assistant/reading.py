@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bot.assistant import commands
 from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
 from bot.assistant.origins import Origins
@@ -71,7 +72,7 @@ class MessageReader:
             text = text.replace(address, "")
         found = _few_answers(find(text))
         if not (found or classic) and message.from_owner and message.alone:
-            turn.say(texts.not_understood())
+            turn.say(texts.not_understood(text if commands.without_slash(text) is not None else ""))
         cards: list[Card] = []
         closed = 0
         for link in found:

@@ -73,7 +73,7 @@ HELP = f"""\
 /contacts [PAGE]            your contacts
 /contact add [NAME] [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
-/contact confirm NAME WORDS      the four words of a call were the same on both sides
+/contact confirm NAME WORDS      the words of a call that rang as unproven were the same
 /contact renew NAME              agree on a new key in the next call: theirs may be newer
 /contact tell NAME               your node id has changed: a link that tells NAME
 /contact move NAME NODE          accept the new node id that NAME has told you
@@ -201,9 +201,10 @@ MESSAGE_TOO_LONG = Sentence(
 )
 
 
-def not_understood() -> Sentence:
-    """A message in the owner's own chat that holds nothing for us."""
-    return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that.", "/help lists what I can do.")
+def not_understood(command: str = "") -> Sentence:
+    """A message in the owner's own chat that holds nothing for us; `command`: it would be one, with a slash."""
+    hint = f"A command begins with a slash: /{shown(command, MAX_SHOWN)}" if command else "/help lists what I can do."
+    return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that.", hint)
 
 
 def refusal(reason: Reason, token: str = "") -> Sentence:
@@ -426,9 +427,12 @@ def resumed(line: Line) -> Sentence:
 
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
+    who = line.shown.contact or "the other person"
+    nothing_to_do = "" if line.shown.quarantined else ", and there is nothing to confirm"
     text = (
         f"Compare these words by voice: {line.shown.phrase}\n"
-        f"If {line.name} sees the same four, nobody is between you. If not, hang up."
+        f"If {who} sees the same four, nobody is between you{nothing_to_do}. If not, hang up. "
+        "If you can't hear each other here, read them out on the phone."
     )
     if line.shown.quarantined:
         text += (

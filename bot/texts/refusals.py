@@ -203,7 +203,8 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
     """No call in a contact's name waits to be confirmed."""
     return (
         f"There is no new key of {contact.name} to confirm.",
-        "There is one after you have answered a call that rang as unproven.",
+        "Only a call that rang as unproven has one. In any other there is nothing to type if the words are the same. "
+        "If they differ: /hangup",
     )
 
 

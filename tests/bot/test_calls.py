@@ -119,12 +119,16 @@ async def test_two_strangers_meet_and_then_need_one_link_only(strangers: list[Pe
     assert words[0] == words[1]
     assert len(words[0].split()) == 4
     assert all("/contact add NAME" in text for text in told)
+    assert all("If the other person sees the same four, nobody is between you, and there is" in text for text in told)
+    assert all("read them out on the phone" in text for text in told), "a terminal sends a test picture"
 
     await asyncio.gather(dora.media(), emil.media())
     await dora.asked("/contact add emil", kind=Kind.CONTACT_SAVED)
     await emil.asked("/contact add dora", kind=Kind.CONTACT_SAVED)
     for person, other in ((dora, "emil"), (emil, "dora")):
         assert "one is enough" in await person.asked(f"/contact show {other}", kind=Kind.CONTACT_DETAILS)
+        refused = await person.asked(f"/contact confirm {other} {words[0]}", kind="error.nothing-to-confirm")
+        assert "there is nothing to type if the words are the same" in refused
     reports = await hang_up(dora, emil)
     assert [report["phrase"] for report in reports] == words
 

@@ -367,10 +367,23 @@ async def test_every_link_of_a_message_gets_its_own_word(world: World) -> None:
 
 
 async def test_a_message_without_a_link_gets_a_word_from_the_owner_only(world: World) -> None:
-    for text in ("hello", "E" * 63, "https://example.org/#abc", "Ärger 😀"):
+    for text in ("hello", "call me later today", "E" * 63, "https://example.org/#abc", "Ärger 😀"):
+        (said,) = await world.bob.after(text)
+        assert (said["kind"], said["text"].endswith("/help lists what I can do.")) == (Kind.NOT_UNDERSTOOD, True)
+        assert await world.bob.after(text, sender="somebody") == []
+
+
+async def test_without_its_slash_a_command_that_shows_something_is_carried_out_and_any_other_is_named(
+    world: World,
+) -> None:
+    for text, kind in (("help", Kind.HELP), ("Status", Kind.STATUS), ("contacts", Kind.CONTACT_LIST)):
+        (said,) = await world.bob.after(text)
+        assert said["kind"] == kind
+        assert await world.bob.after(text, sender="somebody") == []
+    for text in ("call dora", "contact remove dora", "hangup"):
         (said,) = await world.bob.after(text)
         assert said["kind"] == Kind.NOT_UNDERSTOOD
-        assert await world.bob.after(text, sender="somebody") == []
+        assert said["text"].endswith(f"A command begins with a slash: /{text}")
 
 
 async def test_a_card_gets_a_word_from_the_owner_and_silence_from_others(world: World) -> None:
