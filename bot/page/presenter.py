@@ -252,12 +252,17 @@ class Presenter:
     # What a page gets.
 
     @property
-    def _invitation_note(self) -> str:
-        notes = [] if self._program_source else [no_source_here(self._program_folder).text]
+    def _invitation_notes(self) -> list[page_protocol.InvitationNote]:
+        notes = []
+        if not self._program_source:
+            said = no_source_here(self._program_folder)
+            what_for, _, command = said.hint.partition(": ")
+            notes.append(page_protocol.InvitationNote(f"{said.sentence} {what_for}:", command))
         if (about_peers := peers_note(self._peers)) is not None:
             # Where there are lines the page has a box for what the hint says.
-            notes.append(about_peers.sentence if self._peers.lines else about_peers.text)
-        return " ".join(notes)
+            text = about_peers.sentence if self._peers.lines else about_peers.text
+            notes.append(page_protocol.InvitationNote(text))
+        return notes
 
     def _invitation(self, card: Card, *, names_peers: bool = False) -> str:
         return invitation(card, self._overlay, self._program_source, self._peers, names_peers=names_peers).text
@@ -290,7 +295,7 @@ class Presenter:
                 *(link() for _, link in self._untold.now()),
             ],
             invitation=self._invitation(card),
-            invitation_note=self._invitation_note,
+            invitation_notes=self._invitation_notes,
             invitation_with_peers=self._with_peers(card),
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
@@ -547,7 +552,7 @@ class Presenter:
                 name=card.name,
                 card=shown_link(card.token),
                 invitation=self._invitation(card),
-                invitation_note=self._invitation_note,
+                invitation_notes=self._invitation_notes,
                 invitation_with_peers=self._with_peers(card),
             )
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from bot.friends_peers import FriendsPeers
@@ -11,6 +13,9 @@ from bot.kinds import Kind, Sentence
 from peer.overlay.yggdrasil_peers import addresses_in, has_password
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
+
+_FROM_GIT = re.compile(r"[0-9.]+(?:dev[0-9]+\+g([0-9a-f]+)|$)")
+"A version that comes from git, and the commit if that has no tag. Behind it stands a date if the folder was changed."
 
 _NODE = {
     "staex": "a Staex node on that computer (https://docs.staex.io)",
@@ -48,9 +53,22 @@ def no_source_here(folder: Path | None) -> Sentence:
 
 
 def _to_pack(folder: Path | None) -> str:
-    if folder is None:
-        return ""
-    return f"To pack it: {shlex.join(('tar', 'czf', 'copybara.tar.gz', '-C', str(folder.parent), folder.name))}"
+    return f"To pack it: {to_pack(folder, version('copybara-relay'))}" if folder is not None else ""
+
+
+def to_pack(folder: Path, version: str) -> str:
+    """The command that packs the program, so that it installs elsewhere with the same version.
+
+    Of a clone it packs the commit that was installed, without the history, which is most of it, and the pictures.
+    """
+    installed = _FROM_GIT.match(version)
+    if installed is None or not (folder / ".git").exists():
+        return shlex.join(("tar", "czf", "copybara.tar.gz", "-C", str(folder.parent), folder.name))
+    # What setuptools-scm reads where there is no git.
+    told = f"--add-virtual-file={folder.name}/PKG-INFO:Version: {installed[0]}"
+    commit = installed[1] or f"v{version}"
+    pack = ("git", "-C", str(folder), "archive", "--format=tar.gz", f"--prefix={folder.name}/", told, commit)
+    return f"{shlex.join((*pack, ':!docs/images'))} > copybara.tar.gz"
 
 
 PRIVATE_PEER = Sentence(

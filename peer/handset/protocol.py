@@ -342,6 +342,14 @@ class PairingCode(_ToPage, frozen=True, tag="pairing-code"):
     "Six digits, which are shown at home too."
 
 
+class InvitationNote(msgspec.Struct, frozen=True):
+    """What the owner has to know before they send an invitation."""
+
+    text: str
+    command: str = ""
+    "What they may run in a terminal; the text ends in what for."
+
+
 class InvitationWithPeers(msgspec.Struct, frozen=True):
     """An invitation that names the owner's private peers. The page gives it out only once the owner has agreed."""
 
@@ -383,7 +391,7 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     invitation: str = ""
     "A text for a friend who doesn't have the program yet."
 
-    invitation_note: str = ""
+    invitation_notes: list[InvitationNote] = []
     "What the owner has to know before they send it."
 
     invitation_with_peers: InvitationWithPeers | None = None
@@ -435,7 +443,7 @@ class Own(_ToPage, frozen=True, tag="own"):
     name: str
     card: Link
     invitation: str
-    invitation_note: str = ""
+    invitation_notes: list[InvitationNote] = []
     invitation_with_peers: InvitationWithPeers | None = None
 
 

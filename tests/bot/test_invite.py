@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import setuptools_scm
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ from bot.texts.invitation import (
     no_source_here,
     peers_note,
     to_include,
+    to_pack,
 )
 from peer.overlay.yggdrasil_admin import AdminSocket, Peer, Peers, read_response
 from peer.overlay.yggdrasil_peers import MAX_LENGTH
@@ -62,7 +64,8 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         assert bob.handset is not None
         async with page_at(bob.handset) as (_, hello):
             assert hello["invitation"] == chat
-            assert hello["invitation_note"] == no_source_here(installed_folder()).text
+            (note,) = hello["invitation_notes"]
+            assert f"{note['text']} {note['command']}" == no_source_here(installed_folder()).text
         code, out, err = await bob.cli("invite", "--from", "https://example.org/copybara.git")
         assert err == ""
         assert "pipx install git+https://example.org/copybara.git" in out
@@ -102,7 +105,7 @@ async def test_the_configured_source_is_in_all_of_them(tmp_path: Path) -> None:
         assert bob.handset is not None
         async with page_at(bob.handset) as (_, hello):
             assert f"git+{source} " in hello["invitation"]
-            assert hello["invitation_note"] == ""
+            assert hello["invitation_notes"] == []
         assert f"ok   {'invitation':14} says to get the program from {source}" in (await bob.cli("doctor"))[1]
 
 
@@ -127,6 +130,35 @@ def test_who_has_no_public_address_reads_how_to_pack_the_folder_that_is_there(tm
         with tarfile.open(tmp_path / "copybara.tar.gz") as packed:
             assert packed.getnames() == ["copybara relay", "copybara relay/pyproject.toml"]
     assert no_source_here(None) == NO_SOURCE_SHORT
+
+
+def test_of_a_clone_the_commit_that_was_installed_is_packed_with_its_version_and_without_its_history(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "copybara relay"
+    (folder / "docs" / "images").mkdir(parents=True)
+    (folder / "docs" / "images" / "a.png").touch()
+    (folder / "pyproject.toml").write_text('[tool.setuptools_scm]\nfallback_version = "0.1.dev0"\n')
+    who = ("-c", "user.name=Anna", "-c", "user.email=anna@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "one")):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+    version = setuptools_scm.get_version(folder)
+    (folder / "later").touch()
+    command = to_pack(folder, f"{version}.d20261129")
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    with tarfile.open(tmp_path / "copybara.tar.gz") as packed:
+        assert set(packed.getnames()) == {
+            "copybara relay",
+            "copybara relay/docs",
+            "copybara relay/PKG-INFO",
+            "copybara relay/pyproject.toml",
+        }
+    (tmp_path / "friend").mkdir()
+    subprocess.run(["tar", "xzf", "../copybara.tar.gz"], cwd=tmp_path / "friend", check=True)
+    unpacked = tmp_path / "friend" / "copybara relay"
+    assert setuptools_scm.get_version(unpacked, fallback_version="0.1.dev0") == version
+    assert " v1.4.0 " in to_pack(folder, "1.4.0"), "a tag"
+    assert to_pack(folder, "0.1.dev0").startswith("tar czf"), "no commit is known"
 
 
 def test_an_invitation_says_what_needs_an_administrator() -> None:

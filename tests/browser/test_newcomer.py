@@ -16,6 +16,7 @@ from bot.texts.no_overlay import COMMAND
 from bot.texts.overlay import alone
 from peer.handset.protocol import (
     Contacts,
+    InvitationNote,
     InvitationWithPeers,
     Log,
     LogEntry,
@@ -128,9 +129,13 @@ async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are
         await play.page.locator("#welcome-name").fill("Bob")
         await play.view.click(play.page.locator("#welcome-name-form button"))
         await play.wants(SetName, name="Bob")
-        play.tell(Own(name="Bob", card=greeting().card, invitation="", invitation_note="Nobody knows where it is."))
+        notes = [InvitationNote("Nobody knows where it is. To pack it:", "tar czf a.tar.gz b"), InvitationNote("Ask.")]
+        play.tell(Own(name="Bob", card=greeting().card, invitation="", invitation_notes=notes))
         await done(play.view, "name")
         await play.view.shows("Nobody knows where it is.")
+        await play.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await play.page.locator("#welcome").get_by_role("button", name="Copy command").click()
+        await play.until("navigator.clipboard.readText().then((text) => text === 'tar czf a.tar.gz b')")
         missed, talked = (
             LogEntry(
                 name=anna.name,
@@ -163,7 +168,12 @@ async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owne
 ):
     agreed = "Put its line into it. This shows that computer's internet address (203.0.113.5)."
     named = InvitationWithPeers(agreed=agreed, text="An invitation with its line.")
-    hello = greeting(contacts=[], invitation="An invitation.", invitation_note="It asks.", invitation_with_peers=named)
+    hello = greeting(
+        contacts=[],
+        invitation="An invitation.",
+        invitation_notes=[InvitationNote("It asks.")],
+        invitation_with_peers=named,
+    )
     async with theatre(hello) as play:
         copied = "navigator.clipboard.readText()"
         await play.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -179,7 +189,9 @@ async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owne
         await play.until(f"{copied}.then((text) => text === 'An invitation with its line.')")
         # Another address is another question.
         other = msgspec.structs.replace(named, agreed=agreed.replace("203.0.113.5", "198.51.100.7"))
-        own = Own(name="me", card=hello.card, invitation="An invitation.", invitation_note="It asks.")
+        own = Own(
+            name="me", card=hello.card, invitation="An invitation.", invitation_notes=[InvitationNote("It asks.")]
+        )
         play.tell(msgspec.structs.replace(own, invitation_with_peers=other))
         await play.view.shows("(198.51.100.7)")
         assert not await play.page.locator("#card").get_by_label(other.agreed).is_checked()

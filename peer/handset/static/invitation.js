@@ -1,8 +1,14 @@
 // The invitation for a friend who doesn't have Copybara yet. Two places copy it, and both have the same box beside it.
 
-import { $, copy, put, show } from "./dom.js";
+import { $, copy, copyButton, make, put, redraw, show } from "./dom.js";
 
 const BUTTONS = ["welcome-invite", "invitation-copy"];
+
+function noteRow({ text, command }) {
+  const note = make("div", {}, make("p", { text }));
+  if (command) note.append(make("div", { className: "link-line" }, make("code", { className: "token", text: command }), copyButton("Copy command", command)));
+  return note;
+}
 
 export class Invitation {
   #world;
@@ -16,10 +22,10 @@ export class Invitation {
   }
 
   draw() {
-    const { invitation_note: said, invitation_with_peers: named } = this.#world.hello;
-    for (const note of document.querySelectorAll(".invitation-note")) {
-      put(note, said);
-      show(note, Boolean(said));
+    const { invitation_notes: notes, invitation_with_peers: named } = this.#world.hello;
+    for (const box of document.querySelectorAll(".invitation-notes")) {
+      redraw(box, notes, noteRow);
+      show(box, notes.length > 0);
     }
     const agreed = named?.agreed ?? "";
     if (agreed !== this.#agreed) this.#tick(false);

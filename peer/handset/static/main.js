@@ -247,8 +247,8 @@ program.addEventListener("overlay", ({ detail }) => {
 });
 
 program.addEventListener("own", ({ detail }) => {
-  const { name, card, invitation, invitation_note, invitation_with_peers } = detail;
-  Object.assign(world.hello, { name, card, invitation, invitation_note, invitation_with_peers });
+  const { name, card, invitation, invitation_notes, invitation_with_peers } = detail;
+  Object.assign(world.hello, { name, card, invitation, invitation_notes, invitation_with_peers });
   dialogs.drawCard();
   draw();
 });
