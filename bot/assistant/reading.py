@@ -72,7 +72,7 @@ class MessageReader:
             text = text.replace(address, "")
         found = _few_answers(find(text))
         if not (found or classic) and message.from_owner and message.alone:
-            turn.say(texts.not_understood(text if commands.without_slash(text) is not None else ""))
+            turn.say(texts.not_understood(_as_command(text)))
         cards: list[Card] = []
         closed = 0
         for link in found:
@@ -170,13 +170,18 @@ class MessageReader:
             self._explain_card(turn, card)
         elif reading.line is None and reading.reason is not None:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
-                turn.say(texts.not_understood())
+                turn.say(texts.not_understood(_as_command(token)))
             else:
                 turn.say(texts.refusal(reading.reason, token))
 
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
         turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+
+
+def _as_command(text: str) -> str:
+    """The text if it would be a command with a slash, else empty."""
+    return text if commands.without_slash(text) is not None else ""
 
 
 def _refuses(token: str) -> bool:

@@ -149,7 +149,6 @@ def test_of_a_clone_the_commit_that_was_installed_is_packed_with_its_version_and
     with tarfile.open(tmp_path / "copybara.tar.gz") as packed:
         assert set(packed.getnames()) == {
             "copybara relay",
-            "copybara relay/docs",
             "copybara relay/PKG-INFO",
             "copybara relay/pyproject.toml",
         }
