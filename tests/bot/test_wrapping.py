@@ -115,7 +115,7 @@ def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(th
     assert all(columns(line) <= width for line in of_words)
 
 
-COMMANDS = ("tar", "sudo", "copybara")
+COMMANDS = ("tar", "git", "sudo", "copybara")
 "What a line that is wider than the terminal begins with: it is to be copied."
 
 
