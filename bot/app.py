@@ -148,6 +148,7 @@ async def _run(
         node = await ending.unless_wanted(find(stopping))
     if node is None:
         return ending.signal
+    await node.watch.check()  # the first page shows how the overlay is
     talk = Talk.in_chats(chats, thread)
 
     # Those that listen, what carries calls, those that command.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import segno
 
+from bot.streams import as_wide_as
 from shared.errors import InputError
 
 QUIET = 4
@@ -43,14 +44,16 @@ def in_terminal(code: segno.QRCode) -> str | None:
         rows.append([False] * len(rows[0]))  # white
     drawn = "".join(_line(upper, lower) for upper, lower in zip(rows[::2], rows[1::2], strict=True))
     if sys.stdout.isatty() and shutil.get_terminal_size().lines < len(rows) // 2 + 1:
-        drawn += f"To see the whole code, make this window {len(rows) // 2 + 1} lines tall, or its letters smaller.\n"
+        taller = f"To see the whole code, make this window {len(rows) // 2 + 1} lines tall, or its letters smaller."
+        drawn += f"{as_wide_as(sys.stdout, taller)}\n"
     return drawn
 
 
 def or_why_not(code: segno.QRCode) -> str:
     """The same, or a sentence."""
     width = code.symbol_size(border=QUIET)[0]
-    return in_terminal(code) or f"This terminal can't show the QR code. It takes colours and {width} columns.\n"
+    sentence = f"This terminal can't show the QR code. It takes colours and {width} columns."
+    return in_terminal(code) or f"{as_wide_as(sys.stdout, sentence)}\n"
 
 
 def _shows_colours() -> bool:

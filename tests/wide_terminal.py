@@ -7,11 +7,11 @@ import os
 import struct
 import termios
 
-COLUMNS = 2000
+COLUMNS, LINES = 2000, 50
 
 
-def wide_terminal(columns: int = COLUMNS) -> tuple[int, int]:
+def wide_terminal(columns: int = COLUMNS, lines: int = LINES) -> tuple[int, int]:
     """Both descriptors: ours, and the one for the program in it."""
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     return ours, theirs

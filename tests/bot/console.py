@@ -321,9 +321,12 @@ async def cli(
 
 
 def environment_of_a_person() -> dict[str, str]:
-    """Our environment, without what only those set who run tests: unbuffered output hides a flush that fails."""
+    """Our environment, without what only those set who run tests: unbuffered output hides a flush that fails.
+
+    LINES and COLUMNS are from readline, which sets them where it is used.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME", "COLUMNS"):
+    for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME", "COLUMNS", "LINES"):
         environment.pop(name, None)
     return environment
 

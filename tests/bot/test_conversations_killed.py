@@ -56,7 +56,10 @@ async def up(person: Person, other: Person, wanted: Callable[[Said], bool] = lam
         for call in (await person.status())["calls"]:
             if (call["with"], call["state"]) == (there(person, other), "active") and wanted(call):
                 return dict(call)
-        await person.says_more(before)  # each change of a call is a line
+        try:
+            await person.says_more(before)  # each change of a call is a line
+        except TimeoutError:
+            raise AssertionError(f"{person.name} isn't in it with {other.name}: {await person.status()}") from None
 
 
 @pytest.mark.parametrize("victim", ["anna", "bob"])

@@ -19,7 +19,7 @@ from bot.texts import invitation, terminal
 from bot.texts.terminal import written
 from bot.wrapping import NEWS, THEIRS, columns, wrapped
 from tests.bot.console import cli, environment_of_a_person
-from tests.wide_terminal import wide_terminal
+from tests.wide_terminal import LINES, wide_terminal
 
 PAGE = f"http://127.0.0.1:8765/#key={'k' * 43}"
 WORDS = st.lists(st.text("abc:/.", min_size=1, max_size=30), min_size=1, max_size=40).map(" ".join)
@@ -119,9 +119,9 @@ COMMANDS = ("tar", "git", "sudo", "copybara")
 "What a line that is wider than the terminal begins with: it is to be copied."
 
 
-async def shown_on_a_terminal(*arguments: str, columns: int) -> list[str]:
-    """The lines that a `copybara` shows on a terminal of that width."""
-    ours, theirs = wide_terminal(columns)
+async def shown_on_a_terminal(*arguments: str, columns: int, lines: int = LINES) -> list[str]:
+    """The lines that a `copybara` shows on a terminal of that size."""
+    ours, theirs = wide_terminal(columns, lines)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", *arguments),
         stdin=theirs,
@@ -164,6 +164,14 @@ async def test_what_a_terminal_shows_is_as_wide_as_it_is(tmp_path: Path, columns
             words = line.split()
             lone = words[:1] and (words[0] in COMMANDS or len(words[-1]) > columns // 2)
             assert len(line) <= columns or lone, (command, line)
+
+
+async def test_what_stands_below_a_code_is_as_wide_as_the_terminal(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"), "card", "--overlay", "loopback")
+    lines = await shown_on_a_terminal(*home, columns=70, lines=24)
+    below = next(number for number, line in enumerate(lines) if line.startswith("To see the whole code"))
+    assert " ".join(lines[below : below + 2]).endswith("its letters smaller.")
+    assert len(lines[below]) <= 70
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
