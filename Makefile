@@ -13,7 +13,7 @@ demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 s
 	@$(BIN)/copybara demo
 
 # Without browsers tests wait as long as they work, so that one process more keeps the processor busy.
-test: WORKERS ?= 4
+test: WORKERS ?= 5
 test-all: WORKERS ?= 3
 
 test: $(VENV)/dev.stamp lint needs ## lint, and all tests but the slow ones, in ten minutes on two cores

@@ -16,7 +16,7 @@ MANY = 10 * PIECE
 
 
 def contact(number: int) -> Contact:
-    return Contact(name=f"friend {number:04d}", node=NodeId(number.to_bytes(32)), trust=Trust.RING, created=0)
+    return Contact(name=f"friend-{number:04d}", node=NodeId(number.to_bytes(32)), trust=Trust.RING, created=0)
 
 
 async def turns_while_reading(shown: ShownContacts) -> int:
