@@ -20,8 +20,8 @@ from bot.home import Home
 
 READ_LIMIT = 256 * 1024
 
-PATIENCE = 10.0
-"Seconds after which something that should happen at once is taken not to happen."
+PATIENCE = 60.0
+"Seconds after which something that should happen at once, also on a slow machine, is taken not to happen."
 
 CONFIGURATION = """\
 name = "{name}"
