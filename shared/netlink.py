@@ -37,7 +37,10 @@ class Service:
         self._turn = threading.Lock()
 
     def asked(self, kind: int, body: bytes) -> tuple[int, bytes]:
-        """See above."""
+        """Send one message of that kind, and return the kind of its answer and what is in it.
+
+        Raises OSError, also for no answer within `REPLY_SECONDS`, and struct.error for an answer that is none.
+        """
         with self._turn:
             self._sequence += 1
             self._kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, self._sequence, 0) + body)

@@ -26,7 +26,7 @@ from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import NO_PEERS, invitation, no_source_here, peers_note, to_include
+from bot.texts.invitation import NO_PEERS, NO_SOURCE_SHORT, how_to_pack, invitation, peers_note, to_include
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -255,9 +255,8 @@ class Presenter:
     def _invitation_notes(self) -> list[page_protocol.InvitationNote]:
         notes = []
         if not self._program_source:
-            said = no_source_here(self._program_folder)
-            what_for, _, command = said.hint.partition(": ")
-            notes.append(page_protocol.InvitationNote(f"{said.sentence} {what_for}:", command))
+            what_for, command = how_to_pack(self._program_folder)
+            notes.append(page_protocol.InvitationNote(f"{NO_SOURCE_SHORT.sentence} {what_for}", command))
         if (about_peers := peers_note(self._peers)) is not None:
             # Where there are lines the page has a box for what the hint says.
             text = about_peers.sentence if self._peers.lines else about_peers.text

@@ -28,14 +28,17 @@ ONLY_HERE = (
 )
 
 
+UNKNOWN_FOLDER = "To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER"
+
+
 def no_source(folder: Path | None) -> Sentence:
     """For the owner, beside an invitation that a terminal prints. `folder` is the one that it was installed from."""
+    to_pack_it = " ".join(how_to_pack(folder)) if folder else UNKNOWN_FOLDER
     return Sentence(
         Kind.INVITATION_SOURCE,
         "The invitation doesn't say where to get the program, because yours came from no public address. So send your "
         "friend the folder that you installed it from, too, as one packed file; your keys and contacts aren't in it.",
-        f"{_to_pack(folder) or 'To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER'}\n"
-        'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
+        f'{to_pack_it}\nIf it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
     )
 
 
@@ -49,11 +52,14 @@ NO_SOURCE_SHORT = Sentence(
 
 def no_source_here(folder: Path | None) -> Sentence:
     """The same where only the owner reads it."""
-    return Sentence(NO_SOURCE_SHORT.kind, NO_SOURCE_SHORT.sentence, _to_pack(folder) or NO_SOURCE_SHORT.hint)
+    return Sentence(NO_SOURCE_SHORT.kind, NO_SOURCE_SHORT.sentence, " ".join(how_to_pack(folder)))
 
 
-def _to_pack(folder: Path | None) -> str:
-    return f"To pack it: {to_pack(folder, version('copybara-relay'))}" if folder is not None else ""
+def how_to_pack(folder: Path | None) -> tuple[str, str]:
+    """What a command is for, and the command. `folder` is the one that the program was installed from, if known."""
+    if folder is None:
+        return "How to pack it:", "copybara invite"
+    return "To pack it:", to_pack(folder, version("copybara-relay"))
 
 
 def to_pack(folder: Path, version: str) -> str:

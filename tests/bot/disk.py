@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.home import Home
+from tests.bot.console import cli
 from tests.peer.own_namespace import need
 
 
@@ -81,6 +82,16 @@ def failing_disk(folder: Path) -> Iterator[FailingDisk]:
         yield disk
     finally:
         _run("umount", "--lazy", str(folder))
+
+
+async def the_doctors_line(folder: Path) -> str:
+    """What `copybara doctor` says is wrong with the home there, and nothing worse happens."""
+    code, out, err = await cli("--home", str(folder), "doctor", "--overlay", "loopback")
+    assert code == 1
+    assert "Traceback" not in out + err
+    assert "home" in out.splitlines()[-1]
+    (line,) = (line for line in out.splitlines() if line.startswith("FAIL home "))
+    return line
 
 
 def _run(*command: str) -> None:

@@ -16,6 +16,7 @@ from bot.cli.arguments import make_parser
 from bot.kinds import errors
 from shared.errors import CallOver, CopybaraError, hint_of
 from shared.sentences import ENDS, ended, joined
+from tests.syntax import parsed
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("bot", "peer", "shared") for path in (ROOT / room).rglob("*.py"))
@@ -52,7 +53,7 @@ class Said:
 
 
 def literal(node: ast.expr | None, constants: dict[str, ast.expr]) -> str | None:
-    """A text as far as it stands in the source."""
+    """What the source alone says of a text; None if that is nothing."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -71,7 +72,7 @@ def literal(node: ast.expr | None, constants: dict[str, ast.expr]) -> str | None
 
 def said_in(path: Path, names: set[str]) -> Iterator[Said]:
     """The errors that a file makes, and the pairs of texts that others make errors of."""
-    module = ast.parse(path.read_text(encoding="utf-8"))
+    module = parsed(path.read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
         for node in module.body

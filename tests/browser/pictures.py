@@ -49,10 +49,10 @@ SETTLED = 5.0
 
 async def settled(page: Any) -> None:
     """Wait until the page looks as it does to a person who has looked at it for a moment."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SETTLED):
-            while not await page.evaluate(READY):  # noqa: ASYNC110 -- the page tells nobody
-                await asyncio.sleep(0.1)
+    from playwright.async_api import TimeoutError as TookTooLong
+
+    with contextlib.suppress(TookTooLong):
+        await page.wait_for_function(READY, timeout=SETTLED * 1000)
 
 
 async def taken(page: Any, name: str) -> None:
