@@ -37,6 +37,16 @@ PATIENCE = 30.0
 _News = TypeVar("_News", bound=News)
 
 
+class Clock:
+    """A node's own, which its database has as well: by the true one every link of its day would be long over."""
+
+    now = 1_700_000_000.0
+    "Unix seconds."
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Node:
     """One side: what it was told, and the links that it has posted, which nobody has read yet."""
 
@@ -45,6 +55,7 @@ class Node:
         name: str,
         network: MemoryNetwork,
         writes: StoreThread,
+        clock: Clock,
         *,
         calls: Calls | None = None,
         answering: Answering | None = None,
@@ -66,9 +77,7 @@ class Node:
         self.id = NodeId(name.encode().ljust(32))
         self.writes = writes
         self.store = writes.store
-        self.now = 1_700_000_000.0
-        "Its clock, Unix seconds."
-
+        self._clock = clock
         self.posts: list[str] = []
         self.heard: list[tuple[Line, News]] = []
         self.endpoints: list[str] = []
@@ -101,11 +110,20 @@ class Node:
             recordings=CallRecordings(Config(media=recording_settings or MediaSettings()), recordings)
             if recordings is not None
             else None,
-            shelf=FileShelf(files, limits, writes, clock=lambda: self.now),
-            clock=lambda: self.now,
+            shelf=FileShelf(files, limits, writes, clock=clock),
+            clock=clock,
             open_socket=network.open,
             call_later=lambda seconds, do, work: asyncio.get_running_loop().call_later(seconds / hurry, do, work),
         )
+
+    @property
+    def now(self) -> float:
+        """Its time, Unix seconds."""
+        return self._clock.now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self._clock.now = now
 
     def usual(self) -> str:
         return self._usual
@@ -164,9 +182,11 @@ async def node(
     folder: Path, name: str, network: MemoryNetwork, *, busy_seconds: float = 30.0, **options: object
 ) -> AsyncIterator[Node]:
     """A running node, with a store of its own in `folder`; a write waits for another process for `busy_seconds`."""
+    clock = Clock()
     with Store(folder / f"{name}.db") as store:
-        async with StoreThread(store, busy_seconds=busy_seconds) as writes:
-            made = Node(name, network, writes, files=folder / f"{name}-files", **options)  # type: ignore[arg-type]
+        async with StoreThread(store, busy_seconds=busy_seconds, clock=clock) as writes:
+            files = folder / f"{name}-files"
+            made = Node(name, network, writes, clock, files=files, **options)  # type: ignore[arg-type]
             async with made.switchboard.running():
                 yield made
 

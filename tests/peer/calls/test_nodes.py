@@ -30,7 +30,7 @@ from shared.reasons import Reason
 from shared.store import Store, StoreThread
 from shared.store.store import Agreed
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import PATIENCE, Node, active, chat, node, over
+from tests.peer.calls.nodes import PATIENCE, Clock, Node, active, chat, node, over
 
 KEY = b"k" * 32
 
@@ -466,7 +466,7 @@ async def test_a_caller_saved_in_the_moment_in_which_the_key_is_kept_is_saved_wi
     network = MemoryNetwork()
     with Store(tmp_path / "anna.db") as store:
         async with HeldUp(store) as writes, node(tmp_path, "ben", network) as ben:
-            anna = Node("anna", network, writes, files=tmp_path / "files")
+            anna = Node("anna", network, writes, Clock(), files=tmp_path / "files")
             async with anna.switchboard.running():
                 line, theirs = await called(anna, ben)
                 await ben.switchboard.answer(theirs)
