@@ -18,7 +18,7 @@ import pytest
 from bot.kinds import Kind
 from peer.media.endpoints.answer_chime import CHIME
 from tests.bot.console import Person, connect, hang_up, people
-from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
+from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, onset
 from tests.peer.media.tone import SAMPLE_RATE, sine
 
 TONE = 997.0
@@ -106,9 +106,7 @@ async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
 async def chime_once(*places: Ears) -> None:
     """At each of these places the notes of an automatic answer are heard, once and whole."""
     for ears in places:
-        await ears.until_notes(*(hertz for hertz, _ in CHIME))
-        await ears.listen(0.6)
-        assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+        await ears.hears_once(*(hertz for hertz, _ in CHIME))
 
 
 async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(

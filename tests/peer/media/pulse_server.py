@@ -310,6 +310,13 @@ class Ears:
                 await self.listen(0.2)
         await self.until_silent()
 
+    async def hears_once(self, *wanted: float) -> None:
+        """Listen until these notes are heard one after the other; they don't come again."""
+        await self.until_notes(*wanted)
+        await self.listen(0.6)
+        when = notes_at(self.heard, *set(wanted))
+        assert [note for _, note in when] == [*wanted], f"seconds and hertz: {when}"
+
     async def until_silent(self, seconds: float = 0.2) -> None:
         """Listen until nothing was heard for so long."""
         await self.listen(seconds)
@@ -341,15 +348,20 @@ def frequency(samples: array.array[int]) -> float:
 
 def notes(samples: array.array[int], *known: float) -> list[float]:
     """Which of the known notes follow each other in it; what is between or broken is left out."""
-    found: list[float] = []
+    return [note for _, note in notes_at(samples, *known)]
+
+
+def notes_at(samples: array.array[int], *known: float) -> list[tuple[float, float]]:
+    """The same, each with the second at which it begins."""
+    found: list[tuple[float, float]] = []
     step = SAMPLE_RATE // 25
     for at in range(0, len(samples) - step, step // 4):
         part = samples[at : at + step]
         if loudness(part) < 500:
             continue
         near = [note for note in known if abs(frequency(part) - note) < 8]
-        if near and near != found[-1:]:
-            found += near
+        if near and near != [note for _, note in found[-1:]]:
+            found += [(at / SAMPLE_RATE, note) for note in near]
     return found
 
 
