@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import secrets
 import signal
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from bot.assistant.assistant import Assistant
 from bot.command_replies import CommandReplies
 from bot.command_socket import listening
 from bot.conversation import Messenger
 from bot.ending import Ending
-from bot.home import Home, HomeLock
+from bot.home import HANDSET_KEY_BYTES, Home, HomeLock
 from bot.known_node import has_moved
 from bot.makers import (
     Node,
@@ -55,7 +58,7 @@ from peer.media import AUTO
 from shared import asleep
 from shared.config.schema import Config
 from shared.connection_user import ask_from_outside
-from shared.errors import InputError, first_error
+from shared.errors import CopybaraError, InputError, NodeChanged, OverlayError, first_error
 from shared.kept_running import Part, kept_running
 from shared.store import Store, StoreThread
 from shared.store.restored import not_ahead
@@ -80,6 +83,68 @@ def run(
     overlay is found yet. With `new_node` the home's overlay and node id may be others than at its last start.
     """
     share_one_heap()
+    manager, is_up = ServiceManager(), threading.Event()
+    opened = functools.partial(_opened, home, overlay=overlay, console=console, new_node=new_node)
+
+    def runs() -> None:
+        is_up.set()
+        manager.tell(READY)
+
+    def run_once() -> signal.Signals | None:
+        with opened() as program:
+            config, messengers = program.config, program.messengers
+            if console:
+                page_is_first = config.answer.endpoint == AUTO
+                messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
+            else:
+                screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
+                messengers.append(screen)
+            page = None
+            in_browser = not console and screen.opens
+            if not console and (in_browser or manager.listens) and config.handset.enabled and not as_json:
+                page = functools.partial(
+                    until_there,
+                    program.find,
+                    port=config.handset.port,
+                    key=home.load_handset_key(),
+                    command_socket=home.command_socket,
+                    held=systemd.page,
+                    opens=in_browser,
+                    link=link,
+                    there=screen.has_opened if in_browser else functools.partial(manager.tell, READY),
+                    looks_again=looks_again if in_browser else lambda: None,
+                )
+            find_waiting = page or (lambda stopping: program.find())
+            try:
+                return asleep.run(_run(config, program.thread, Chats(messengers), find_waiting, manager, systemd, runs))
+            except BaseExceptionGroup as group:
+                raise first_error(group) from group
+
+    with contextlib.closing(handed_over()) as systemd:
+        if systemd.users is not None:
+            ask_from_outside(systemd.users)
+        if manager.listens and not (console or as_json):
+            ended_by = _run_once_it_can(home, run_once, opened, manager, systemd, is_up)
+        else:
+            ended_by = run_once()
+    if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:
+        print_text(ENDED)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A home that the program runs with."""
+
+    config: Config
+    thread: StoreThread
+    messengers: list[Messenger]
+    find: Callable[[], Awaitable[Node]]
+
+
+@contextlib.contextmanager
+def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool) -> Iterator[_Opened]:
+    """Hold the home, with all that has to be right before there is a program. Raises CopybaraError."""
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
         raise InputError(
@@ -88,45 +153,58 @@ def run(
             "and stdout.",
         )
     home.prepare()
-    manager = ServiceManager()
-    with HomeLock(home), contextlib.closing(handed_over()) as systemd:
-        if systemd.users is not None:
-            ask_from_outside(systemd.users)
+    with HomeLock(home):
         write_aside()
         with Store(home.database) as store:
             not_ahead(store, int(time.time()))
             thread = StoreThread(store)
             messengers = [entry.open(home, config, thread) for entry in configured(config)]
-            find = functools.partial(open_node, home, config, thread, new_node=new_node)
-            if console:
-                page_is_first = config.answer.endpoint == AUTO
-                messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
-            else:
-                screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
-                messengers.append(screen)
-            page = None
-            opens = not console and screen.opens
-            if not console and (opens or manager.listens) and config.handset.enabled and not as_json:
-                page = functools.partial(
-                    until_there,
-                    find,
-                    port=config.handset.port,
-                    key=home.load_handset_key(),
-                    command_socket=home.command_socket,
-                    held=systemd.page,
-                    opens=opens,
-                    link=link,
-                    there=screen.has_opened if opens else functools.partial(manager.tell, READY),
-                    looks_again=looks_again if opens else lambda: None,
-                )
-            find_waiting = page or (lambda stopping: find())
+            yield _Opened(
+                config, thread, messengers, functools.partial(open_node, home, config, thread, new_node=new_node)
+            )
+
+
+def _run_once_it_can(
+    home: Home,
+    run_once: Callable[[], signal.Signals | None],
+    opened: Callable[[], contextlib.AbstractContextManager[_Opened]],
+    manager: ServiceManager,
+    systemd: SystemdSockets,
+    is_up: threading.Event,
+) -> signal.Signals | None:
+    """Run a service. While it can't start, it holds nothing of the home, and says why.
+
+    Raises CopybaraError if it ended although it `is_up`.
+    """
+
+    async def look() -> None:
+        with opened() as program:
             try:
-                ended_by = asleep.run(_run(config, thread, Chats(messengers), find_waiting, manager, systemd))
-            except BaseExceptionGroup as group:
-                raise first_error(group) from group
-    if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:
-        print_text(ENDED)
-    return 0
+                await program.find()
+            except NodeChanged:
+                raise
+            except OverlayError:
+                pass  # the program waits for that itself
+
+    while True:
+        try:
+            return run_once()
+        except CopybaraError as error:
+            if is_up.is_set():
+                raise
+            why = error
+        from bot.page.cant_start import until_mended  # with it comes aiohttp, see late_server.py
+
+        if not asleep.run(until_mended(why, look, manager, held=systemd.page, key=_page_key(home))):
+            return None
+
+
+def _page_key(home: Home) -> bytes:
+    """The key of the home's page. If it can't be read another one, and the page says that it has expired."""
+    try:
+        return home.load_handset_key()
+    except CopybaraError:
+        return secrets.token_bytes(HANDSET_KEY_BYTES)
 
 
 async def _run(
@@ -136,10 +214,11 @@ async def _run(
     find: Callable[[asyncio.Event], Awaitable[Node | None]],
     manager: ServiceManager,
     systemd: SystemdSockets,
+    runs: Callable[[], None],
 ) -> signal.Signals | None:
     """Which signal ended it, if one did. `find` gives this node, or None if the event is set before there is one.
 
-    Raises CopybaraError.
+    Calls `runs` once everything is there. Raises CopybaraError.
     """
     ending = Ending()
     stopping = ending.wanted
@@ -193,7 +272,7 @@ async def _run(
     ):
         chats.ready(str(node.own), notices, handset)
         keep_for_good()
-        manager.tell(READY)
+        runs()
         await shelf.sweep()
         await assistant.greet()
         if handset:

@@ -57,8 +57,11 @@ def give_up_stdout() -> None:
 def write_aside() -> None:
     """From now on, until the process ends, threads write what goes to stdout and stderr, and nothing waits for them.
 
-    Our words, a log line or a library's warning would otherwise stop all calls once the reader stops.
+    Our words, a log line or a library's warning would otherwise stop all calls once the reader stops. The second time
+    nothing is left to do.
     """
+    if _writers:
+        return
     from bot.line_writer import LineStream, LineWriter
     from bot.texts.terminal import left_out
 

@@ -7,7 +7,6 @@ script gets the error.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,39 +17,12 @@ from bot.command_socket import AskPage, Question, Reply, listening
 from bot.page.service import listening_at
 from bot.streams import print_text
 from bot.texts import no_overlay as texts
-from peer.handset.page import Page, Pages
-from peer.handset.protocol import FromPage, NoOverlay
-from shared.errors import HandsetError, NodeChanged, OverlayError
+from shared.errors import NodeChanged, OverlayError
 
 LOOK_SECONDS = 2.0
 "How often it is looked for."
 
-PLACE = "start"
-"Whom the page's address is for."
-
 Found = TypeVar("Found")
-
-
-class _Waiting:
-    """What the page shows. It can ask for nothing."""
-
-    def __init__(self, error: OverlayError) -> None:
-        self.error = error
-
-    async def hello(self, page: Page) -> NoOverlay:
-        """See Listener."""
-        return texts.for_the_page(self.error)
-
-    async def heard(self, page: Page, message: FromPage) -> None:
-        """See Listener."""
-        page.problem(self.error, about=message.id)
-
-    def took(self, page: Page, data: bytes) -> None:
-        """See Listener."""
-        raise HandsetError
-
-    def left(self, page: Page) -> None:
-        """See Listener."""
 
 
 async def until_there(
@@ -77,42 +49,29 @@ async def until_there(
     except NodeChanged:
         raise
     except OverlayError as error:
-        waiting = _Waiting(error)
-    from peer.handset.server import HandsetServer
+        missing = error
+    from bot.page.waiting_page import WaitingPage, says_otherwise, stops
 
-    pages = Pages()
-    server = HandsetServer(pages, waiting, listening_at(port, held)[0], key)
-
-    def address() -> str:
-        return server.session.address_with(server.tickets.issue(PLACE, lambda: None))
+    waiting = WaitingPage(missing, texts.for_the_page, listening_at(port, held)[0], key)
 
     async def reply(question: Question) -> Reply:
         if isinstance(question, AskPage):
-            return Reply(page=address())
+            return Reply(page=waiting.address())
         raise waiting.error
 
-    async with server.running(), listening(command_socket, reply):
+    async with waiting.running(), listening(command_socket, reply):
         for line in texts.in_the_terminal(waiting.error) if opens else texts.in_the_journal(waiting.error):
             print_text(line)
         if opens:
-            await asyncio.to_thread(open_page, with_link(address(), link))
+            await asyncio.to_thread(open_page, with_link(waiting.address(), link))
         there()
-        while not await _stops(stopping):
+        while not await stops(stopping, LOOK_SECONDS):
             looks_again()
             try:
                 return await find()
             except NodeChanged:
                 raise
             except OverlayError as error:
-                if (error.sentence, error.hint) != (waiting.error.sentence, waiting.error.hint):
-                    waiting.error = error
-                    pages.send(texts.for_the_page(error))
+                if says_otherwise(error, waiting.error):
+                    waiting.show(error)
     return None
-
-
-async def _stops(stopping: asyncio.Event) -> bool:
-    """Whether the program is to stop, after a pause."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_SECONDS):
-            await stopping.wait()
-    return stopping.is_set()

@@ -41,6 +41,7 @@ from peer.handset.protocol import (
     CLOSE_TAKEN_OVER,
     CLOSE_UNPROVEN,
     MAX_MESSAGE,
+    CantStart,
     FromPage,
     Hello,
     NoOverlay,
@@ -113,7 +114,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class PageListener(Protocol):
     """Acts on what a page says."""
 
-    async def hello(self, page: Page) -> Hello | NoOverlay:
+    async def hello(self, page: Page) -> Hello | NoOverlay | CantStart:
         """The first message to a page that comes. Everything after it is sent through Pages."""
 
     async def heard(self, page: Page, message: FromPage) -> None:

@@ -431,6 +431,17 @@ class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
     "What to run in a terminal."
 
 
+class CantStart(_ToPage, frozen=True, tag="cant-start"):
+    """In place of Hello, and again when it changes: the program can't start before somebody has mended what is wrong.
+
+    The page waits as with NoOverlay.
+    """
+
+    kind: str
+    sentence: str
+    hint: str
+
+
 class OverlayState(_ToPage, frozen=True, tag="overlay"):
     """The overlay is gone or back, or our node has lost its last connection there, or has one again."""
 
@@ -808,6 +819,7 @@ ToPage: TypeAlias = (
     | PairingCode
     | Hello
     | NoOverlay
+    | CantStart
     | OverlayState
     | Own
     | Contacts

@@ -78,18 +78,20 @@ def install(home: Home) -> int:
                 raise
             print_text(NO_SANDBOX)
             _begin(texts_for(home, config, sandbox=False))
+        why = cant_start()
     except StoreError as refused:
         why = cause(since) or refused.sentence
-        if was_installed:
-            raise StoreError(
-                ended(f"The service doesn't start: {why}"),
-                "It stays installed as it is now. To take it away: copybara service remove",
-            ) from None
+    if why and was_installed:
+        raise StoreError(
+            ended(f"The service doesn't start: {why}"),
+            "It stays installed as it is now. To take it away: copybara service remove",
+        )
+    if why:
         remove()
         raise StoreError(
             ended(f"The service didn't start, and was removed again: {why}"),
             "Once `copybara start` works: copybara service install",
-        ) from None
+        )
     print_text(
         "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service "
         "status` shows it."
@@ -212,6 +214,8 @@ def status(home: Home) -> int:
     for name, state in states.items():
         print_text(f"{name:18} {state}")
     print_text(f"{'without a log-in':18} {'yes' if lingers() else f'no: {_lingering()}'}")
+    if why := cant_start():
+        print_text(f"It can't start: {why}")
     if fails():
         print_text(f"It fails, and is started again and again: {cause() or 'it says nothing.'}")
     if missing := waits_for(home):
@@ -220,7 +224,7 @@ def status(home: Home) -> int:
         if is_outdated(home, settings(home)):
             print_text(OUTDATED)
     print_text("What it says: journalctl --user -u copybara")
-    return 0 if states[units.SERVICE] == "active" else 1
+    return 0 if states[units.SERVICE] == "active" and not why else 1
 
 
 def installed() -> bool:
@@ -310,16 +314,31 @@ def state_of(name: str, *, of_user: bool = True) -> str:
 
 def fails() -> bool:
     """Whether the service has ended with an error: systemd has given up, or starts it again and again."""
-    shown = _run(["systemctl", "--user", "show", "-p", "ActiveState,SubState,NRestarts", units.SERVICE]).stdout
-    found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    found = _shown("ActiveState", "SubState", "NRestarts")
     again = found.get("SubState", "").startswith("auto-restart") or found.get("NRestarts", "0") != "0"
     return found.get("ActiveState") == "failed" or (found.get("ActiveState") == "activating" and again)
 
 
+def cant_start() -> str:
+    """Why the service, which runs, can't start the program, and what to do; empty if it has or doesn't run.
+
+    See bot/page/cant_start.py.
+    """
+    found = _shown("ActiveState", "StatusText")
+    return found.get("StatusText", "") if found.get("ActiveState") in RUNS else ""
+
+
+def _shown(*properties: str) -> dict[str, str]:
+    """Some of what systemd knows of the service (systemctl(1), `show`)."""
+    if shutil.which("systemctl") is None:
+        return {}
+    shown = _run(["systemctl", "--user", "show", "-p", ",".join(properties), units.SERVICE]).stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
 def _lacks_namespaces() -> bool:
     """Whether systemd couldn't give the service its sandbox, as where a user may have no namespaces."""
-    shown = _run(["systemctl", "--user", "show", "--value", "-p", "ExecMainStatus", units.SERVICE]).stdout.strip()
-    return shown in NO_NAMESPACE
+    return _shown("ExecMainStatus").get("ExecMainStatus") in NO_NAMESPACE
 
 
 def cause(since: int = 0) -> str:

@@ -58,7 +58,8 @@ def service(
 
 [Unit]
 Description=Copybara: private calls between overlay nodes
-# Restarting helps neither a wrong configuration nor a home that is in use: give up after some tries.
+# What somebody has to mend, such as a wrong configuration, the program waits for. It fails only of a bug: give up after
+# some tries.
 StartLimitIntervalSec=300
 StartLimitBurst=10
 

@@ -226,6 +226,13 @@ program.addEventListener("no-overlay", ({ detail: { kind, sentence, hint, comman
   draw();
 });
 
+// Before somebody has mended what keeps the program from starting. Then it goes on as above.
+program.addEventListener("cant-start", ({ detail: { kind, sentence, hint } }) => {
+  gate = { kind, title: "Copybara can't start", text: sentence, hint, button: "" };
+  document.body.dataset.gate = "cant-start";
+  draw();
+});
+
 // This device has opened the address that its owner's home has shown. Both show a code.
 program.addEventListener("pairing-code", ({ detail: { name, code } }) => {
   gate = {

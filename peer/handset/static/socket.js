@@ -150,7 +150,7 @@ export class Program extends EventTarget {
       keepKey(this.#home);
       return;
     }
-    if (message.type === "hello" || message.type === "no-overlay") this.#pause = FIRST_PAUSE;
+    if (["hello", "no-overlay", "cant-start"].includes(message.type)) this.#pause = FIRST_PAUSE;
     const asked = this.#asked.get(message.id);
     if (asked && ["done", "explained", "problem"].includes(message.type)) {
       this.#asked.delete(message.id);

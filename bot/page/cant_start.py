@@ -1,0 +1,67 @@
+"""A service that can't start says why where its owner looks: on the page, which systemd's socket would leave hanging.
+
+If it ended, systemd would start it again and again, and meanwhile a browser would wait for an answer; then systemd
+would give up, and with it the port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+
+from bot.ending import Ending
+from bot.page.waiting_page import WaitingPage, says_otherwise, stops
+from bot.service_manager import READY, STOPPING, ServiceManager
+from bot.streams import print_text
+from bot.texts import cant_start as texts
+from shared.errors import CopybaraError, DamagedStore, InputError
+from shared.kept_running import Part, kept_running
+
+LOOK_SECONDS = 2.0
+"How often it is looked whether the owner has changed what they configured."
+
+TRY_SECONDS = 10.0
+"How often everything else is tried again."
+
+
+async def until_mended(
+    error: CopybaraError,
+    look: Callable[[], Awaitable[None]],
+    manager: ServiceManager,
+    *,
+    held: socket.socket | None,
+    key: bytes,
+) -> bool:
+    """Say why the program can't start until it may be tried again; False if it is to stop before.
+
+    `look` raises why it still can't. `held` is the page's socket, if systemd holds one, and `key` the page's. A
+    database that was set aside waits for its owner: the next start makes an empty one.
+    """
+    ending = Ending()
+    living = Part("Telling systemd that the program lives", manager.keep_telling)
+    page = WaitingPage(error, texts.for_the_page, held.dup(), key) if held is not None else None
+
+    def say() -> None:
+        print_text(texts.for_systemd(error))
+        manager.tell_status(texts.for_systemd(error))
+
+    async with kept_running(living), page.running() if page else contextlib.nullcontext():
+        say()
+        manager.tell(READY)
+        while not await stops(ending.wanted, LOOK_SECONDS if isinstance(error, InputError) else TRY_SECONDS):
+            if isinstance(error, DamagedStore):
+                continue
+            try:
+                await look()
+            except CopybaraError as found:
+                if says_otherwise(found, error):
+                    error = found
+                    say()
+                    if page:
+                        page.show(error)
+            else:
+                manager.tell_status("")
+                return True
+        manager.tell(STOPPING)
+    return False
