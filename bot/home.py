@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import secrets
+import shlex
 import stat
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +18,7 @@ import msgspec
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from bot.backup.place import put_back
 from shared.errors import HomeInUse, StoreError
 from shared.store.files import (
     FILE_MODE,
@@ -28,6 +31,8 @@ from shared.store.files import (
     write_new_file,
 )
 from shared.store.replaceable import replaceable
+
+logger = logging.getLogger(__name__)
 
 VARIABLE = "COPYBARA_HOME"
 "The environment variable that names the home."
@@ -144,10 +149,12 @@ class Home(msgspec.Struct, frozen=True):
         A folder that is there and empty becomes 0700 too. One that has things in it is left as it is, as long
         as nobody but its owner can write there: all our files in it are 0600. Raises StoreError if the folder
         can't be made, belongs to somebody else, can be written to by others, or lies where others could put another
-        one in its place.
+        one in its place; and while a backup is to become the home.
         """
         self._refuse_replaceable()
+        self.refuse_half_restored()
         make_folder(self.folder)
+        self.put_back()
         with known_errors(self.folder):
             status = self.folder.stat()
             empty = next(self.folder.iterdir(), None) is None
@@ -167,6 +174,33 @@ class Home(msgspec.Struct, frozen=True):
                 f"Other users can write to the home {self.folder}.",
                 f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",
             )
+
+    def refuse_half_restored(self) -> None:
+        """Raise StoreError if a backup was to become the home and hasn't: a new home would be in its way."""
+        with known_errors(self.folder):
+            is_half = self.restoring.exists() and not self.database.exists()
+        if is_half:
+            raise StoreError(
+                f"A backup is being restored to {self.folder}, or that was interrupted.",
+                "If it was, run `copybara restore FILE` again. To begin without the backup: "
+                f"rm -r {shlex.quote(str(self.restoring))}",
+            )
+
+    def put_back(self) -> None:
+        """Bring back what a restore has put aside that was killed. What can't be brought back is named in the log."""
+        try:
+            with known_errors(self.kept):
+                if not self.kept.exists():
+                    return
+            make_folder(self.folder)
+            with locked_folder(self.folder.parent), known_errors(self.kept):  # one that goes on is waited for
+                put_back(self.kept, self.folder)
+                if not self.kept.exists():
+                    return
+            why = "others there have their names"
+        except StoreError as error:
+            why = error.sentence
+        logger.warning("files of yours are still in %s, not in %s: %s", self.kept, self.folder, why)
 
     def _refuse_replaceable(self) -> None:
         """Raise StoreError if a folder above the home lets others rename what is in it."""

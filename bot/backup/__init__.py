@@ -1,4 +1,4 @@
-"""The home in one file: sealed_file.py encrypts it with a passphrase, snapshot.py packs and unpacks a home.
+"""The home in one file: sealed_file.py encrypts it with a passphrase, snapshot.py packs and unpacks a home, place.py puts one in its place.
 
 Start at bot/cli/backup.py. What a restored home has to forget is shared/store/restored.py. May import shared.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bot.asking import Answers, Asking, Stopped
+from bot.backup.place import put_in_place
 from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.cli.uninstall import own_files, shred
@@ -23,7 +24,6 @@ from shared.contacts import Contact
 from shared.errors import BadBackup, InputError, StoreError
 from shared.store import Store
 from shared.store.files import (
-    FOLDER_MODE,
     SQLITE_SIDE_FILES,
     known_errors,
     locked_folder,
@@ -89,13 +89,8 @@ def restore(home: Home, file: Path) -> int:
 
     Raises InputError, HomeInUse, StoreError, BadBackup.
     """
-    if (running := who_runs(home)) is not None:
-        raise running
-    with known_errors(home.folder):
-        if own_files(home.folder) and not _unused(home):
-            raise InputError(
-                f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
-            )
+    home.put_back()
+    _refuse_used(home)
     sealed = read(file)
     passphrase = _passphrase(
         "Passphrase of the backup:", Asking(Answers(), f"copybara restore {shlex.quote(str(file))}")
@@ -104,6 +99,17 @@ def restore(home: Home, file: Path) -> int:
         contacts = _made_from(sealed, passphrase, home)
     print_text(terminal.brought_back(home.folder, contacts))
     return 0
+
+
+def _refuse_used(home: Home) -> None:
+    """Raise InputError if there is a home already, HomeInUse while a program runs with it."""
+    if (running := who_runs(home)) is not None:
+        raise running
+    with known_errors(home.folder):
+        if own_files(home.folder) and not _unused(home):
+            raise InputError(
+                f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
+            )
 
 
 def _unused(home: Home) -> bool:
@@ -147,10 +153,13 @@ def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
             with Store(unfinished.database) as store:
                 restored(store, int(time.time()))
                 contacts = len(store.contacts())
+            _refuse_used(home)  # somebody may have made one while the passphrase was asked for
             _refuse_both(unfinished.folder, home.folder)
-            shred(home.folder)
             with known_errors(home.folder):
-                _put_in_place(unfinished.folder, home)
+                # The database last: SQLite's other files without it would be taken for a damaged one.
+                for made_by_a_look in reversed(own_files(home.folder)):
+                    made_by_a_look.unlink()
+                put_in_place(unfinished.folder, home.folder, home.kept)
                 sync_folder(home.folder.parent)
         finally:
             shutil.rmtree(unfinished.folder, ignore_errors=True)
@@ -165,31 +174,6 @@ def _refuse_both(restored: Path, folder: Path) -> None:
         both = sorted((stays - ours) & {path.name for path in restored.iterdir()})
     if both:
         raise InputError(f"{folder / both[0]} is there already, and is in the backup too.", "Move it away first.")
-
-
-def _put_in_place(restored: Path, home: Home) -> None:
-    """Let the restored folder be the home. What lies in the home's folder is in it again then, and never lost.
-
-    A restore that is killed may leave it in `home.kept`: the next one brings it back. Raises OSError.
-    """
-    if home.folder.exists():
-        home.kept.mkdir(FOLDER_MODE, exist_ok=True)
-        try:
-            _move_all(home.folder, home.kept)
-            home.folder.rmdir()
-        except OSError:
-            _move_all(home.kept, home.folder)
-            home.kept.rmdir()
-            raise
-    restored.rename(home.folder)
-    if home.kept.exists():
-        _move_all(home.kept, home.folder)
-        home.kept.rmdir()
-
-
-def _move_all(source: Path, target: Path) -> None:
-    for path in list(source.iterdir()):
-        path.rename(target / path.name)
 
 
 def export(home: Home) -> int:

@@ -68,11 +68,14 @@ def uninstall(home: Home, asking: Asking) -> int:
     failed = [_tried(_remove_service)]
     _stop(home, asking)
     failed.append(_tried(_remove_from_desktop))
-    found = own_files(home.folder)
+    home.put_back()
+    found = [*own_files(home.folder), *own_files(home.restoring)]
     if not found:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")
     elif _shreds(home, asking):
-        with HomeLock(home), said_if_slow("Overwriting keys, contacts and settings"):
+        lock: contextlib.AbstractContextManager[object]
+        lock = HomeLock(home) if home.folder.exists() else contextlib.nullcontext()
+        with lock, said_if_slow("Overwriting keys, contacts and settings"):
             for folder in (home.folder, home.restoring):
                 shred(folder)
         asking.say("Your keys, contacts and settings are gone.")

@@ -21,7 +21,7 @@ from shared.kept_running import Part, kept_running
 LOOK_SECONDS = 2.0
 "How often it is looked whether the owner has changed what they configured."
 
-TRY_SECONDS = 10.0
+TRY_SECONDS = 5.0
 "How often everything else is tried again."
 
 

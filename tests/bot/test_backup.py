@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.backup.place import put_in_place
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, restore, write
@@ -324,7 +325,7 @@ def test_a_backup_writes_no_key_to_any_other_place_on_the_way(friends: Path, tmp
     assert written == {f"file:{tmp_path}/anna/copybara.db?mode=ro", ":memory:"}
 
 
-@pytest.mark.parametrize("command", ["restore", "uninstall"])
+@pytest.mark.parametrize("command", ["restore", "uninstall", "uninstall without a home"])
 async def test_what_a_killed_restore_has_left_goes_with_the_next_one_and_with_the_program(
     friends: Path, tmp_path: Path, command: str
 ) -> None:
@@ -336,10 +337,82 @@ async def test_what_a_killed_restore_has_left_goes_with_the_next_one_and_with_th
         code, _, errors = await cli("--home", str(new.folder), "restore", str(file), stdin=PASSPHRASE)
         assert (new.folder / "node.key").read_bytes() == (friends / "anna" / "node.key").read_bytes()
     else:
-        shutil.copytree(friends / "anna", new.folder)
+        if command == "uninstall":
+            shutil.copytree(friends / "anna", new.folder)
         code, _, errors = await cli("--home", str(new.folder), "uninstall", "--shred-keys")
         assert not new.folder.exists()
     assert (code, errors, new.restoring.exists()) == (0, "", False)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bot.backup.place import put_in_place
+left = int(sys.argv[1])
+def step(event, given):
+    global left
+    if event in ("os.mkdir", "os.rename", "os.rmdir"):
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(step)
+print("ready", flush=True)
+put_in_place(*map(Path, sys.argv[2:]))
+"""
+
+
+def test_wherever_a_restore_is_killed_nothing_is_lost(tmp_path: Path) -> None:
+    mine = {"recordings/a.webm": "a", "files/Bob/cake.txt": "a recipe", "notes": "mine"}
+    ended = []
+    while 0 not in ended:
+        home = Home(tmp_path / f"home {len(ended)}")
+        for name, text in mine.items():
+            path = home.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        home.restoring.mkdir()
+        (home.restoring / "copybara.db").touch()
+        folders = home.restoring, home.folder, home.kept
+        with run_child(KILLED, str(len(ended)), *folders) as child:
+            ended.append(child.wait())
+        if home.database.exists():
+            home.prepare()  # the next start, or any other command
+        else:
+            with pytest.raises(StoreError, match="or that was interrupted"):
+                home.prepare()
+            home.put_back()  # the next restore
+            put_in_place(*folders)
+        there = {str(path.relative_to(home.folder)): path.read_text() for path in home.folder.rglob("*.*")}
+        assert there | {"notes": (home.folder / "notes").read_text()} == {**mine, "copybara.db": ""}, len(ended)
+        assert [path.name for path in home.folder.parent.glob(f".{home.folder.name}*")] == []
+    assert ended == [-signal.SIGKILL] * (len(ended) - 1) + [0]
+    assert len(ended) > 2 * len(mine)
+
+
+def test_what_was_put_aside_replaces_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home = Home(tmp_path / "home")
+    for folder, text in ((home.folder, "new"), (home.kept, "old")):
+        (folder / "recordings").mkdir(parents=True)
+        (folder / "recordings" / "a.webm").write_text(text)
+        (folder / "recordings" / f"{text}.webm").touch()
+    home.prepare()
+    assert sorted(path.name for path in home.recordings.iterdir()) == ["a.webm", "new.webm", "old.webm"]
+    assert (home.recordings / "a.webm").read_text() == "new"
+    assert (home.kept / "recordings" / "a.webm").read_text() == "old"
+    assert str(home.kept) in caplog.text
+
+
+async def test_a_home_that_is_made_while_a_restore_waits_is_not_lost(friends: Path, tmp_path: Path) -> None:
+    file, pipe, home = tmp_path / "anna.backup", tmp_path / "pipe", Home(tmp_path / "home")
+    write(Home(friends / "anna"), file, PASSPHRASE.decode().strip())
+    os.mkfifo(pipe)
+    restoring = asyncio.create_task(cli("--home", str(home.folder), "restore", str(pipe), stdin=PASSPHRASE))
+    with await asyncio.to_thread(pipe.open, "wb") as backup:  # it has looked whether there is a home
+        shutil.copytree(friends / "bob", home.folder)
+        await asyncio.to_thread(backup.write, file.read_bytes())
+    code, _, errors = await restoring
+    assert (code, "There is a home in" in errors) == (1, True)
+    assert "anna" in (await cli("--home", str(home.folder), "contacts"))[1]
 
 
 def test_only_the_passphrase_opens_a_file_and_no_byte_can_be_changed() -> None:

@@ -18,6 +18,7 @@ from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
     Call,
+    CantStart,
     Contact,
     Done,
     Explain,
@@ -205,7 +206,7 @@ def link() -> Link:
 class Script:
     """Notes what the page wants, and says that it is done."""
 
-    greeting: Hello | NoOverlay
+    greeting: Hello | NoOverlay | CantStart
     heard_messages: list[FromPage] = field(default_factory=list)
     explained: Explained | None = None
     problems: dict[type, tuple[str, str]] = field(default_factory=dict)
@@ -222,7 +223,7 @@ class Script:
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hello(self, page: Page) -> Hello | NoOverlay:
+    async def hello(self, page: Page) -> Hello | NoOverlay | CantStart:
         """See Listener."""
         return self.greeting
 
@@ -324,7 +325,7 @@ class Theatre:
 
 @contextlib.asynccontextmanager
 async def theatre(
-    hello: Hello | NoOverlay | None = None,
+    hello: Hello | NoOverlay | CantStart | None = None,
     *,
     fragment: str = "",
     explained: Explained | None = None,
@@ -353,7 +354,8 @@ async def theatre(
         if untouched:
             await until(lambda: _come(pages), "the page to connect")
         else:
-            await (view.known() if isinstance(script.greeting, Hello) else view.heard("no-overlay"))
+            first = script.greeting
+            await (view.known() if isinstance(first, Hello) else view.heard(str(first.__struct_config__.tag)))
         yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
         assert errors or not chromium.problems, chromium.problems
 

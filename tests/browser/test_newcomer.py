@@ -15,6 +15,7 @@ from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
 from bot.texts.overlay import alone
 from peer.handset.protocol import (
+    CantStart,
     Contacts,
     InvitationNote,
     InvitationWithPeers,
@@ -217,5 +218,21 @@ async def test_without_a_network_the_page_shows_what_to_run_and_nothing_else() -
         await play.can_be_used()
         play.tell(msgspec.structs.replace(missing, sentence="Yggdrasil was stopped."))
         await play.view.shows("Yggdrasil was stopped.")
+        await look_like(play.page, "narrow")
+        await play.can_be_used()
+
+
+async def test_a_program_that_cant_start_says_what_to_mend_and_nothing_else() -> None:
+    wrong = CantStart(kind="error.config", sentence="Line 3: lifetime is 1.", hint="Write `lifetime = 600` there.")
+    async with theatre(wrong) as play:
+        await look_like(play.page, "light")
+        await play.view.shows("Copybara can't start")
+        await play.view.shows(wrong.sentence)
+        assert await play.page.locator("#gate-hint code").all_inner_texts() == ["lifetime = 600"]
+        assert not await play.page.locator("#home").is_visible()
+        assert not await play.page.locator("#gate-command").is_visible()
+        await play.can_be_used()
+        play.tell(msgspec.structs.replace(wrong, sentence="Line 4: there is another."))
+        await play.view.shows("Line 4: there is another.")
         await look_like(play.page, "narrow")
         await play.can_be_used()

@@ -16,6 +16,7 @@ from shared.store.files import MOUNT_FOR_WRITING, known_errors, refusal
 
 def folder(home: Home) -> str | Check:
     """Whether the home can be used, or be made. Raises StoreError."""
+    home.refuse_half_restored()
     with known_errors(home.folder):
         if not home.folder.exists():
             return _can_be_made(home.folder)
@@ -28,6 +29,9 @@ def folder(home: Home) -> str | Check:
     if others:
         detail = f"{home.folder}, which other users can look into"
         return Check("home", ok=True, note=True, detail=detail, hint=f"Run: chmod 700 {home.folder}")
+    if home.kept.exists():
+        detail = f"{home.folder}. What lay there before a restore is still in {home.kept}"
+        return Check("home", ok=True, note=True, detail=detail, hint="Move it where you want it.")
     return str(home.folder)
 
 

@@ -33,7 +33,8 @@ def background(home: Home, config: Config) -> Check | None:
         hint = "To try again: copybara service install. To take it away: copybara service remove"
         return Check("service", ok=False, detail=f"fails whenever it is started. {service.cause()}".strip(), hint=hint)
     if why := service.cant_start():
-        return Check("service", ok=False, detail=f"can't start: {why}")
+        hint = "It starts once that is done. If it doesn't: copybara service install"
+        return Check("service", ok=False, detail=f"can't start: {why}", hint=hint)
     if state not in service.RUNS:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
         return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)

@@ -155,6 +155,7 @@ def _begin(texts: dict[str, str]) -> None:
             path.write_text(text)
         print_text(f"Wrote {path}")
     _systemctl("daemon-reload")
+    _forget_failures()
     # The socket first: a service that runs already would have its port.
     _systemctl("stop", units.SERVICE)
     for name in reversed(list(texts)):
@@ -205,12 +206,14 @@ def waits_for(home: Home) -> str:
 
 
 def status(home: Home) -> int:
-    """Say how it stands. Returns 1 if it doesn't run. Raises InputError where there is no systemd."""
+    """Say how it stands. Returns 1 if it doesn't run. Raises InputError without systemd, StoreError if it is silent."""
     _need_systemd()
     if not (folder() / units.SERVICE).exists():
         print_text("There is no service. `copybara service install` makes one.")
         return 1
     states = {name: state_of(name) for name in NAMES if (folder() / name).exists()}
+    if set(states.values()) == {"unknown"}:
+        _systemctl("show-environment")  # says why systemd can't be asked
     for name, state in states.items():
         print_text(f"{name:18} {state}")
     print_text(f"{'without a log-in':18} {'yes' if lingers() else f'no: {_lingering()}'}")
@@ -254,6 +257,7 @@ def remove() -> int:
         print_text(f"Removed {path}")
     if untold is None:
         untold = _told("daemon-reload")
+        _forget_failures()
     print_text("The service was removed. Your home, with keys and contacts, is still there.")
     if untold is not None:
         print_text(
@@ -300,6 +304,12 @@ def _systemctl(*words: str) -> None:
             ended(f"systemd refuses `systemctl --user {' '.join(words)}`: {said[-1] if said else result.returncode}"),
             "If this isn't a session of your own (but su, for example), log in as yourself and try again.",
         )
+
+
+def _forget_failures() -> None:
+    """After too many failures systemd refuses to start a unit for five minutes, and lists it also once it is gone."""
+    if shutil.which("systemctl") is not None:
+        _run(["systemctl", "--user", "reset-failed", *NAMES])
 
 
 def state_of(name: str, *, of_user: bool = True) -> str:

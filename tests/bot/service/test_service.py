@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import service
+from bot.cli.doctor.service import background
 from bot.cli.service import units
 from bot.home import Home, HomeLock
 from bot.service_manager import READY, ServiceManager
@@ -153,13 +154,56 @@ def test_a_service_that_does_not_start_is_taken_away_again_and_its_own_error_is_
     assert service.installed()
 
 
+def test_a_service_that_waits_to_be_mended_is_said_to_and_is_not_installed_for_the_first_time(
+    tmp_path: Path, systemctl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, why = home_of(tmp_path), "This home's node id has changed. Go."
+    service.install(home)
+    (tmp_path / "programs" / "systemctl").write_text(
+        f'#!/bin/sh\n[ "$2" != is-active ] || echo active\n'
+        f'[ "$2" != show ] || printf "ActiveState=active\\nStatusText=%s\\n" "{why}"\n'
+    )
+    assert service.status(home) == 1
+    assert f"It can't start: {why}\n" in capsys.readouterr().out
+    check = background(home, settings(home))
+    assert check is not None
+    assert (check.ok, check.detail) == (False, f"can't start: {why}")
+    with pytest.raises(StoreError, match="The service doesn't start: This home's node id"):
+        service.install(home)
+    assert service.installed()
+    service.remove()
+    with pytest.raises(StoreError, match="didn't start, and was removed again: This home's node id"):
+        service.install(home)
+    assert not service.installed()
+
+
+def test_failures_of_before_are_forgotten_at_an_install_and_a_remove(tmp_path: Path, systemctl: Path) -> None:
+    """systemd would refuse the start, and go on listing units that aren't there."""
+    service.install(home_of(tmp_path))
+    forgotten = "systemctl --user reset-failed copybara.service copybara.socket"
+    calls = systemctl.read_text().splitlines()
+    assert calls.index(forgotten) < calls.index("systemctl --user restart copybara.socket")
+    systemctl.unlink()
+    service.remove()
+    assert systemctl.read_text().splitlines()[-1] == forgotten
+
+
+def test_where_systemd_does_not_answer_the_status_says_why(tmp_path: Path, systemctl: Path) -> None:
+    home = home_of(tmp_path)
+    service.install(home)
+    (tmp_path / "programs" / "systemctl").write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n")
+    with pytest.raises(StoreError, match="Failed to connect to bus") as refused:
+        service.status(home)
+    assert "log in as yourself" in refused.value.hint
+
+
 @pytest.mark.parametrize(("status", "sandbox"), [("226", False), ("217", False), ("1", None)])
 def test_where_a_user_may_have_no_namespace_the_service_gets_no_sandbox(
     tmp_path: Path, systemctl: Path, capsys: pytest.CaptureFixture[str], status: str, sandbox: bool | None
 ) -> None:
     unit, home = service.folder() / units.SERVICE, home_of(tmp_path)
     (tmp_path / "programs" / "systemctl").write_text(
-        f'#!/bin/sh\n[ "$2" != show ] || echo {status}\n'
+        f'#!/bin/sh\n[ "$2" != show ] || echo ExecMainStatus={status}\n'
         f'[ "$2 $3" != "restart copybara.service" ] || ! grep -q PrivateUsers= {unit}\n'
     )
     if sandbox is None:  # it is the program that fails
