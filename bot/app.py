@@ -200,7 +200,7 @@ def _run_once_it_can(
 
 
 def _page_key(home: Home) -> bytes:
-    """The key of the home's page. If it can't be read another one, and the page says that it has expired."""
+    """The key of the home's page; another one if that can't be read, and then the page says that it has expired."""
     try:
         return home.load_handset_key()
     except CopybaraError:

@@ -1,7 +1,7 @@
 """Putting a restored home where it belongs, beside the person's own files that lie there already.
 
 Each step is a rename, so a process may be killed at any of them: what was put aside is then put back by the next
-restore, or by whatever uses the home next. All raise OSError.
+restore, or by the next program that uses the home. All raise OSError.
 """
 
 from __future__ import annotations

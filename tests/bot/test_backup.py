@@ -375,6 +375,7 @@ def test_wherever_a_restore_is_killed_nothing_is_lost(tmp_path: Path) -> None:
         folders = home.restoring, home.folder, home.kept
         with run_child(KILLED, str(len(ended)), *folders) as child:
             ended.append(child.wait())
+        assert ended[-1] in (0, -signal.SIGKILL)
         if home.database.exists():
             home.prepare()  # the next start, or any other command
         else:
@@ -385,7 +386,6 @@ def test_wherever_a_restore_is_killed_nothing_is_lost(tmp_path: Path) -> None:
         there = {str(path.relative_to(home.folder)): path.read_text() for path in home.folder.rglob("*.*")}
         assert there | {"notes": (home.folder / "notes").read_text()} == {**mine, "copybara.db": ""}, len(ended)
         assert [path.name for path in home.folder.parent.glob(f".{home.folder.name}*")] == []
-    assert ended == [-signal.SIGKILL] * (len(ended) - 1) + [0]
     assert len(ended) > 2 * len(mine)
 
 
