@@ -156,8 +156,8 @@ def _begin(texts: dict[str, str]) -> None:
         print_text(f"Wrote {path}")
     _systemctl("daemon-reload")
     _forget_failures()
-    # The socket first: a service that runs already would have its port.
-    _systemctl("stop", units.SERVICE)
+    # Both at once, and the socket first: an open page would have the service started again before the socket is there.
+    _systemctl("stop", units.SOCKET, units.SERVICE)
     for name in reversed(list(texts)):
         _systemctl("enable", name)
         _systemctl("restart", name)
@@ -268,11 +268,10 @@ def remove() -> int:
 
 
 def _stopped() -> str | None:
-    """Have systemd stop and disable what is there. Returns why it couldn't be told."""
-    for name in NAMES:
-        if (folder() / name).exists() and (untold := _told("disable", "--now", name)) is not None:
-            return untold
-    return None
+    """Have systemd stop and disable what is there, all at once. Returns why it couldn't be told."""
+    # The socket first: an open page would have the service started again.
+    there = [name for name in reversed(NAMES) if (folder() / name).exists()]
+    return _told("disable", "--now", *there) if there else None
 
 
 def _told(*words: str) -> str | None:

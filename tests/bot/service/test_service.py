@@ -188,6 +188,15 @@ def test_failures_of_before_are_forgotten_at_an_install_and_a_remove(tmp_path: P
     assert systemctl.read_text().splitlines()[-1] == forgotten
 
 
+def test_an_open_page_does_not_start_what_is_being_stopped(tmp_path: Path, systemctl: Path) -> None:
+    """It connects again after half a second, and the socket has the service started."""
+    service.install(home_of(tmp_path))
+    assert "systemctl --user stop copybara.socket copybara.service" in systemctl.read_text().splitlines()
+    systemctl.unlink()
+    service.remove()
+    assert "systemctl --user disable --now copybara.socket copybara.service" in systemctl.read_text().splitlines()
+
+
 def test_where_systemd_does_not_answer_the_status_says_why(tmp_path: Path, systemctl: Path) -> None:
     home = home_of(tmp_path)
     service.install(home)
