@@ -175,8 +175,34 @@ async def runs_as_a_service(user: Machine) -> None:
     await until("systemctl --user show --value -p Result copybara | grep -q .", user)
     await until("systemctl --user is-failed --quiet copybara.service", user)
 
-    await user.as_user("copybara service remove")
+    # Somebody who installs it again needn't wait until systemd allows that.
+    await user.as_user("copybara service install")
+    await until("systemctl --user is-active --quiet copybara.service", user)
+    await says_what_to_mend(ask, user)
+    await is_removed_beside_an_open_page(user)
+
+
+async def says_what_to_mend(ask: str, user: Machine) -> None:
+    """With a mistake in the configuration it answers at the bookmark, and runs once that is right."""
+    config = "~/.local/share/copybara/copybara.toml"
+    await user.as_user(f"cp {config} right.toml && echo 'nonsense = 1' >> {config}")
+    await user.as_user("systemctl --user restart copybara")
+    assert "HTTP/1." in await user.as_user(ask)
+    assert "It can't start: " in await user.as_user("copybara service status", check=False)
+    await user.as_user(f"cp right.toml {config}")
+    await until("copybara service status", user)
+    assert '"node"' in await user.as_user("copybara status --json")
+
+
+async def is_removed_beside_an_open_page(user: Machine) -> None:
+    """One that connects again and again, and so has systemd start the service."""
+    await user.as_user("rm -r ~/.config/systemd/user/copybara.service.d && systemctl --user daemon-reload")
+    knocking = f"while :; do (exec 3<>/dev/tcp/127.0.0.1/{PORT}) 2> /dev/null; sleep 0.05; done"
+    for action in ("install", "remove"):
+        page = f"timeout 120 bash -c '{knocking}' & page=$!"
+        await user.as_user(f"{page}; copybara service {action}; code=$?; kill $page; exit $code")
     assert f":{PORT}" not in await user.run("ss", "-Htln")
+    await user.run("sh", "-c", "! pgrep -f 'copybara[ ]run'")
 
 
 async def changed(user: Machine, setting: str) -> None:

@@ -160,8 +160,9 @@ def test_what_systemd_cannot_be_told_is_said_and_everything_goes(
     assert not anything_installed(Places.of_user())
     assert not home.folder.exists()
     said = capsys.readouterr().out
-    assert "systemd couldn't be told: systemd refuses `systemctl --user disable --now copybara.service`" in said
-    assert "systemctl --user stop copybara.service copybara.socket" in said
+    refused = "systemd refuses `systemctl --user disable --now copybara.socket copybara.service`"
+    assert f"systemd couldn't be told: {refused}" in said
+    assert "systemctl --user stop copybara.socket copybara.service" in said
 
 
 def test_where_systemd_has_gone_its_files_go_too(

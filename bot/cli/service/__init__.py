@@ -262,7 +262,8 @@ def remove() -> int:
     if untold is not None:
         print_text(
             f"systemd couldn't be told: {untold} If Copybara still runs in the background, it does so until the "
-            f"computer restarts, or until you run in a session of yours: systemctl --user stop {' '.join(NAMES)}"
+            "computer restarts, or until you run in a session of yours: systemctl --user stop "
+            f"{units.SOCKET} {units.SERVICE}"
         )
     return 0
 
