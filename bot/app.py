@@ -21,7 +21,7 @@ from bot.command_replies import CommandReplies
 from bot.command_socket import listening
 from bot.conversation import Messenger
 from bot.ending import Ending
-from bot.home import HANDSET_KEY_BYTES, Home, HomeLock
+from bot.home import HANDSET_KEY_BYTES, Home, HomeLock, who_runs
 from bot.known_node import has_moved
 from bot.makers import (
     Node,
@@ -143,8 +143,10 @@ class _Opened:
 
 
 @contextlib.contextmanager
-def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool) -> Iterator[_Opened]:
-    """Hold the home, with all that has to be right before there is a program. Raises CopybaraError."""
+def _opened(
+    home: Home, *, overlay: str | None, console: bool, new_node: bool, holds: bool = True
+) -> Iterator[_Opened]:
+    """All that has to be right before there is a program; `holds` the home meanwhile. Raises CopybaraError."""
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
         raise InputError(
@@ -153,7 +155,8 @@ def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool) -
             "and stdout.",
         )
     home.prepare()
-    with HomeLock(home):
+    lock: contextlib.AbstractContextManager[object] = HomeLock(home) if holds else contextlib.nullcontext()
+    with lock:
         write_aside()
         with Store(home.database) as store:
             not_ahead(store, int(time.time()))
@@ -167,18 +170,20 @@ def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool) -
 def _run_once_it_can(
     home: Home,
     run_once: Callable[[], signal.Signals | None],
-    opened: Callable[[], contextlib.AbstractContextManager[_Opened]],
+    opened: Callable[..., contextlib.AbstractContextManager[_Opened]],
     manager: ServiceManager,
     systemd: SystemdSockets,
     is_up: threading.Event,
 ) -> signal.Signals | None:
-    """Run a service. While it can't start, it holds nothing of the home, and says why.
+    """Run a service. While it can't start, it doesn't hold the home, and says why.
 
     Raises CopybaraError if it ended although it `is_up`.
     """
 
     async def look() -> None:
-        with opened() as program:
+        if (running := who_runs(home)) is not None:
+            raise running
+        with opened(holds=False) as program:
             try:
                 await program.find()
             except NodeChanged:

@@ -15,13 +15,13 @@ from bot.page.waiting_page import WaitingPage, says_otherwise, stops
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.streams import print_text
 from bot.texts import cant_start as texts
-from shared.errors import CopybaraError, DamagedStore, InputError
+from shared.errors import ConfigError, CopybaraError, DamagedStore
 from shared.kept_running import Part, kept_running
 
 LOOK_SECONDS = 2.0
-"How often it is looked whether the owner has changed what they configured."
+"How often it is looked whether the owner has corrected the configuration."
 
-TRY_SECONDS = 5.0
+TRY_SECONDS = 10.0
 "How often everything else is tried again."
 
 
@@ -49,7 +49,7 @@ async def until_mended(
     async with kept_running(living), page.running() if page else contextlib.nullcontext():
         say()
         manager.tell(READY)
-        while not await stops(ending.wanted, LOOK_SECONDS if isinstance(error, InputError) else TRY_SECONDS):
+        while not await stops(ending.wanted, LOOK_SECONDS if isinstance(error, ConfigError) else TRY_SECONDS):
             if isinstance(error, DamagedStore):
                 continue
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from shared.errors import HomeInUse
 from shared.store import Store
 from tests.bot.console import people
 from tests.bot.setup.test_asked import at_terminal
+from tests.child import run_child
 from tests.programs import need
 
 pytestmark = pytest.mark.usefixtures("no_service")
@@ -67,6 +69,28 @@ def test_keys_are_overwritten_before_they_are_removed(home: Home) -> None:
     assert not home.folder.exists()
     assert left.stat().st_size == len(key)
     assert left.read_bytes() != key
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bot.home import Home
+from bot.messengers.matrix.account_file import MatrixAccount, write_account
+print("ready", flush=True)
+sys.addaudithook(lambda event, given: event == "os.rename" and os.kill(os.getpid(), signal.SIGKILL))
+write_account(Home(Path(sys.argv[1])), MatrixAccount("@anna:example.org", token="secret"))
+"""
+
+
+def test_what_a_killed_log_in_leaves_is_removed_too(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    with run_child(KILLED, home.folder) as child:
+        assert child.wait() == -signal.SIGKILL
+    (left,) = home.folder.iterdir()
+    assert b"secret" in left.read_bytes()
+    assert removing(home, "yes") == 0
+    assert not home.folder.exists()
 
 
 def test_what_isnt_copybaras_stays(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

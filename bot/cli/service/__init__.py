@@ -221,6 +221,8 @@ def status(home: Home) -> int:
         print_text(f"It can't start: {why}")
     if fails():
         print_text(f"It fails, and is started again and again: {cause() or 'it says nothing.'}")
+    if states[units.SERVICE] not in RUNS:
+        print_text("To start it: copybara service install")
     if missing := waits_for(home):
         print_text(f"It can't call yet: {missing}")
     with contextlib.suppress(ConfigError):  # the service says what is wrong with it

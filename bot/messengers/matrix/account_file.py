@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import msgspec
 from bot.home import Home
 from shared.errors import InputError, StoreError
 from shared.not_json import NOT_JSON
-from shared.store.files import known_errors, locked_folder
+from shared.store.files import known_errors, locked_folder, replace_file
 
 USER = re.compile(r"@[\x21-\x39\x3B-\x7E]{1,200}:[A-Za-z0-9.\[\]:_-]{1,220}")
 "A user id (specification, appendices: User identifiers), as far as we look at it."
@@ -72,15 +71,8 @@ def logged_in_account(home: Home) -> MatrixAccount:
 
 def write_account(home: Home, account: MatrixAccount) -> None:
     """Keep an account in place of the one before. Raises StoreError."""
-    path = account_file(home)
-    draft = path.with_suffix(".new")
-    with known_errors(path), locked_folder(home.folder):
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(account))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+    with locked_folder(home.folder):
+        replace_file(account_file(home), msgspec.json.encode(account))
 
 
 def check_user(text: str) -> str:
