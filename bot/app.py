@@ -177,10 +177,13 @@ def _run_once_it_can(
 ) -> signal.Signals | None:
     """Run a service. While it can't start, it doesn't hold the home, and says why.
 
-    Raises CopybaraError if it ended although it `is_up`.
+    Raises CopybaraError if it ended although it `is_up`, and where only another start can help.
     """
+    folder = _inode(home)
 
     async def look() -> None:
+        if _inode(home) != folder:
+            return
         if (running := who_runs(home)) is not None:
             raise running
         with opened(holds=False) as program:
@@ -195,13 +198,23 @@ def _run_once_it_can(
         try:
             return run_once()
         except CopybaraError as error:
-            if is_up.is_set():
+            # The sandbox was made around the folder that was there. In another, such as a restored one, nothing can be
+            # written.
+            if is_up.is_set() or _inode(home) != folder:
                 raise
             why = error
         from bot.page.cant_start import until_mended  # with it comes aiohttp, see late_server.py
 
         if not asleep.run(until_mended(why, look, manager, held=systemd.page, key=_page_key(home))):
             return None
+
+
+def _inode(home: Home) -> int | None:
+    """Which folder the home is; None if there is none."""
+    try:
+        return home.folder.stat().st_ino
+    except OSError:
+        return None
 
 
 def _page_key(home: Home) -> bytes:
