@@ -203,7 +203,7 @@ def _run_once_it_can(
             if is_up.is_set() or _inode(home) != folder:
                 raise
             why = error
-        from bot.page.cant_start import until_mended  # with it comes aiohttp, see late_server.py
+        from bot.page.cant_start import until_mended  # with it comes aiohttp, see peer/handset/late_server.py
 
         if not asleep.run(until_mended(why, look, manager, held=systemd.page, key=_page_key(home))):
             return None
