@@ -55,13 +55,14 @@ RUNS = ("active", "activating", "reloading")
 def install(home: Home) -> int:
     """Write both units, start them, and keep them up without a log-in.
 
-    Raises InputError where there is no systemd or another program has the page's port, HomeInUse while a program other
-    than the service runs with the home, StoreError.
+    Raises InputError where there is no systemd, in a call, and if another program has the page's port; HomeInUse while
+    a program other than the service runs with the home; StoreError.
     """
     _need_systemd()
     config = settings(home)
     port = config.handset.port if config.handset.enabled else 0
     _refuse_other_program(home)
+    refuse_during_call(home)
     _refuse_taken_port(port)
     _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
@@ -115,6 +116,19 @@ def _refuse_other_program(home: Home) -> None:
     )
     running.hint = "Press Ctrl-C in the window where it runs. Then: copybara service install"
     raise running
+
+
+def refuse_during_call(home: Home) -> None:
+    """Raise InputError if there is a call in the running program: another start would end it."""
+    try:
+        status = ask(home.command_socket, AskStatus()).status or {}
+    except CopybaraError:
+        return
+    if others := [str(call["with"]) for call in status["calls"] if call["state"] != "ended"]:
+        raise InputError(
+            f"There is a call with {others[0]}, which the restart would end. Nothing was changed.",
+            "Hang up first. Then: copybara service install",
+        )
 
 
 def _control_groups(process: int) -> str:

@@ -23,7 +23,7 @@ from bot.service_manager import READY, ServiceManager
 from bot.settings import settings
 from shared.errors import HomeInUse, InputError, StoreError
 from shared.in_thread import in_thread
-from tests.bot.console import environment_of_a_person
+from tests.bot.console import connect, environment_of_a_person, hang_up, people
 from tests.programs import need
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -235,6 +235,16 @@ def test_while_another_program_runs_with_the_home_nothing_is_changed(tmp_path: P
     assert refused.value.hint == "Press Ctrl-C in the window where it runs. Then: copybara service install"
     assert not systemctl.exists(), "systemd was asked nothing"
     assert not service.folder().exists()
+
+
+async def test_in_a_call_the_service_is_not_started_again(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await in_thread(lambda: service.refuse_during_call(Home(anna.home)))
+        await connect(anna, bob)
+        with pytest.raises(InputError, match="There is a call with bob, which the restart would end"):
+            await in_thread(lambda: service.refuse_during_call(Home(anna.home)))
+        await hang_up(anna, bob)
+        await in_thread(lambda: service.refuse_during_call(Home(anna.home)))
 
 
 def test_the_service_itself_is_no_other_program() -> None:
