@@ -143,9 +143,7 @@ class _Opened:
 
 
 @contextlib.contextmanager
-def _opened(
-    home: Home, *, overlay: str | None, console: bool, new_node: bool, holds: bool = True
-) -> Iterator[_Opened]:
+def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool, holds: bool = True) -> Iterator[_Opened]:
     """All that has to be right before there is a program; `holds` the home meanwhile. Raises CopybaraError."""
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
@@ -218,11 +216,11 @@ def _inode(home: Home) -> int | None:
 
 
 def _page_key(home: Home) -> bytes:
-    """The key of the home's page; another one if that can't be read, and then the page says that it has expired."""
-    try:
-        return home.load_handset_key()
-    except CopybaraError:
-        return secrets.token_bytes(HANDSET_KEY_BYTES)
+    """The key of the home's page. Else any: nothing is made in a home that can't be used, and the page has expired."""
+    with contextlib.suppress(CopybaraError, OSError):
+        if home.handset_key.exists():
+            return home.load_handset_key()
+    return secrets.token_bytes(HANDSET_KEY_BYTES)
 
 
 async def _run(

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from bot.as_root import as_root
 from bot.cli.service import units
@@ -121,7 +122,7 @@ def _refuse_other_program(home: Home) -> None:
 def refuse_during_call(home: Home) -> None:
     """Raise InputError if there is a call in the running program: another start would end it."""
     try:
-        status = ask(home.command_socket, AskStatus()).status or {}
+        status: dict[str, Any] = ask(home.command_socket, AskStatus()).status or {}
     except CopybaraError:
         return
     if others := [str(call["with"]) for call in status["calls"] if call["state"] != "ended"]:

@@ -57,8 +57,9 @@ class Service:
 @contextlib.asynccontextmanager
 async def service(folder: Path) -> AsyncIterator[Service]:
     """The service of the home in there, which ends with 0 when it is stopped."""
-    bash = shutil.which("bash")
+    bash, home = shutil.which("bash"), Home(folder / "home")
     assert bash is not None
+    home.load_handset_key()  # it has run before
     with (
         socket.create_server(("127.0.0.1", 0)) as held,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
@@ -68,14 +69,14 @@ async def service(folder: Path) -> AsyncIterator[Service]:
         manager.setblocking(False)
         process = await asyncio.create_subprocess_exec(
             *(bash, "-c", HELD, "bash", str(held.fileno())),
-            *(sys.executable, "-m", "bot.cli", "--home", str(folder / "home"), "run"),
+            *(sys.executable, "-m", "bot.cli", "--home", str(home.folder), "run"),
             pass_fds=(held.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             env={**environment_of_a_person(), "NOTIFY_SOCKET": str(folder / "notify")},
         )
         try:
-            yield Service(process, Home(folder / "home"), held.getsockname()[1], manager)
+            yield Service(process, home, held.getsockname()[1], manager)
             process.terminate()
             async with asyncio.timeout(SECONDS):
                 assert await process.wait() == 0
@@ -95,7 +96,7 @@ async def closed(sock: aiohttp.ClientWebSocketResponse) -> None:
 async def test_the_bookmark_says_what_is_wrong_with_the_configuration_until_it_is_right(tmp_path: Path) -> None:
     config = home_in(tmp_path) / "copybara.toml"
     right = config.read_text()
-    config.write_text(f"{right}[calls]\nlifetime = 1\n")
+    config.write_text(f"{right}[calls]\nlifetime = 0\n")
     async with service(tmp_path) as it:
         status = await it.told()
         assert status.startswith(f"STATUS={config}, line 4: ")
