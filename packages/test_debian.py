@@ -196,7 +196,8 @@ async def says_what_to_mend(ask: str, user: Machine) -> None:
 
 async def is_removed_beside_an_open_page(user: Machine) -> None:
     """One that connects again and again, and so has systemd start the service."""
-    await user.as_user("rm -r ~/.config/systemd/user/copybara.service.d && systemctl --user daemon-reload")
+    shutil.rmtree(user.root / "home" / USER / ".config/systemd/user/copybara.service.d")
+    await user.as_user("systemctl --user daemon-reload")
     knocking = f"while :; do (exec 3<>/dev/tcp/127.0.0.1/{PORT}) 2> /dev/null; sleep 0.05; done"
     for action in ("install", "remove"):
         page = f"timeout 120 bash -c '{knocking}' & page=$!"

@@ -1,5 +1,5 @@
-"""The home in one file: sealed_file.py encrypts it with a passphrase, snapshot.py packs and unpacks a home, and place.py
-puts one where it belongs.
+"""The home in one file, and back.
 
+sealed_file.py encrypts it with a passphrase, snapshot.py packs and unpacks a home, place.py puts one where it belongs.
 Start at bot/cli/backup.py. What a restored home has to forget is shared/store/restored.py. May import shared.
 """
