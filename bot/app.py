@@ -284,7 +284,7 @@ async def _run(
         switchboard.running(),
         lookups.running(),
         listening(node.home.command_socket, replies.reply),
-        handset.running(rejoins=switchboard.rejoins) if handset else contextlib.nullcontext(),
+        handset.running(rejoins=switchboard.last_run.rejoins) if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)
         keep_for_good()

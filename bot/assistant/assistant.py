@@ -212,10 +212,10 @@ class Assistant:
 
     async def greet(self) -> None:
         """Tell the owner which calls a crash has ended, and take up the others."""
-        for call in self.switchboard.interrupted:
+        for call in self.switchboard.last_run.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
             self._posting.everywhere(said, call=call.reference.hex(), live=True)
-        await self.switchboard.rejoin()
+        await self.switchboard.last_run.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
         """What continues after a message was heard: looking names up."""

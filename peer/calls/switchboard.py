@@ -23,10 +23,9 @@ from peer.calls.foreign import ForeignCall
 from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
 from peer.calls.incoming import IncomingCalls
+from peer.calls.last_run import LastRun
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
-from peer.calls.line_records import interrupted
-from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
@@ -37,7 +36,7 @@ from peer.calls.programs.envelope import Envelope
 from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.runner import LineRunner
 from peer.calls.session import Session
-from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
+from peer.calls.sessions import LIFE_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
 from peer.calls.together.inbox import CallLater, TogetherInbox
@@ -46,8 +45,7 @@ from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import Answer, Decline, Event, HangUp, Hold, Ignore, Resume, Stop
-from shared.call.records import RunningCall
-from shared.call.table import State, outgoing, rejoined
+from shared.call.table import State, outgoing
 from shared.config.schema import Answering, Calls
 from shared.errors import (
     CopybaraError,
@@ -67,14 +65,10 @@ from shared.kept_running import Part, kept_running
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
-from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
 from shared.store.secrets import NO_CHAIN
 
 logger = logging.getLogger(__name__)
-
-SETTLE_SECONDS = 60.0
-"How long after its link has expired a messenger may still bring a call that rang when the program was killed."
 
 HELD_BESIDE = 1
 "How many calls more than `at_once` the owner may have by hand, because they have put others on hold."
@@ -119,7 +113,6 @@ class Switchboard:
         """
         self.lines = lines
         self._own = own
-        self._writes = writes
         self._store = writes.store
         self._shelf = shelf
         self._settings = settings
@@ -188,21 +181,15 @@ class Switchboard:
         }
         "What a call to a node is written with, by the program that is used there. Others add themselves."
 
-        self.interrupted: list[RunningCall] = []
-        "Calls that the last run had when it was killed, and that nobody can be waiting in any more."
-
-        self._left: list[RunningCall] = []
-        "Those that somebody may be waiting in."
-
-        self._rang: list[RunningCall] = []
-        "Those that weren't up yet, and that their messenger may let ring again."
-
-        self._rings_again = rings_again
+        self.last_run = LastRun(
+            lines, self._runner, writes, rings_again=rings_again, lifetime=settings.lifetime, clock=clock
+        )
+        "The calls that this program had when it was killed, if it was."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
-        await self._find_what_crashed()
+        await self.last_run.find()
         try:
             async with self._tasks:
                 try:
@@ -238,40 +225,7 @@ class Switchboard:
         self.look_at_book()
         await self._sessions.keep_signs_of_life()
         await self._runner.log_again()
-        await self._settle(int(self._clock()))
-
-    async def _settle(self, now: int) -> None:
-        """Log the calls that rang when the last run was killed, once their links are too old to ring again."""
-        if not self._rang:
-            return
-        kept = {call.reference for call in self._store.running_calls()}
-        lines = {line.link.reference for line in self.lines}
-        for call in [*self._rang]:
-            if call.reference not in kept:
-                self._rang.remove(call)
-            elif (
-                call.reference not in lines and not 0 <= now - call.created <= self._settings.lifetime + SETTLE_SECONDS
-            ):
-                entry = interrupted(call, now)
-                await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
-                self._rang.remove(call)
-
-    @property
-    def rejoins(self) -> bool:
-        """Whether there are calls to be taken up that were up when the last run was killed."""
-        return bool(self._left)
-
-    async def rejoin(self) -> None:
-        """Take up the calls that were up when the last run was killed, as far as somebody may be waiting in them."""
-        while self._left:
-            kept = self._left.pop()
-            call, effects = rejoined(Role(kept.role), paired=kept.paired)
-            contact = self._store.contact_of(kept.peer)
-            name = contact.name if contact else None
-            awaited_until = kept.alive + AWAITED_SECONDS
-            line = rejoined_line(self.lines.next_number(), call, kept, name, self._settings.lifetime, awaited_until)
-            self.lines.latest = line
-            await self._runner.start(line, effects)
+        await self.last_run.settle()
 
     def overlay_changed(self) -> None:
         """The overlay's device or address came, went or is another one."""
@@ -578,36 +532,11 @@ class Switchboard:
             raise NotRecordable(f"The call with {line.name} can't be recorded: their program couldn't show it.", "")
         return recording
 
-    # Beginnings and ends of the program.
-
     async def _keep_begun(self, line: Line) -> None:
         try:
             await self._sessions.keep_begun(line)
         except StoreError as error:
             logger.warning("line %d: %s", line.number, error.sentence)
-
-    async def _find_what_crashed(self) -> None:
-        """Of the calls that the process had when it was killed, log those that nobody can be waiting in any more."""
-        now = int(self._clock())
-        over: list[RunningCall] = []
-        # Of a clock that was set back nothing is known.
-        for call in self._store.running_calls():
-            if not call.started and self._rings_again(call.chat):
-                # The messenger tells what became of it.
-                (self._rang if Role(call.role) is Role.CALLEE else over).append(call)
-                continue
-            # A call with another program has no secret: it can't be dialled again.
-            known = call.secret and call.port and call.remote_port
-            awaited = known and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
-            (self._left if awaited else self.interrupted).append(call)
-        records = [interrupted(call, now) for call in (*over, *self.interrupted)]
-
-        def end(store: Store) -> None:
-            for record in records:
-                store.end_call(record)
-
-        if records:
-            await self._writes.write(end)
 
     async def _stop(self) -> None:
         for line in self.lines:

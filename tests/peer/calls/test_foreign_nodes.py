@@ -172,8 +172,8 @@ async def test_a_call_with_another_program_is_not_taken_up_after_a_restart(tmp_p
     async with node(tmp_path, "anna", MemoryNetwork()) as anna:
         anna.store.save_call(kept)
     async with node(tmp_path, "anna", MemoryNetwork()) as anna:
-        assert [call.reference for call in anna.switchboard.interrupted] == [kept.reference]
-        await anna.switchboard.rejoin()
+        assert [call.reference for call in anna.switchboard.last_run.interrupted] == [kept.reference]
+        await anna.switchboard.last_run.rejoin()
         assert anna.lines == []
         assert anna.store.call_log(9)[0].reason == str(EndReason.STOPPED)
 
