@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Callable
 from dataclasses import replace
 
+from peer.calls.endpoint_choice import EndpointChoice
 from peer.calls.line import Line
 from peer.calls.lines import Lines, one_each
-from peer.calls.sessions import LineSessions
 from peer.calls.silenced import SilencedStrangers
 from shared.config.schema import Answering, Calls
 from shared.node_id import NodeId
@@ -23,7 +23,7 @@ class CallPolicy:
         self,
         *,
         lines: Lines,
-        sessions: LineSessions,
+        choice: EndpointChoice,
         settings: Calls,
         answering: Answering,
         silenced: SilencedStrangers,
@@ -32,7 +32,7 @@ class CallPolicy:
     ) -> None:
         """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time."""
         self._lines = lines
-        self._sessions = sessions
+        self._choice = choice
         self._settings = settings
         self._answering = answering
         self._silenced = silenced
@@ -63,14 +63,13 @@ class CallPolicy:
                 unknown=self._settings.unknown,
                 lifetime=self._settings.lifetime,
                 machine_after=self._answering.machine_after if machine else 0,
-                opens=self._sessions.opens(caller.contact, proven=proven, keyed=caller.keyed),
+                opens=self._choice.opens(caller.contact, proven=proven, keyed=caller.keyed),
                 busy=ours is None and len(one_each(engaged)) >= self._settings.at_once,
                 occupied=ours is None and (held or len(one_each(occupying)) >= self._settings.at_once),
                 waits=self._waits(),
             ),
         )
-        if decision.verdict is Verdict.AUTO and self._sessions.needs_word(
-            caller.contact, proven=proven, keyed=caller.keyed
-        ):
+        asks_first = self._choice.asks_first(caller.contact, proven=proven, keyed=caller.keyed)
+        if decision.verdict is Verdict.AUTO and asks_first:
             return replace(decision, verdict=Verdict.RING, reason=Reason.ASK)
         return decision

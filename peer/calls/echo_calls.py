@@ -16,11 +16,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from peer.calls.endpoint_choice import Endpoints
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import CallListener, News, Posted, Rings, Said
-from peer.calls.sessions import Endpoints
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext, Endpoint
 from peer.overlay import Address, Overlay

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from peer.calls.line_keeping import AWAITED_SECONDS
 from peer.calls.line_records import interrupted
 from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines
+from peer.calls.redial import REDIAL_SECONDS
 from peer.calls.runner import LineRunner
-from peer.calls.sessions import AWAITED_SECONDS, REDIAL_SECONDS
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import rejoined
 from shared.secrets.handshake import Role

@@ -16,6 +16,9 @@ from shared.media import Media
 from shared.secrets.handshake import Role
 from shared.secrets.pairing import transcript_again
 
+REDIAL_SECONDS = 60.0
+"How long a lost path is dialled again."
+
 
 class Redialling:
     """One call's. Nothing is dialled before `begin`, unless the call is taken up again."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
+from peer.calls.line_keeping import LineKeeping
 from peer.calls.line_records import record
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_writer import LinkWriter
@@ -27,9 +28,10 @@ from peer.calls.news import (
     Said,
     TakesMessage,
 )
+from peer.calls.redial import REDIAL_SECONDS
 from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
-from peer.calls.sessions import REDIAL_SECONDS, LineSessions
+from peer.calls.sessions import LineSessions
 from peer.calls.standing import LineStanding
 from shared.call.effects import (
     AnnounceAnswer,
@@ -86,6 +88,7 @@ class LineRunner:
         lines: Lines,
         standing: LineStanding,
         sessions: LineSessions,
+        keeping: LineKeeping,
         writer: LinkWriter,
         writes: StoreThread,
         answering: Answering,
@@ -102,6 +105,7 @@ class LineRunner:
         self._lines = lines
         self._standing = standing
         self._sessions = sessions
+        self._keeping = keeping
         self._writer = writer
         self._foreign = ForeignEffects(writer)
         self._writes = writes
@@ -334,7 +338,7 @@ class LineRunner:
         if theirs is not None and theirs not in self._lines:
             # At the page or phone at which the owner placed ours, whatever answers a call of theirs otherwise.
             theirs.choose(ours.shown.endpoint, None, begins_off=ours.shown.begins_off)
-            await self._sessions.keep_begun(theirs)
+            await self._keeping.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
 
     def _try_one_link(self, line: Line) -> None:

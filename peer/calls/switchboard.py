@@ -17,6 +17,7 @@ from peer.calls.budget import Budget
 from peer.calls.call_link import CallLink
 from peer.calls.call_policy import CallPolicy
 from peer.calls.call_socket import OpenSocket
+from peer.calls.endpoint_choice import EndpointChoice, Endpoints
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.shelf import FileShelf
 from peer.calls.foreign import ForeignCall
@@ -25,6 +26,7 @@ from peer.calls.foreign_reader import ForeignReader
 from peer.calls.incoming import IncomingCalls
 from peer.calls.last_run import LastRun
 from peer.calls.line import Line
+from peer.calls.line_keeping import LIFE_SECONDS, LineKeeping
 from peer.calls.line_parts import Presented
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_reader import LinkReader
@@ -36,7 +38,7 @@ from peer.calls.programs.envelope import Envelope
 from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.runner import LineRunner
 from peer.calls.session import Session
-from peer.calls.sessions import LIFE_SECONDS, Endpoints, LineSessions
+from peer.calls.sessions import LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
 from peer.calls.together.inbox import CallLater, TogetherInbox
@@ -121,18 +123,21 @@ class Switchboard:
         inbox = TogetherInbox(call_later)
         self._listeners = everybody = CallListeners([*listeners, inbox])
         self._standing = LineStanding(lines, writes.store)
+        self._keeping = LineKeeping(lines, writes, everybody, clock)
+        self._choice = EndpointChoice(writes.store, self._standing, endpoints)
         writer = LinkWriter(own, writes, everybody, clock)
-        self._sessions = LineSessions(
+        sessions = LineSessions(
             lines=lines,
             standing=self._standing,
             writer=writer,
             overlay=overlay,
             watch=watch,
-            writes=writes,
+            store=writes.store,
+            keeping=self._keeping,
+            choice=self._choice,
             endpoints=endpoints,
             listeners=everybody,
             tasks=self._tasks,
-            clock=clock,
             open_socket=open_socket,
             shelf=shelf,
             recordings=recordings,
@@ -141,7 +146,8 @@ class Switchboard:
             own,
             lines=lines,
             standing=self._standing,
-            sessions=self._sessions,
+            sessions=sessions,
+            keeping=self._keeping,
             writer=writer,
             writes=writes,
             answering=answering,
@@ -153,7 +159,7 @@ class Switchboard:
         self._silenced = SilencedStrangers(clock)
         policy = CallPolicy(
             lines=lines,
-            sessions=self._sessions,
+            choice=self._choice,
             settings=settings,
             answering=answering,
             silenced=self._silenced,
@@ -166,7 +172,9 @@ class Switchboard:
         self.admission = Admission(incoming, reader, writer)
         "Reads what the chat brings."
 
-        self.together = Together(own, incoming, reader, self.admission, self._sessions, everybody, inbox, clock)
+        self.together = Together(
+            own, incoming, reader, self.admission, self._keeping, self._choice, everybody, inbox, clock
+        )
         "Conversations of several people."
 
         self.foreign_admission = ForeignAdmission(incoming)
@@ -223,7 +231,7 @@ class Switchboard:
         Raises StoreError; what couldn't be written then is written the next time.
         """
         self.look_at_book()
-        await self._sessions.keep_signs_of_life()
+        await self._keeping.keep_signs_of_life()
         await self._runner.log_again()
         await self.last_run.settle()
 
@@ -297,7 +305,7 @@ class Switchboard:
             foreign=foreign,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )
-        self._sessions.endpoint_of(line)
+        self._choice.of(line)
         begins()
         self._silenced.forget(node)
         await self._runner.start(line, effects)
@@ -349,7 +357,7 @@ class Switchboard:
                 self._require_holdable(each)
         self._require_room([each for each in occupying if each not in giving_way])
         line.choose(endpoint, media, begins_off=begins_off)
-        self._sessions.endpoint_of(line)
+        self._choice.of(line)
         for each in giving_way:
             if instead == "hold":
                 await self._hold(each)
@@ -504,7 +512,7 @@ class Switchboard:
     @property
     def usual_endpoint(self) -> str:
         """The name of the media endpoint of a call for which none was chosen."""
-        return self._sessions.endpoint_for(None, proven=False, keyed=False)
+        return self._choice.usual_for(None, proven=False, keyed=False)
 
     def files(self, line: Line) -> CallFiles:
         """The files of a call. Raises FileRefused if none can be sent or taken in it."""
@@ -534,7 +542,7 @@ class Switchboard:
 
     async def _keep_begun(self, line: Line) -> None:
         try:
-            await self._sessions.keep_begun(line)
+            await self._keeping.keep_begun(line)
         except StoreError as error:
             logger.warning("line %d: %s", line.number, error.sentence)
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.demo.node import Said
 from bot.kinds import Kind
-from peer.calls.sessions import AWAITED_SECONDS
+from peer.calls.line_keeping import AWAITED_SECONDS
 from tests.bot.console import Person, people
 from tests.bot.test_conversations import agreed, two_calls
 from tests.bot.test_hold import call_with, hears

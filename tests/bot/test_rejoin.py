@@ -20,7 +20,7 @@ from aioice import stun
 
 from bot.demo.node import Said
 from bot.kinds import Kind
-from peer.calls.sessions import AWAITED_SECONDS
+from peer.calls.line_keeping import AWAITED_SECONDS
 from peer.overlay.loopback import loopback_address
 from shared.call.records import CallRecord, RunningCall
 from shared.errors import NotRunning

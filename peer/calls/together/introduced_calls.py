@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from peer.calls.admission import Admission
 from peer.calls.call_link import CallLink
+from peer.calls.endpoint_choice import EndpointChoice
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
+from peer.calls.line_keeping import LineKeeping
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.lines import may_be_ended
 from peer.calls.link_reader import LinkReader, SaidLink
-from peer.calls.sessions import LineSessions
 from shared.call.effects import Effect
 from shared.call.events import Answer, Hold, Offered, Resume
 from shared.call.table import State, incoming, outgoing
@@ -86,7 +87,8 @@ class IntroducedCalls:
         calls: IncomingCalls,
         reader: LinkReader,
         admission: Admission,
-        sessions: LineSessions,
+        keeping: LineKeeping,
+        choice: EndpointChoice,
         clock: Callable[[], float],
     ) -> None:
         """`clock` is the time in Unix seconds."""
@@ -94,7 +96,8 @@ class IntroducedCalls:
         self._calls = calls
         self._reader = reader
         self._admission = admission
-        self._sessions = sessions
+        self._keeping = keeping
+        self._choice = choice
         self._clock = clock
 
     async def place(self, invitation: Invitation, node: NodeId) -> None:
@@ -121,7 +124,7 @@ class IntroducedCalls:
             shown=self._shown(invitation, contact),
             sealing_key=contact.sealing_key if contact is not None else None,
         )
-        self._sessions.endpoint_of(line)
+        self._choice.of(line)
         invitation.lines[node] = line
         await self._start(line, effects)
 
@@ -165,13 +168,13 @@ class IntroducedCalls:
             connection=ConnectionState(media, dialled=time.monotonic()),
             shown=self._shown(invitation, contact),
         )
-        self._sessions.endpoint_of(line)
+        self._choice.of(line)
         async with self._calls.turn:
             until = now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD
             if not await self._calls.writes.write(lambda store: store.use_links(link.marks, expires=until)):
                 raise CallRefused("The link that came was used before.", "")
             invitation.lines[link.peer] = line
-            await self._sessions.keep_begun(line)
+            await self._keeping.keep_begun(line)
             await self._start(line, line.begin(Answer(), Reason.ASK))
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from peer.calls.line import Line
+from peer.calls.line_keeping import LineKeeping
 from peer.calls.lines import Lines
 from peer.calls.news import CallListeners
-from peer.calls.sessions import LineSessions
 from peer.calls.together.say import Later, say
 from peer.calls.together_news import CircleChanged, Left, PartOf
 from shared.call.table import CONNECTED, State
@@ -35,7 +35,7 @@ class Membership:
         self,
         own: NodeId,
         lines: Lines,
-        sessions: LineSessions,
+        keeping: LineKeeping,
         listeners: CallListeners,
         later: Later,
         *,
@@ -47,7 +47,7 @@ class Membership:
         """
         self._own = own
         self._lines = lines
-        self._sessions = sessions
+        self._keeping = keeping
         self._listeners = listeners
         self._later = later
         self._meets = meets
@@ -83,7 +83,7 @@ class Membership:
             if conversation and not self._has_said(line, conversation):
                 self._await(line, conversation)
         try:
-            await self._sessions.join(line, conversation)
+            await self._keeping.join(line, conversation)
         except StoreError as error:
             # A program that is killed takes it up as a call of two. That isn't worth the conversation.
             logger.warning("line %d: %s", line.number, error.sentence)

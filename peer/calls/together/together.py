@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable
 
 from peer.calls.admission import Admission
+from peer.calls.endpoint_choice import EndpointChoice
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
+from peer.calls.line_keeping import LineKeeping
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import CallListeners, Changed
 from peer.calls.session_events import HelloHeard
-from peer.calls.sessions import LineSessions
 from peer.calls.together.inbox import Heard, TogetherInbox
 from peer.calls.together.introduced_calls import IntroducedCalls
 from peer.calls.together.invitations import JoinInvitations
@@ -41,7 +42,8 @@ class Together:
         calls: IncomingCalls,
         reader: LinkReader,
         admission: Admission,
-        sessions: LineSessions,
+        keeping: LineKeeping,
+        choice: EndpointChoice,
         listeners: CallListeners,
         inbox: TogetherInbox,
         clock: Callable[[], float],
@@ -51,14 +53,14 @@ class Together:
         self._membership = Membership(
             own,
             calls.lines,
-            sessions,
+            keeping,
             listeners,
             inbox.later,
             meets=lambda conversation: self._merging.meets(conversation) or self._invitations.meets(conversation),
             looked=lambda conversation: self._merging.looked(conversation),
         )
         self._merging = Merging(calls.lines, self._membership, listeners, inbox.later)
-        introduced = IntroducedCalls(own, calls, reader, admission, sessions, clock)
+        introduced = IntroducedCalls(own, calls, reader, admission, keeping, choice, clock)
         self._invitations = JoinInvitations(
             calls.lines, introduced, self._membership, self._merging, listeners, inbox.later
         )

@@ -62,13 +62,15 @@ class Node:
         usual: str = "none",
         waits: bool = False,
         files: Path,
+        takes_files: bool = True,
         limits: FileLimits = LIMITS,
         recordings: Path | None = None,
         recording_settings: MediaSettings | None = None,
         hurry: float = 1.0,
     ) -> None:
-        """Without a folder for `recordings` it is as a program of an earlier version. `hurry`: so many times shorter is
-        what people wait for in conversations of several.
+        """Without a folder for `recordings`, or with `takes_files` False, it is as a program of an earlier version.
+
+        `hurry`: so many times shorter is what people wait for in conversations of several.
         """
         self.name = name
         self.files = files
@@ -110,7 +112,7 @@ class Node:
             recordings=CallRecordings(Config(media=recording_settings or MediaSettings()), recordings)
             if recordings is not None
             else None,
-            shelf=FileShelf(files, limits, writes, clock=clock),
+            shelf=FileShelf(files, limits, writes, clock=clock) if takes_files else None,
             clock=clock,
             open_socket=network.open,
             call_later=lambda seconds, do, work: asyncio.get_running_loop().call_later(seconds / hurry, do, work),

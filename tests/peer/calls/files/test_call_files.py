@@ -349,8 +349,7 @@ async def test_what_cannot_be_sent_is_refused_with_a_sentence(tmp_path: Path) ->
 
 
 async def test_a_program_of_version_1_is_sent_no_word_about_files(tmp_path: Path) -> None:
-    async with two_nodes(tmp_path) as (anna, ben):
-        ben.switchboard._sessions._shelf = None  # as a program that has no files
+    async with two_nodes(tmp_path, takes_files=False) as (anna, ben):
         line = await anna.switchboard.place(ben.id, Media.BOTH)
         reading = (await ben.reads_all(anna))[-1]
         assert reading.line is not None
