@@ -1,4 +1,8 @@
-"""What messages from anybody hold: links, cards, and what other programs have written."""
+"""Reads a message that is no command: the links and cards in it, and descriptions that other programs have written.
+
+Anybody may have written it. What a link may do is decided by `Admission`; here the owner is told what came of it, and
+more is said where nobody else reads.
+"""
 
 from __future__ import annotations
 
@@ -30,22 +34,23 @@ from shared.store import Store
 ANSWER_SECONDS = 10.0
 "How long writing the answer to another program's offer may take: the overlay is asked for an address."
 
-
 DOUBT_SECONDS = 600.0
-"How often the owner hears of a link that no key of a restored home opens."
+"How often the owner hears that no key of a restored home opens a link."
 
 DOUBTED_NAMED = 5
+"How many contacts are named then."
 
 ANSWERS_READ = 8
-"Of one message. Anyone can write answers to a call that they have seen; an honest message holds one."
+"""How many answers to first calls are read of one message. Anyone who has seen a call can write some; an honest message
+has one."""
 
-
-MOST_CLOSED = 4
-"Links of one message that no key opens, before no more of it is read; of the owner, who may paste a long history, all."
+MOST_UNOPENED = 4
+"""After how many links that no key opens the rest of a message isn't read. Each costs a try of every key of every
+contact. The owner's own messages are read to the end: they may paste a long history."""
 
 
 class MessageReader:
-    """Reads messages, acts on the links, and explains them where only the owner reads."""
+    """Reads the messages of one node's owner, and of everybody who writes in the same chats."""
 
     def __init__(
         self, own: NodeId, *, store: Store, switchboard: Switchboard, calling: Calling, origins: Origins
@@ -55,11 +60,11 @@ class MessageReader:
         self._switchboard = switchboard
         self._calling = calling
         self._origins = origins
-        self._trials = asyncio.Lock()
-        "One link is tried at a time, however many messages come at once."
+        self._opening = asyncio.Lock()
+        "One link is opened at a time, however many messages come at once."
 
         self._doubted = float("-inf")
-        "When the owner last heard of a link that a restored home's keys don't open."
+        "When the owner last heard that a restored home's keys don't open a link, in monotonic seconds."
 
     async def read(self, turn: Turn, text: str, message: IncomingMessage) -> None:
         """Read everything in a message that is no command. Raises CopybaraError."""
@@ -74,47 +79,59 @@ class MessageReader:
         if not (found or classic) and message.from_owner and message.alone:
             turn.say(texts.not_understood(_as_command(text)))
         cards: list[Card] = []
-        closed = 0
+        unopened = 0
         for link in found:
-            async with self._trials:
-                reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
-                if is_closed := reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
-                    # Every key of every contact was tried: calls get their turn before the next link of any message.
-                    await asyncio.sleep(0)
-            if is_closed:
-                # A message full of these is no contact's.
-                closed += 1
-                if closed >= MOST_CLOSED and not message.from_owner:
+            reading = await self._open(turn, link, message)
+            if _is_unopened(reading):
+                unopened += 1
+                if unopened >= MOST_UNOPENED and not message.from_owner:
                     break
-            line = reading.line
-            if line is not None and message.identity is not None and not _refuses(link.token):
-                self._origins.came_from(line, message.identity)
-            if reading.dropped is not None:
-                turn.say(texts.dropped(reading.dropped))
-            if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
-                self._doubt(turn)
-            if reading.moved is not None and reading.moved_to is not None:
-                moved, node = reading.moved, reading.moved_to
-                turn.say(texts.announced(moved, node), in_clear=texts.announced(moved, node, clear=True))
-                continue
-            clock = reading.other_clock
-            if clock is not None and _clocks_differ(clock, message):
-                ahead = clock.ahead + (message.age or 0)
-                turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
-                await self._tell_of_time(turn, clock)
-            elif reading.missed is not None and message.tell_missed:
-                turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
-                if clock is not None and message.age is None:
-                    await self._tell_of_time(turn, clock)  # late, or the clocks differ: their own clock tells
-            elif message.from_owner and message.alone:
-                self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
-            elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
-                cards.append(reading.card)
+            if (card := await self._tell(turn, link, reading, message)) is not None:
+                cards.append(card)
         if cards:
             # One post a message, however many cards anybody puts into it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
 
+    async def _open(self, turn: Turn, link: Found, message: IncomingMessage) -> Reading:
+        """Act on one link, and remember where a call came from."""
+        async with self._opening:
+            reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
+            if _is_unopened(reading):
+                # Every key of every contact was tried: calls get their turn before the next link of any message.
+                await asyncio.sleep(0)
+        line = reading.line
+        if line is not None and message.identity is not None and not _refuses(link.token):
+            self._origins.came_from(line, message.identity)
+        return reading
+
+    async def _tell(self, turn: Turn, link: Found, reading: Reading, message: IncomingMessage) -> Card | None:
+        """Tell the owner what came of a link. Returns a card that is still to be explained, with all of its message."""
+        if reading.dropped is not None:
+            turn.say(texts.dropped(reading.dropped))
+        if _is_unopened(reading):
+            self._doubt(turn)
+        if reading.moved is not None and reading.moved_to is not None:
+            moved, node = reading.moved, reading.moved_to
+            turn.say(texts.announced(moved, node), in_clear=texts.announced(moved, node, clear=True))
+            return None
+        clock = reading.other_clock
+        if clock is not None and _clocks_differ(clock, message):
+            ahead = clock.ahead + (message.age or 0)
+            turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
+            await self._tell_of_time(turn, clock)
+        elif reading.missed is not None and message.tell_missed:
+            turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
+            if clock is not None and message.age is None:
+                # The link came late, or the clocks differ: only the caller's own clock can say which.
+                await self._tell_of_time(turn, clock)
+        elif message.from_owner and message.alone:
+            self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
+        elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
+            return reading.card
+        return None
+
     async def _tell_of_time(self, turn: Turn, clock: OtherClock) -> None:
+        """Tell the caller at what time, by our clock, we read their link."""
         token = await self._switchboard.admission.reply_to(clock)
         contact = self._store.contact_of(clock.link.peer)
         bot = self._origins.bot_of(clock.link.peer, contact)
@@ -122,7 +139,10 @@ class MessageReader:
         turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
 
     def _doubt(self, turn: Turn) -> None:
-        """After a link that no key opens: in a restored home it may be a contact's. Said once in a while."""
+        """Tell the owner, once in DOUBT_SECONDS, that a link which no key opens may be a contact's.
+
+        In a home that was restored from a backup some keys may be older than those that the contacts have.
+        """
         now = time.monotonic()
         if now < self._doubted + DOUBT_SECONDS:
             return
@@ -134,7 +154,10 @@ class MessageReader:
             turn.say(why(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
-        """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""
+        """Read what another program has written, and if it is an offer, answer it at once.
+
+        `whom` is whose it is, if the owner has said so. Raises CopybaraError.
+        """
         node = (await self._calling.whom(whom)).node if whom is not None else None
         line = await self._take(turn, text, node, kind)
         if line is not None and line.foreign is not None and line.call.state is State.RINGING:
@@ -144,13 +167,13 @@ class MessageReader:
     async def _take(
         self, turn: Turn, text: str, node: NodeId | None = None, kind: DescriptionType | None = None
     ) -> Line | None:
-        """What another program wrote, that the owner has pasted: an offer rings, an answer connects."""
+        """Read a description that the owner has pasted: an offer rings, an answer connects our call."""
         reading = await self._switchboard.foreign.read_pasted(text, chat=turn.chat, node=node, meant=kind)
         self._explain(turn, reading, surely_a_link=True)
         return reading.line
 
     async def _read_classic(self, turn: Turn, link: str, message: IncomingMessage) -> None:
-        """A link of the original web app, from anybody."""
+        """Read a link of the original web app. What is wrong with one is told only to the owner who sent it."""
         told = message.from_owner and message.alone
         try:
             reading = await self._switchboard.foreign.read_link(link, chat=turn.chat)
@@ -162,7 +185,7 @@ class MessageReader:
             self._explain(turn, reading, surely_a_link=True)
 
     def _explain(self, turn: Turn, reading: Reading, *, surely_a_link: bool, token: str = "") -> None:
-        """In the owner's own chat every link gets an answer; in a chat with others only those for us do."""
+        """Say what a link is, in a chat that only the owner reads: there every link gets an answer."""
         if (card := reading.card) is not None:
             if card.node == self._own:
                 turn.say(texts.own_card_seen())
@@ -180,12 +203,16 @@ class MessageReader:
 
 
 def _as_command(text: str) -> str:
-    """The text if it would be a command with a slash, else empty."""
+    """The text, if it would be a command with a slash in front of it; else an empty one."""
     return text if commands.without_slash(text) is not None else ""
 
 
+def _is_unopened(reading: Reading) -> bool:
+    return reading.line is None and reading.reason is Reason.UNKNOWN_CALLER
+
+
 def _refuses(token: str) -> bool:
-    """Whether it declines a request: anybody can write that, and no call comes of it."""
+    """Whether a link refuses our request. Anybody can write that, so it doesn't show where the callee writes from."""
     try:
         link = decode(token)
     except BadLink:
@@ -194,7 +221,7 @@ def _refuses(token: str) -> bool:
 
 
 def _few_answers(found: list[Found]) -> list[Found]:
-    """The links without the answers to first calls beyond the first ANSWERS_READ."""
+    """All links, but only the first ANSWERS_READ answers to first calls."""
     answers = [link for link in found if _is_answer(link)]
     return [link for link in found if link not in answers[ANSWERS_READ:]]
 
@@ -207,14 +234,17 @@ def _is_answer(link: Found) -> bool:
 
 
 def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:
-    """Whether the link is from another time than the message that holds it, as far as that is known."""
+    """Whether the link was written at another time than the message that holds it, as far as that is known.
+
+    If it was, the two clocks differ; otherwise the message came late.
+    """
     if message.age is None:
         return clock.ahead > 0 or not message.tell_missed
     return abs(clock.ahead + message.age) > MAX_CLOCK_AHEAD
 
 
 async def _first_of(*events: asyncio.Event) -> None:
-    """Wait a moment for one of them."""
+    """Wait for one of them, at most ANSWER_SECONDS."""
     async with asyncio.TaskGroup() as group:
         waiting = [group.create_task(event.wait()) for event in events]
         await asyncio.wait(waiting, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)

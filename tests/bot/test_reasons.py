@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from bot.assistant.reading import MOST_CLOSED
+from bot.assistant.reading import MOST_UNOPENED
 from bot.home import Home
 from bot.kinds import Kind
 from bot.texts.chat import refusal
@@ -295,7 +295,7 @@ async def test_a_used_request_is_refused_however_anybody_seals_it_again(world: W
 
 
 async def test_a_message_full_of_links_that_no_key_opens_is_read_no_further(world: World) -> None:
-    closed = [to_text(b"\x13" + secrets.token_bytes(47)) for _ in range(MOST_CLOSED)]
+    closed = [to_text(b"\x13" + secrets.token_bytes(47)) for _ in range(MOST_UNOPENED)]
     link = world.friend.first()
     assert await world.bob.after(" ".join([*closed, link]), sender="somebody") == []
     await rings(world.bob, link, "friend is calling")
