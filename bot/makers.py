@@ -34,6 +34,7 @@ from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
+from bot.page.shown_card import ShownCard
 from bot.program_source import installed_folder, program_source
 from bot.settings import open_overlay
 from bot.texts import devices as device_texts
@@ -131,10 +132,13 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
         watch=node.watch,
         store=node.thread.store,
         lines=node.lines,
-        own_card=node.card,
-        program_source=program_source(node.config),
-        program_folder=installed_folder(),
-        friends_peers=functools.partial(friends_peers, node.config, node.overlay.name),
+        card=ShownCard(
+            node.overlay.name,
+            own_card=node.card,
+            program_source=program_source(node.config),
+            program_folder=installed_folder(),
+            friends_peers=functools.partial(friends_peers, node.config, node.overlay.name),
+        ),
         pages=node.pages,
         devices=own_devices,
         is_by_hand=talk.chats.is_by_hand,

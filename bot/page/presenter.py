@@ -1,4 +1,4 @@
-"""Passes the news of calls on to the page. The assistant does the same for the chat."""
+"""Tells the page what happens to calls, and all there is when a page comes. CallNews tells the chat."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from bot.assistant.conversation_news import said_of
-from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
-from bot.page.kept_files import KeptFiles
 from bot.page.own_devices import OwnDevices
+from bot.page.shown_card import ShownCard
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
+from bot.page.shown_files import ShownFiles
 from bot.page.untold import Untold
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import NO_PEERS, NO_SOURCE_SHORT, how_to_pack, invitation, peers_note, to_include
-from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import (
@@ -75,7 +74,6 @@ from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.errors import StoreError
-from shared.links.card import Card
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -88,9 +86,6 @@ LOGGED = 50
 
 TEXTS_KEPT = 200
 "Lines of text of one call that a page gets when it connects late."
-
-FILES_KEPT = 50
-"Files of one call that are over, and that a page gets when it connects late."
 
 CHANGES_KEPT = 5
 "Of what other devices have changed, for the page at home."
@@ -111,18 +106,12 @@ class Presenter:
         watch: OverlayWatch,
         store: Store,
         lines: Lines,
-        own_card: Callable[[], Card],
-        program_source: str,
-        program_folder: Path | None,
-        friends_peers: Callable[[], Awaitable[FriendsPeers]],
+        card: ShownCard,
         pages: Pages,
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
     ) -> None:
-        """`program_source` is where friends get the program, empty if that isn't known; `program_folder` is the folder
-        that it was installed from. `friends_peers` says which of our peers a friend needs too. `is_by_hand`: whether
-        the owner carries the links of that conversation.
-        """
+        """`is_by_hand` tells whether the owner copies the links of that chat to the other person."""
         self._is_by_hand = is_by_hand
         self._devices = devices
         self._own = own
@@ -130,26 +119,11 @@ class Presenter:
         self._overlay = overlay
         self._watch = watch
         self._store = store
-        self._own_card = own_card
-        self._program_source = program_source
-        self._program_folder = program_folder
-        self._friends_peers = friends_peers
-        self._peers = NO_PEERS
-        "What a friend needs, as it was when a page came last."
-
+        self._card = card
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
-        self._files: dict[int, dict[int, Transfer]] = {}
-        "By call, by their number."
-
-        self._arrived: dict[bytes, list[Transfer]] = {}
-        "By the reference of a call that has ended: the files that came in it."
-
-        self._kept_files = KeptFiles(pages.downloads)
-        self._recorded: dict[bytes, list[page_protocol.Recorded]] = {}
-        "By the reference of a call: the recordings of it."
-
+        self._files = ShownFiles(pages.downloads, logged=LOGGED)
         self._links: dict[int, Callable[[], ShowLink]] = {}
         "Each is made for a page that shows it: its QR code takes longer than placing the call."
 
@@ -251,37 +225,17 @@ class Presenter:
 
     # What a page gets.
 
-    @property
-    def _invitation_notes(self) -> list[page_protocol.InvitationNote]:
-        notes = []
-        if not self._program_source:
-            what_for, command = how_to_pack(self._program_folder)
-            notes.append(page_protocol.InvitationNote(f"{NO_SOURCE_SHORT.sentence} {what_for}", command))
-        if (about_peers := peers_note(self._peers)) is not None:
-            # Where there are lines the page has a box for what the hint says.
-            text = about_peers.sentence if self._peers.lines else about_peers.text
-            notes.append(page_protocol.InvitationNote(text))
-        return notes
-
-    def _invitation(self, card: Card, *, names_peers: bool = False) -> str:
-        return invitation(card, self._overlay, self._program_source, self._peers, names_peers=names_peers).text
-
-    def _with_peers(self, card: Card) -> page_protocol.InvitationWithPeers | None:
-        if not (agreed := to_include(self._peers)):
-            return None
-        return page_protocol.InvitationWithPeers(agreed=agreed, text=self._invitation(card, names_peers=True))
-
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""
         await self._refresh_contacts()
-        self._peers = await self._friends_peers()
-        card = self._own_card()
+        await self._card.look_at_peers()
+        own = self._card.shown()
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
-            name=card.name,
+            name=own.name,
             overlay=self._overlay_state(),
-            card=shown_link(card.token),
+            card=own.card,
             contacts=self._contacts,
             calls=[
                 *(self._call(line, page) for line in self._lines if _is_shown(line)),
@@ -293,16 +247,12 @@ class Presenter:
                 *(self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)),
                 *(link() for _, link in self._untold.now()),
             ],
-            invitation=self._invitation(card),
-            invitation_notes=self._invitation_notes,
-            invitation_with_peers=self._with_peers(card),
+            invitation=own.invitation,
+            invitation_notes=own.invitation_notes,
+            invitation_with_peers=own.invitation_with_peers,
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
-            files=[
-                view.file(line, transfer)
-                for line in self._lines
-                for transfer in self._files.get(line.number, {}).values()
-            ],
+            files=[view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)],
         )
 
     def told(self, line: Line, news: News) -> None:
@@ -351,10 +301,11 @@ class Presenter:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case RecordingChanged():
                 self._show(line)
-                recording = None if news.path is None else self._keep_recorded(line, news.path)
+                recording = None if news.path is None else self._files.recorded(line, news.path)
                 self._say(line, recording_texts.changed(line, news), news.path, recording)
             case FileChanged():
-                self._file_changed(line, news.transfer)
+                self._files.changed(line, news.transfer)
+                self._pages.send(view.file(line, news.transfer))
             case Changed():
                 self._changed(line)
             case MediaTrouble():
@@ -382,30 +333,8 @@ class Presenter:
                 self._show(line)
 
     def save_address(self, number: int, *, recording: bool) -> str:
-        """Where a browser gets the file that has arrived with that number, or the recording. Raises FileRefused."""
-        return self._kept_files.address(number, recording=recording)
-
-    def _file_changed(self, line: Line, transfer: Transfer) -> None:
-        self._kept_files.look_at(transfer)
-        if not line.call.ended:
-            kept = self._files.setdefault(line.number, {})
-            kept[transfer.number] = transfer
-            for number in [each for each, known in kept.items() if known.ended][:-FILES_KEPT]:
-                del kept[number]
-        self._pages.send(view.file(line, transfer))
-
-    def _keep_recorded(self, line: Line, path: Path) -> int:
-        number = self._kept_files.recorded(path)
-        self._recorded.setdefault(line.link.reference, []).append(page_protocol.Recorded(number, str(path)))
-        for reference in [*self._recorded][:-LOGGED]:
-            del self._recorded[reference]
-        return number
-
-    def _keep_arrived(self, line: Line) -> None:
-        if arrived := [each for each in self._files.get(line.number, {}).values() if view.is_here(each)]:
-            self._arrived[line.link.reference] = arrived
-            for reference in [*self._arrived][:-LOGGED]:
-                del self._arrived[reference]
+        """Where a browser gets the file that arrived with that number, or the recording. Raises FileRefused."""
+        return self._files.save_address(number, recording=recording)
 
     def seen_end(self, number: int) -> None:
         """The owner has put away the page of a call that is over, and needs its link no more."""
@@ -434,9 +363,9 @@ class Presenter:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
-            self._keep_arrived(line)
+            self._files.over(line)
             self._keep_untold(line)
-            for kept in (self._endpoints, self._texts, self._links, self._ends, self._files):
+            for kept in (self._endpoints, self._texts, self._links, self._ends):
                 kept.pop(line.number, None)
             self._conversations.forget(line)
             self._rings_there.discard(line.number)
@@ -545,23 +474,14 @@ class Presenter:
 
     def card_changed(self) -> None:
         """Show what the owner gives to others now."""
-        card = self._own_card()
-        self._pages.send(
-            page_protocol.Own(
-                name=card.name,
-                card=shown_link(card.token),
-                invitation=self._invitation(card),
-                invitation_notes=self._invitation_notes,
-                invitation_with_peers=self._with_peers(card),
-            )
-        )
+        self._pages.send(self._card.shown())
 
     async def book_changed(self) -> None:
         """Show the contacts, and the calls and their files by their new names."""
         await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
-            for transfer in self._files.get(line.number, {}).values():
+            for transfer in self._files.of(line):
                 if not transfer.ended or view.is_here(transfer):  # the page has put away the others
                     self._pages.send(view.file(line, transfer))
         self._show_log()
@@ -590,8 +510,8 @@ class Presenter:
             view.logged(
                 record,
                 self._store.contact_of(record.peer),
-                self._arrived.get(record.reference, ()),
-                self._recorded.get(record.reference, ()),
+                self._files.arrived_in(record.reference),
+                self._files.recordings_of(record.reference),
                 compared=bool(self._store.compared_secrets(record.peer, record.reference)),
             )
             for record in self._store.call_log(LOGGED)

@@ -1,0 +1,74 @@
+"""The files and recordings that the page shows with a call: while it is up, and in the log once it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bot.page import view
+from bot.page.kept_files import KeptFiles
+from peer.calls.files.transfer import Transfer
+from peer.calls.line import Line
+from peer.handset import protocol as page_protocol
+from peer.handset.downloads import Downloads
+
+FILES_KEPT = 50
+"Files of one call that are over, and that a page gets when it connects late."
+
+
+class ShownFiles:
+    """The files and recordings of all calls of this run."""
+
+    def __init__(self, downloads: Downloads, *, logged: int) -> None:
+        """What came in a call is shown in the log for the last `logged` calls that had any."""
+        self._logged = logged
+        self._kept = KeptFiles(downloads)
+        self._files: dict[int, dict[int, Transfer]] = {}
+        "By the number of a call that isn't over, by their own number."
+
+        self._arrived: dict[bytes, list[Transfer]] = {}
+        "By the reference of a call that has ended: the files that came in it."
+
+        self._recorded: dict[bytes, list[page_protocol.Recorded]] = {}
+        "By the reference of a call: the recordings of it."
+
+    def changed(self, line: Line, transfer: Transfer) -> None:
+        """Something has happened to a file of that call."""
+        self._kept.look_at(transfer)
+        if line.call.ended:
+            return
+        files = self._files.setdefault(line.number, {})
+        files[transfer.number] = transfer
+        for number in [each for each, known in files.items() if known.ended][:-FILES_KEPT]:
+            del files[number]
+
+    def of(self, line: Line) -> Iterable[Transfer]:
+        """The files of a call that isn't over."""
+        return self._files.get(line.number, {}).values()
+
+    def recorded(self, line: Line, path: Path) -> int:
+        """A recording of that call is finished. Returns the number by which a page may save it."""
+        number = self._kept.recorded(path)
+        self._recorded.setdefault(line.link.reference, []).append(page_protocol.Recorded(number, str(path)))
+        for reference in [*self._recorded][: -self._logged]:
+            del self._recorded[reference]
+        return number
+
+    def over(self, line: Line) -> None:
+        """A call is over: of its files only those that have arrived are still shown."""
+        if arrived := [each for each in self._files.pop(line.number, {}).values() if view.is_here(each)]:
+            self._arrived[line.link.reference] = arrived
+            for reference in [*self._arrived][: -self._logged]:
+                del self._arrived[reference]
+
+    def arrived_in(self, reference: bytes) -> Sequence[Transfer]:
+        """The files that came in the call of that reference (8 bytes)."""
+        return self._arrived.get(reference, ())
+
+    def recordings_of(self, reference: bytes) -> Sequence[page_protocol.Recorded]:
+        """The recordings of the call of that reference (8 bytes)."""
+        return self._recorded.get(reference, ())
+
+    def save_address(self, number: int, *, recording: bool) -> str:
+        """Where a browser gets the file that arrived with that number, or the recording. Raises FileRefused."""
+        return self._kept.address(number, recording=recording)
