@@ -306,55 +306,10 @@ class Session:
         await self._lasting(lambda: self._converse(leg, attempt))
 
     async def _converse(self, leg: Leg, attempt: Attempt) -> None:
-        """Carry the call over a connected leg until it is lost."""
+        """Carry the call over a connected leg until it is lost, then report that; or report what ends the session."""
         broke: SessionEvent | None = None
-        again = self._redialling.begun
         try:
-            kept = self._connected(leg, attempt)
-            if self.files is not None:
-                self.files.connected(leg)
-            if self.recording is not None:
-                self.recording.connected(leg, self._media)
-            self._conversation = conversation = Conversation(
-                leg,
-                self._role,
-                attempt.transcript,
-                again=again,
-                agreed=self._agreed,
-                limiter=self._limiter,
-                tell=self._tell,
-                keep=self._keep_and_note,
-                agree=lambda theirs: self._agree(leg, theirs),
-                held=self._held,
-                files=self.files,
-                recording=self.recording,
-            )
-            # Before any sound: what the other side does with it depends on whether we were asked.
-            leg.control.send(
-                Hello(
-                    self._version,
-                    int(self._media),
-                    self._automatic,
-                    conversation.unpaired,
-                    self._on_hold,
-                    self.recording is not None,
-                    self.recording is not None and self.recording.standing.recording,
-                    self._converses,
-                )
-            )
-            self._silence()
-            # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
-            self._host.attach(leg, self._media)
-            for event in kept:
-                await self._keep(event)
-            self._first_media.connected()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
-                group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
-                if self._sends is not None or self._on_hold:
-                    leg.control.send(self._sent())
-                await conversation.run()
-                raise _Lost
+            await self._talk(leg, attempt)
         except* RemoteFlood:
             broke = RemoteFlooded()
         except* (RemoteProtocolError, StoreError) as errors:
@@ -376,6 +331,61 @@ class Session:
         self.call_socket.path_lost(True)
         await self._dialling.lose()
         self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
+
+    async def _talk(self, leg: Leg, attempt: Attempt) -> None:
+        """Say hello on a connected leg, attach the endpoint to it, and answer the other side's messages.
+
+        Raises _Lost when the leg is gone, RemoteProtocolError and RemoteFlood for what the other side sends, and
+        StoreError; those of a task come in a group.
+        """
+        again = self._redialling.begun
+        kept = self._connected(leg, attempt)
+        if self.files is not None:
+            self.files.connected(leg)
+        if self.recording is not None:
+            self.recording.connected(leg, self._media)
+        self._conversation = conversation = Conversation(
+            leg,
+            self._role,
+            attempt.transcript,
+            again=again,
+            agreed=self._agreed,
+            limiter=self._limiter,
+            tell=self._tell,
+            keep=self._keep_and_note,
+            agree=lambda theirs: self._agree(leg, theirs),
+            held=self._held,
+            files=self.files,
+            recording=self.recording,
+        )
+        # Before any sound: what the other side does with it depends on whether we were asked.
+        leg.control.send(self._hello(conversation))
+        self._silence()
+        # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
+        self._host.attach(leg, self._media)
+        for event in kept:
+            await self._keep(event)
+        self._first_media.connected()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
+            group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
+            if self._sends is not None or self._on_hold:
+                leg.control.send(self._sent())
+            await conversation.run()
+            raise _Lost
+
+    def _hello(self, conversation: Conversation) -> Hello:
+        recording = self.recording
+        return Hello(
+            version=self._version,
+            media=int(self._media),
+            automatic=self._automatic,
+            unpaired=conversation.unpaired,
+            on_hold=self._on_hold,
+            shows_recording=recording is not None,
+            recording=recording is not None and recording.standing.recording,
+            conversations=self._converses,
+        )
 
     @property
     def _version(self) -> int:
