@@ -204,12 +204,7 @@ class PageRequests:
                 await self._switchboard.together.merge()
                 self._pages.take(page)
             case AnswerQuestion():
-                line = self._line(message.call)
-                if message.question != self._presenter.question(line):
-                    raise CallRefused(*page_texts.ASKS_ANOTHER_THING)
-                said = await self._answer_question(line, agrees=message.agrees)
-                if message.agrees:
-                    self._pages.take(page)
+                said = await self._answer_question(page, message)
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:
@@ -221,15 +216,7 @@ class PageRequests:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
             case SendFile():
-                line, name = self._line(message.call), message.name
-                files = self._switchboard.files(line)
-                meant = files.meant()
-
-                async def offer(path: Path, described: Described) -> None:
-                    await files.send_copy(path, name, described, meant)
-
-                # It answers the request as soon as the bytes can come, and ends when the file is offered.
-                await self._uploads.receive(page, message, ready=files.ready, offer=offer)
+                await self._send_file(page, message)
                 return
             case LeaveVoice():
                 await self._leave_voice(page, message)
@@ -255,20 +242,9 @@ class PageRequests:
             case SetTrust():
                 said = await self._set_trust(page, message)
             case RenameContact():
-                old, new, at = message.name, message.new_name, message.node
-
-                def rename(store: Store) -> Contact:
-                    return book.rename(store, _shown(store, old, at).name, new)
-
-                renamed = await self._assistant.write(rename)
-                said = texts.renamed(old, renamed, wanted=new)
+                said = await self._rename(message)
             case RemoveContact():
-                gone, where = message.name, message.node
-
-                def remove(store: Store) -> Contact:
-                    return book.remove(store, _shown(store, gone, where).name)
-
-                said = texts.removed(await self._assistant.write(remove))
+                said = await self._remove(message)
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
             case SeenChanges() if not page.device:
@@ -337,10 +313,13 @@ class PageRequests:
             return None, None
         return line.number, page_texts.took_back(line) if line.number in rang else None
 
-    async def _answer_question(self, line: Line, *, agrees: bool) -> Sentence | None:
-        together = self._switchboard.together
-        if agrees:
+    async def _answer_question(self, page: Page, message: AnswerQuestion) -> Sentence | None:
+        line, together = self._line(message.call), self._switchboard.together
+        if message.question != self._presenter.question(line):
+            raise CallRefused(*page_texts.ASKS_ANOTHER_THING)
+        if message.agrees:
             await together.agree(line)
+            self._pages.take(page)
             return conversation_texts.AGREED
         if self._presenter.shows_own_question(line):
             await together.take_back()  # what becomes of it is news
@@ -357,6 +336,16 @@ class PageRequests:
                 recording.stop()
             case "refuse":
                 recording.refuse()
+
+    async def _send_file(self, page: Page, message: SendFile) -> None:
+        """Take a file from the page: answer the request once its bytes can come, and return once the file is offered."""
+        files, name = self._switchboard.files(self._line(message.call)), message.name
+        meant = files.meant()
+
+        async def offer(path: Path, described: Described) -> None:
+            await files.send_copy(path, name, described, meant)
+
+        await self._uploads.receive(page, message, ready=files.ready, offer=offer)
 
     async def _leave_voice(self, page: Page, message: LeaveVoice) -> None:
         contact = self._store.contact_of(NodeId.parse(message.node))
@@ -432,6 +421,18 @@ class PageRequests:
 
         contact = await self._assistant.write(trust)
         return texts.trust_set(contact, book.is_paired(self._store, contact))
+
+    async def _rename(self, message: RenameContact) -> Sentence:
+        def rename(store: Store) -> Contact:
+            return book.rename(store, _shown(store, message.name, message.node).name, message.new_name)
+
+        return texts.renamed(message.name, await self._assistant.write(rename), wanted=message.new_name)
+
+    async def _remove(self, message: RemoveContact) -> Sentence:
+        def remove(store: Store) -> Contact:
+            return book.remove(store, _shown(store, message.name, message.node).name)
+
+        return texts.removed(await self._assistant.write(remove))
 
     async def _save_contact(self, message: SaveContact) -> Sentence:
         """Save whose call it is, or was: the program still knows the call that was connected last."""
