@@ -1,7 +1,7 @@
-"""`copybara run` and `copybara start`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C.
+"""`copybara run` and `copybara start`: the bot and the peer in one asyncio process, until the chat ends or Ctrl-C.
 
-The composition root: everything is made in `_run` by the makers of bot/makers.py, those that listen first, then the
-switchboard that tells them, then those that command it.
+This is the composition root: `_run` makes every part with the makers of bot/makers.py. First come those that listen,
+then the switchboard that tells them, then those that command it.
 """
 
 from __future__ import annotations
@@ -76,11 +76,16 @@ def run(
     new_node: bool = False,
     looks_again: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run until the chat ends, or SIGINT, SIGTERM or SIGHUP. Raises CopybaraError when it can't start or go on.
+    """Run until the chat ends, or until SIGINT, SIGTERM or SIGHUP. Returns the exit code, 0.
 
-    With `console` the chat is stdin and stdout. `starts`: somebody sits there who wants to see what happens; `opens`:
-    and the page in their browser, which explains `link`; `looks_again`: called while they see there that no
-    overlay is found yet. With `new_node` the home's overlay and node id may be others than at its last start.
+    `console`: the chat is stdin and stdout. `starts`: a person started the program in a terminal and reads there what
+    happens. `opens`: the page also opens in their browser, and explains `link`. `as_json`: what is printed is JSON, for
+    scripts. `overlay` replaces the configured one. `new_node`: the overlay and the node id may be others than at the
+    last start.
+
+    `looks_again` is called while the page says that no overlay was found, before each further look.
+
+    Raises CopybaraError when the program can't start or can't continue.
     """
     share_one_heap()
     manager, is_up = ServiceManager(), threading.Event()
@@ -232,9 +237,10 @@ async def _run(
     systemd: SystemdSockets,
     runs: Callable[[], None],
 ) -> signal.Signals | None:
-    """Which signal ended it, if one did. `find` gives this node, or None if the event is set before there is one.
+    """Run until the end is wanted; returns the signal that asked for it, None if the chat ended.
 
-    Calls `runs` once everything is there. Raises CopybaraError.
+    `find` finds this node. It is given an event, and returns None if that is set before there is a node. `runs` is
+    called once everything is there. Raises CopybaraError.
     """
     ending = Ending()
     stopping = ending.wanted

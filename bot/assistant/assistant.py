@@ -1,4 +1,4 @@
-"""What the bot does with a message. Knows no messenger: messages come in as values, posts go out as values."""
+"""What the bot does with a message. It knows no messenger: messages come in as values, and posts go out as values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _Result = TypeVar("_Result")
 
 
 class Assistant:
-    """One owner's assistant: one thing after the other, each in a turn of its own."""
+    """One owner's assistant. It does one thing at a time, each in a turn of its own (turn.py)."""
 
     def __init__(
         self,
@@ -72,9 +72,10 @@ class Assistant:
         call_changed: Callable[[Line], None],
         devices: DeviceBook | None = None,
     ) -> None:
-        """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page, and
-        `program_source` empty if nobody knows where friends get the program. `friends_peers` says which of our peers a
-        friend needs too, `wrong` what prevents calls in the overlay now.
+        """`wrong` says what prevents calls in the overlay now, None if nothing does. `program_source` is where friends
+        get the program, empty if that isn't known; `friends_peers` says which of our node's peers a friend needs too.
+        `call_changed` shows a call's state in its chat and must not block. `devices` is None if there is no handset
+        page.
         """
         self.switchboard = switchboard
         self.lookups = lookups
@@ -108,9 +109,10 @@ class Assistant:
         self._reader = MessageReader(own, store=self._store, switchboard=switchboard, calling=calling, origins=origins)
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on one message, and return everything that was posted meanwhile.
+        """Act on one message, and return everything that was posted because of it.
 
-        Never raises for what a message holds. Only the owner may give commands; links are read from everybody.
+        Links are read from anyone; commands are obeyed for the owner alone. Nothing that a message holds raises an
+        error: it is posted as a sentence.
         """
         text, is_whole = whole(readable(message.text))
         async with self._turns.taken(message.chat) as turn:
@@ -134,9 +136,11 @@ class Assistant:
         return turn.posts
 
     async def obey(self, text: str, chat: str) -> list[Post]:
-        """Carry out a command that the owner gave outside of any chat, and return everything that was posted meanwhile.
+        """Carry out a command that the owner gave outside of any chat, and return everything that was posted because of
+        it.
 
-        Names that it takes are looked up before it returns. Raises CopybaraError if it can't be carried out.
+        A name that has to be looked up is found, or not, before this returns. Raises CopybaraError if the command can't
+        be carried out.
         """
         lookups: list[asyncio.Task[Outcome]] = []
         async with self._turns.taken(chat, lookups) as turn:
@@ -155,15 +159,16 @@ class Assistant:
         return posts
 
     async def act(self, action: Action, chat: str) -> str:
-        """Do what the owner has tapped; returns a short answer. Raises CallRefused when that call is over or in another
-        state by now, and other CopybaraErrors.
+        """Do what a button that the owner tapped stands for; returns a short answer for the messenger to show.
+
+        Raises CallRefused when the call is over or in another state by now, and other CopybaraErrors.
         """
         async with self._turns.taken(chat) as turn:
             self.switchboard.look_at_book()
             return await self._taps.act(turn, action)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
-        """Place a call whose link may never be posted, see Calling. Raises CallRefused, InputError."""
+        """Place a call whose link may never be posted, see Calling.prepare. Raises CallRefused, InputError."""
         return await self._calling.prepare(whom, media, chat, before)
 
     def confirm(self, line: Line) -> None:
@@ -177,17 +182,19 @@ class Assistant:
     async def place(
         self, whom: str, media: Media, *, chat: str, endpoint: str | None = None, begins: Callable[[], None]
     ) -> Line:
-        """Call somebody from the page, see Calling. Raises CopybaraError."""
+        """Call somebody from the page, see Calling.place_from_page. Raises CopybaraError."""
         return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint, begins=begins)
 
     async def save(self, name: str, who: book.Whom, met: Line | None = None, after: bytes = b"") -> Contact:
-        """Save somebody under a name, in the calls that are up as well; `met` is the call in which the owner does it,
-        `after` the reference of an earlier one, see Saving. Raises InputError, StoreError.
+        """Save somebody as a contact; a call with them shows the new name at once.
+
+        `met` is the call in which the owner saves them, `after` the reference (8 bytes) of a call that is over, see
+        Saving.add. Raises InputError, StoreError.
         """
         return await self._saving.add(name, who, met=met, after=after)
 
     async def write(self, work: Callable[[Store], _Result]) -> _Result:
-        """Change the contact book, see Saving. Raises what `work` raises, and StoreError."""
+        """Change the contact book, see Saving.write. Raises what `work` raises, and StoreError."""
         return await self._saving.write(work)
 
     async def move(self, name: str, node: str) -> Contact:
@@ -195,34 +202,37 @@ class Assistant:
         return await self._saving.move(name, node)
 
     async def confirm_words(self, name: str, words: str, *, in_clear: bool) -> tuple[Contact, str]:
-        """Take the key of the call with these words, see Saving. Raises NameNotFound, NothingToConfirm."""
+        """Accept the key of the call that showed these four words, see Saving.confirm. Raises NameNotFound,
+        NothingToConfirm.
+        """
         return await self._saving.confirm(name, words, in_clear=in_clear)
 
     def tell_done_at(self, device: str, said: Sentence) -> None:
-        """Tell the owner what was changed in the contact book at another device of theirs, which may be lost."""
+        """Tell the owner what was changed in the contact book at one of their other devices: it may have been stolen.
+        """
         self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
-        """The words of that call were compared, see Saving. Raises StoreError."""
+        """The owner has compared the words of that call, see Saving.words_match. Raises StoreError."""
         await self._saving.words_match(line, in_clear=in_clear)
 
     async def block(self, line: Line) -> Sentence:
-        """Silence the caller, now and later, see Taps. Raises CallRefused."""
+        """Silence a caller, now and later, see Taps.block. Raises CallRefused."""
         return await self._taps.block(line)
 
     async def greet(self) -> None:
-        """Tell the owner which calls a crash has ended, and take up the others."""
+        """When the program starts: tell the owner which calls ended because it was killed, and take up the others."""
         for call in self.switchboard.last_run.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
             self._posting.everywhere(said, call=call.reference.hex(), live=True)
         await self.switchboard.last_run.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """What continues after a message was heard: looking names up."""
+        """The tasks that look names up, and continue after `hear` has returned."""
         return self.lookups.tasks
 
     async def overlay_changed(self, state: OverlayState) -> None:
-        """Tell the owner everywhere when nobody can be called any more, and when they can again."""
+        """Tell the owner in every chat when calls have become impossible, and when they are possible again."""
         self.switchboard.overlay_changed()
         said = overlay_texts.changed(self._overlay, self._overlay_before, state)
         self._overlay_before = state

@@ -55,11 +55,11 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 
 _NOT_REACHED = (EndReason.UNREACHABLE, EndReason.NO_ANSWER, EndReason.LOST)
-"Ends that a node without a connection may have brought about."
+"Reasons why a call ended that may mean: our node has no connection."
 
 
 class CallNews:
-    """Tells what the switchboard tells."""
+    """Hears what happens to calls, and posts it: sentences for the owner, links for the other side."""
 
     def __init__(
         self,
@@ -75,10 +75,9 @@ class CallNews:
         wrong: Callable[[], Sentence | None],
         rings_at: Callable[[], str] = str,
     ) -> None:
-        """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered.
-
-        `file_changed` shows how a file stands; it may not block either. `wrong` says what prevents calls in the overlay
-        now.
+        """`call_changed` shows a call's state and `file_changed` a file's, in their chats; neither may block.
+        `rings_at` names the owner's other devices that a call rings at. `wrong` says what prevents calls in the overlay
+        now, None if nothing does.
         """
         self._rings_at = rings_at
         self._wrong = wrong
@@ -92,17 +91,17 @@ class CallNews:
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
         self._to_carry: WeakSet[Line] = WeakSet()
-        "Calls that have ended, with a link that says so and that the owner has to carry."
+        "Calls that have ended with a link that says so, which the owner has to copy to the other person."
 
         self._not_kept: WeakSet[Line] = WeakSet()
-        "Calls about which the owner knows already that something isn't written down yet."
+        "Calls whose owner has read already that something couldn't be written to the disk."
 
     def because(self, line: Line, why: str) -> None:
-        """What the link that declines a call says beside it."""
+        """Words that go into the chat beside the link that declines a call."""
         self._why[line.number] = why
 
     def told(self, line: Line, news: News) -> None:
-        """Put what happens to calls into words."""
+        """Something has happened to a call: post it in words."""
         match news:
             case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
                 self._post_link(line, news.token)
@@ -177,13 +176,13 @@ class CallNews:
                 pass  # seen where the picture is; sent another way than by this chat; told before
 
     def _agreed(self, line: Line) -> None:
-        """They answered with less than they were called for."""
+        """The other side answered with less than we called with, such as sound only."""
         up = line.call.state is State.ACTIVE
         self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
         self._call_changed(line)
 
     def changed(self, line: Line) -> None:
-        """A call is in another state."""
+        """A call's state has changed: say so, and show it."""
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line)
@@ -221,7 +220,7 @@ class CallNews:
 
 
 def _while_up(line: Line) -> tuple[Act, ...]:
-    """What the owner may want to do with a call that is connected."""
+    """The buttons of a call that is connected."""
     if line.on_hold:
         return (Act.RESUME, Act.HANG_UP)
     return (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)

@@ -1,4 +1,4 @@
-"""Finds out which person and which call the owner means, and places, answers and ends calls."""
+"""Finds out whom and which call the owner means; places, answers and ends calls."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 
 Then = Callable[[Turn, NamedNode], Awaitable[None]]
-"What goes on when a name was found, in a turn of its own."
+"What is done once a name was found, in a turn of its own."
 
 
 class Calling:
-    """What the owner does with calls."""
+    """Carries out what the owner wants with calls."""
 
     def __init__(
         self,
@@ -69,7 +69,8 @@ class Calling:
     # Who is meant.
 
     async def whom(self, text: str) -> book.Whom:
-        """Who is meant: a node id, a card, or a name in the book. Raises InputError."""
+        """Find out who is meant by a node id, a card, or a name in the contact book. Raises InputError, NameNotFound.
+        """
         if self._lookups.knows(text):
             raise InputError(*refusals.look_up_first(text))
         if (who := book.whom(text)) is not None:
@@ -80,9 +81,10 @@ class Calling:
         return book.Whom(answer.node)
 
     def look_up(self, turn: Turn, name: str, then: Then) -> None:
-        """Begin to look a name up, and go on with `then` in a turn of its own. Raises CallRefused, NameNotFound.
+        """Begin to look a name up. Once it is found, `then` is called in a turn of its own. Raises CallRefused,
+        NameNotFound.
 
-        Only the person who asked waits for a name system's servers.
+        This turn doesn't wait: only the person who asked waits for the servers of a name system.
         """
         if not self._lookups.knows(name):
             raise NameNotFound(*refusals.no_such_name(name))
@@ -105,7 +107,7 @@ class Calling:
             return turn.posts, None
 
     async def _looked_up(self, name: str) -> NamedNode:
-        """Where a name leads. Raises CopybaraError."""
+        """Look a name up and wait for the result. Raises CopybaraError."""
 
         async def found(result: NamedNode | CopybaraError) -> NamedNode | CopybaraError:
             return result
@@ -172,14 +174,17 @@ class Calling:
         return [each.name for each in self._store.contacts()]
 
     def of_id(self, call: str) -> Line:
-        """A call that isn't over, by its Line.id. Raises CallOver."""
+        """The call with that `Line.id`. Raises CallOver if there is none any more."""
         for line in self._switchboard.lines:
             if line.id == call:
                 return line
         raise CallOver()
 
     def met(self, node: NodeId, call: str | None = None) -> Line | None:
-        """The call by that id, or the one that was connected with a node last, if this program still knows it."""
+        """The call with that `Line.id` and node; without an id the one that connected last with that node.
+
+        None if this run of the program doesn't know it any more.
+        """
         lines, latest = self._switchboard.lines, self._switchboard.lines.latest
         all_ = [*([latest] if latest is not None and latest not in lines else ()), *lines]
         if call is not None:
@@ -187,7 +192,7 @@ class Calling:
         return next((line for line in reversed(all_) if line.peer == node and line.connection.connected), None)
 
     def node_of(self, call: str) -> NodeId:
-        """Whose call it is or was. Raises CallOver if that isn't known any more."""
+        """The other node of a call, by its `Line.id`. Raises CallOver if it ended too long ago to be in the log."""
         latest = self._switchboard.lines.latest
         lines = self._switchboard.lines if latest is None else [*self._switchboard.lines, latest]
         for line in lines:
@@ -201,9 +206,9 @@ class Calling:
     # Making calls.
 
     async def call(self, turn: Turn, whom: str, media: Media, program: str | None) -> None:
-        """Call somebody, after their name was looked up if it has to be. Raises CopybaraError.
+        """Call somebody; a name of a name system is looked up first. Raises CopybaraError.
 
-        Unless a contact has that name, `echo` is a test call.
+        `echo` is a test call, unless a contact has that name.
         """
         if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self._names()):
             line = await self._echo.place(media, chat=turn.chat, begins_off=turn.in_clear)
@@ -236,8 +241,9 @@ class Calling:
     async def place_from_page(
         self, whom: str, media: Media, *, chat: str, endpoint: str | None, begins: Callable[[], None]
     ) -> Line:
-        """Call somebody, with the given endpoint instead of the usual one; `begins` is called once nothing else can
-        refuse that any more. Raises CopybaraError.
+        """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError.
+
+        `begins` is called when nothing can refuse the call any more, just before it begins.
         """
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
@@ -245,9 +251,10 @@ class Calling:
             return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False, begins=begins)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
-        """Place a call whose link may never be posted, in place of the one before; the same call stays what it is.
+        """Place a call whose link may never be posted: the messenger shows it while the owner is still typing.
 
-        Raises CallRefused, InputError.
+        `before` is the call that was prepared by the last keystroke. It is returned if it would be the same, and
+        discarded otherwise. Raises CallRefused, InputError.
         """
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
@@ -264,7 +271,7 @@ class Calling:
             return await self._dial(who, media, chat, provisional=True)
 
     def confirm(self, line: Line) -> None:
-        """The link of a prepared call was posted: from now on it is a call like any other."""
+        """The link of a prepared call was posted, so it is a call like any other from now on."""
         if line.shown.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
@@ -287,9 +294,10 @@ class Calling:
         begins_off: bool | None = None,
         begins: Callable[[], None] = lambda: None,
     ) -> Line:
-        """Place a call; if it is by a card, the card seals the first link and says which bot it is for.
+        """Place a call. If we have the callee's card, the first link is sealed to the key on it, and goes to the bot on
+        it.
 
-        `begins_off` see Presented; None: where others can write in the owner's place.
+        `begins_off` see Presented; None: it begins so if others can write in that chat.
         """
         if who.card is not None:
             self._origins.called_by(who.node, who.card)
@@ -309,7 +317,7 @@ class Calling:
     # Answering and ending them.
 
     async def answer(self, turn: Turn, line: Line, media: Media | None, instead: Instead = "") -> None:
-        """Take a call. One that was answered before stays as it is, and the owner hears so. Raises CallRefused."""
+        """Answer a call. If it was answered before, only tell the owner so. Raises CallRefused."""
         if line.connection.waits_for_owner:
             await self._switchboard.answer(line, media)
             self._news.changed(line)
@@ -321,7 +329,7 @@ class Calling:
             turn.posting.about(line, said, actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:
-        """Refuse a call, with a few words for the caller. Raises CallRefused."""
+        """Decline a call; `why` are a few words that the caller gets to read. Raises CallRefused."""
         if why:
             self._news.because(line, why)
         self._switchboard.decline(line)
@@ -333,20 +341,20 @@ class Calling:
         await over(line)
 
     async def hold(self, line: Line) -> None:
-        """Put a call on hold. Raises NothingToHold, LocalProtocolError."""
+        """Put a call on hold, see Switchboard.hold. Raises NothingToHold, LocalProtocolError."""
         await self._switchboard.hold(line)
 
     async def resume(self, line: Line, *, swap: bool = False) -> None:
-        """Take a call off hold; `swap`: and put the one on hold that the owner is in.
+        """Take a call off hold; with `swap` put the call on hold that the owner is in now.
 
         Raises NotOnHold, InCall, NothingToHold, LocalProtocolError.
         """
         await self._switchboard.resume(line, swap=swap)
 
     def ignore(self, line: Line) -> None:
-        """Silence the caller, in each of their calls, and tell them nothing. Raises CallRefused.
+        """Stop all ringing calls of that caller, who hears nothing of it. Raises CallRefused.
 
-        A call that proves nothing is no word about one that a key has proven.
+        If this call proves nothing, those that a key has proven go on ringing: they may be somebody else's.
         """
         self._switchboard.ignore(line)
         for other in self._switchboard.lines:
@@ -356,12 +364,12 @@ class Calling:
 
 
 async def over(line: Line) -> None:
-    """Wait a moment for the end that was asked for, so that the same answer can report it."""
+    """Wait until a call that was just ended is over, at most STOP_SECONDS, so that the same answer can report it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await line.over.wait()
 
 
 def meant(answer: NamedNode) -> book.Whom:
-    """Whom a name means: its node, and the card in its records."""
+    """The node that a name leads to, with the card in its records."""
     return book.Whom(answer.node, name_book.card_of(answer))

@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 
 class Learning:
-    """Writes it down: at once if the caller can wait, otherwise from a queue of its own."""
+    """Learns from one call at a time: at once, for code that can wait, or from a queue."""
 
     def __init__(self, writes: StoreThread, origins: Origins) -> None:
         self._writes = writes
         self._origins = origins
         self._waiting: asyncio.Queue[Line] = asyncio.Queue()
         self._contrary: WeakSet[Line] = WeakSet()
-        "Calls that showed something else than what was known: nothing is learned from one of them."
+        "Calls that came from elsewhere than was known: nothing is learned from them."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -44,16 +44,22 @@ class Learning:
                         await self._waiting.join()
 
     def later(self, line: Line) -> None:
-        """Learn from a call soon. Never waits."""
+        """Learn from a call, in the background."""
         self._waiting.put_nowait(line)
 
     async def now(self, line: Line) -> None:
-        """Keep where the links of a call came from, once it has connected. Raises StoreError.
+        """Keep in the contact book which account wrote the links of a call that has connected. Raises StoreError.
 
-        Anybody may say that they are a contact. A call that proves nothing teaches as long as there is no key, until
-        another call teaches something else. Later one teaches the same in which a key was agreed that counts, but to
-        an open request somebody else may have answered first. A call that the key proves teaches for good; it
-        proves who has written the link, and not who has brought it: so not against what is known.
+        How much a call teaches depends on what it proves, for anybody can claim to be a contact:
+
+        - While we share no key with the contact, a call that proves nothing teaches until another call teaches
+        something else.
+
+        - Once we share a key, a call teaches the same only if a key was agreed in it that counts. It must not be a call
+        of ours that began with an open request: somebody else may have answered that first.
+
+        - A call that the key proves teaches for good. But it proves who wrote the link, and not who put it into the
+        chat: so it never replaces what is known.
         """
         identity = self._origins.identity_in(line)
         if identity is None or line in self._contrary:

@@ -1,4 +1,4 @@
-"""Names that are being looked up for the owner, beside everything else that goes on."""
+"""Looks names up for the owner, in tasks beside everything else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
-"Names that are looked up at the same time."
+"How many names are looked up at the same time."
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +25,12 @@ _Result = TypeVar("_Result")
 
 
 class Lookups:
-    """Owns a task for each name. A server that doesn't answer keeps nobody else waiting."""
+    """Owns a task for each name, so that a server that doesn't answer holds up nothing else."""
 
     def __init__(self, load: Callable[[], SystemNames]) -> None:
-        """`load` is called for the first name, in a thread: most programs never look one up."""
+        """`load` makes the name systems. It is called in a thread when the first name is looked up: most owners never
+        do.
+        """
         self._load = load
         self._systems: SystemNames | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -46,7 +48,7 @@ class Lookups:
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[Any]]:
-        """What is under way."""
+        """The look-ups that are under way."""
         return frozenset(self._tasks.values())
 
     def knows(self, name: str) -> bool:
@@ -56,7 +58,10 @@ class Lookups:
     def begin(
         self, name: str, then: Callable[[NamedNode | CopybaraError], Awaitable[_Result]]
     ) -> asyncio.Task[_Result]:
-        """Look a name up and do something with what comes of it. Raises CallRefused if that is under way already."""
+        """Look a name up, then call `then` with the node or the error. The task returns what `then` returns.
+
+        Raises CallRefused if that name is being looked up already, or AT_ONCE others are.
+        """
         assert self._group is not None
         if name in self._tasks:
             raise LookingUp()
@@ -90,7 +95,7 @@ class Lookups:
         return task
 
     def stop(self) -> str | None:
-        """Give up the name that was begun last, and return it; None if there is none."""
+        """Give up the look-up that was begun last, and return its name; None if there is none."""
         if not self._tasks:
             return None
         name, task = list(self._tasks.items())[-1]

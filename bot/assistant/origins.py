@@ -1,4 +1,7 @@
-"""Where the links of nodes came from, and the cards that they were called by: of use, but never a reason for trust."""
+"""Remembers who wrote the links of a node in a messenger, and by which card a node was called.
+
+That tells where answers go. It is never a reason to trust anyone.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,25 @@ from shared.links.card import Card
 from shared.node_id import NodeId
 
 REMEMBERED = 100
-"How many nodes are remembered, so that it can be saved with the contact."
+"How many nodes are remembered: the owner may save one as a contact later."
 
 _Kept = TypeVar("_Kept")
 
 
 class Origins:
-    """What one run of the program remembers of nodes, contacts or not."""
+    """What is remembered in one run of the program, of contacts and of strangers."""
 
     def __init__(self) -> None:
         self._identities: OrderedDict[NodeId, Identity | None] = OrderedDict()
-        "None if links of one node came from several."
+        "By node; None if its links came from more than one account."
 
         self._in_calls: WeakKeyDictionary[Line, Identity | None] = WeakKeyDictionary()
-        "The same of one call."
+        "By call; None if its links came from more than one account."
 
         self._cards: OrderedDict[NodeId, Card] = OrderedDict()
 
     def came_from(self, line: Line, identity: Identity) -> None:
-        """A link of that call's was written by somebody on the other side."""
+        """The other side's link in that call was written by this account."""
         # In a first contact anybody may write a response, so two that differ say nothing.
         self._in_calls[line] = _same(self._in_calls.get(line, identity), identity)
         if not line.proven and line.link.keyed:
@@ -44,11 +47,11 @@ class Origins:
         _remember(self._cards, node, card)
 
     def identity_in(self, line: Line) -> Identity | None:
-        """Who has written the other side's links in that call, if that is clear."""
+        """The account that wrote the other side's links in that call; None if it is unknown, or there were several."""
         return self._in_calls.get(line)
 
     def whom(self, node: NodeId) -> Whom:
-        """The node, with the card that it was called by."""
+        """The node, with the card that the owner called it by, if there was one."""
         return Whom(node, self._cards.get(node))
 
     def name_of(self, node: NodeId) -> str:
@@ -57,8 +60,9 @@ class Origins:
         return identity.shown if identity else card.name if card else ""
 
     def bot_of(self, node: NodeId, contact: Contact | None) -> str | None:
-        """The Telegram bot that a link for the node goes to, if it is known. Somebody may write from elsewhere than
-        their card says, so where they wrote from comes first.
+        """The user name of the Telegram bot that links for a node go to; None if it isn't known.
+
+        People may write from another bot than the one on their card, so the one that they wrote from comes first.
         """
         identity, card = self._identities.get(node), self._cards.get(node)
         return (
@@ -75,7 +79,7 @@ def _same(known: Identity | None, identity: Identity) -> Identity | None:
 
 
 def _remember(kept: OrderedDict[NodeId, _Kept], node: NodeId, value: _Kept) -> None:
-    """Keep something of a node, and of no more nodes than needed."""
+    """Remember something of a node, and forget the oldest if there are more than REMEMBERED."""
     kept[node] = value
     kept.move_to_end(node)
     while len(kept) > REMEMBERED:

@@ -1,4 +1,4 @@
-"""What the bot says: every post goes through here, and the code that carries out a command collects what it said."""
+"""Everything that the bot says goes through here, so that the code that carries out a command can collect it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Posting:
     def __init__(
         self, write: Callable[[Post], None], is_private: Callable[[str], bool], is_by_hand: Callable[[str], bool]
     ) -> None:
-        """`write` puts a message on its way; it may not block. `is_private`: whether nobody else can write in that
-        conversation as the owner; `is_by_hand`: whether the owner carries what is for the other side.
+        """`write` puts a message on its way and must not block. `is_private` tells whether nobody but the owner can
+        write in a chat; `is_by_hand` whether the owner copies its messages to the other side.
         """
         self._write = write
         self.is_private = is_private
@@ -26,7 +26,7 @@ class Posting:
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[list[Post]]:
-        """Fill the list with everything that is posted during the block: the links of calls that it makes as well."""
+        """Collect everything that is posted during the block, including the links of calls that are placed in it."""
         posts: list[Post] = []
         self._collections.append(posts)
         try:
@@ -49,7 +49,7 @@ class Posting:
         live: bool = False,
         in_clear: Sentence | None = None,
     ) -> None:
-        """Tell the owner about a call, where its links are read and written; `in_clear` see `from_call`."""
+        """Tell the owner about a call, in the chat that its links are in; `in_clear` see `from_call`."""
         self.post(
             Post(
                 "owner",
@@ -64,13 +64,16 @@ class Posting:
         )
 
     def from_call(self, line: Line, said: Sentence, *, in_clear: Sentence) -> None:
-        """Tell the owner there what was said, sent or recorded in a call; `in_clear` only that something was."""
+        """Tell the owner, in the chat of a call's links, what was said, sent or recorded in the call.
+
+        Where others can read, `in_clear` is said instead: only that something was.
+        """
         self.post(Post("owner", said, chat=line.chat, line=line, in_clear=in_clear, from_call=True))
 
     def everywhere(
         self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
     ) -> None:
-        """Tell the owner what no command has asked for, wherever they can be told something; `in_clear` is what is said
-        where others can read it.
+        """Tell the owner something that no command has asked for, in every chat with them. Where others can read,
+        `in_clear` is said instead.
         """
         self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))

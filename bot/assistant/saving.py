@@ -1,4 +1,4 @@
-"""Writes to the contact book while the program runs: in the store's thread, and then in the calls that are up."""
+"""Changes the contact book while the program runs, and then what is shown of the calls that are up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 class Saving:
-    """The contact book, as chats, buttons and the page change it."""
+    """Changes the book for the chats, the buttons and the page."""
 
     def __init__(
         self, own: NodeId, *, writes: StoreThread, switchboard: Switchboard, origins: Origins, learning: Learning
@@ -37,9 +37,9 @@ class Saving:
         self._learning = learning
 
     async def write(self, work: Callable[[Store], _Result]) -> _Result:
-        """Change the book: all of it, or nothing, and the calls that are up as it says then.
+        """Change the book in one transaction, and show the calls that are up as it says then.
 
-        Raises what `work` raises, and StoreError.
+        `work` runs in the store's thread. Raises what `work` raises, and StoreError.
         """
         result = await self._writes.write(work)
         self._switchboard.look_at_book()
@@ -48,9 +48,11 @@ class Saving:
     async def add(
         self, name: str, who: book.Whom, *, met: Line | None = None, sure: bool = True, after: bytes = b""
     ) -> Contact:
-        """Save somebody under a name. `met` is the call in which the owner does it;
-        not `sure`: the last one, as far as it is known. `after`: the reference of an earlier call of theirs, whose key
-        counts if its words were compared. Raises InputError, StoreError.
+        """Save somebody under a name. Raises InputError, StoreError.
+
+        `met` is the call in which the owner saves them, and `sure` that the owner has named that call: otherwise it is
+        only the latest with that node, and another one may be meant. `after` is the reference (8 bytes) of a call that
+        is over; the key that was agreed in it counts if the owner has compared its words.
         """
         whole = who if who.card else self._origins.whom(who.node)
         # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
@@ -66,7 +68,9 @@ class Saving:
         return contact
 
     async def of_node(self, node: NodeId, met: Line | None) -> Contact:
-        """The contact of that node, saved now if there is none, under the name that its messenger gives."""
+        """The contact with that node. If there is none, save one under the name that the messenger gives. `met` see
+        `add`.
+        """
         shown, whom = self._origins.name_of(node), self._origins.whom(node)
 
         def find_or_add(store: Store) -> Contact:
@@ -95,7 +99,7 @@ class Saving:
         turn.posting.post(post)
 
     async def confirm(self, name: str, words: str, *, in_clear: bool = False) -> tuple[Contact, str]:
-        """Take the key of the call with these words, see book.confirm, and where its links came from."""
+        """Accept the key of the call that showed these words, see book.confirm; and learn where its links came from."""
         contact, said = await self.write(lambda store: book.confirm(store, name, words, in_clear=in_clear))
         lines = self._switchboard.lines
         for line in {*lines, *filter(None, [lines.latest])}:
@@ -104,9 +108,9 @@ class Saving:
         return contact, said
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
-        """The words of that call were compared, a contact or not; see Store.words_match, for `in_clear` book.set_trust.
+        """The owner has compared the words of that call, whether or not it is a contact's. Raises StoreError.
 
-        Raises StoreError.
+        See Store.words_match; `in_clear` see book.set_trust.
         """
         peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed, line.proven
 
@@ -123,7 +127,8 @@ class Saving:
         return await self.write(lambda store: moving.accept(store, name, node))
 
     def tell(self, turn: Turn, contact: Contact, *, wanted: str = "") -> None:
-        """Tell the owner that somebody was saved; `wanted` is the name as it was typed, or as they give it."""
+        """Tell the owner that somebody was saved; `wanted` is the name that was asked for, which may have been changed.
+        """
         turn.say(self.saved(contact, wanted=wanted), actions=(Act.TRUST,), contact=contact)
 
     def saved(self, contact: Contact, *, wanted: str = "") -> Sentence:
@@ -136,14 +141,14 @@ class Saving:
         turn.say(texts.trust_set(contact, book.is_paired(self._store, contact)))
 
     async def save(self, turn: Turn, node: NodeId, met: Line | None) -> Contact:
-        """Save whose call it is, and tell the owner. `met` is that call, as far as it is known."""
+        """Save the person of a call, and tell the owner. `met` is that call, if this program still knows it."""
         contact = await self.of_node(node, met)
         await self._named(contact)
         self.tell(turn, contact, wanted=self._origins.name_of(node))
         return contact
 
     def _only_call(self, line: Line) -> bool:
-        """Whether there was no other call with that node that somebody else may have been in."""
+        """Whether no other call with that node is known, in which somebody else may have been."""
         others = [each for each in self._switchboard.lines if each.peer == line.peer and each is not line]
         return not others and set(self._store.secrets_of(line.peer)) <= set(line.secrets)
 
@@ -158,11 +163,11 @@ class Saving:
 
 
 def _compared(store: Store, who: book.Whom, after: bytes) -> Agreed | None:
-    """What was agreed with the other side of that call, if the owner has compared its words; None if not."""
+    """The pair secrets of the call with that reference, if the owner has compared its words; else None."""
     secrets = store.compared_secrets(who.node, after)
     return Agreed(secrets) if secrets else None
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:
-    """What was agreed in it until now: asked in the write itself."""
+    """The pair secrets of that call. Asked within the write: one may have been agreed while it waited."""
     return Agreed(met.secrets if met is not None else None, sure)

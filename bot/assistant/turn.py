@@ -1,4 +1,4 @@
-"""One thing after the other: whatever is done for the owner is done in a turn, and the turn says where it was asked."""
+"""Turns: what is done for the owner is done one thing after the other, and each turn knows where it was asked for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Outcome = tuple[list[Post], CopybaraError | None]
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What is being done: passed to everything that takes part in it."""
+    """One thing that is being done. It is passed to all the code that does it."""
 
     posting: Posting
     chat: str
@@ -31,11 +31,12 @@ class Turn(msgspec.Struct, frozen=True):
     "Everything that was posted since it began."
 
     lookups: list[asyncio.Task[Outcome]] | None = None
-    "Look-ups that it began, for somebody who waits for them; None: their errors go to the chat."
+    """The look-ups that it has begun, if the code that took the turn waits for them. None: nobody waits, and what goes
+    wrong with one is written into the chat."""
 
     @property
     def in_clear(self) -> bool:
-        """Whether somebody else may have written that in the owner's place."""
+        """Whether somebody else may have written in the owner's name there: at the messenger's server, for example."""
         return not self.posting.is_private(self.chat)
 
     def say(
@@ -49,8 +50,10 @@ class Turn(msgspec.Struct, frozen=True):
         in_clear: Sentence | None = None,
         from_call: bool = False,
     ) -> None:
-        """Tell the owner something where they wrote; `in_clear` is what is said where others can read it, and
-        `from_call` see Post.
+        """Tell the owner something in the chat of this turn.
+
+        `in_clear` is said instead where others can read. `token`, `actions`, `contact`, `handset` and `from_call` are
+        those of Post.
         """
         post = Post(
             "owner",
@@ -72,7 +75,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Turns:
-    """Gives one turn after the other."""
+    """Gives out turns, one at a time."""
 
     def __init__(self, posting: Posting) -> None:
         self._posting = posting
@@ -80,7 +83,7 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
-        """Wait for the turn, and hold it for the length of the block."""
+        """Wait for a turn in that chat, and hold it for the length of the block. `lookups` see Turn."""
         async with self._lock:
             with self._posting.collecting() as posts:
                 yield Turn(self._posting, chat, posts, lookups)
