@@ -338,7 +338,7 @@ class PageRequests:
                 recording.refuse()
 
     async def _send_file(self, page: Page, message: SendFile) -> None:
-        """Take a file from the page: answer the request once its bytes can come, and return once the file is offered."""
+        """Take a file from the page: answer the request once bytes can come, and return once the file is offered."""
         files, name = self._switchboard.files(self._line(message.call)), message.name
         meant = files.meant()
 

@@ -1,6 +1,6 @@
-"""What a link from the chat leads to: a call that rings or is answered, news about one of our calls, or nothing.
+"""Acts on links from the chat: a link begins a call, says something about one of ours, or leads to nothing.
 
-shared/policy.py decides what may happen, here it happens.
+shared/policy.py decides what may happen to a call that somebody else begins; here it happens.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ from shared.store import Store
 from shared.store.restored import links_from
 
 LOG_SEARCHED = 9
-"How many calls of the log are searched for one that a killed program may have begun."
+"How many calls of the log are searched for one that began just before the program was killed."
 
 FUTURE_REMEMBERED = 256
-"How many reported links from the future are remembered; each contact has few, see budget.py."
+"How many links from the future are remembered after the owner heard of them; few come from one contact, see budget.py."
 
 MISSED_SECONDS = 24 * 3600
-"How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
+"""How long after it has expired a link counts as a missed call: messengers keep messages for a day (Bot API,
+getUpdates)."""
 
 
 class Admission:
-    """Reads the links of one node."""
+    """Acts on the links that one node reads, one after the other."""
 
     def __init__(self, calls: IncomingCalls, reader: LinkReader, writer: LinkWriter) -> None:
         self._calls = calls
@@ -63,14 +64,14 @@ class Admission:
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
 
     def may_be_used_already(self, link: CallLink) -> bool:
-        """Whether it is from before a backup was restored: then nothing says whether it was used."""
+        """Whether a link was written before a backup was restored: then nobody knows whether it was used."""
         return link.created < self._links_from
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
-        """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
+        """Read one link and act on it. Raises StoreError; what is wrong with a link is in the Reading.
 
-        `again` is for a link that this program may have begun to act on when it was killed: one that was used and
-        came to no call is then used once more.
+        `chat` is where it was read, and where answers to it go. `again`: this program may have begun to act on it just
+        before it was killed. Then a link that is marked as used, but has led to no call, is used once more.
         """
         async with self._calls.turn:
             try:
@@ -92,9 +93,7 @@ class Admission:
                     return self._responded(opened)
 
     async def reply_to(self, clock: OtherClock) -> str:
-        """What tells a contact that their link is from another time, by our clock: a token for the chat it came from.
-        Raises StoreError.
-        """
+        """Write the token that tells a contact at what time, by our clock, we read their link. Raises StoreError."""
         return await self._writer.out_of_time(clock.link)
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
@@ -143,9 +142,9 @@ class Admission:
         return await self._calls.begin(line, decision)
 
     async def _use(self, link: CallLink, until: int, kept: RunningCall | None, *, again: bool) -> bool:
-        """Mark a link as used, and its secret as known to the other side; in the same moment keep the call of it.
+        """In one write: mark a link as used, note that the other side has its secret, and keep the call that it begins.
 
-        Returns False if the link was used before.
+        Returns False if the link was used before. `until` is when it may be forgotten, Unix seconds.
         """
 
         def use(store: Store) -> bool:
@@ -160,10 +159,11 @@ class Admission:
         return await self._calls.writes.write(use)
 
     def _crossing(self, link: CallLink) -> Line | None:
-        """Our call that waits for the link's writer, who calls too: one of the two becomes the call.
+        """Our own unanswered call to the writer of this link: both have called, and the two calls become one.
 
-        A request that proves nothing takes the place of no call that only the contact can answer: it rings. Nor does a
-        request answer a call that we make by another program, or one to somebody who was introduced to us.
+        None if they can't become one. A request that proves nothing must not replace a call of ours that only the true
+        contact can answer. Nor can a link replace a call that we make with another program, one that was only placed in
+        advance, or one to somebody who was introduced to us.
         """
         for line in self._calls.lines:
             waits = line.waits and line.foreign is None and not (line.shown.provisional or line.shown.introduced)
@@ -172,10 +172,11 @@ class Admission:
         return None
 
     def _crossed(self, link: CallLink) -> Line | None:
-        """The call that is up with the link's writer, if the link is older: both had called, and this one comes late.
+        """The call with the writer of this link that connected after it was written: both had called, and it arrives
+        late.
 
-        A newer one, which may also show in the new secret, is from somebody who has lost that call, perhaps in a crash
-        that we haven't noticed yet.
+        None for a newer link, or one sealed with a newer secret. Its writer has lost that call, perhaps in a crash that
+        we haven't noticed yet, and calls again.
         """
         for line in self._calls.lines:
             same_key = link.secret == line.link.secret if link.proven else gives_way(line, proven=False)
@@ -185,7 +186,10 @@ class Admission:
         return None
 
     def _came_to_a_call(self, reference: bytes, *, interrupted: bool = True) -> bool:
-        """Whether a call of that name is there, or was; `interrupted`: also one that a kill ended before it was up."""
+        """Whether a link has led to a call: one that is there, or one in the log. `reference` has 8 bytes.
+
+        Without `interrupted`, a call that was stopped before it was connected doesn't count.
+        """
         return any(line.link.reference == reference for line in self._calls.lines) or any(
             record.reference == reference
             and (interrupted or record.connected is not None or record.reason != EndReason.STOPPED)
@@ -195,7 +199,11 @@ class Admission:
     async def _ignored(
         self, link: CallLink, contact: Contact | None, caller: Caller, reason: Reason, now: int, *, again: bool
     ) -> Reading:
-        """What to tell the owner about a link from another time, if its call would have rung; else only the reason."""
+        """What the Reading says of a link that the policy ignores.
+
+        If it came too late and its call would have rung, it says who has called; if it is from the future, whose clock
+        differs; otherwise it has only the reason.
+        """
         if reason is Reason.CLOCK:
             return Reading(reason, other_clock=self._from_the_future(link, contact, caller, now))
         told_until = link.created + self._calls.settings.lifetime + MISSED_SECONDS
@@ -216,7 +224,7 @@ class Admission:
         return Reading(reason, missed=missed, other_clock=clock)
 
     def _from_the_future(self, link: CallLink, contact: Contact | None, caller: Caller, now: int) -> OtherClock | None:
-        """The first time, whose link it is. The link stays unused: its time may come."""
+        """Whose link it is, when it is read first. It isn't marked as used: it can be used once its time has come."""
         if contact is None or not link.proven or contact.trust is Trust.BLOCK:
             return None
         digest = hashlib.sha256(link.raw).digest()
@@ -281,10 +289,10 @@ class Admission:
 
 
 def _is_the_other_sides(link: SaidLink, line: Line) -> bool:
-    """Whether only the other side of that call can have written what the link says about it.
+    """Whether the other side of a call wrote the link that is about it, and nobody else can have.
 
-    Programs that speak SDP write no such links. What a quarantined key says counts for the calls of its own holder:
-    those that it sealed, or in which it was agreed.
+    Programs that speak SDP write no such links. A quarantined key counts only in the calls of the one who holds it: a
+    call that it sealed, or in which it was agreed.
     """
     if line.foreign is not None or line.peer != link.source:
         return False

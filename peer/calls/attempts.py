@@ -1,4 +1,4 @@
-"""What is tried on a call's socket: from the links that were exchanged to one attempt. Pure."""
+"""Makes attempts: everything that one leg needs to know, from the links that were exchanged. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Ends(msgspec.Struct, frozen=True):
 
 
 def by_one_link(ends: Ends, token: PairedToken, secret: bytes, remote_port: int | None, media: Media) -> Attempt:
-    """Between contacts: both sides derive everything from one link and their pair secret, 32 bytes."""
+    """Between contacts: both sides derive everything from one link (`token`) and the pair secret that they share, 32
+    bytes.
+    """
     source, destination = ends.nodes
     handshake = one_link(ends.role, token, secret=secret, source=source, destination=destination)
     bound_to = transcript(source, destination, *handshake.pins, token.raw, b"")
@@ -55,9 +57,10 @@ def by_one_link(ends: Ends, token: PairedToken, secret: bytes, remote_port: int 
 def by_first_contact(
     ends: Ends, request: Request, response: Response, identity: DtlsIdentity, remote_port: int | None, media: Media
 ) -> Attempt:
-    """By request and response, with the media that both want; `media` is what the request asks for, or what we ask for.
+    """In a first contact: derived from request and response, with the media that both sides want.
 
-    `identity` is our own. Raises LocalProtocolError for a response that doesn't accept the request.
+    `identity` is our own. `media` is what we want: as the caller what our request asks for, as the callee what we agree
+    to. Raises LocalProtocolError for a response that doesn't accept the request.
     """
     source, destination = ends.nodes
     handshake = first_contact(ends.role, request, response, identity, destination)

@@ -1,4 +1,4 @@
-"""The policy, asked with what this node knows: the owner's wishes, the calls that there are, and the time."""
+"""Asks the policy (shared/policy.py) with what this node knows: the settings, the calls that there are, the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.reasons import Reason
 
 
 class CallPolicy:
-    """For all calls that come in, whatever they come by."""
+    """Decides about all incoming calls, of our own program and of others."""
 
     def __init__(
         self,
@@ -30,7 +30,9 @@ class CallPolicy:
         waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time."""
+        """`waits` tells whether the owner can be asked about another call while one is up. `clock` is the time in Unix
+        seconds.
+        """
         self._lines = lines
         self._choice = choice
         self._settings = settings
@@ -44,8 +46,8 @@ class CallPolicy:
     ) -> Decision:
         """Decide about a call by `node`.
 
-        `ours` is our own call that it meets: the two become one, so there is room for it. `machine`: whether the
-        answering machine can take it.
+        `ours` is our own call to that node, if there is one that this call meets: the two become one, so there is room
+        for it. `machine`: whether the answering machine could take this call.
         """
         if caller.contact is None and ours is None and node in self._silenced:
             return Decision(Verdict.IGNORE, Reason.BLOCKED)

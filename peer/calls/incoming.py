@@ -1,4 +1,4 @@
-"""What letting a call in takes, whatever it came by: the rules, the room that there is, and how the call begins."""
+"""What is needed to let a call in, from a link or from another program: rules, budget, and the way it begins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.store import Store, StoreThread
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IncomingCalls:
-    """Those of one node, read from links or brought by other programs."""
+    """The incoming calls of one node."""
 
     lines: Lines
     runner: LineRunner
@@ -35,20 +35,25 @@ class IncomingCalls:
     "Unix seconds."
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    "Held while something is let in: what one link leads to counts for the next."
+    "Held while a link is acted on: the call that it leads to counts when the next one is judged."
 
     @property
     def store(self) -> Store:
-        """For reading."""
+        """The store, to be read."""
         return self.writes.store
 
     def no_room(self, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
-        """There is no room for a call of that kind: it isn't shown, and may be read again later."""
+        """What the Reading of a call says for which the budget has no room. Its link stays unused and may be read
+        again.
+        """
         tell = self.budget.tell(caller, node)
         return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
 
     async def begin(self, line: Line, decision: Decision) -> Reading:
-        """Let it ring, be answered, or hear that we are busy. Raises StoreError."""
+        """Begin a call as the policy has decided: it rings, is answered, or its caller hears that we are busy.
+
+        Raises StoreError.
+        """
         beginning: Offered | Answer | Busy
         match decision.verdict:
             case Verdict.AUTO:

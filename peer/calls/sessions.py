@@ -71,8 +71,9 @@ class LineSessions:
         shelf: FileShelf | None = None,
         recordings: Recordings | None = None,
     ) -> None:
-        """`listeners` hear what happens in calls, `tasks` owns the tasks that run sessions. Without `shelf` no files are
-        sent or taken, without `recordings` nobody records.
+        """`listeners` hear what happens in calls, `tasks` owns the tasks that run sessions.
+
+        Without `shelf` no files are sent or taken, without `recordings` nobody records.
         """
         self._lines = lines
         self._standing = standing
@@ -110,7 +111,7 @@ class LineSessions:
         await self._keeping.keep(line)
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
-        """Make the session; `kept` is what is known of a call that is taken up again. Raises CallRefused, StoreError."""
+        """Make the session; `kept` is what is known of a call that is taken up. Raises CallRefused, StoreError."""
         name = self._choice.of(line)
         # The owner may have left and not know that the call continues.
         waits = kept is not None and not line.shown.automatic and opens_the_room(name) and not line.on_hold
@@ -256,7 +257,7 @@ class LineSessions:
                 line.remote_sends(event)
                 self._listeners.told(line, event)
             case ByeUnheard():
-                # If the other side comes back it dials for a minute, unless a link in the chat says that the call is over.
+                # If the other side comes back it dials for a minute, unless a link tells it that the call is over.
                 line.goodbye_was_unheard()
             case Broke():
                 line.put(Failed(event.error.sentence, event.error.hint))

@@ -1,6 +1,6 @@
-"""Every call of this node: what the owner wants goes in here, and what the chat brings into its `admission`.
+"""Every call of this node. What the owner wants goes in here; what the chat brings goes into its `admission`.
 
-Each line is a call; peer/calls/admission.py lets the chat's in, peer/calls/runner.py runs them all.
+Each call is a line. This file also makes the parts that carry lines: see `Switchboard.__init__`.
 """
 
 from __future__ import annotations
@@ -73,17 +73,17 @@ from shared.store.secrets import NO_CHAIN
 logger = logging.getLogger(__name__)
 
 HELD_BESIDE = 1
-"How many calls more than `at_once` the owner may have by hand, because they have put others on hold."
+"How many calls the owner may have beyond `at_once`, because others are on hold."
 
 Instead = Literal["", "hold", "hang-up"]
-"What becomes of the call that one is in when one answers another; empty: it keeps the other from being answered."
+"What becomes of the owner's call when they answer another one. Empty: they can't answer the other one."
 
 STOP_SECONDS = 1.5
-"How long ending everything may take; a program that is asked to stop stops within two seconds."
+"How long ending all calls may take. A program that is asked to stop has to stop within two seconds."
 
 
 class Switchboard:
-    """All lines of one node. `running` owns their tasks."""
+    """All calls of one node. `running` owns their tasks."""
 
     def __init__(
         self,
@@ -106,12 +106,15 @@ class Switchboard:
         recordings: Recordings | None = None,
         call_later: CallLater | None = None,
     ) -> None:
-        """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
+        """`lines` gets every call from now on, and `listeners` hear what happens to each, in this order.
 
-        `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
-        `rings_again` tells whether a call that rang in that chat when the program was killed is read again there.
-        `shelf` is where files of calls are kept; without one none are sent or taken. Without `recordings` nobody
-        records. `call_later` ends what people wait for in conversations of several; None: the loop's.
+        `waits` tells whether the owner can be asked about another call while one is up; if not, its caller hears
+        `busy`. `rings_again` tells whether the messenger of that chat brings a call again that rang when the program
+        was killed. `shelf` keeps the files of calls; without it none are sent or taken. Without `recordings` nobody
+        records.
+
+        `clock` is the time in Unix seconds. `call_later` runs the timers of conversations of several people; None:
+        those of the event loop.
         """
         self.lines = lines
         self._own = own
@@ -170,7 +173,7 @@ class Switchboard:
             lines, self._runner, writes, policy, budget=Budget(lines, clock), settings=settings, clock=clock
         )
         self.admission = Admission(incoming, reader, writer)
-        "Reads what the chat brings."
+        "Reads links that the chat brings."
 
         self.together = Together(
             own, incoming, reader, self.admission, self._keeping, self._choice, everybody, inbox, clock
@@ -178,16 +181,16 @@ class Switchboard:
         "Conversations of several people."
 
         self.foreign_admission = ForeignAdmission(incoming)
-        "Lets calls of programs in that speak SDP."
+        "Lets in calls of programs that speak SDP."
 
         self.foreign = ForeignReader(own, overlay=overlay, store=writes.store, admission=self.foreign_admission)
-        "Reads what people bring of them."
+        "Reads what people paste of such programs."
 
         self.programs: dict[str, Callable[[NodeId], Envelope]] = {
             "classic": lambda node: Classic(settings.classic_page, own, node),
             "sdp": lambda node: BareSdp(),
         }
-        "What a call to a node is written with, by the program that is used there. Others add themselves."
+        "By the name of a program that speaks SDP: makes what a call to a node is written with. Messengers add theirs."
 
         self.last_run = LastRun(
             lines, self._runner, writes, rings_again=rings_again, lifetime=settings.lifetime, clock=clock
@@ -196,7 +199,9 @@ class Switchboard:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
+        """Carry calls for the length of the block. Then end them all within STOP_SECONDS, with a goodbye to each other
+        side.
+        """
         await self.last_run.find()
         try:
             async with self._tasks:
@@ -226,17 +231,14 @@ class Switchboard:
                 said = error.sentence
 
     async def upkeep(self) -> None:
-        """Do the regular upkeep while calls run.
-
-        Raises StoreError; what couldn't be written then is written the next time.
-        """
+        """Do what is done every LIFE_SECONDS. Raises StoreError; what couldn't be written is written the next time."""
         self.look_at_book()
         await self._keeping.keep_signs_of_life()
         await self._runner.log_again()
         await self.last_run.settle()
 
     def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or is another one."""
+        """The overlay's network device or address has appeared, gone or changed."""
         for line in self.lines:
             if line.session is not None:
                 line.session.call_socket.overlay_changed()
@@ -257,16 +259,16 @@ class Switchboard:
         begins_off: bool = False,
         begins: Callable[[], None] = lambda: None,
     ) -> Line:
-        """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
+        """Call a node; the link goes into `chat`. The line tells whether that worked: it may have ended as FAILED
+        already.
 
-        `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
+        `sealing_key` is from the callee's card, 32 bytes, if the callee isn't a contact. `endpoint` names the media
+        endpoint; None: the contact's, or the configured one. `program` names what the callee uses, one of `programs`;
+        empty: Copybara, None: what the contact is marked with. `provisional`, `echo` and `begins_off` see Presented.
+        `begins` is called when nothing can refuse the call any more, just before it begins.
 
-        `begins` is called once nothing else can refuse that any more.
-
-        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional`, `echo` and `begins_off`
-        see Presented; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode,
-        InCall beside another call, TwoCalls beside one that is on hold and another, and InputError if that program
-        can't be called.
+        Raises OwnNode; InCall beside another call; TwoCalls beside one that is on hold and another one; InputError if
+        that program isn't running here; OnlyForTrusted, see EndpointChoice.of; and StoreError.
         """
         if node == self._own:
             raise OwnNode()
@@ -312,7 +314,9 @@ class Switchboard:
         return line
 
     def _require_room(self, occupying: list[Line]) -> None:
-        """Raises InCall if so many calls leave no room for another one, TwoCalls if holding one doesn't help either."""
+        """Raises InCall if these calls leave no room for another one, TwoCalls if putting one on hold wouldn't help
+        either.
+        """
         self._require_total(occupying)
         attended = one_each(line for line in occupying if not line.on_hold)
         if len(attended) >= self._settings.at_once:
@@ -332,15 +336,17 @@ class Switchboard:
         instead: Instead = "",
         begins_off: bool = False,
     ) -> None:
-        """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one; `begins_off`
-        see Presented.
+        """Answer a call that rings: with at most `media`, None: all that was asked for; and with this endpoint, None:
+        the usual one.
 
-        `instead` is what becomes of the other calls if they leave no room: each that isn't on hold is put on hold, or
-        ended first. Raises InCall, TwoCalls, NothingToHold if there is no room then either.
+        `instead` says what becomes of other calls that leave no room for it: those that aren't on hold are put on hold,
+        or ended first. `begins_off` see Presented.
 
-        A call that goes on after a restart with its microphone and camera off gets them back, with all others that are
-        one conversation with it; if they can't be opened,
-        the owner learns that as MediaTrouble. Raises CallRefused if it doesn't ring any more.
+        A call that was taken up after a restart waits for its owner, with microphone and camera off. It gets them back,
+        and so do all calls of the same conversation. If a device can't be opened, the owner reads that as MediaTrouble.
+
+        Raises CallRefused if it doesn't ring any more, InCall and TwoCalls if there is no room for it, NothingToHold if
+        a call that should make room isn't connected.
         """
         if line.connection.waits_for_owner:
             for each in self.lines.of_conversation(line):
@@ -368,7 +374,7 @@ class Switchboard:
         line.put(Answer())
 
     async def _release(self, line: Line) -> None:
-        """Give microphone and camera back to a call that goes on after a restart, if it waits for them."""
+        """Give a call that waits for its owner after a restart its microphone and camera back."""
         if (release := line.take_release()) is not None:
             await release()
             self.lines.show_media(line, MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
@@ -380,10 +386,10 @@ class Switchboard:
                 await line.over.wait()
 
     async def hold(self, line: Line) -> None:
-        """Put a call on hold, with all others that are one conversation with it: nothing is sent and nothing played
-        until `resume`.
+        """Put a call on hold, and all calls of the same conversation: until `resume` nothing is sent and nothing is
+        played.
 
-        Raises NothingToHold if it isn't connected or is on hold already, LocalProtocolError if that is done too often.
+        Raises NothingToHold if it isn't connected or is on hold already, LocalProtocolError if this is done too often.
         """
         self._require_holdable(line)
         for each in self.lines.of_conversation(line):
@@ -404,11 +410,11 @@ class Switchboard:
             raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")
 
     async def resume(self, line: Line, *, swap: bool = False, begins: Callable[[], None] = lambda: None) -> None:
-        """Take a call off hold, with all others that are one conversation with it. `swap`: put the calls on hold that
-        would leave no room for it. `begins` is called once nothing can refuse that any more.
+        """Take a call off hold, and all calls of the same conversation.
 
-        Raises NotOnHold, InCall beside another call, NothingToHold if that isn't connected, and LocalProtocolError if
-        it is done too often.
+        With `swap`, calls that leave no room for it are put on hold first. `begins` is called when nothing can refuse
+        this any more. Raises NotOnHold; InCall beside another call; NothingToHold if that one isn't connected;
+        LocalProtocolError if this is done too often.
         """
         if not line.on_hold or line.session is None:
             raise NotOnHold(f"The call with {line.name} isn't on hold.")
@@ -432,30 +438,30 @@ class Switchboard:
                 await each.until(lambda each=each: not each.on_hold)  # type: ignore[misc]
 
     def decline(self, line: Line) -> None:
-        """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""
+        """Decline a call that rings. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         line.put(Decline())
 
     def ignore(self, line: Line) -> None:
-        """Let the call ring no more, and tell its caller nothing. Raises CallRefused if it doesn't ring any more."""
+        """Stop a call from ringing; its caller hears nothing. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         line.put(Ignore())
 
     def silence(self, node: NodeId) -> None:
-        """Let no call of that node ring for a while, as long as it is no contact and the owner doesn't call it."""
+        """Let no call of that node ring for a day (silenced.py), unless it becomes a contact or the owner calls it."""
         self._silenced.add(node)
 
     def hang_up(self, line: Line) -> None:
-        """End a call, wherever it stands; if it is part of a conversation, leave that."""
+        """End a call, whatever its state; if it is part of a conversation, end all calls of that."""
         for each in self.lines.of_conversation(line):
             each.put(HangUp())
 
     def look_at_book(self) -> None:
-        """Give the calls the names and the proof that they have now: something of the contacts may have changed.
+        """Give every call the name and the proof that the contact book has for it by now.
 
-        Nearly free if nothing has.
+        Costs nearly nothing if the book hasn't changed.
         """
         unproven = [line for line in self.lines if not line.proven]
         self._standing.look()
@@ -464,16 +470,15 @@ class Switchboard:
                 line.session.files.gained_proof()
 
     def left_for(self, node: NodeId) -> None:
-        """Something was kept for the contact with that node: the call with them that there is brings it."""
+        """A voice message was kept for the contact with that node: if there is a call with them, send it there."""
         for line in self.lines:
             if line.peer == node and isinstance(line.session, Session) and line.session.files is not None:
                 line.session.files.take_up()
 
     @contextlib.contextmanager
     def saving_in(self, met: Line | None) -> Iterator[None]:
-        """For as long as the owner saves the other side in that call: it is them, and what it agrees on now is theirs.
-
-        If the block raises it is as before.
+        """While the owner saves the other side of a call as a contact, the call counts as that contact's: a pair secret
+        that is agreed on meanwhile is theirs. If the block raises, it doesn't.
         """
         before = met is not None and met.met
         if met is not None:
@@ -486,17 +491,18 @@ class Switchboard:
             raise
 
     def confirm(self, line: Line) -> None:
-        """The link of a call that was made in advance was posted: from now on it is a call like any other."""
+        """The link of a call that was placed in advance was posted, so it is a call like any other from now on."""
         line.confirm()
         self._listeners.told(line, Changed())
         self._tasks.create_task(self._keep_begun(line), name=f"keeping line {line.number}")
 
     def happened(self, line: Line, event: Event) -> None:
-        """Tell a call what the app of another program did with it."""
+        """Another program did something with a call: an event of shared/call/events.py."""
         line.put(event)
 
     def write(self, line: Line, text: str, *, alone: bool = False) -> list[Line]:
-        """Send a line of text beside a call, to all of its conversation or to that call `alone`; returns who gets it.
+        """Send a line of text to all of a call's conversation, or only in that call (`alone`); returns the calls that
+        carry it.
 
         Raises LocalProtocolError when it isn't connected.
         """
@@ -515,7 +521,7 @@ class Switchboard:
         return self._choice.usual_for(None, proven=False, keyed=False)
 
     def files(self, line: Line) -> CallFiles:
-        """The files of a call. Raises FileRefused if none can be sent or taken in it."""
+        """What carries files in a call. Raises FileRefused if it can't carry any."""
         session = line.session
         if not isinstance(session, Session) or session.files is None:
             raise FileRefused(f"No files can be sent in this call with {line.name}.", "")
@@ -530,11 +536,11 @@ class Switchboard:
 
     @property
     def store(self) -> Store:
-        """What is kept of contacts and calls, for reading."""
+        """Contacts and calls on the disk, to be read."""
         return self._store
 
     def recording(self, line: Line) -> CallRecording:
-        """The recordings of a call. Raises NotRecordable if none can be made in it."""
+        """What records a call. Raises NotRecordable if it can't be recorded."""
         recording = line.session.recording if line.session is not None else None
         if recording is None:
             raise NotRecordable(f"The call with {line.name} can't be recorded: their program couldn't show it.", "")
