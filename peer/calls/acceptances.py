@@ -1,8 +1,8 @@
-"""What may still become a leg: the acceptances of a first contact that were read, true or forged. Pure.
+"""Keeps the acceptances of a first contact that were read, true or forged, until one of them proves itself. Pure.
 
-Anybody in the chat can write an acceptance, and as many as they like. Only the true callee can make a check with the
-credentials of one, so each is kept as plain bytes until such a check arrives. Nothing is sent to the ports that they
-name, and no keys, sockets or tasks are made for them.
+Anybody in the chat can write any number of acceptances. Only the true callee can make a check with the credentials of
+one, so each is kept as plain bytes until such a check arrives. Until then nothing is sent to the port that it names,
+and no keys, sockets or tasks are made for it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _KEPT = struct.Struct(">32s32s32sHB")
 
 
 class Acceptances:
-    """Attempts of one call, by the username fragment that the other side's checks would carry."""
+    """The attempts of one call, by the ICE username fragment that checks of the other side would carry."""
 
     def __init__(self, *, first: int = KEPT_FIRST, latest: int = KEPT_LATEST) -> None:
-        """Keep the `first` that come, and of those after them the `latest`."""
+        """Keep this many of the `first` that come, and this many of the `latest` after them."""
         self._most_first = first
         self._most_latest = latest
         self._first: dict[str, bytes] = {}
         self._latest: dict[str, bytes] = {}
-        "The oldest first."
+        "In the order in which they came."
 
         self._own: tuple[Role, DtlsIdentity] | None = None
         "Our role and identity: the same in all of them."
@@ -43,7 +43,7 @@ class Acceptances:
         return len(self._first) + len(self._latest)
 
     def add(self, attempt: Attempt) -> None:
-        """Keep one of a first contact. When there is no more room it replaces the oldest of the latest."""
+        """Keep an attempt of a first contact. If there is no more room, the oldest of the latest is dropped."""
         handshake = attempt.handshake
         self._own = (handshake.role, handshake.identity)
         kept = self._first if len(self._first) < self._most_first else self._latest
@@ -58,7 +58,7 @@ class Acceptances:
             del self._latest[next(iter(self._latest))]
 
     def of(self, username: str) -> Attempt | None:
-        """The one whose checks carry that username fragment."""
+        """The attempt whose checks carry that username fragment; None if there is none."""
         kept = self._first.get(username) or self._latest.get(username)
         if kept is None or self._own is None:
             return None
@@ -75,11 +75,11 @@ class Acceptances:
         return Attempt(handshake, port or None, Media(media), transcript)
 
     def remove(self, attempt: Attempt) -> None:
-        """Keep it no longer. Does nothing if it isn't here."""
+        """Drop an attempt. Does nothing if it isn't kept."""
         for kept in (self._first, self._latest):
             kept.pop(attempt.username, None)
 
     def clear(self) -> None:
-        """Keep none any longer."""
+        """Drop all attempts."""
         self._first.clear()
         self._latest.clear()

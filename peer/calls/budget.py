@@ -32,7 +32,7 @@ class Caller(enum.Enum):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much one of them may have."""
+    """How much of the owner's attention one kind of caller may have."""
 
     at_once: int
     "Calls that ring or are being answered."
@@ -52,7 +52,7 @@ LIMITS = {
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """A call that wasn't shown because its kind of caller has used up its share. Reported once in a window."""
+    """A call that wasn't shown, because its kind of caller has used up its share. Reported once in WINDOW_SECONDS."""
 
     caller: Caller
     name: str = ""
@@ -60,7 +60,7 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 _Key = tuple[Caller, NodeId | None]
-"Strangers together, or a contact."
+"A kind of caller, and which contact; None: all strangers together."
 
 
 class Budget:
@@ -80,7 +80,7 @@ class Budget:
         return self._count(self._calls, self._key(caller, node), LIMITS[caller].in_window)
 
     def take_missed(self, caller: Caller, node: NodeId) -> bool:
-        """Count a missed call, or return False if enough were told."""
+        """Count a missed call, or return False if the owner has heard of enough of them."""
         return self._count(self._missed, self._key(caller, node), LIMITS[caller].missed)
 
     def _count(self, counted: dict[_Key, deque[float]], key: _Key, limit: int) -> bool:
@@ -104,7 +104,7 @@ class Budget:
         return caller, None if caller is Caller.STRANGER else node
 
     def _open(self, caller: Caller, node: NodeId) -> int:
-        """The calls of such a caller that ring, or that are being answered."""
+        """How many calls of such a caller ring or are being answered."""
         return sum(
             caller_of(line.shown.contact is not None, line.proven) is caller
             and (caller is Caller.STRANGER or line.peer == node)
@@ -114,7 +114,7 @@ class Budget:
 
 
 def caller_of(contact: bool, proven: bool) -> Caller:
-    """What kind of caller that is."""
+    """The kind of a caller."""
     if not contact:
         return Caller.STRANGER
     return Caller.PROVEN if proven else Caller.UNPROVEN

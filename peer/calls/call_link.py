@@ -1,4 +1,4 @@
-"""What the link that begins a call says, once it was opened or written. Pure, and never changed."""
+"""What the link that begins a call says, once it was opened or written. A value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.node_id import NodeId
 
 @dataclass(frozen=True, slots=True)
 class CallLink:
-    """One call's link: a request, sealed or not, or a paired call; ours or the other side's."""
+    """The link that begins a call: a request, sealed or not, or a paired link; our own or the other side's."""
 
     peer: NodeId
     "The other side: who wrote it, or whom we call."
@@ -32,33 +32,33 @@ class CallLink:
     "8 bytes that name the call on both sides; empty until it is written."
 
     request: Request | None = None
-    "In a first contact."
+    "The request, in a first contact."
 
     sealed: bool = False
-    "Whether nobody else in the chat could read the request, so that what refers to it is proven."
+    "Whether only the callee could read the request: then an answer that refers to it is proven."
 
     token: PairedToken | None = None
-    "In a paired call."
+    "The token, in a call between contacts."
 
     secret: bytes | None = field(default=None, repr=False)
-    "The pair secret that opened it, or that it is sealed with, 32 bytes."
+    "The pair secret that opened the link, or that it is sealed with, 32 bytes."
 
     chain: int = 0
-    "Which chain of pair secrets that one belongs to, see shared/store/secrets.py; 0 without one."
+    "The chain of pair secrets that this secret belongs to, see shared/store/secrets.py; 0 without a secret."
 
     proven: bool = False
-    "Whether a pair secret proves who the other side is, and not a quarantined one."
+    "Whether that secret proves who the other side is: it isn't quarantined."
 
     keyed: bool = False
-    "Whether we share a key with the other side, which it would have used."
+    "Whether we share a key with the other node: then its owner would have used it."
 
     @property
     def marks(self) -> tuple[bytes, ...]:
-        """What is marked as used: its bytes, and of a sealed request those inside, which anybody can seal once more."""
+        """What is marked as used: the link's bytes, and those of a request inside, which anybody could seal again."""
         inside = (self.request.encode(),) if self.sealed and self.request is not None else ()
         return (self.raw, *inside)
 
     @property
     def paired(self) -> bool:
-        """Whether it is between two who share a secret."""
+        """Whether both sides share a secret, and the link is made with it."""
         return self.token is not None

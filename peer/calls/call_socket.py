@@ -1,4 +1,4 @@
-"""Where a call's UDP socket is bound: at the overlay's addresses and on its device, wherever these are by now."""
+"""Binds a call's UDP socket to the overlay's address and device, and moves it when these change."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from shared.node_id import NodeId
 logger = logging.getLogger(__name__)
 
 PACE_SECONDS = 0.5
-"Between two questions to an overlay that comes back."
+"Seconds between two questions to an overlay that is coming up again."
 
 
 class OpenSocket(Protocol):
-    """Binds a socket, as OverlaySocket.open does."""
+    """Opens a socket, as OverlaySocket.open does."""
 
     async def __call__(
         self,
@@ -34,7 +34,7 @@ class OpenSocket(Protocol):
 
 
 class CallSocket:
-    """One call's socket, which keeps its port through all moves."""
+    """The socket of one call. It keeps its port wherever it is moved."""
 
     def __init__(
         self,
@@ -46,15 +46,14 @@ class CallSocket:
         stray_check: StrayCheck,
         port: int = 0,
     ) -> None:
-        """`overlay_up` returns when the overlay can be used, `stray_check` is of Connections.
-
-        `port` is the one to bind, 0 to let the system choose.
+        """`overlay_up` returns when the overlay can be used. `stray_check` is asked about checks for no connection, see
+        Connections. `port` is the UDP port to bind, 0: the system chooses.
         """
         self.socket: OverlaySocket | None = None
-        "Once it is bound."
+        "None until it is bound."
 
         self.port = port
-        "Ours, once it is bound."
+        "Our UDP port, once it is bound."
 
         self._overlay = overlay
         self._peer = peer
@@ -65,10 +64,10 @@ class CallSocket:
         self._binding = asyncio.Lock()
 
     async def bind(self) -> int:
-        """Bind the socket, or bind it again where the overlay is by now; return its port.
+        """Bind the socket, or move it to where the overlay is by now; return its port.
 
         Raises OverlayError when the overlay is down, knows no way to the peer, or gives an address that no call may
-        touch.
+        use.
         """
         async with self._binding:
             local = await self._overlay.own_address()
@@ -84,7 +83,7 @@ class CallSocket:
             return self.port
 
     async def bind_in_time(self) -> None:
-        """Move the socket to where the overlay is, and wait for the overlay if it has none. Raises PortTaken."""
+        """Bind or move the socket as `bind` does, but wait while the overlay is down. Raises PortTaken."""
         while True:
             try:
                 await self.bind()
@@ -101,15 +100,15 @@ class CallSocket:
             await self._overlay_up()
 
     def path_lost(self, lost: bool) -> None:
-        """Note whether a leg was lost: the other side may still send on it, and that isn't an attack."""
+        """Note whether a leg was lost: what the other side still sends on it is no attack."""
         self._connections.path_lost(lost)
 
     def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or changed: `follow` looks where it is."""
+        """The overlay's device or address has appeared, gone or changed: `follow` looks."""
         self._moved.set()
 
     async def follow(self, moved: Callable[[], None]) -> None:
-        """Keep the socket where the overlay is, until cancelled; `moved` is called each time. Raises PortTaken."""
+        """Move the socket whenever the overlay has changed, until cancelled; then call `moved`. Raises PortTaken."""
         while True:
             await self._moved.wait()
             self._moved.clear()
@@ -118,7 +117,9 @@ class CallSocket:
                 moved()
 
     async def check_owner(self) -> None:
-        """Ask the overlay whose address the other side's is, where it can say. Raises BadAddress."""
+        """Ask the overlay which node has the other side's address, if it can tell. Raises BadAddress if it isn't the
+        peer.
+        """
         assert self.socket is not None
         try:
             owner = await self._overlay.node_of(self.socket.remote)
@@ -129,7 +130,7 @@ class CallSocket:
             raise BadAddress("The overlay says that the address belongs to another node than the one called.")
 
     async def close(self, *, linger: bool) -> None:
-        """Close the socket; `linger`: drop what still comes for a moment first, which a connection needs."""
+        """Close the socket. `linger`: first drop what still comes for a moment, see OverlaySocket.leave."""
         if self.socket is None:
             return
         try:

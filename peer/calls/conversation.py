@@ -1,4 +1,4 @@
-"""What the two sides say to each other over one leg, beside the media: hello, pairing, pings, text, goodbye."""
+"""The control messages that both sides exchange over one leg: hello, pairing, pings, text, goodbye."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ SILENCE_SECONDS = 6.0
 "If nothing authenticated comes from the other side for this long, the path counts as lost."
 
 CATCH_UP_SECONDS = 10.0
-"How long messages that came before the leg was closed are still acted on."
+"How long we go on acting on messages that came before the leg was closed."
 
 BYE_SECONDS = 3.0
-"How long a goodbye may take before the leg is closed anyway: a busy machine on the other side takes its time."
+"How long we wait for a goodbye to be acknowledged: a busy machine on the other side takes its time."
 
 
 class Conversation:
-    """One leg's messages, from the first to the last."""
+    """All control messages over one leg."""
 
     def __init__(
         self,
@@ -84,23 +84,23 @@ class Conversation:
         files: CallFiles | None = None,
         recording: CallRecording | None = None,
     ) -> None:
-        """`transcript` is what pairing on this leg is bound to, 32 bytes.
+        """`transcript` (32 bytes) is what pairing on this leg is bound to. `again`: the leg was dialled after a lost
+        path; `agreed` is then the pair secret (32 bytes) that was agreed on earlier in the call, if one was. `limiter`
+        counts the messages of the whole call.
 
-        `again`: the call was dialled again; `agreed` is then the pair secret (32 bytes) that was proposed in it, if one
-        was. `limiter` counts for the whole call.
-
-        `tell`, `keep` and `held` are the session's. `agree` takes the media that the other side wants. Without `files`
-        none are taken; without `recording` nothing is shown of the other side's, and none is made.
+        `tell`, `keep` and `held` are the session's, see Session. `agree` is awaited with the media that the other side
+        wants. Without `files` none are taken; without `recording` nothing is recorded, and recordings of the other side
+        aren't shown.
         """
         self.round_trip: float | None = None
-        "Seconds that the last ping and its answer took."
+        "How long the last ping and its answer took, in seconds."
 
         self._leg = leg
         self._role = role
         self._transcript = transcript
         self._again = again
         self._pairing: Pairing | None = None
-        "Once it has begun: at once on the first leg, on a later one if either side lacks a secret."
+        "None until it begins: at once on the first leg, on a later leg only if one side has no new secret yet."
 
         self._agreed = agreed
         self._limiter = limiter
@@ -121,14 +121,14 @@ class Conversation:
 
     @property
     def unpaired(self) -> bool:
-        """Whether this is a leg that was dialled again, and the call has brought no new pair secret yet."""
+        """Whether this leg was dialled after a lost path, and the call has brought no new pair secret yet."""
         return self._again and self._agreed is None
 
     async def run(self) -> None:
-        """Answer messages until the channel ends; after a goodbye, until cancelled.
+        """Act on messages until the channel ends. After a goodbye, wait to be cancelled.
 
-        Raises RemoteProtocolError, RemoteFlood if there are more of them than peer/calls/limits.py allows, and what
-        `keep` raises.
+        Raises RemoteProtocolError; RemoteFlood for more messages than peer/calls/limits.py allows; and what `keep`
+        raises.
         """
         if not self._again:
             await self._begin_pairing()
@@ -196,8 +196,10 @@ class Conversation:
         return compare_digest(kept(self._role.other, secret, self._leg.exported), message.mac)
 
     def _show_held(self) -> None:
-        """Show the secrets of earlier calls. One of them may be the key that the other side knows us by, while we know
-        of none: its confirmation got lost. It is always as many, so that nobody learns how many there are.
+        """Show the other side that we have the secrets of earlier calls, by a MAC under each.
+
+        If a confirmation got lost, the other side may hold one of them as our key while we don't know that it counts.
+        The number of MACs is always the same, so it doesn't tell how many secrets there are.
         """
         macs = [kept(self._role, secret, self._leg.exported) for secret in self._held()[:MOST_SHOWN]]
         for mac in (*macs, *(secrets.token_bytes(32) for _ in range(MOST_SHOWN - len(macs)))):
@@ -207,7 +209,7 @@ class Conversation:
         self._tell(RemoteHeld() if on else RemoteResumed())
 
     async def _begin_pairing(self) -> Pairing:
-        """The pairing on this leg, which begins if it hasn't."""
+        """The pairing on this leg; begin it if it hasn't begun."""
         if self._pairing is None:
             self._show_held()  # before the other side decides whether what is agreed now is proven
             self._pairing = Pairing(self._role, self._transcript)
@@ -228,7 +230,9 @@ class Conversation:
                     self._leg.control.send(effect)
 
     async def _store(self, event: Proposed | Committed) -> bool:
-        """Keep a secret. Without disk space the call continues without one, and the next call brings another."""
+        """Keep a secret; returns whether that has worked. If not, for a full disk, the call goes on without it, and the
+        next call agrees on another.
+        """
         try:
             await self._keep(event)
         except StoreError as error:
@@ -237,7 +241,9 @@ class Conversation:
         return True
 
     async def _catch_up(self) -> None:
-        """Act on all that came before the end, above all a goodbye: a slow disk may have held it up."""
+        """Wait until all messages that came before the leg was lost are acted on: a goodbye may wait behind a slow
+        disk.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):
                 while self._acting or self._leg.control.unread:
@@ -245,8 +251,10 @@ class Conversation:
                     await self._acted.wait()
 
     async def ping_until_silence(self) -> None:
-        """Ping the other side. Returns when the leg is closed or nothing was heard for SILENCE_SECONDS, or the machine
-        has slept for that long: then nothing was heard of us.
+        """Ping the other side every PING_SECONDS. Returns when the path counts as lost.
+
+        That is so when the leg is closed, when nothing was heard for SILENCE_SECONDS, and when this machine has slept
+        for that long: meanwhile the other side heard nothing from us.
         """
         awake = asleep()
         for number in itertools.count():
@@ -262,7 +270,7 @@ class Conversation:
 
 
 async def say_goodbye(control: ControlChannel, reason: str) -> bool:
-    """Say goodbye and wait, at most BYE_SECONDS, until the other side has it; returns whether it has."""
+    """Say goodbye and wait, at most BYE_SECONDS, for its acknowledgement; returns whether it came."""
     control.send(Bye(reason))
     try:
         async with asyncio.timeout(BYE_SECONDS):

@@ -1,4 +1,4 @@
-"""The legs that are tried on a call's socket until one of them connects, and the one that has."""
+"""Tries legs on a call's socket until one of them connects, which then carries the call."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from peer.transport.leg import Leg
 from shared.errors import CopybaraError, LegFailed
 
 MAX_PROVEN = 8
-"How many acceptances are tried at once. One is the honest callee's; others can only come from its own address."
+"How many proven acceptances are tried at once. One is the true callee's; others can only come from its address."
 
 PROVEN_SECONDS = 15.0
-"How long such an attempt may take: its other side has just shown that it is there."
+"How long such an attempt may take: its other side has just sent a check."
 
 
 class Dialling:
-    """Tries legs. Each is a task, which carries the call as well if its leg is the one that connects."""
+    """Tries legs, each in a task. The task whose leg connects first goes on to carry the call; the others end."""
 
     def __init__(
         self,
@@ -28,7 +28,9 @@ class Dialling:
         carry: Callable[[Leg, Attempt], Awaitable[None]],
         failed: Callable[[CopybaraError], None],
     ) -> None:
-        """`carry` gets the leg that connected and returns when it is lost, `failed` hears of those that didn't."""
+        """`carry` gets the leg that connected, and returns when that is lost. `failed` gets the error of each that
+        didn't.
+        """
         self.leg: Leg | None = None
         "The leg that is connected now."
 
@@ -44,21 +46,21 @@ class Dialling:
         self._open: list[Leg] = []
         self._acceptances = Acceptances()
         self._expects = False
-        "Whether an acceptance has been tried without a proof, as only one may be."
+        "Whether an acceptance was tried without waiting for a check of its writer; only one ever is."
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        """Run in that group from now on."""
+        """Run attempts as tasks of that group from now on."""
         self._group = group
 
     def stop(self) -> None:
-        """Cancel all attempts, that of the leg which carries the call as well. `close` is to follow."""
+        """Cancel all attempts, including the one whose leg carries the call. The legs stay open until `close`."""
         self._acceptances.clear()
         for task in self._trying:
             task.cancel()
         self._trying.clear()
 
     async def lose(self) -> None:
-        """Give up the leg that carried the call."""
+        """The leg that carried the call is lost: close it."""
         leg, self.leg = self.leg, None
         if leg is not None:
             await self._close(leg)
@@ -75,10 +77,11 @@ class Dialling:
             self._begin(attempt, patience=None)
 
     def expect(self, attempt: Attempt) -> None:
-        """Try one of any number, most of which may be forged. Does nothing while a leg is up.
+        """Try an acceptance that anybody in the chat may have written. Does nothing while a leg is up.
 
-        The first is tried at once: without an attacker it is the true one. Each later one waits, as plain values, for
-        the other side's first check, and its leg then goes to where that check came from.
+        The first one is tried at once: without an attacker it is the true one. Each later one is kept as plain values
+        (acceptances.py) until a check comes that only its writer can have made; its leg then connects to where that
+        check came from.
         """
         if self.leg is not None:
             return
@@ -89,9 +92,10 @@ class Dialling:
             self._begin(attempt, patience=None)
 
     def prove(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """Whether a check belongs to an acceptance, whose leg then answers it.
+        """Look for the acceptance that a check proves, and begin its leg, which answers the check.
 
-        `username` is the fragment in the check, `made_with` tells whether it was made with a password.
+        Returns False if there is none, or MAX_PROVEN are being tried. `username` is the ICE username fragment in the
+        check, `made_with` tells whether it was made with a password.
         """
         acceptance = self._acceptances.of(username)
         if acceptance is None or len(self._proven) >= MAX_PROVEN:
@@ -105,12 +109,14 @@ class Dialling:
         return True
 
     def check_again(self) -> None:
-        """Send the newest leg's check again now: something says that the other side can take it."""
+        """Send the check of the newest leg again now, for the other side has just become able to take it."""
         if self._newest is not None:
             self._newest.check_again()
 
     def _begin(self, attempt: Attempt, *, patience: float | None, learn_port: bool = False) -> asyncio.Task[None]:
-        """Make a leg, which answers checks from now on, and connect it."""
+        """Make a leg, which answers checks from now on, and connect it in a task. `patience` is in seconds, None: no
+        limit.
+        """
         assert self._group is not None
         assert self._socket.socket is not None
         port = None if learn_port else attempt.remote_port

@@ -1,8 +1,8 @@
-"""The epochs of one call, after the first: which were used, and which one a check of the other side belongs to. Pure.
+"""The epochs of one call: which were used, and to which one a check of the other side belongs. Pure.
 
-Two sides that dial each other again need the same epoch, and one may have counted more losses than the other, or have
-been killed in between. Each dials the one after its last; a side that hears an authenticated check of a later one moves
-on to that. An epoch is used by one connection only, on each side.
+When two sides dial each other again, both need the same epoch. But one may have counted more losses than the other, or
+have been killed in between. So each side dials the epoch after its last one, and moves on when it hears an
+authenticated check of a later one. Each side uses an epoch for one connection only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.errors import LocalProtocolError
 from shared.secrets.handshake import Handshake, IceCredentials, Role, epoch, epoch_credentials
 
 REACH = 64
-"How far the two may be apart: each restart of a program within a minute of dialling counts one."
+"How many epochs the two sides may be apart. They come one apart each time a program restarts while dialling."
 
 
 class HeardEpoch(enum.Enum):
@@ -24,11 +24,11 @@ class HeardEpoch(enum.Enum):
     "At an epoch that was never used here."
 
     BEHIND = enum.auto()
-    "At an earlier one, or the same: it will follow as soon as it hears where we are."
+    "At our last epoch, or an earlier one: it will follow as soon as it hears our check."
 
 
 class Epochs:
-    """What a side knows of them."""
+    """What one side knows of a call's epochs."""
 
     def __init__(self, secret: bytes, role: Role, last: int = 0) -> None:
         """`secret` is the redial secret (32 bytes), `last` the last epoch that may have been used here."""
@@ -41,11 +41,11 @@ class Epochs:
 
     @property
     def next(self) -> int:
-        """The one to dial: the one after the last, or the later one that the other side is at."""
+        """The epoch to dial next: the one after our last, or a later one that the other side is at."""
         return max(self.last + 1, self._newest_heard)
 
     def take(self, number: int) -> Handshake:
-        """The handshake of an epoch that was never used, which it is from now on. Raises LocalProtocolError."""
+        """Use an epoch and return its handshake. Raises LocalProtocolError if it was used before."""
         if number <= self.last:
             raise LocalProtocolError("Every epoch of a call is used once.")
         handshake = epoch(self.secret, number, self._role)
@@ -53,9 +53,9 @@ class Epochs:
         return handshake
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> HeardEpoch | None:
-        """Note a check that belongs to none of our connections; None if it isn't this call's.
+        """Note a check that belongs to none of our connections; returns None if it isn't of this call either.
 
-        `username` is the fragment in it, `made_with` tells whether it was made with a password.
+        `username` is the ICE username fragment in it, `made_with` tells whether it was made with a password.
         """
         known = self.of(username)
         if known is None or not made_with(known[1].password):
@@ -67,7 +67,9 @@ class Epochs:
         return HeardEpoch.AHEAD
 
     def of(self, username: str) -> tuple[int, IceCredentials] | None:
-        """The epoch near the last one in which the other side's checks carry that username fragment."""
+        """The epoch, at most REACH from our last, whose checks to us carry that username fragment, with its
+        credentials.
+        """
         if self._known_at != self.last:
             self._known_at = self.last
             self._known = {

@@ -1,4 +1,4 @@
-"""What a first contact needs beside its link: our DTLS identity, and the responses, which anybody may have written."""
+"""What a call needs if the two sides share no secret: our own DTLS identity, and the responses that were read."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ RESPONSES_REMEMBERED = 4096
 
 
 class FirstContact:
-    """One call's."""
+    """The first contact of one call."""
 
     def __init__(self, sealing_key: bytes | None) -> None:
         """Our request is sealed to `sealing_key` (32 bytes), if there is one."""
         self.sealing_key = sealing_key
         self.answer: Response | None = None
-        "Ours, as the callee."
+        "Our response, if we are the callee."
 
         self.untried: deque[Response] = deque()
-        "Accepting ones that were read, as the caller."
+        "Accepting responses that were read and not tried yet, if we are the caller. Anybody may have written them."
 
         self._read: set[bytes] = set()
         "SHA-256 of each response that was read."
 
     @functools.cached_property
     def identity(self) -> DtlsIdentity:
-        """Ours, in this call and no other."""
+        """Our key and certificate, which no other call uses."""
         return DtlsIdentity.generate()
 
     def read(self, response: Response) -> bool:
-        """Note a response to our request; whether it is a new one."""
+        """Note a response to our request. Returns False if it was read before."""
         digest = hashlib.sha256(response.encode()).digest()
         if digest in self._read:
             return False

@@ -1,7 +1,8 @@
-"""A line: one call of this node, from the link to the last packet.
+"""A line: one call of this node, from its link to its last packet.
 
-It has three parts: what the link said (call_link.py), how the connection stands and what people see (line_parts.py).
-All are values. Only the methods here replace them, and only `peer.calls` calls those; everybody else reads.
+It is made of three values: what the link said (call_link.py), how the connection stands, and what people see of it
+(both in line_parts.py). Only the methods here replace these values, and only `peer.calls` calls those methods; all
+others read.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """What the switchboard knows of one call."""
+    """One call of this node."""
 
     def __init__(
         self,
@@ -50,10 +51,10 @@ class Line:
         sealing_key: bytes | None = None,
         stranger: bool | None = None,
     ) -> None:
-        """`number` tells the lines of one run apart, `chat` is the conversation that its links belong to.
-
-        `expires` is of the link, Unix seconds; `foreign` for a program that speaks SDP; a request is sealed to
-        `sealing_key` (32 bytes) if there is one. `stranger` as the property; None: if it is no contact's.
+        """`number` tells the lines of one run apart. `chat` is the conversation that its links belong to. `expires` is
+        when its link does, Unix seconds. `foreign` is for a call with a program that speaks SDP. Our request is sealed
+        to `sealing_key` (32 bytes) if there is one. `stranger` see the property; None: unless the other side is a
+        contact.
         """
         self._number = number
         self._call = call
@@ -66,7 +67,7 @@ class Line:
         self._first_contact = FirstContact(sealing_key)
         self._stranger = shown.contact is None if stranger is None else stranger
         self._met = False
-        "Whether the owner has saved them in this call, or is about to."
+        "Whether the owner has saved the other side in this call, or is about to."
 
         self._twin: Line | None = None
         self._logged = False
@@ -75,7 +76,7 @@ class Line:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._over = asyncio.Event()
         self._stepped = asyncio.Event()
-        "Set at the next step."
+        "Set when the call is stepped next; `until` waits for it."
 
     # What everybody may read.
 
@@ -91,7 +92,7 @@ class Line:
 
     @property
     def link(self) -> CallLink:
-        """What the link that begins it says, as far as it is known."""
+        """What the link that begins the call says, as far as it is known yet."""
         return self._link
 
     @property
@@ -106,12 +107,12 @@ class Line:
 
     @property
     def foreign(self) -> ForeignCall | None:
-        """With a program that speaks SDP."""
+        """What there is of a call with a program that speaks SDP; None with our own program."""
         return self._foreign
 
     @property
     def first_contact(self) -> FirstContact:
-        """What is needed if no secret is shared yet."""
+        """What is needed in addition if the two sides share no secret yet."""
         return self._first_contact
 
     @property
@@ -121,7 +122,7 @@ class Line:
 
     @property
     def expires(self) -> int:
-        """When its link does, Unix seconds."""
+        """When its link expires, Unix seconds."""
         return self._expires
 
     @property
@@ -141,7 +142,7 @@ class Line:
 
     @property
     def life(self) -> asyncio.Task[None] | None:
-        """Steps the call until it is over."""
+        """The task that steps the call until it is over."""
         return self._life
 
     @property
@@ -156,9 +157,9 @@ class Line:
 
     @property
     def stranger(self) -> bool:
-        """Whether it began with somebody who wasn't a contact, and the owner hasn't saved them in it.
+        """Whether the call began with somebody who wasn't a contact, and the owner hasn't saved them in it.
 
-        If their node is a contact's now, nobody has said that it is them.
+        Their node may be a contact's by now; nobody has said that it is the same person.
         """
         return self._stranger and not self._met
 
@@ -174,17 +175,19 @@ class Line:
 
     @property
     def session(self) -> Session | SdpSession | None:
-        """What carries it, once it has a socket."""
+        """What carries the call, once it has a socket."""
         return self._connection.session
 
     @property
     def name(self) -> str:
-        """In sentences: the contact's name, else that they aren't one; in a conversation several may not be."""
+        """The name in sentences: the contact's; else that they aren't one, or in a conversation, where several may not
+        be, the beginning of the node id.
+        """
         return self._shown.contact or (self.label if self._shown.together else STRANGER)
 
     @property
     def label(self) -> str:
-        """For scripts and lists: the contact's name, else the beginning of the node id."""
+        """The name for scripts and lists: the contact's, else the beginning of the node id."""
         return self._shown.contact or f"node {self.peer.short}…"
 
     @property
@@ -194,36 +197,37 @@ class Line:
 
     @property
     def engaged(self) -> bool:
-        """Whether it takes the owner's time: it is connected, and not the machine's."""
+        """Whether the owner is in this call now: it is connected, and the answering machine hasn't taken it."""
         return not self._shown.machine and self.call.state in CONNECTED
 
     @property
     def on_hold(self) -> bool:
-        """Whether the owner has put it on hold: it takes their time, but leaves room for one other call."""
+        """Whether the owner has put it on hold: then there is room for one other call beside it."""
         return self.call.on_hold
 
     @property
     def holdable(self) -> bool:
-        """Whether it could be on hold: it is connected, or joins a conversation."""
+        """Whether it can be put on hold: it is connected, or joins a conversation."""
         states = (*CONNECTED, *CONNECTS) if self._shown.introduced else CONNECTED
         return self.call.state in states and not self._shown.machine and self.session is not None
 
     @property
     def remote_on_hold(self) -> bool:
-        """Whether the other side has."""
+        """Whether the other side has put it on hold."""
         return self.call.remote_on_hold
 
     @property
     def recordings(self) -> RecordingState:
-        """Who records it."""
+        """Which of the two sides record it."""
         recording = self.session.recording if self.session is not None else None
         return RecordingState() if recording is None else recording.standing
 
     @property
     def occupies(self) -> bool:
-        """Whether it takes the owner's time, or will as soon as it connects: others ask the owner meanwhile.
+        """Whether it takes the owner's time, or will as soon as it connects, so that other calls have to ask the owner.
 
-        A call that was only made in advance doesn't, nor one that is answered without asking and proves nothing.
+        A call that was only placed in advance doesn't; nor does one that was answered automatically and proves nothing,
+        until it connects.
         """
         if self._shown.machine or self.call.state in (State.RINGING, State.ENDED):
             return False
@@ -233,103 +237,112 @@ class Line:
 
     @property
     def uninvited(self) -> bool:
-        """Whether it was answered without asking, proves nothing, and hasn't connected: it takes nobody's place."""
+        """Whether it was answered automatically, proves nothing, and hasn't connected yet: then it must not take
+        another call's room.
+        """
         return (
             self.call.state is State.CONNECTING and self._shown.automatic and not (self.proven or self._shown.machine)
         )
 
     @property
     def waits(self) -> bool:
-        """Whether it is our call and waits for the other side."""
+        """Whether it is our own call, and the other side hasn't answered."""
         return self.call.role is Role.CALLER and self.call.state is State.CALLING
 
     @property
     def id(self) -> str:
-        """Names the call on both sides, also after a restart: 16 hexadecimal digits, once its link exists."""
+        """The name of the call on both sides, which a restart doesn't change: 16 hexadecimal digits. Empty until its
+        link exists.
+        """
         return self._link.reference.hex()
 
     @property
     def remote_port(self) -> int | None:
-        """The UDP port of the link, if the other side wrote it; its checks may come from another."""
+        """The caller's UDP port from its link, if we are the callee; None: unknown. Checks may come from another port.
+        """
         return self._link.port or None if self.call.role is Role.CALLEE else None
 
     # What happens to it.
 
     def put(self, event: Event) -> None:
-        """Let something happen to the call, after all that has happened before."""
+        """Put an event into the inbox: it happens to the call after all that are there already."""
         self._inbox.put_nowait(event)
 
     async def next_event(self) -> Event:
-        """Wait for what happens next."""
+        """Take the next event from the inbox; wait for one if there is none."""
         return await self._inbox.get()
 
     def begin(self, beginning: Offered | Answer | Busy, reason: Reason) -> tuple[Effect, ...]:
-        """Begin a call that the other side's link has brought, as the policy wants; returns what has to be done."""
+        """Begin an incoming call as the policy has decided, for that reason; returns the effects to be carried out."""
         call, effects = incoming(beginning, paired=self.call.paired)
         self._call = replace(call, on_hold=self.call.on_hold)
         self._shown = replace(self._shown, reason=reason)
         return effects
 
     def step(self, event: Event) -> tuple[Effect, ...]:
-        """Step the call; returns what has to be done. Raises LocalProtocolError."""
+        """Step the call table with an event; returns the effects to be carried out. Raises LocalProtocolError."""
         self._call, effects = step(self.call, event)
         self._stepped.set()
         self._stepped = asyncio.Event()
         return effects
 
     async def until(self, wanted: Callable[[], bool]) -> None:
-        """Wait until that holds, which is asked after each step, or the call is over."""
+        """Wait until `wanted` returns True, or the call has ended. It is asked now and after each step."""
         while not (wanted() or self.call.ended):
             await self._stepped.wait()
 
     def lives_in(self, task: asyncio.Task[None]) -> None:
-        """That task steps it from now on."""
+        """The task that steps the call from now on."""
         self._life = task
 
     def start_timer(self, seconds: float, event: Event) -> None:
-        """Let an event happen after a time, instead of the one that a timer waits for now."""
+        """Let an event happen after a number of seconds. A call has one timer: this replaces what it waited for."""
         self.stop_timer()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.put, event)
 
     def stop_timer(self) -> None:
-        """Wait for no time any more."""
+        """Stop the call's timer, if it runs."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def crosses(self, twin: Line) -> None:
-        """The other side has called too, by `twin`: both want what both asked for."""
+        """The other side has called us too, in the line `twin`. Both calls are for what both sides asked for."""
         twin.agree(twin.media & (self.media or twin.media))
         self._twin = twin
 
     def log(self) -> None:
-        """Its end is written down from here on: it can't be taken up again."""
+        """Its end is in the log, or is being written there: a restarted program must not take it up again."""
         self._logged = True
         self._connection = replace(self._connection, redial_secret=None)
 
     # The link.
 
     def written(self, link: CallLink) -> None:
-        """Our own link is made."""
+        """Our own link exists now."""
         self._link = link
 
     # The connection.
 
     def carried_by(self, session: Session | SdpSession, endpoint: str) -> None:
-        """It has a session, with the media endpoint of that name."""
+        """It has a session now, with the media endpoint of that name."""
         self._connection = replace(self._connection, session=session)
         self._shown = replace(self._shown, endpoint=endpoint)
 
     def carried_in(self, carrier: asyncio.Task[None]) -> None:
-        """That task runs its session."""
+        """The task that runs its session."""
         self._connection = replace(self._connection, carrier=carrier)
 
     def dials(self) -> None:
-        """The last link of it was read, or it was answered: from now on it connects."""
+        """Its last link was read, or it was answered: from now on it is being connected."""
         self._connection = replace(self._connection, dialled=time.monotonic())
 
     def connects(self, redial_secret: bytes, first_heard: float | None, now: int) -> None:
-        """The leg is up, at `now` in Unix seconds; without a secret (b"") it can't be dialled again."""
+        """The first leg is up, at `now` in Unix seconds.
+
+        `redial_secret` (32 bytes) is for dialling again; empty: that isn't possible. `first_heard` is when the other
+        side's first check came, monotonic seconds.
+        """
         self._connection = replace(
             self._connection,
             connected=time.monotonic(),
@@ -339,60 +352,60 @@ class Line:
         )
 
     def restored(self) -> None:
-        """The leg is up again."""
+        """A leg is up again, after the path was lost."""
         self._connection = replace(self._connection, taken_up=None, awaited_until=None)
 
     def lives(self, now: int) -> None:
-        """The other side is there, at `now` in Unix seconds."""
+        """The other side was heard at `now`, Unix seconds."""
         self._connection = replace(self._connection, alive=now)
 
     def redials(self, epoch: int) -> None:
-        """An epoch is used from now on."""
+        """That epoch is dialled now, and is never used again."""
         self._connection = replace(self._connection, epoch=epoch)
 
     def agree(self, media: Media) -> None:
-        """That is what both sides want."""
+        """Both sides have agreed on these media."""
         self._connection = replace(self._connection, media=media)
 
     def remote_sends(self, state: MediaState) -> None:
-        """The other side says what it sends."""
+        """The other side has said what it sends now."""
         self._connection = replace(self._connection, remote_media=state)
 
     def media_arrived(self, kind: str, at: float) -> None:
-        """The first packet of `audio` or `video` came, at that moment, monotonic seconds."""
+        """The first packet of a kind (`audio` or `video`) came at that time, monotonic seconds."""
         self._connection = replace(self._connection, first_media={**self._connection.first_media, kind: at})
 
     def wait_for_owner(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Microphone and camera are off until `release` is called."""
+        """Microphone and camera stay off until the owner wants the call, which calls `release`."""
         self._connection = replace(self._connection, release=release)
 
     def take_release(self) -> Callable[[], Awaitable[None]] | None:
-        """What turns them on; it waits no more then."""
+        """What turns microphone and camera on, if the call waits for its owner; afterwards it doesn't."""
         release = self._connection.release
         self._connection = replace(self._connection, release=None)
         return release
 
     def say_goodbye(self, goodbye: str) -> None:
-        """We tell the other side that when the leg closes."""
+        """The words that the other side gets when the leg is closed."""
         self._connection = replace(self._connection, goodbye=goodbye)
 
     def goodbye_was_unheard(self) -> None:
-        """The other side hasn't acknowledged it."""
+        """The other side hasn't acknowledged our goodbye."""
         self._connection = replace(self._connection, goodbye_unheard=True)
 
     # What people see.
 
     def is_with(self, contact: Contact | None) -> None:
-        """What the contact book says of the other side's node now; None: they aren't a contact, or are no longer.
+        """The contact book has this contact for the other side's node now; None: it has none, or has none any more.
 
-        Somebody who was removed and added again isn't the one that the call began with.
+        A contact that was removed and added again isn't the one that the call began with.
         """
         self._met = self._met and not self._was_another(contact)
         self._stranger = self._stranger or not self._began_with(contact)
         self._shown = self._shown.of(contact)
 
     def is_stranger_to(self, contact: Contact | None) -> bool:
-        """What `stranger` would be if the contact book said that."""
+        """What `stranger` would be if the contact book had this contact for the other side's node."""
         if self._met and not self._was_another(contact):
             return False
         return self._stranger or not self._began_with(contact)
@@ -404,26 +417,33 @@ class Line:
         return self._shown.contact is not None and not self._began_with(contact)
 
     def saves(self, met: bool = True) -> None:
-        """The owner saves the other side in this call: it is them. Not `met`: that couldn't be written, and they
-        haven't before.
+        """The owner saves the other side in this call, so the contact is the person in it.
+
+        With `met` False that is undone: it couldn't be written.
         """
         self._met = met
 
     def loses_proof(self, *, keyed: bool) -> None:
-        """The secret that it was set up with proves nothing any more; `keyed`: another one does."""
+        """The secret that the call was set up with proves nothing any more; `keyed`: we share another one that does."""
         self._link = replace(self._link, proven=False, keyed=keyed)
 
     def gains_proof(self, chain: int) -> None:
-        """The owner has compared the words of this call: who has the secret that was agreed in it is the contact."""
+        """The owner has compared the words of this call, so the secret that was agreed in it proves who the other side
+        is.
+
+        `chain` is the chain of pair secrets that it belongs to, see shared/store/secrets.py.
+        """
         self._link = replace(self._link, proven=True, chain=chain)
         self._shown = replace(self._shown, quarantined=False)
 
     def confirm(self) -> None:
-        """Its link was posted: it is a call like any other."""
+        """The link of a call that was placed in advance was posted."""
         self._shown = replace(self._shown, provisional=False)
 
     def choose(self, endpoint: str | None, media: Media | None, *, begins_off: bool) -> None:
-        """The owner answers with that endpoint and at most those media, if given; `begins_off` see Presented."""
+        """The owner answers with that endpoint, None: the one chosen before, and with at most those media, None: all
+        that were asked for. `begins_off` see Presented.
+        """
         self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint, begins_off=begins_off)
         if media is not None:
             self.agree(self.media & media or self.media)
@@ -433,18 +453,18 @@ class Line:
         self._shown = replace(self._shown, begins_off=False)
 
     def joins(self, conversation: bytes) -> None:
-        """It is part of that conversation from now on; empty: of none."""
+        """It is part of that conversation (16 bytes) from now on; empty: of none."""
         if conversation != self._shown.together:
             self._shown = replace(
                 self._shown, together=conversation, together_since=time.time() if conversation else 0.0
             )
 
     def greeted(self, *, converses: bool) -> None:
-        """The other side has said what its program can."""
+        """The other side has said hello; `converses`: its program can be in a conversation of several people."""
         self._connection = replace(self._connection, converses=converses)
 
     def take_message(self) -> None:
-        """The answering machine takes it."""
+        """The answering machine takes the call."""
         self._shown = replace(self._shown, machine=True, automatic=True)
 
     def remote_answered_alone(self) -> None:
@@ -457,11 +477,14 @@ class Line:
         return tuple(filter(None, (self.link.secret, self.connection.agreed)))
 
     def agrees(self, secret: bytes | None) -> None:
-        """Both sides have agreed on a pair secret, which is kept next; None: it couldn't be kept."""
+        """Both sides have agreed on a pair secret (32 bytes), which is written next; None: it couldn't be written."""
         self._connection = replace(self._connection, agreed=secret)
 
     def pairs(self, phrase: str, *, quarantined: bool) -> None:
-        """The secret is kept, and the phrase compares it."""
+        """The secret is written, and people can compare it by these four words.
+
+        `quarantined`: it proves nothing until the owner has confirmed them.
+        """
         self._shown = replace(self._shown, phrase=phrase, quarantined=quarantined)
 
     def quarantines(self) -> None:

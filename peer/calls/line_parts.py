@@ -1,4 +1,7 @@
-"""How a call's connection stands, and what of the call is shown to people. Values: a Line replaces them as a whole."""
+"""Two of the values that a Line is made of: how the connection stands, and what of the call is shown to people.
+
+A Line replaces them as a whole.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How the connection stands. Times are monotonic seconds unless it says otherwise."""
+    """How the connection stands. Times are monotonic seconds unless a field says otherwise."""
 
     media: Media
     "What the caller wants; once answered, what the callee agreed to."
 
     session: Session | SdpSession | None = None
     carrier: asyncio.Task[None] | None = None
-    "Runs the session."
+    "The task that runs the session."
 
     dialled: float | None = None
     "When the last link of the call was read, or it was answered."
@@ -42,10 +45,10 @@ class ConnectionState:
     "When we last knew that the other side was there, Unix seconds."
 
     redial_secret: bytes | None = field(default=None, repr=False)
-    "What later epochs are derived from, once the leg was up."
+    "32 bytes: what the keys of later epochs are derived from; None before the first leg was up."
 
     agreed: bytes | None = field(default=None, repr=False)
-    "The pair secret that was proposed in the call."
+    "32 bytes: the pair secret that was agreed on in this call."
 
     epoch: int = 0
     "The last epoch that was dialled."
@@ -60,29 +63,29 @@ class ConnectionState:
     "What was kept of a call in which the program was killed, until it is up again."
 
     awaited_until: float | None = None
-    "Unix seconds: how long the other side of such a call can be waiting."
+    "Until when the other side of such a call may be waiting, Unix seconds."
 
     converses: bool | None = None
     "Whether the other side's program can be in a conversation of several people; None: it hasn't said yet."
 
     release: Callable[[], Awaitable[None]] | None = None
-    "Turns on the microphone and the camera of such a call, which wait for the owner's word."
+    "Turns on microphone and camera of such a call, once the owner wants it; None: they don't wait."
 
     goodbye: str | None = None
     "What we tell the other side when the leg closes."
 
     goodbye_unheard: bool = False
-    "It hasn't acknowledged that."
+    "The other side hasn't acknowledged it."
 
     @property
     def waits_for_owner(self) -> bool:
-        """Whether microphone and camera wait for the owner's word, after a restart."""
+        """Whether, after a restart, microphone and camera stay off until the owner answers."""
         return self.release is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What people see of the call, or have chosen for it."""
+    """What people see of the call, or what its owner has chosen for it."""
 
     contact: str | None = None
     "The other side's name in the contact book; None for a stranger."
@@ -106,7 +109,7 @@ class Presented:
     "The other side answered without asking."
 
     provisional: bool = False
-    "Made in advance: its link may never be posted, so until it connects it blocks no other call."
+    "Placed in advance: its link may never be posted, so it blocks no other call until it connects."
 
     phrase: str = ""
     "Four words to compare, once both sides have agreed."
@@ -121,23 +124,23 @@ class Presented:
     "When it became part of it, Unix seconds."
 
     introduced: bool = False
-    "Somebody whom we talk to has introduced the other side: its links go through the call with them, and no chat."
+    "Somebody in a conversation with us has introduced the other side: links go through the call with them, not a chat."
 
     echo: bool = False
-    "With our own echo, see echo_calls.py: there is no person at the other side, and nothing of it is kept."
+    "A test call with our own echo, see echo_calls.py: no person is at the other side, and nothing of it is kept."
 
     begins_off: bool = False
-    """The page begins with microphone and camera off, until the owner switches them on there: what has begun this call
-    was written where others can write in the owner's place."""
+    """Microphone and camera of the page stay off until the owner switches them on there. For a call that was placed or
+    answered in a chat where others can write in the owner's place."""
 
     @classmethod
     def coming(cls, contact: Contact | None, *, automatic: bool) -> Presented:
-        """A call of somebody who has that entry of the contact book, or none; `automatic`: answered without asking."""
+        """For an incoming call of that contact, None: of a stranger. `automatic`: it is answered without asking."""
         begins_off = automatic and contact is not None and contact.in_clear
         return cls(automatic=automatic, begins_off=begins_off).of(contact)
 
     def of(self, contact: Contact | None) -> Presented:
-        """The same with somebody who has that entry of the contact book, or none."""
+        """The same, shown as a call with that contact, None: with a stranger."""
         if contact is None:
             return replace(self, contact=None, entry=b"")
         return replace(self, contact=contact.name, entry=contact.entry)

@@ -1,4 +1,4 @@
-"""What is written down of a call: on the command line, in the log, and for a program that is started again. Pure."""
+"""What is written down of a call: for the command line, for the log, and for a restart of the program. Pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def connect_ms(line: Line) -> int | None:
 
 
 def running(line: Line) -> RunningCall | None:
-    """What is kept of it while it is up; None before and after that. Without a secret it can't be taken up again."""
+    """What is kept of a call that is up; None before and after that. Without a redial secret it can't be taken up."""
     connection = line.connection
     if line.logged or connection.connected_at is None or connection.session is None:
         return None
@@ -114,7 +114,7 @@ def running(line: Line) -> RunningCall | None:
 
 
 def begun(link: CallLink, role: Role, chat: str, shown: Presented) -> RunningCall:
-    """What is kept of a call from its first link on: a program that is killed before it is up doesn't forget it."""
+    """What is kept of a call before it is up: if the program is killed, the next one logs it."""
     return RunningCall(
         reference=link.reference,
         peer=link.peer,
@@ -138,9 +138,9 @@ def begun(link: CallLink, role: Role, chat: str, shown: Presented) -> RunningCal
 def rejoined(
     number: int, call: Call, kept: RunningCall, contact: str | None, lifetime: int, awaited_until: float
 ) -> Line:
-    """The line of a call that was up when the program was killed; `call` as it begins again.
+    """Make the line of a call that was up when the program was killed; `call` is how it begins again.
 
-    A link lives for `lifetime` seconds; the other side can be waiting until `awaited_until`, Unix seconds.
+    `lifetime` is that of a link, in seconds. The other side may be waiting until `awaited_until`, Unix seconds.
     """
     return Line(
         number,
@@ -186,7 +186,7 @@ def rejoined(
 
 
 def record(line: Line, ended: int) -> CallRecord:
-    """The entry for the call log, of a call that ended at that time, Unix seconds."""
+    """The log entry of a call that ended at that time, Unix seconds."""
     return CallRecord(
         reference=line.link.reference or bytes(8),
         peer=line.peer,
@@ -203,7 +203,7 @@ def record(line: Line, ended: int) -> CallRecord:
 
 
 def interrupted(kept: RunningCall, ended: int) -> CallRecord:
-    """The entry of a call that was up, or was to be, when the program was killed, and that nobody goes on with."""
+    """The log entry of a call that ended because the program was killed. It is logged at that time, Unix seconds."""
     call = Call(Role(kept.role), kept.paired, State.ENDED, EndReason.STOPPED)
     return record(rejoined(0, call, kept, kept.name or None, lifetime=0, awaited_until=0), ended)
 

@@ -1,4 +1,4 @@
-"""The lines of one node: which there are, and which of them take the owner's time."""
+"""The calls that a node has now, and which of them take the owner's time."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
 NUMBERS = 1 << 30
-"Below this a run begins to count, anywhere: what a page still keeps of an earlier run's call means no other."
+"A run begins to count somewhere below this, so that what a page still knows of an earlier run is no call of this one."
 
 
 class Lines(list[Line]):
-    """Those that aren't over, oldest first."""
+    """The lines of one node that aren't over, oldest first."""
 
     def __init__(self) -> None:
         super().__init__()
         self.latest: Line | None = None
-        "The line that was connected last, over or not."
+        "The line that connected last, even if it is over by now."
 
         self._numbers = secrets.randbelow(NUMBERS)
 
     def next_number(self) -> int:
-        """A number that no line of this run has had, nor one of another run, as far as chance goes."""
+        """A number that no other line of this run has, and most likely none of an earlier run."""
         self._numbers += 1
         return self._numbers
 
@@ -39,24 +39,23 @@ class Lines(list[Line]):
         line.turned_on()
 
     def of_conversation(self, line: Line) -> list[Line]:
-        """The line, and those that are one conversation with it."""
+        """All lines of the conversation that this line is part of; else only this line."""
         return [each for each in self if each is line or (line.together and each.together == line.together)]
 
     def engaged(self, *, beside: NodeId, proven: bool) -> list[Line]:
-        """The lines that are connected and take the owner's time, except those that such a call may end.
+        """The calls that the owner is in, except those that a call by the node `beside` would end.
 
-        `beside` is the node that calls again. If nothing proves that (`proven`), it doesn't end a call that a key has
-        proved.
+        `proven`: a key proves that call. If none does, it ends no call that a key has proven.
         """
         return [line for line in self if line.engaged and not may_be_ended(line, beside, proven)]
 
     def occupying(self, *, beside: NodeId, proven: bool) -> list[Line]:
-        """Those, and the lines that will take the owner's time once they connect."""
+        """Like `engaged`, with the calls that will take the owner's time once they connect."""
         return [line for line in self if line.occupies and not may_be_ended(line, beside, proven)]
 
 
 def one_each(lines: Iterable[Line]) -> list[Line]:
-    """Those that count as calls of the owner's: several that are one conversation are one, their oldest."""
+    """The lines, but of each conversation only the oldest: its calls count as one."""
     found: list[Line] = []
     for line in lines:
         if not line.together or all(each.together != line.together for each in found):
@@ -65,15 +64,15 @@ def one_each(lines: Iterable[Line]) -> list[Line]:
 
 
 def may_be_ended(line: Line, peer: NodeId, proven: bool) -> bool:
-    """Whether a call with `peer` that connects takes the place of that line."""
+    """Whether a call with `peer` ends this line when it connects. `proven` see `gives_way`."""
     return line.peer == peer and gives_way(line, proven)
 
 
 def gives_way(line: Line, proven: bool) -> bool:
-    """Whether a call by the line's node may stand for the line itself.
+    """Whether another call by the line's node may replace the line. `proven`: a key proves that call.
 
-    One that proves nothing may not where a key could have proven it (`keyed`), nor where ours can be answered only by
-    the holder of a key: it is paired, or sealed to the key on a card.
+    A call that proves nothing may not, if a key could have proven it (`keyed`), or if only the holder of a key could
+    answer ours: it is paired, or sealed to the key on a card.
     """
     sealed_by_us = line.link.sealed and line.call.role is Role.CALLER
     return proven or not (line.proven or line.link.keyed or sealed_by_us)

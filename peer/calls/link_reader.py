@@ -1,4 +1,4 @@
-"""Opening links with what this node knows: its id, its keys, its pair secrets. Reading marks nothing as used."""
+"""Opens links with what this node knows: its id, its keys, its pair secrets. Opening marks nothing as used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.store import Store
 
 @dataclass(frozen=True, slots=True)
 class SaidLink:
-    """A paired contact says something about a call: it rings, is declined, taken back …"""
+    """A link by which a contact says something about a call: it rings, is declined, is taken back, and so on."""
 
     source: NodeId
     said: PairedBody
@@ -48,15 +48,15 @@ class LinkReader:
         self._sealing_key = sealing_key
         self._keyring: Keyring | None = None
         self._move_keys: tuple[tuple[int, int], MoveKeys] | None = None
-        "Those of a revision of the store; made when the first notice comes."
+        "The keys for notices of a new node id, and the revision of the store that they are of; None until one comes."
 
         self._revision: tuple[int, int] | None = None
 
     def open(self, token: str) -> Opened:
-        """What a token is to us.
+        """Open a token that was read in a chat.
 
-        Raises BadLink: MALFORMED, WRONG_VERSION, NOT_FOR_THIS_NODE for a request to another node, UNKNOWN_CALLER for
-        a paired link that none of our secrets opens, ALREADY_USED if it was opened before.
+        Raises BadLink: MALFORMED; WRONG_VERSION; NOT_FOR_THIS_NODE for a request to another node; UNKNOWN_CALLER for a
+        paired link that none of our secrets opens; ALREADY_USED if none opens it any more, because it was used before.
         """
         link = decode(token)
         raw = link.encode()
@@ -75,9 +75,10 @@ class LinkReader:
                 return link
 
     def open_introduced(self, token: str, node: NodeId, conversation: bytes) -> Opened:
-        """What a token is to us that `node` has written for an introduction into a conversation (16 bytes).
+        """Open a token that `node` has written for an introduction into a conversation (16 bytes).
 
-        Links that begin a call are bound to the conversation; all others are as everywhere. Raises as `open` does.
+        There, links that begin a call are bound to the conversation; all others are as they are in a chat. Raises as
+        `open` does.
         """
         link = decode(token)
         raw = link.encode()
@@ -152,7 +153,7 @@ class LinkReader:
         return MovedLink(opened.before, opened.node, opened.created, opened.secret, proven)
 
     def _keys(self) -> Keyring:
-        """The keyring, built again only when the store has changed."""
+        """The keyring. It is built again only when the store has changed."""
         revision = self._store.revision()
         if self._keyring is None or revision != self._revision:
             self._keyring = Keyring(self.own, self._store.readable_secrets(), self._keyring)

@@ -1,4 +1,4 @@
-"""The links that a line writes: each is marked as ours, so that we don't read it as somebody else's, and posted."""
+"""Makes the links that a line writes, marks them as our own so that we never act on them, and posts them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from shared.store import Store, StoreThread
 
 
 class LinkWriter:
-    """Writes in one node's name."""
+    """Writes links in the name of one node."""
 
     def __init__(self, own: NodeId, writes: StoreThread, listeners: CallListeners, clock: Callable[[], float]) -> None:
-        """`listeners` bring links into the chat, `clock` is the time in Unix seconds."""
+        """`listeners` put links into the chat. `clock` is the time in Unix seconds."""
         self._own = own
         self._writes = writes
         self._listeners = listeners
         self._clock = clock
 
     def request(self, line: Line, port: int) -> str:
-        """Make the link that begins a line's call, with our UDP port in it, and name the call by it. Returns its token.
+        """Make the link that begins our call, with our UDP port in it, and return its token. The call is named by it.
 
-        It isn't posted yet: its reader may be faster than we are at listening.
+        It isn't posted yet, because we have to listen first: its reader may answer at once.
         """
         link, contact = line.link, line.first_contact
         secret, destination = link.secret, link.peer
@@ -73,7 +73,8 @@ class LinkWriter:
         return posted.token
 
     def response(self, line: Line, port: int) -> Response:
-        """Make the answer to the request of a first contact, with our UDP port in it. It isn't posted yet either."""
+        """Make the response that accepts the request of a first contact, with our UDP port in it. It isn't posted yet.
+        """
         assert line.link.request is not None
         line.first_contact.answer = Response.accepting(
             line.link.request,
@@ -100,7 +101,7 @@ class LinkWriter:
         self._listeners.need(line, LinkForIntroduced(token) if line.shown.introduced else Posted(token))
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
-        """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""
+        """Post a refusal: `status` in a first contact, `operation` between contacts. Raises StoreError."""
         if line.link.request is None:
             await self.say(line, operation)
         else:
@@ -108,10 +109,10 @@ class LinkWriter:
             await self.post(line, refusal.token, refusal.encode())
 
     async def out_of_time(self, link: CallLink) -> str:
-        """Make the reply to a contact whose link, by our clock, is from another time; `link` is proven. Returns its
-        token, which isn't posted yet. Raises StoreError.
+        """Make the reply to a contact whose proven link, by our clock, is from another time; return its token.
 
-        A refusal with media in it, which no other has: by its own time the caller sees how far the clocks are apart.
+        It is a refusal with media in it, which no other refusal has. The caller compares its time with their own clock.
+        It isn't posted yet. Raises StoreError.
         """
         assert link.secret is not None
         said = paired.PairedBody(Operation.DECLINE, Media.BOTH, int(self._clock()), reference=link.reference)
@@ -123,7 +124,7 @@ class LinkWriter:
         return token.token
 
     async def say(self, line: Line, operation: Operation) -> None:
-        """Post what a paired link says about a call."""
+        """Post a link about a call between contacts. Raises StoreError."""
         opened = line.link.secret
         secret = opened if opened is not None and not line.proven else None
         secret = secret or self._writes.store.writable_secret(line.peer) or opened

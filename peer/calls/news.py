@@ -24,13 +24,13 @@ logger = logging.getLogger(__name__)
 
 
 class Posted(Struct, frozen=True):
-    """A link is to be put into the line's chat."""
+    """A link has to be put into the line's chat."""
 
     token: str
 
 
 class Rings(Struct, frozen=True):
-    """The owner is to be asked."""
+    """The call rings: the owner has to be asked."""
 
     reason: Reason
     "Why it rings: a new caller, or a contact that is to be asked about."
@@ -41,17 +41,17 @@ class AnsweredAlone(Struct, frozen=True):
 
 
 class TakesMessage(Struct, frozen=True):
-    """Nobody has answered, and the answering machine does."""
+    """Nobody has answered, so the answering machine takes the call."""
 
 
 class Recorded(Struct, frozen=True):
-    """What the other side sent is in a file, which is finished."""
+    """The file with what the other side has sent is finished."""
 
     path: Path
 
 
 class Changed(Struct, frozen=True):
-    """The line has another state than before."""
+    """The state of the call has changed."""
 
 
 class HoldChanged(Struct, frozen=True):
@@ -63,19 +63,19 @@ class HoldChanged(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """A link says something that changes nothing in the call: it is ringing there, or somebody unproven declines."""
+    """A link says something that doesn't change the call: it rings there, or somebody unproven declines."""
 
     noted: Noted
 
 
 class NotKept(Struct, frozen=True):
-    """Something about the call can't be written to the disk. It is tried again."""
+    """Something about the call couldn't be written to the disk. It is tried again."""
 
     error: StoreError
 
 
 class PhraseKnown(Struct, frozen=True):
-    """Both sides have the four words now."""
+    """People on both sides can compare the four words now."""
 
 
 class Paired(Struct, frozen=True):
@@ -117,13 +117,13 @@ class CallListener(Protocol):
 
 
 class CallListeners:
-    """All of them, as one."""
+    """All listeners of one node."""
 
     def __init__(self, listeners: Sequence[CallListener]) -> None:
         self._listeners = tuple(listeners)
 
     def told(self, line: Line, news: News) -> None:
-        """Tell each listener. One that fails in any way is logged and costs the call nothing."""
+        """Tell each listener. What one raises is logged, and the call goes on."""
         for listener in self._listeners:
             try:
                 listener.told(line, news)
@@ -133,7 +133,7 @@ class CallListeners:
                 logger.exception("line %d: %s couldn't be told", line.number, type(news).__name__)
 
     def need(self, line: Line, news: News) -> None:
-        """Tell each listener, even if another fails. Raises the first error afterwards."""
+        """Tell each listener, also if another one fails; then raise the first error."""
         failed: Exception | None = None
         for listener in self._listeners:
             try:

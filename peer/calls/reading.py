@@ -1,4 +1,4 @@
-"""What became of a link that was read."""
+"""The result of reading a link: what became of it, and what the owner should know."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MissedCall(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class OtherClock:
-    """A contact has called with a link from another time: their clock and ours differ."""
+    """A contact's link is from another time by our clock: the clocks may differ, or it came late."""
 
     contact: str
     ahead: int
@@ -39,13 +39,13 @@ class OtherClock:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What became of a link."""
+    """What became of one link."""
 
     reason: Reason | None = None
     "Why it was taken or refused; None for a link that belongs to one of our calls, or a card."
 
     line: Line | None = None
-    "The call that it began or belongs to."
+    "The call that the link has begun, or is about."
 
     card: Card | None = None
 
@@ -53,13 +53,13 @@ class Reading(msgspec.Struct, frozen=True):
     "The contact who says that they have another node now."
 
     moved_to: NodeId | None = None
-    "That node, as this link says. Another link may have announced another one."
+    "The new node, as this link says. Another link may have announced another one."
 
     missed: MissedCall | None = None
-    "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."
+    "Who has called with a link that has expired; the owner may want to call back. The owner hears of each link once."
 
     other_clock: OtherClock | None = None
-    "With a link that a contact's key proves: whose clock may differ from ours. The owner hears of each link once."
+    "Whose clock may differ from ours, by a link that a contact's key proves. The owner hears of each link once."
 
     dropped: Dropped | None = None
-    "The link's call isn't shown: too many of its kind came. Told once in a while."
+    "The link's call isn't shown, because too many of its kind came. The owner hears of that once in a while."

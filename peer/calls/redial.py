@@ -1,4 +1,4 @@
-"""How a lost path is dialled again: one epoch after the other, until a leg of one of them is up."""
+"""Dials a lost path again: one epoch after the other, until a leg of one of them is up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REDIAL_SECONDS = 60.0
 
 
 class Redialling:
-    """One call's. Nothing is dialled before `begin`, unless the call is taken up again."""
+    """Redialling for one call. Nothing is dialled before `begin`, unless the call is taken up after a restart."""
 
     def __init__(
         self,
@@ -34,15 +34,14 @@ class Redialling:
         failed: Callable[[CopybaraError], None],
         rejoined: RunningCall | None,
     ) -> None:
-        """`media` returns what the call carries now. `keep` is awaited before an epoch is used.
-
-        `failed` hears why the call can't be dialled again. `rejoined` is what was kept of a call that is taken up.
+        """`media` returns what the call carries now. `keep` is awaited before an epoch is used. `failed` gets the
+        reason why the call can't be dialled any more. `rejoined` is what was kept of a call that is taken up.
         """
         self.remote_port = rejoined.remote_port if rejoined else 0
-        "Where the other side was last; 0 if that isn't known yet."
+        "The UDP port at which the other side was last; 0 if that isn't known yet."
 
         self.overtaken = asyncio.Event()
-        "Set when the other side is heard at a later epoch than that of the leg."
+        "Set when a check shows that the other side dials a later epoch than that of the leg: it has lost the leg."
 
         self._role = role
         self._socket = socket
@@ -51,24 +50,24 @@ class Redialling:
         self._keep = keep
         self._failed = failed
         self._epochs = Epochs(rejoined.secret, role, rejoined.epoch) if rejoined else None
-        "Once the first leg was up."
+        "None until the first leg is up."
 
         self._wanted = False
-        "Whether the call has asked for it since the leg was lost."
+        "Whether the call table has asked for redialling since the leg was lost."
 
         self._now = asyncio.Event()
 
     @property
     def begun(self) -> bool:
-        """Whether a first leg was up."""
+        """Whether a leg of this call was up before."""
         return self._epochs is not None
 
     def begin(self, secret: bytes) -> None:
-        """The first leg is up: later epochs come from that redial secret, 32 bytes."""
+        """The first leg is up. Later epochs are derived from this redial secret, 32 bytes."""
         self._epochs = Epochs(secret, self._role)
 
     def connected(self, remote_port: int | None) -> None:
-        """A leg is up, to that port if it is known."""
+        """A leg is up, connected to that remote UDP port, None: unknown."""
         self.remote_port = remote_port or self.remote_port
         self._wanted = False
         self.overtaken.clear()
@@ -80,7 +79,7 @@ class Redialling:
             self._now.set()
 
     async def run(self) -> None:
-        """Dial an epoch whenever the call asks for it, or the other side is ahead."""
+        """Dial an epoch whenever the call asks for it, or the other side is at a later one; until cancelled."""
         while True:
             await self._now.wait()
             self._now.clear()
@@ -94,7 +93,7 @@ class Redialling:
             await asyncio.sleep(PACE_SECONDS)
 
     async def _dial(self, epochs: Epochs) -> None:
-        """Try the next epoch, and give up everything else that is being tried."""
+        """Give up what is being tried, and try the next epoch."""
         self._dialling.stop()
         number = epochs.next
         await self._keep(Dials(number))
@@ -103,7 +102,11 @@ class Redialling:
         self._dialling.attempt(Attempt(handshake, self.remote_port or None, self._media(), bound_to))
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """Whether a check that is for no leg is of one of the call's epochs, as Connections asks it."""
+        """A check came that belongs to no leg: returns whether it is of one of the call's epochs, and acts on what that
+        shows.
+
+        `username` and `made_with` see Dialling.prove.
+        """
         up = self._dialling.leg is not None
         match self._epochs.heard(username, made_with) if self._epochs is not None else None:
             case HeardEpoch.AHEAD if up:

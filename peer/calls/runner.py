@@ -1,7 +1,6 @@
-"""How a line lives: everything that happens to its call goes through one inbox, and the effects are carried out in
-order.
+"""Runs lines. Everything that happens to a call goes through the line's inbox, one event after the other.
 
-shared/call/table.py says what has to happen to a call; here it is done.
+shared/call/table.py says what has to be done after each event; here it is done, in that order.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ CONNECT_SECONDS = 20.0
 
 
 class LineRunner:
-    """Runs the lines of one node, each in a task of its own."""
+    """Runs the lines of one node, each in a task."""
 
     def __init__(
         self,
@@ -97,9 +96,8 @@ class LineRunner:
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:
-        """`listeners` hear what happens to calls, of which the owner takes `at_once`; `tasks` owns what runs them.
-
-        `clock` is the time in Unix seconds.
+        """`listeners` hear what happens to calls. `at_once` is how many calls the owner takes at a time. `tasks` owns
+        the task of each line. `clock` is the time in Unix seconds.
         """
         self._own = own
         self._lines = lines
@@ -117,7 +115,7 @@ class LineRunner:
         self._clock = clock
 
     async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
-        """Add a line, carry out what its call wants first, and let it live."""
+        """Add a line, carry out the first effects of its call, and begin the task that steps it from then on."""
         self._lines.append(line)
         try:
             # The book may have changed since its link was read.
@@ -133,7 +131,7 @@ class LineRunner:
             line.lives_in(self._tasks.create_task(self._live(line), name=f"line {line.number}"))
 
     async def _live(self, line: Line) -> None:
-        """Step the call by everything that happens to it, until it is over."""
+        """Step the call with each event until it has ended, then wait for its session and log it."""
         try:
             try:
                 await self._until_ended(line)
@@ -165,7 +163,7 @@ class LineRunner:
                 logger.info("line %d: %s", line.number, error.sentence)
 
     def _abandon(self, line: Line) -> None:
-        """End a call whose effects can't be carried out: close everything, whatever its table says."""
+        """End a call whose effects can't be carried out: close everything that it has open."""
         if not line.call.ended:
             line.step(Failed(BROKEN))
         line.stop_timer()
@@ -189,14 +187,17 @@ class LineRunner:
             self._listeners.told(line, Changed())
 
     def _make_room(self, line: Line) -> None:
-        """Once other calls take all the room: end those that prove nothing and wait to be connected automatically."""
+        """When this call and others take all the room that there is, end the calls that take none: those that were
+        answered automatically, prove nothing, and aren't connected yet.
+        """
         if line.occupies and len(one_each(each for each in self._lines if each.occupies)) >= self._at_once:
             for other in self._lines:
                 if other.uninvited:
                     other.put(Busy())
 
     async def _log(self, line: Line) -> None:
-        """Write the call's end down. If that fails it is tried again until it works or the program ends."""
+        """Write the call's end down. If that fails it is tried again (`log_again`) until it works or the program ends.
+        """
         entry = record(line, int(self._clock()))
         line.log()
         try:
@@ -207,7 +208,7 @@ class LineRunner:
             self._listeners.told(line, NotKept(error))
 
     async def log_again(self) -> None:
-        """Write down the ends of calls that couldn't be. Raises StoreError if they still can't."""
+        """Write down the ends of calls for which that has failed. Raises StoreError if it fails again."""
         while self._unlogged:
             entry = self._unlogged[0]
             await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
@@ -317,7 +318,7 @@ class LineRunner:
     # Links and legs.
 
     async def _call(self, line: Line) -> None:
-        """Post the link of a call that is listened for already."""
+        """Post the link that begins our call. The session listens for the other side already."""
         assert line.session is not None
         token = self._writer.request(line, line.session.ports[0])
         if line.link.token is not None:
@@ -325,7 +326,8 @@ class LineRunner:
         await self._writer.post(line, token, line.link.raw)
 
     def _open_leg(self, line: Line) -> None:
-        """Answer: make the response of a first contact, and dial the caller."""
+        """Answer a call: dial the caller. In a first contact that takes a response, which is posted by a later effect.
+        """
         if line.link.token is not None:
             self._try_one_link(line)
             return
@@ -349,7 +351,7 @@ class LineRunner:
         line.session.attempt(by_one_link(self._ends(line), link.token, link.secret, line.remote_port, line.media))
 
     def _try_response(self, line: Line, response: Response) -> None:
-        """The caller: anybody in the chat may have written this response."""
+        """As the caller, try to connect with what a response says. Anybody in the chat may have written it."""
         assert isinstance(line.session, Session)
         line.dials()
         line.session.expect(self._first_contact(line, response, response.port))

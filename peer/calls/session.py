@@ -1,8 +1,8 @@
-"""One call's I/O, from the first bound socket to the last closed one.
+"""The I/O of one call, from the socket that is bound first to the one that is closed last.
 
-A session learns what to try and when to end, and reports what happened with the values of session_events.py. It decides
-nothing about the call; that is shared/call/table.py. Its parts: call_socket.py (where the socket is bound),
-dialling.py (which legs are tried), conversation.py (what is said over one), redial.py (how a lost path is dialled).
+A session decides nothing about the call: it does what the effects of the call table ask for, and reports what happened
+with the values of session_events.py. Its parts: call_socket.py (where the socket is bound), dialling.py (which legs are
+tried), conversation.py (what is said over the leg that connects), redial.py (how a lost path is dialled again).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Lost(Exception):
 
 
 class Session:
-    """The I/O of one call."""
+    """The I/O of one call with our own program on the other side."""
 
     def __init__(
         self,
@@ -91,12 +91,15 @@ class Session:
     ) -> None:
         """The session owns `endpoint` from now on.
 
-        `tell` is called in the event loop and must not block. `keep` is awaited with what has to be on the disk before
-        the session acts on it; what it raises ends the session, as Broke. `overlay_up` returns when the overlay can be
-        used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
-        session begins with a lost path, and binds its socket when it dials. `held` gives the pair secrets of earlier
-        calls with `peer`, 32 bytes each, the newest first. Without `files` none are sent or taken, without
-        `recording` nobody records. `converses`: the call may become part of a conversation of several people.
+        `tell` gets what happens; it is called in the event loop and must not block. `keep` gets what has to be on the
+        disk before the session acts on it, and is awaited; if it raises, the session ends with Broke. `overlay_up`
+        returns when the overlay can be used. `held` gives the pair secrets of earlier calls with `peer`, 32 bytes each,
+        the newest first.
+
+        `automatic`: the call was answered automatically, which the other side learns. `rejoined` is what was kept of a
+        call that is taken up: the session then begins with a lost path, and binds its socket when it dials. Without
+        `files` none are sent or taken; without `recording` nobody records. `converses`: the call may become part of a
+        conversation of several people.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
@@ -112,12 +115,13 @@ class Session:
         self._converses = converses
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
-        "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
+        """What we send, as the endpoint or the page said last; the other side of a call on hold hears that it is
+        nothing."""
 
         self._on_hold = self._remote_on_hold = self._picture_paused = False
 
         self._agreed = rejoined.agreed if rejoined else None
-        "The pair secret that was proposed in this call."
+        "32 bytes: the pair secret that was agreed on in this call."
 
         self.call_socket = CallSocket(
             overlay,
@@ -146,11 +150,11 @@ class Session:
         self._pause_told = False
         self._own_texts = OwnTexts()
         self.own_holds = OwnHolds()
-        "Counts what the owner does; asked before `hold`."
+        "Limits how often the owner may hold; `take` is called before `hold`."
 
         self._first_media = FirstArrivals(tell)
         self._conversation: Conversation | None = None
-        "The latest."
+        "The one over the latest leg."
 
         self._traffic = Traffic()
         self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
@@ -162,7 +166,7 @@ class Session:
 
     @property
     def ports(self) -> tuple[int, int]:
-        """Both sides' UDP ports, ours first; 0 for one that isn't known yet."""
+        """The UDP ports of both sides, ours first; 0 for one that isn't known yet."""
         return self.call_socket.port, self._redialling.remote_port
 
     def attempt(self, attempt: Attempt) -> None:
@@ -170,7 +174,8 @@ class Session:
         self._dialling.attempt(attempt)
 
     def expect(self, attempt: Attempt) -> None:
-        """Try a leg that may be one of many, most of them forged. Does nothing while a leg is up."""
+        """Try a leg that may be one of many, most of them forged; see Dialling.expect. Does nothing while a leg is up.
+        """
         self._dialling.expect(attempt)
 
     def redial(self) -> None:
@@ -187,19 +192,21 @@ class Session:
         self.leg.control.send(Text(text))
 
     def say(self, message: JoinMessage) -> None:
-        """Send a message about a conversation, if there is a leg."""
+        """Send a message about a conversation of several people, if a leg is up."""
         if self.leg is not None:
             self.leg.control.send(message)
 
     def show_media(self, state: MediaState) -> None:
-        """Tell the other side what we send now, and again whenever it was dialled again."""
+        """Tell the other side what we send from now on; it hears that again on each later leg."""
         if state == self._sends:
             return
         self._sends = state
         self._show_media()
 
     def hold(self, on: bool) -> None:
-        """Put the call on hold or take it off: nothing is sent or played meanwhile, and the other side knows."""
+        """Put the call on hold or take it off hold, and tell the other side. On hold nothing is sent and nothing
+        played.
+        """
         self._on_hold = on
         self._silence()
         self._host.pause(on)
@@ -210,13 +217,13 @@ class Session:
             self.leg.control.send(self._sent())
 
     def fall_silent(self) -> None:
-        """The call is over: nothing is sent or played any more, whatever its end still waits for."""
+        """Send and play nothing any more: the call is over, even if closing it takes a while."""
         self._on_hold = True
         self._silence()
         self._host.pause(True)
 
     def remote_holds(self, on: bool) -> None:
-        """The other side has put it on hold or taken it off: send no sound and no picture meanwhile."""
+        """The other side has put the call on hold or taken it off hold. Meanwhile we send no sound and no picture."""
         self._remote_on_hold = on
         self._silence()
         if self.recording is not None:
@@ -227,7 +234,7 @@ class Session:
             self.leg.silence(self._on_hold or self._remote_on_hold)
 
     def _sent(self) -> MediaState:
-        """What the other side is to know of what we send now."""
+        """What we tell the other side about what we send now."""
         if self._on_hold:
             return MediaState(audio=False, video=False)
         sends = self._sends or MediaState(audio=Media.AUDIO in self._media, video=Media.VIDEO in self._media)
@@ -240,7 +247,7 @@ class Session:
             self.leg.control.send(self._sent())
 
     def _pause_picture(self, paused: bool) -> None:
-        """Our own encoder's picture doesn't fit beside the sound, or fits again."""
+        """Our own picture was paused because it doesn't fit through beside the sound, or fits again."""
         self._picture_paused = paused
         self._show_media()
         if paused:
@@ -289,12 +296,16 @@ class Session:
                 await self.call_socket.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
-        """What has passed so far, in packets, bytes and milliseconds, and where."""
+        """What has passed so far, for the command contract: packets, bytes, milliseconds, and the addresses of both
+        sides.
+        """
         round_trip = self._conversation.round_trip if self._conversation else None
         return self._traffic.report(self.call_socket.socket, round_trip)
 
     async def _lasting(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run what the call can't do without; if something ends it before `end`, the call ends with a reason."""
+        """Run something that the call can't do without: if it is cancelled before `end`, report that the call is
+        broken.
+        """
         try:
             await work()
         except asyncio.CancelledError:
@@ -393,7 +404,7 @@ class Session:
         return VERSION if self.files is None else FILES_VERSION
 
     def _connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
-        """Note what a leg that has just connected means for the call. Returns what has to be kept of it, in order."""
+        """Note that a leg has just connected. Returns what has to be kept of it, in that order."""
         self.call_socket.path_lost(False)
         self._media = attempt.media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
@@ -413,7 +424,7 @@ class Session:
             self._agreed = event.secret
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
-        """Send no more than the other side wants: a video call may be answered with audio only."""
+        """The other side has said what it wants: send no more. A video call may be answered with audio only."""
         agreed = self._media & theirs
         if agreed and agreed != self._media:
             self._media = agreed
@@ -424,7 +435,7 @@ class Session:
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:
-    """Await the end of a leg. Raises _Lost, whatever ended this task; our own fault is logged first."""
+    """Wait for something that ends a leg, then raise _Lost: also if that breaks, which is logged."""
     try:
         await end()
     except Exception:

@@ -1,6 +1,7 @@
-"""What a session reports, one class each. Those that need no decision are passed on to the listeners as they are.
+"""The values with which a session reports what has happened. Those that need no decision reach the listeners as they
+are.
 
-Some come from elsewhere, because they mean the same there: `Text`, `MediaState`, `JoinMessage` are the other side's
+Some are defined elsewhere, because they mean the same there: `Text`, `MediaState`, `JoinMessage` are the other side's
 messages (shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye`, `RemoteHeld`, `RemoteResumed` and
 `RemoteFlooded` are events of the call table (shared/call/events.py).
 """
@@ -24,27 +25,27 @@ class Connected:
     """The first leg of the call is up; control and media flow from here on."""
 
     secret: bytes = field(repr=False)
-    "32 bytes: what later epochs of this call are derived from."
+    "32 bytes: the redial secret, from which the keys of later epochs are derived."
 
     first_heard: float | None
     "When the other side's first check came, monotonic seconds."
 
 
 class HelloHeard(Struct, frozen=True):
-    """The other side's first message on a leg has come."""
+    """The other side has said hello on a leg."""
 
     conversations: bool
     "Whether its program can be in a conversation of several people."
 
 
 class AttemptFailed(Struct, frozen=True):
-    """One attempt ended without a connection. Others may still be running."""
+    """One attempt to connect a leg has failed. Others may still be running."""
 
     error: CopybaraError
 
 
 class FirstMedia(Struct, frozen=True):
-    """The first packet of a kind arrived in this call."""
+    """The first packet of audio or video in this call has arrived."""
 
     kind: str
     "`audio` or `video`."
@@ -55,7 +56,7 @@ class FirstMedia(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A new pair secret, to be stored for reading before the other side learns that we have it."""
+    """Both sides have agreed on a new pair secret. It has to be stored before the other side learns that we have it."""
 
     secret: bytes = field(repr=False)
     "32 bytes."
@@ -64,7 +65,7 @@ class Proposed:
     "Four words that both people can compare."
 
     shown: tuple[bytes, ...] = field(default=(), repr=False)
-    "The secrets of earlier calls, 32 bytes each, that the other side has shown in this one."
+    "The secrets of earlier calls, 32 bytes each, that the other side has shown to have."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Committed:
 
 
 class MediaAgreed(Struct, frozen=True):
-    """What both sides send and take: once the first leg is up, and again if it turns out to be less."""
+    """The media that both sides send: reported when the first leg is up, and again if the other side wants less."""
 
     media: Media
 
@@ -86,13 +87,13 @@ class RemoteAnsweredAlone(Struct, frozen=True):
 
 
 class Dials(Struct, frozen=True):
-    """The credentials of an epoch are used from now on, and never again."""
+    """That epoch is dialled now, and is never used again."""
 
     epoch: int
 
 
 class ByeUnheard(Struct, frozen=True):
-    """The other side hasn't acknowledged our goodbye: it may be gone for now, and come back."""
+    """The other side hasn't acknowledged our goodbye. It may be out of reach, and dial again later."""
 
 
 class Broke(Struct, frozen=True):
@@ -120,4 +121,4 @@ SessionEvent: TypeAlias = (
     | ByeUnheard
     | Broke
 )
-"What needs no answer and nothing stored."
+"What a session reports without waiting for anything."

@@ -1,4 +1,4 @@
-"""What a session does alike with our own programs (session.py) and with others (sdp_session.py)."""
+"""Parts that sessions with our own program (session.py) and with other programs (sdp_session.py) have in common."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OwnHolds:
 
 
 class FirstArrivals:
-    """Tells of the first packet of each kind in a call, whichever leg it comes on, once the call is connected."""
+    """Reports the first packet of each kind in a call, on any of its legs, once the call is connected."""
 
     def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
         self._tell = tell
@@ -62,7 +62,7 @@ class FirstArrivals:
             self._untold.append(event)
 
     def connected(self) -> None:
-        """The call is connected: tell of what has come, and of everything else at once."""
+        """The call is connected: report what has come already, and from now on each arrival at once."""
         untold, self._untold = self._untold or [], None
         for event in untold:
             self._tell(event)
@@ -71,7 +71,8 @@ class FirstArrivals:
 async def follow_overlay(
     call_socket: CallSocket, moved: Callable[[], None], tell: Callable[[SessionEvent], None]
 ) -> None:
-    """Keep the call's socket where the overlay is, until cancelled; a port that is taken meanwhile ends the call."""
+    """Move the call's socket with the overlay, until cancelled. If another program has taken its port, the call ends.
+    """
     try:
         await call_socket.follow(moved)
     except PortTaken as error:

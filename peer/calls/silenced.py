@@ -15,7 +15,7 @@ MOST_SILENCED = 1_000
 
 
 class SilencedStrangers:
-    """Those of one run."""
+    """The silenced strangers of one run of the program."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,6 +1,6 @@
-"""Whose each call is and what proves it, as the contact book says now: it changes while calls ring and run.
+"""Gives each call the name and the proof that the contact book has for it now, because the book changes during calls.
 
-The owner saves, renames, moves or removes somebody, or confirms the words of another call; the command line does so in
+The owner saves, renames, moves or removes somebody, or confirms the words of another call, perhaps by a command in
 another process.
 """
 
@@ -18,18 +18,18 @@ logger = logging.getLogger(__name__)
 
 
 class LineStanding:
-    """Keeps the lines of one node true to its contact book."""
+    """Keeps the lines of one node as its contact book says."""
 
     def __init__(self, lines: Lines, store: Store) -> None:
         self._lines = lines
         self._store = store
         self._revision: tuple[int, int] | None = None
-        "Of the store, when all lines were looked at last."
+        "The revision of the store when all lines were looked at last."
 
     def look(self) -> None:
-        """Look at every call if anything was written since; nearly free if nothing was.
+        """Look at every call again if the store has changed; costs nearly nothing if it hasn't.
 
-        A call whose contact can't be read keeps its name and loses its proof: nothing else waits for that.
+        A call whose contact can't be read keeps its name and loses its proof.
         """
         try:
             if self._revision == (revision := self._store.revision()):
@@ -47,7 +47,8 @@ class LineStanding:
         self._revision = revision
 
     def look_at(self, line: Line) -> None:
-        """Give one call its contact's name; take its proof if that is gone, give it one if its words were confirmed.
+        """Give one call its contact's name. Take its proof away if that is gone; give it one if its words were
+        confirmed.
 
         Raises StoreError.
         """
@@ -69,7 +70,7 @@ class LineStanding:
         return self._store.words_matched(line.peer, line.link.reference, line.connection.agreed)
 
     def may_leave_a_message(self, line: Line) -> bool:
-        """Whether the call is, by now as well, of a contact who has proven who they are and isn't blocked."""
+        """Whether the call is a contact's who has proven who they are, and isn't blocked by now."""
         try:
             self.look_at(line)
             contact = self._store.contact_of(line.peer)
@@ -79,9 +80,11 @@ class LineStanding:
         return line.proven and contact is not None and contact.trust is not Trust.BLOCK
 
     def proves(self, line: Line) -> bool:
-        """Whether the call proves at this moment that it is with the node's owner. Raises StoreError.
+        """Whether the call is proven at this moment: only the owner of the node can be at the other side. Raises
+        StoreError.
 
-        One of another program has no secret: there the way it came has proven it, for the contact that it began with.
+        A call of another program has no secret. What proves it is the way that it came, and only for the contact that
+        it began with.
         """
         if not line.proven:
             return False
