@@ -1,8 +1,8 @@
-"""The connections that share one socket, and which of them a datagram is for.
+"""Tells which of the connections that share a socket a datagram is for.
 
-One call may try several connections at once, for a chat may hold forged responses beside the true one. What arrives
-is told apart: checks by the username in them, answers to checks by their transaction, everything else by the remote
-port at which a connection has proved itself.
+One call may try several connections at once, because a chat may hold forged responses beside the true one. Checks are
+told apart by the username in them, answers to checks by their transaction id, and everything else by the remote port,
+once a connection has proved itself at it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from shared.errors import LocalProtocolError
 from shared.rate import Bucket, Limit, Prepaid
 
 MAX_DATAGRAM = 1500
-"Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
+"The most bytes of a datagram that are taken: Ethernet's MTU, which DTLS and SRTP senders assume as well."
 
 
 MEDIA_BEGINS, MEDIA_ENDS = 128, 192
 RECORDS_BEGIN, RECORDS_END = 20, 64
 CHECKS_END = 4
-"What SRTP and SRTCP begin with, and what comes after it; the same of DTLS; of STUN from 0 on (RFC 7983, section 7)."
+"""First bytes of a datagram (RFC 7983, section 7). SRTP and SRTCP: MEDIA_BEGINS up to before MEDIA_ENDS. DTLS:
+RECORDS_BEGIN up to before RECORDS_END. STUN: 0 up to before CHECKS_END."""
 
 MediaTaker = Callable[[list[bytes]], list[bytes]]
-"Takes datagrams that came together, at least one, and returns those that it leaves to others."
+"Takes a list of datagrams that arrived together, at least one, and returns those that it leaves to the reader."
 
 StrayCheck = Callable[[str, Callable[[str], bool]], bool]
 
@@ -41,37 +42,39 @@ class Refusal(enum.StrEnum):
     """Why a datagram was dropped."""
 
     FOREIGN_ADDRESS = "foreign-address"
-    "It came from another address than the other node's."
+    "It didn't come from the other node's address."
 
     EMPTY = "empty"
     OVERSIZED = "oversized"
 
     UNAUTHENTICATED = "unauthenticated"
-    "A check for nobody here, or without the right password."
+    "A check that names no connection here, or wasn't made with its password."
 
     UNEXPECTED = "unexpected"
-    "Nothing that a connection of this socket waits for."
+    "No connection of this socket waits for such a datagram."
 
     EARLY = "early"
-    "A check that came before any connection was tried here: the callee begins when it has answered."
+    """A check that came before any connection was tried here. An honest callee sends some: it begins when it has
+    answered, which may be before we have read the answer."""
 
     LATE = "late"
-    "An answer to a check that isn't waited for any more, or what the other side sent before it knew of the end."
+    """The answer to a check that nobody waits for any more, or something that was sent before its sender knew of the
+    end."""
 
     OVERRUN = "overrun"
-    "More than a connection could take in."
+    "A connection had no more room for it."
 
     FLOOD = "flood"
-    "More than any honest program sends. What the kernel drops of a flood isn't counted."
+    "One of more datagrams than any honest program sends. Those that the kernel drops aren't counted."
 
 
 HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
-"An honest other side causes these as well, so there is nothing to tell people."
+"These happen with an honest other side as well, so people needn't know of them."
 
 
 @dataclass(slots=True)
 class SocketCounters:
-    """What has passed a socket, and what hasn't."""
+    """Counts what has passed a socket, and what was dropped."""
 
     received_packets: int = 0
     received_bytes: int = 0
@@ -79,11 +82,11 @@ class SocketCounters:
     sent_bytes: int = 0
 
     refused: Counter[str] = field(default_factory=Counter)
-    "Dropped datagrams, by Refusal."
+    "How many datagrams were dropped, by Refusal."
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """How many datagrams of the other side are read."""
+    """How many datagrams of the other side are read; what comes beyond it is dropped."""
 
     media: Limit
     "SRTP and SRTCP."
@@ -92,10 +95,10 @@ class Rates(msgspec.Struct, frozen=True):
     "DTLS."
 
     checks: Limit
-    "STUN, from where a connection has proved itself."
+    "STUN, from ports at which a connection has proved itself."
 
     strays: Limit
-    "Everything from elsewhere."
+    "Everything from other ports."
 
 
 RATES = Rates(
@@ -104,17 +107,17 @@ RATES = Rates(
     checks=Limit(at_once=1_000, per_second=500.0),
     strays=Limit(at_once=4_000, per_second=2_000.0),
 )
-"""More than an honest program sends: the best video, screen and sound together are some 1,500 datagrams a second. Files
-come as fast as the receiver takes them, 4 MiB at once. A connection is found by some 20 checks a second.
-"""
+"""All are above what an honest program sends. The best video, screen and sound together are some 1,500 datagrams a
+second. Files come as fast as the receiver takes them, 4 MiB at once. Finding a connection takes some 20 checks a
+second."""
 
 
 SEVERAL = 32
-"Datagrams of media that are counted at once."
+"So many datagrams of media are counted against their limit in one step."
 
 
 class Share(Protocol):
-    """One connection's share of the socket."""
+    """What Connections needs of one connection."""
 
     @property
     def username(self) -> str:
@@ -125,16 +128,16 @@ class Share(Protocol):
         """The connection's own checks that wait for an answer, by transaction id."""
 
     def check_received(self, request: stun.Message, remote_port: int) -> None:
-        """Take a check that names this connection; nothing about it is verified yet."""
+        """Take a check that names this connection. Nothing about it is verified yet."""
 
     def answer_received(self, answer: stun.Message, remote_port: int) -> None:
-        """Take an answer to one of the connection's own checks; nothing about it is verified yet."""
+        """Take an answer to a check of this connection. Nothing about it is verified yet."""
 
     @property
     def media(self) -> MediaTaker:
-        """Takes SRTP and SRTCP from a port at which this connection has proved itself, as it arrives.
+        """Takes SRTP and SRTCP as it arrives, from a port at which this connection has proved itself.
 
-        `payload_received` gets what is returned.
+        What it returns goes to `payload_received`.
         """
 
     def payload_received(self, datagram: bytes) -> None:
@@ -145,7 +148,7 @@ class Share(Protocol):
 
 
 class ConnectionSocket(Protocol):
-    """What connections need of the socket that they share."""
+    """What connections need of the socket that they share. OverlaySocket is one."""
 
     @property
     def local(self) -> Address:
@@ -161,31 +164,31 @@ class ConnectionSocket(Protocol):
 
     @property
     def connections(self) -> Connections:
-        """Those that share it."""
+        """The connections that share this socket."""
 
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent or received any more."""
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """Give a connection what comes from a remote port, see Connections.claim."""
+        """Give a connection what comes from a remote UDP port, see Connections.claim."""
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the other side. Does nothing once the socket is closed."""
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
-        """Host and port of the other side, as ICE writes them into its answers."""
+        """Host and port of the other side at that UDP port, as ICE writes them into its answers."""
 
 
 class Connections:
-    """Those of one socket, which hands them what arrives."""
+    """The connections of one socket. The socket calls `received` and `media_received` with what arrives."""
 
     def __init__(self, stray: StrayCheck = lambda username, made_with: False, rates: Rates = RATES) -> None:
-        """`stray` is asked about a check for no connection here: its username fragment, and whether it was made with a
-        password.
+        """`stray` is asked about a check that names no connection here. It gets the username fragment in the check, and
+        a function that tells whether the check was made with a password.
 
-        It returns whether the check belongs to the call all the same. The check gets an answer only if the connection
-        that it is for has been registered meanwhile.
+        It returns whether the check belongs to the call. It may register a connection for it, which then answers the
+        check; otherwise the check is dropped.
         """
         self.counters = SocketCounters()
         self._stray = stray
@@ -202,20 +205,22 @@ class Connections:
         return tuple(self._owners)
 
     def register(self, share: Share) -> None:
-        """Let checks for this connection in. Raises LocalProtocolError if another one has its username."""
+        """Add a connection: checks that name it reach it from now on. Raises LocalProtocolError if another one has its
+        username.
+        """
         if share.username in self._shares:
             raise LocalProtocolError("Two connections of one call have the same credentials.")
         self._shares[share.username] = share
 
     def release(self, share: Share) -> None:
-        """Forget a connection; the socket stays open for the others."""
+        """Remove a connection; the socket stays open for the others."""
         self._shares = {name: other for name, other in self._shares.items() if other is not share}
         self._owners = {port: other for port, other in self._owners.items() if other is not share}
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """Give a connection what comes from a remote port at which it has proved itself.
+        """Give a connection everything that comes from a remote UDP port at which it has proved itself.
 
-        The first connection to do so keeps it, unless another one has `chosen` that port for good.
+        The first connection to claim a port keeps it, unless another one has `chosen` that port for good.
         """
         if chosen:
             self._owners[remote_port] = share
@@ -223,22 +228,24 @@ class Connections:
             self._owners.setdefault(remote_port, share)
 
     def path_lost(self, lost: bool) -> None:
-        """Note whether a connection was lost: the other side may not know yet, and go on to send on it."""
+        """Note whether a connection was lost. If so, the other side may not know yet, and what it still sends is
+        honest.
+        """
         self._after_loss = lost
 
     def refuse(self, refusal: Refusal) -> None:
-        """Count a datagram that is dropped. The sender gets no answer, as if nobody were here."""
+        """Count a datagram that is dropped. Its sender gets no answer, as if nobody were here."""
         self.counters.refused[refusal] += 1
 
     def lose_socket(self) -> None:
-        """Let them all know that the socket is gone."""
+        """Tell all connections that the socket is gone."""
         for share in tuple(self._shares.values()):
             share.socket_lost()
 
     def received(self, data: bytes, remote_port: int) -> bool:
-        """Hand a datagram of the other side to the connection that it is for, or drop it.
+        """Hand a datagram from the other node to the connection that it is for, or drop it.
 
-        Returns whether it is no more than an honest program sends.
+        Returns False if it came beyond the Rates: a flood.
         """
         size, share = len(data), self._owners.get(remote_port)
         first = data[0] if size else 0
@@ -267,7 +274,9 @@ class Connections:
         return True
 
     def media_received(self, datagrams: list[bytes], remote_port: int) -> bool:
-        """Do the same with SRTP and SRTCP that came together from one port: at least one datagram, none empty."""
+        """Do the same with a list of SRTP and SRTCP datagrams that arrived together from one port; at least one, none
+        empty.
+        """
         share = self._owners.get(remote_port)
         if share is None:
             return False not in [self.received(datagram, remote_port) for datagram in datagrams]

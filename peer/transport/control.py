@@ -23,7 +23,7 @@ MAX_UNSENT = 16 * MAX_MESSAGE
 "Bytes that may wait to be sent. More than this means the other side isn't reading."
 
 HURRY_SECONDS = 0.1
-"Between two copies of what somebody waits for."
+"Seconds between two copies of what somebody waits for (`drain`)."
 
 
 class ControlChannel:
@@ -51,7 +51,7 @@ class ControlChannel:
         self._channel.on("close", self._close)
 
     def send(self, message: Message) -> None:
-        """Queue a message; it leaves as soon as the channel is open. After the channel's end it goes nowhere.
+        """Queue a message; it is sent as soon as the channel is open. After the channel's end it is dropped.
 
         Raises LocalProtocolError for a message that the other side would have to refuse.
         """
@@ -77,7 +77,9 @@ class ControlChannel:
             self._transport.hurry()
 
     def end(self, error: RemoteProtocolError | None = None) -> None:
-        """Take and give no more messages. The iteration ends after those that are there, with `error` if given."""
+        """Send and take no more messages. The iteration ends after those that have arrived, and raises `error` if
+        given.
+        """
         if self._ended:
             return
         self._ended = True

@@ -1,6 +1,6 @@
 """DTLS-SRTP with one pinned other side (RFC 5763, RFC 5764), on aiortc's transport without an SDP.
 
-Private names of aiortc's DTLS and ICE transports are used here, and those two in no other file;
+Private names of aiortc's DTLS and ICE transports are used here. Those of these two classes are used in no other file;
 tests/peer/transport/test_private_names.py lists them.
 """
 
@@ -49,7 +49,7 @@ RtpSink = Callable[[bytes], Awaitable[None]]
 "Takes one decrypted RTP or RTCP packet."
 
 Forward = Callable[[list[bytes]], None]
-"The same at once, and with packets that came together."
+"Takes a list of such packets that arrived together, without a task."
 
 EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 "RFC 5705, section 4: a label for private use."
@@ -57,65 +57,66 @@ EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 EXPORTED_BYTES = 32
 
 FLIGHT_SECONDS = 0.12
-"""Between copies of a handshake's last flight, while nothing shows that it has arrived.
+"""Seconds between copies of the handshake's last flight, until something shows that it has arrived.
 
-RFC 6347, section 4.2.4.1, waits a second, then two, four and so on, which on a path that loses a third of its packets
-is longer than a caller waits. It allows shorter waits. Copies that weren't needed are a few hundred bytes; the media
-that follows is a hundred times as much."""
+RFC 6347, section 4.2.4.1, recommends a second, then two, four and so on, and allows shorter waits. On a path that loses
+a third of its packets that takes longer than a caller waits. A copy that wasn't needed costs a few hundred bytes; the
+media that follows is a hundred times as much."""
 
 CONNECTED = State.CONNECTED
-"Python 3.11 looks an enum's member up by name each time."
+"Kept in a global, because Python 3.11 looks a member of an enum up by name each time."
 
 AROUND = 42
-"Bytes that a packet grows by on its way out: its number, SRTP's tag, UDP and IPv4."
+"Bytes that are added to each packet: its transport-wide number, SRTP's tag, and the headers of UDP and IPv4."
 
 MAX_FLIGHT = 1500
-"Bytes of a datagram of the handshake. With our certificates no flight is more than half of it."
+"The most bytes of one datagram of the handshake. With our certificates no flight has more than half as many."
 
 FLIGHT_RECORDS = (20, 22)
-"What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
+"First bytes of a flight's datagram: the content type ChangeCipherSpec or Handshake (RFC 6347, section 4.1)."
 
 
 DARK_SECONDS = 1.5
-"""Without any packet for longer, the path was dark: both sides report, and ping, once a second.
+"""If no packet comes for longer than this, the path was interrupted: both sides send reports and pings once a second.
 
-The picture that comes next is of no use without those before it. A decoder would notice, but up to three
-seconds later, so we ask for a whole one at once."""
+The next picture can't be decoded without those that were lost. A decoder would notice only after up to three seconds,
+so we ask for a whole picture at once."""
 
 MAX_RECORD = 1500
-"Bytes of plain text that are read at once: more than a datagram has."
+"Bytes of plain text that are read at once. No datagram has more."
 
 RTCP = Limit(at_once=64 * 1024, per_second=40_000.0)
-"""Bytes of RTCP that are read. A browser reports with up to a twentieth of what it gets (RFC 3550, section 6.2), some
-15,000 a second; reading a datagram full of requests takes as long as thirty of sound. What comes beyond it is dropped
-like a packet that got lost."""
+"""How many bytes of RTCP are read. A browser's reports are up to a twentieth of what it receives (RFC 3550, section
+6.2), some 15,000 bytes a second. Reading a datagram full of requests takes as long as reading thirty packets of sound.
+What comes beyond this is dropped, like a packet that got lost."""
 
 
 class Translation(Protocol):
-    """Between RTP and RTCP packets of our profile and those of the other side."""
+    """Translates RTP and RTCP packets between our profile and what the other side speaks."""
 
     def inward(self, packet: bytes) -> bytes | None:
-        """A decrypted packet of the other side as our profile has it; nothing if it has no place there."""
+        """Translate a decrypted packet of the other side; None or empty if it has no place in our profile."""
 
     def outward(self, packet: bytes) -> bytes | None:
-        """A packet of our profile as the other side wants it; nothing if it wants none of it."""
+        """Translate a packet of our profile; None or empty if the other side can't use it."""
 
 
 class Feedback(Protocol):
-    """Answers for the packets that arrive."""
+    """Reports to the other side how its packets arrive."""
 
     @property
     def enabled(self) -> bool:
-        """Whether it wants to hear of any."""
+        """Whether it wants to get packets now."""
 
     async def received(self, packet: bytes) -> None:
         """Take a decrypted packet."""
 
 
 class OneHandshake(RTCCertificate):
-    """A certificate for connections whose keys, once agreed on, stay.
+    """A certificate for connections that never renegotiate.
 
-    A server may ask for another handshake at any time, with another certificate, which nobody would look at.
+    In a renegotiation, for which a server may ask at any time, another certificate could be shown, and nobody would
+    compare it with the pin.
     """
 
     def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
@@ -125,7 +126,10 @@ class OneHandshake(RTCCertificate):
 
 
 class PinnedDtlsTransport(RTCDtlsTransport):
-    """DTLS-SRTP with exactly one other side (RFC 5763, RFC 5764), seen through when packets come out decrypted."""
+    """DTLS-SRTP with exactly one other side (RFC 5763, RFC 5764).
+
+    Decrypted packets go to the `forwards`, then to the feedback, the `taps`, and aiortc's own receivers.
+    """
 
     def __init__(
         self,
@@ -141,47 +145,49 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         on_first_media: Callable[[Kind], None] = lambda kind: None,
         on_light: Callable[[], None] = lambda: None,
     ) -> None:
-        """`client` begins the handshake. `feedback` hears every packet before the taps do; if it fails, the picture of
-        the other side gets coarser at most. `translation` is for a side that speaks another profile than ours. `path`
-        learns how what our own encoders send arrives.
+        """`client`: we begin the handshake. `feedback` reports how packets arrive; if it fails, the other side's
+        picture becomes coarser at most. `translation` is for another program that doesn't speak our RTP profile. `path`
+        learns how the packets of our own encoders arrive.
 
-        `on_tap_failed` is called with what a tap has raised, which has been taken off by then and isn't logged here;
-        `on_first_media` when the first packet of a kind arrives; `on_light` when something comes after DARK_SECONDS.
+        `on_tap_failed` is called with what a tap has raised; the tap gets nothing more, and nothing is logged here.
+        `on_first_media` is called when the first packet of a kind arrives, `on_light` when a packet comes after
+        DARK_SECONDS without any.
         """
         super().__init__(transport, [OneHandshake(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
         self._client = client
         self._pin = pin
         self.refused_identity = False
-        "The other side showed a certificate that isn't the pinned one."
+        "Whether the other side showed a certificate that isn't the pinned one."
 
         self.last_heard: float | None = None
-        "When the last packet came that could be decrypted, on the monotonic clock."
+        "When the last packet came that could be decrypted, monotonic seconds; None: none has come."
 
         self._associations = Associations()
         self._own_ssrc = secrets.randbits(32)
-        "Of what we ask for. Each further one would be a stream of its own in both sides' SRTP."
+        "The SSRC of all our requests. Each further SSRC would be one more stream in the SRTP of both sides."
 
         self._flight = b""
-        "The datagram of the handshake that was sent last."
+        "The datagram of the handshake that we sent last."
 
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
         self._rtcp = Bucket(RTCP)
         self._way: Way | None = None
-        "Of the connection under it, once that is up."
+        "How to send datagrams over the ICE connection, once DTLS is up."
 
         self.forwards: tuple[Forward, ...] = ()
-        "Get every packet, before the taps do."
+        "Called with every decrypted packet, before the taps."
 
         self.taps: list[RtpSink] = []
-        "Get every packet."
+        "Called with every decrypted packet."
 
         self.sent_taps: list[Callable[[bytes], None]] = []
-        "Get every packet that is sent, before it is encrypted."
+        "Called with every packet that is sent, before it is encrypted."
 
         self.silent = False
-        "Whether no RTP is sent: the call is on hold. RTCP, which says how packets arrive, still is."
+        """Whether RTP is dropped instead of sent, because the call is on hold. RTCP is still sent: it reports how
+        packets arrive."""
 
         self._feedback = feedback
         self._translation = translation
@@ -192,10 +198,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.counters.first.listen(on_first_media)
         self._on_light = on_light
         self._was_dark = False
-        "Whether the picture that comes next follows a time without any packet."
+        "Whether the next picture follows a time without any packet."
 
     async def connect(self) -> None:
-        """Make the handshake; `state` and `refused_identity` tell how it went."""
+        """Make the handshake. It doesn't raise if that fails: `state` and `refused_identity` tell how it went."""
         # aiortc wants a fingerprint to compare with. We compare the pin instead.
         pinned = RTCDtlsFingerprint(algorithm=type(self._pin).__name__, value=self._pin.sha256.hex())
         self._repeating = asyncio.create_task(self._repeat_flight())
@@ -219,11 +225,11 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             await self._say_goodbye()
 
     def heard(self) -> None:
-        """Note that something came that only the other side can have sent."""
+        """Note that something arrived that only the other side can have sent."""
         self._heard()
 
     def _heard(self) -> float:
-        """The same; gives the time on the monotonic clock."""
+        """Do what `heard` does, and return the time in monotonic seconds."""
         before, self.last_heard = self.last_heard, (now := time.monotonic())
         if before is not None and now - before > DARK_SECONDS:
             self._was_dark = True
@@ -235,16 +241,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     @property
     def exported(self) -> bytes:
-        """32 bytes that only the two ends of this connection know (RFC 5705)."""
+        """32 bytes that only the two ends of this connection know (RFC 5705). There are none before the handshake."""
         assert self._ssl is not None
         return self._ssl.export_keying_material(EXPORTER_LABEL, EXPORTED_BYTES)
 
     async def send_rtp(self, packet: bytes) -> None:
-        """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
+        """Encrypt and send one RTP or RTCP packet. It is dropped if it is neither, or the transport isn't connected."""
         self.send_now([packet])
 
     def send_now(self, packets: list[bytes], *, own: bool = False) -> None:
-        """The same of several, without a task. `own`: our encoder made them."""
+        """Do the same with several packets at once, without a task. `own`: they come from our own encoders."""
         if self._way is None or self._state is not CONNECTED:
             return
         send, port = self._way
@@ -281,11 +287,11 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             send(datagram, port)
 
     async def send_data(self, data: bytes) -> None:
-        """Encrypt and send one SCTP packet. Raises ConnectionError or SSL.Error if it can't be sent."""
+        """Encrypt one SCTP packet and send it. Raises ConnectionError or SSL.Error if it can't be sent."""
         await self._send_data(data)
 
     async def request_keyframe(self) -> None:
-        """Ask the sender of the picture for a whole one (RFC 4585, section 6.3.1)."""
+        """Ask the other side for a whole picture, one that needs none before it (PLI: RFC 4585, section 6.3.1)."""
         self._ask_for_key_frame()
 
     def _ask_for_key_frame(self) -> None:
@@ -294,7 +300,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self.send_now([bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc))])
 
     async def asked(self, packet: bytes) -> None:
-        """Do what this RTCP packet asks for, as if the other side had sent it: for somebody on this side."""
+        """Handle an RTCP packet from our own side as if the other side had sent it."""
         self._forward([packet])
         await self._pass_to_taps(packet)
         try:
@@ -303,7 +309,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._drop_malformed(error)
 
     async def stop(self) -> None:
-        """Close the connection and tell the other side; nothing of it is running afterwards."""
+        """Tell the other side, close the connection, and wait for its tasks to end."""
         running = [task for task in (self._task, self._repeating) if task is not None]
         if self._repeating is not None:
             self._repeating.cancel()
@@ -312,10 +318,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             await asyncio.wait(running)
 
     async def _repeat_flight(self) -> None:
-        """Send copies of the last flight for as long as this task lives.
+        """Send copies of the last flight until this task is cancelled.
 
-        They are bit-identical: a receiver that has the first treats them as network duplicates (RFC 6347, section
-        4.1.2.6). OpenSSL's own timers run as well.
+        The copies are bit-identical, so a receiver that has the first one treats them as network duplicates (RFC 6347,
+        section 4.1.2.6). OpenSSL's own timers run as well.
         """
         before = b""
         with contextlib.suppress(ConnectionError):
@@ -370,10 +376,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         await self.transport._send(datagram)
 
     def _drop_unread(self, ssl: SSL.Connection) -> None:
-        """Leave nothing in OpenSSL's memory of what came.
+        """Read everything that OpenSSL still holds of what came, and drop it.
 
-        aiortc reads once for each datagram, or record of it (dtls_records.py). In one that OpenSSL passes over there
-        may be others; they would wait there, and there is no end to how many they may be.
+        aiortc reads once for each datagram, or for each of its records (dtls_records.py). A record that OpenSSL passes
+        over may hide others, which would stay in its memory, any number of them.
         """
         with contextlib.suppress(SSL.Error):
             while ssl.recv(MAX_RECORD):
@@ -410,9 +416,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     # What the connection calls.
 
     def _taken_at_once(self, datagrams: list[bytes]) -> list[bytes]:
-        """Decrypt datagrams and forward what they hold, if nothing else has to be done with it; returns the others.
+        """Decrypt datagrams and forward their packets at once, if nothing else needs them; return all other datagrams.
 
-        So relayed packets are gone before others are read, and need no task and no queue.
+        So a relay needs no task and no queue, and its packets are gone before the next ones are read.
         """
         feedback, router, session = self._feedback, self._rtp_router, self._rx_srtp
         if self.taps or router.receivers or (feedback is not None and feedback.enabled):
@@ -440,7 +446,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         return left
 
     def _media_packet(self, packet: bytes, now: float) -> bytes | None:
-        """Count and translate a decrypted RTP packet; None if it isn't of our profile."""
+        """Count and translate a decrypted RTP packet; returns None if it isn't of our profile."""
         if self._translation is not None:
             packet = self._translation.inward(packet) or b""
         kind = self.counters.add_rtp(packet, now)
@@ -452,7 +458,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         return packet
 
     def _report(self, packet: bytes, now: float) -> bytes | None:
-        """Count and translate a decrypted RTCP packet; None if it is one too many, or there is nothing in it for us."""
+        """Count and translate a decrypted RTCP packet; returns None if it is beyond the limit, or says nothing to us.
+        """
         if not self._rtcp.takes(now, len(packet)):
             return None
         again, packet = self._lately.asked(packet)

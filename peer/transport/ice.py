@@ -1,6 +1,6 @@
-"""ICE that can only touch the overlay: one host candidate, one remote address, no STUN or TURN server, no mDNS.
+"""ICE that can only reach the overlay: one host candidate, one remote address, no STUN or TURN server, no mDNS.
 
-Private names of aioice, and the one of aiortc's that takes our connection, are used here and nowhere else;
+This is the one file that uses private names of aioice, and the one of aiortc that takes our connection;
 tests/peer/transport/test_private_names.py lists them.
 """
 
@@ -26,7 +26,7 @@ from shared.secrets.handshake import IceCredentials
 logging.getLogger("aioice").setLevel(logging.WARNING)
 
 FOUNDATION = "overlay"
-"The same for everybody: aioice's is an MD5 of the address, which anybody can undo by trying (RFC 8445, 5.1.1.3)."
+"The same for everybody. aioice takes an MD5 of the address, which anybody can undo by trying (RFC 8445, 5.1.1.3)."
 
 COMPONENT = 1
 
@@ -35,33 +35,34 @@ MAX_REMOTE_PORTS = 8
 
 CHECK_SECONDS = 0.1
 MAX_COPIES = 100
-"""Between copies of a check that waits for an answer, and how many are sent: for the first ten seconds.
+"""A check is sent every CHECK_SECONDS until it is answered, MAX_COPIES times: for the first ten seconds. After that it
+is sent every PATIENT_SECONDS, for as long as the connection is wanted.
 
-After that one is sent every PATIENT_SECONDS, for as long as the connection is wanted: the caller of a first contact may
-read the answer minutes later, and a forged one beside it, and then waits for the check that proves which is true.
+The wait can be long. The caller of a first contact may read the answer minutes later, perhaps a forged one beside it,
+and then waits for the check that proves which is true.
 
-aioice's own timers double the wait from half a second on, as RFC 8489, section 6.2.1, has it for the sake of servers
-that many clients ask. Here are two nodes; after five lost packets the next copy would take eight seconds."""
+aioice doubles the time between copies, from half a second on: RFC 8489, section 6.2.1, wants that for servers that many
+clients ask. Here are two nodes, and after five lost packets the next copy would take eight seconds."""
 
 PATIENT_SECONDS = 1.0
 
 PATIENT_RETRANSMISSIONS = 10
-"How often aioice may double its wait for an answer to a check: until 17 minutes have passed, more than a link lives."
+"How often aioice doubles its wait for an answer before it gives up: after 17 minutes, longer than a link lives."
 
 MAX_ERRORS = 8
-"""Errors that a connection takes as answers to its checks. There is one honest one, about the roles (RFC 8445, section
-7.3.1.1), and aioice sends another check at once; those beyond it count as no answer."""
+"""How many errors a connection takes as answers to its checks; further ones are dropped. One is honest: it says that
+both sides have the same role (RFC 8445, section 7.3.1.1). aioice answers each with another check."""
 
 MAX_WAITING = 512
-"Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
+"How many datagrams are kept for a reader. DTLS reads them as they come, so if more wait, nobody reads."
 
 
 Way = tuple[Callable[[bytes, int], None], int]
-"What sends a datagram to a port of the other side, and that port."
+"A function that sends a datagram to a UDP port of the other side, and that port."
 
 
 def host_candidate(address: Address, port: int) -> Candidate:
-    """The one kind of candidate there is: a host candidate (RFC 8445, section 5.1.1.1)."""
+    """Make a host candidate, the only kind that we use (RFC 8445, section 5.1.1.1)."""
     return Candidate(
         foundation=FOUNDATION,
         component=COMPONENT,
@@ -74,7 +75,7 @@ def host_candidate(address: Address, port: int) -> Candidate:
 
 
 class SocketShare(StunProtocol):
-    """A connection's share of the call's socket, instead of the socket that aioice would open for it."""
+    """A connection's share of the call's socket. aioice would open a socket for each connection instead."""
 
     def __init__(self, connection: OverlayConnection, socket: ConnectionSocket) -> None:
         super().__init__(connection)
@@ -82,7 +83,7 @@ class SocketShare(StunProtocol):
         self.username = connection.local_username
         self.local_candidate = host_candidate(socket.local, socket.port)
         self.media: MediaTaker = lambda datagrams: datagrams
-        "Takes SRTP and SRTCP as it arrives; the reader gets what is returned."
+        "Gets SRTP and SRTCP as it arrives, and returns the datagrams that are left to the reader."
 
         self._connection = connection
         self._checks: dict[int, stun.Message] = {}
@@ -119,7 +120,7 @@ class SocketShare(StunProtocol):
         integrity_key: bytes | None = None,
         retransmissions: int | None = None,
     ) -> tuple[stun.Message, tuple[str, int]]:
-        """Make a check and return its authenticated answer."""
+        """Send a check until it is answered; return the authenticated answer and where it came from."""
         if retransmissions == 0:
             # aioice gives a consent check half a second. Overlays have longer round trips; so it gets one and a half.
             retransmissions = 1
@@ -146,7 +147,7 @@ class SocketShare(StunProtocol):
             self.send_stun(request, self._address(remote_port))
 
     def check_again(self, remote_port: int) -> None:
-        """Send the check that waits for an answer from that port once more, without waiting for its timer."""
+        """Send the unanswered check to that UDP port once more now. Does nothing if there is none."""
         request = self._checks.get(remote_port)
         if request is not None:
             self.send_stun(request, self._address(remote_port))
@@ -158,15 +159,15 @@ class SocketShare(StunProtocol):
         self.socket.send(bytes(message), addr[1])
 
     async def close(self) -> None:
-        """Give the share back. The socket stays open: it is the call's, not the connection's."""
+        """Release this share. The socket stays open, because it belongs to the call."""
         self.socket.connections.release(self)
 
 
 class OverlayConnection(Connection):
-    """An ICE connection between two overlay addresses, with credentials that both sides know beforehand.
+    """An ICE connection between two overlay addresses, with credentials that both sides know beforehand (RFC 8445).
 
-    It answers checks from the moment it is made. It never gives up: the call has its own time limit, and ends
-    the attempt with `close`.
+    It answers checks from the moment it is made, and never gives up: the call has its own time limit, and then calls
+    `close`.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class OverlayConnection(Connection):
         "When the last authenticated check or answer came, on the monotonic clock."
 
         self._handshakes = True
-        "Whether DTLS is still making its handshake: nothing takes media yet."
+        "Whether the DTLS handshake isn't over yet, so that nothing takes media."
 
         self._socket = socket
         self._share = SocketShare(self, socket)
@@ -193,21 +194,23 @@ class OverlayConnection(Connection):
 
     @property
     def remote_address(self) -> tuple[str, int] | None:
-        """The chosen remote address and port, or None before there is one."""
+        """Host and port of the other side, as ICE has chosen them; None before that."""
         pair = self._nominated.get(COMPONENT)
         return pair.remote_addr if pair is not None else None
 
     def take_media(self, taker: MediaTaker) -> None:
-        """Give `taker` SRTP and SRTCP as it arrives, from the handshake's end on; the reader gets what it returns."""
+        """Call `taker` with SRTP and SRTCP as it arrives. It returns what is left to the reader. DTLS calls this when
+        its handshake is over.
+        """
         self._share.media, self._handshakes = taker, False
 
     async def gather_candidates(self) -> None:
         """Do nothing: the call's socket is the one candidate, and no other is ever opened."""
 
     async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
-        """Add the other node's port. Anything but a host candidate at the socket's remote address is ignored.
+        """Add a UDP port of the other node. Anything but a host candidate at the socket's remote address is ignored.
 
-        So is the end of candidates, after which aioice would give up.
+        So is the end of candidates (None), after which aioice would give up.
         """
         if remote_candidate is None or self._closing:
             return
@@ -226,8 +229,8 @@ class OverlayConnection(Connection):
     async def connect(self) -> None:
         """Connect to the remote candidate, or to where the first authenticated check comes from.
 
-        aioice's own paces its checks by 20 ms and polls for candidates. With one pair there is nothing to pace
-        (RFC 8445, section 6.1.4.1): all that happens here happens because a datagram came. Raises ConnectionError
+        aioice sends its checks 20 ms apart, and polls for candidates. With one pair of candidates there is nothing to
+        pace (RFC 8445, section 6.1.4.1), so here everything happens when a datagram arrives. Raises ConnectionError
         when the connection is closed meanwhile.
         """
         if self._closing or self._socket.closed:
@@ -249,7 +252,7 @@ class OverlayConnection(Connection):
         self._query_consent_task = asyncio.create_task(self.query_consent())
 
     def check_again(self) -> None:
-        """Send the checks that wait for an answer once more: something says that the other side can take them now."""
+        """Send all unanswered checks once more now, for the other side has just become able to take them."""
         for pair in self._check_list:
             if pair.state is CandidatePair.State.IN_PROGRESS:
                 self._share.check_again(pair.remote_addr[1])
@@ -260,13 +263,15 @@ class OverlayConnection(Connection):
                 self.check_start_task(pair)
 
     def heard_at(self, remote_port: int) -> None:
-        """Note that an authenticated message came from that port."""
+        """Note that an authenticated message came from that UDP port."""
         self.last_heard = time.monotonic()
         self.first_heard = self.first_heard or self.last_heard
         self._socket.claim(remote_port, self._share)
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Answer a check that knows our password; be silent to everything else, where aioice would send an error."""
+        """Answer a check that was made with our password. Drop everything else silently, where aioice would send an
+        error.
+        """
         if self._closing:
             return
         username = message.attributes.get("USERNAME", "")
@@ -293,10 +298,10 @@ class OverlayConnection(Connection):
         return remote_port in known or len(known) < MAX_REMOTE_PORTS
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Handle an authenticated check: it makes the sender's port a candidate and we answer with a check.
+        """Handle an authenticated check: its port becomes a candidate, and we send a check there.
 
-        If one of our checks is under way already, it is sent again at once (RFC 8445, section 7.3.1.4), which aioice
-        leaves to its timer: after a long wait for the other side that timer is many seconds off.
+        If we have an unanswered check to that port, it is sent again at once (RFC 8445, section 7.3.1.4). aioice leaves
+        that to its timer, which may have many seconds to go after a long wait.
         """
         self.heard_at(addr[1])
         super().check_incoming(message, addr, protocol)
@@ -305,20 +310,22 @@ class OverlayConnection(Connection):
                 cast(SocketShare, protocol).check_again(addr[1])
 
     def protocol_lost(self, protocol: StunProtocol) -> None:
-        """End reading, or the attempt to connect: the socket is gone."""
+        """The socket is gone: end reading, or the attempt to connect."""
         super().protocol_lost(protocol)
         if not self._check_list_done:
             self._check_list_done = True
             self._check_list_state.put_nowait(ICE_FAILED)
 
     async def get_event(self) -> ConnectionEvent:
-        """Wait for the end of the connection, also when it has ended already: aiortc would ask for ever then."""
+        """Wait for the end of the connection. If it has ended already, say so again: otherwise aiortc would ask for
+        ever.
+        """
         return await super().get_event() or ConnectionClosed()
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Keep a datagram for the reader, record by record if it is DTLS, unless too many wait already.
+        """Keep a datagram for the reader, unless too many wait. DTLS records in one datagram are kept one by one.
 
-        During the handshake OpenSSL reads all that is there, so a flight stays whole.
+        During the handshake datagrams stay whole, because OpenSSL then reads all that is there.
         """
         if self._handshakes or (data and data[0] not in dtls_records.DTLS):
             self._keep(data, component)
@@ -335,7 +342,7 @@ class OverlayConnection(Connection):
     # aioice's own two do the same through two coroutines more, for each packet of a call.
 
     async def recv(self) -> bytes:
-        """The next datagram. Raises ConnectionError when the connection is over."""
+        """Wait for the next datagram. Raises ConnectionError when the connection is over."""
         kept = await self._queue.get() if self._nominated else None
         if kept is None:
             raise ConnectionError("The connection is over, or was never up")
@@ -350,7 +357,7 @@ class OverlayConnection(Connection):
 
     @property
     def way(self) -> Way | None:
-        """What sends a datagram at once, and to which port; None before the connection is up and after its end."""
+        """How to send a datagram without a task; None before the connection is up and after its end."""
         address = self.remote_address
         return (self._socket.send, address[1]) if address is not None else None
 

@@ -36,35 +36,39 @@ logger = logging.getLogger(__name__)
 
 
 class Leg:
-    """One try to reach the other side, and the connection if it succeeds.
+    """One try to reach the other side, and the connection if that succeeds.
 
-    It answers the other side's checks from the moment it is made. What makes it closes it; the socket stays open.
+    A leg answers the other side's checks from the moment it is made. The code that makes it has to close it; the socket
+    stays open then.
     """
 
     def __init__(self, socket: ConnectionSocket, handshake: Handshake, *, remote_port: int | None) -> None:
-        """Prepare a leg on `socket`. `remote_port` None waits for the other side's first check and learns it there."""
+        """Prepare a leg on `socket`. `remote_port` is the other side's UDP port; None: the leg waits for the first
+        check that only the other side can have made, and connects to where that came from.
+        """
         caller = handshake.role is Role.CALLER
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE after half a minute of silence."
 
         self.first_media: Listeners[[Media]] = Listeners()
-        "Hear of the first packet of each kind. Listen before anything is awaited after `connect`."
+        "Called for the first packet of each kind. To miss none, listen before awaiting anything after `connect`."
 
         self.tap_failures: Listeners[[Exception]] = Listeners()
-        "Hear what a tap raises. If nobody listens, it is only logged."
+        "Called with what a tap has raised. If nobody listens, it is logged."
 
         self.sound_free = asyncio.Event()
-        "Cleared while an announcement plays (`announce`): sound that isn't sent as a track waits for its end."
+        "Cleared while an announcement plays (`announce`). Code that sends sound packets itself waits for this."
 
         self.sound_free.set()
         self._before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] = lambda track: track
 
         self.picture_paused: Listeners[[bool]] = Listeners()
-        "Hear when the picture that we send was paused (True), for the path carries too little, and when it is back."
+        """Called with True when our picture is paused because the path carries too little, and with False when it is
+        back."""
 
         self._own_path = OwnPath(time.monotonic, lambda: "video" in self._senders, self._tell_paused)
         self.variant = USUAL
-        "What the other side does of our profile."
+        "What the other side can do of our RTP profile."
 
         self._socket = socket
         self._remote_ports: tuple[int, ...] = () if remote_port is None else (remote_port,)
@@ -73,7 +77,7 @@ class Leg:
         )
         self._ice = make_ice_transport(self._connection)
         self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
-        "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
+        "Reports to the other side how its packets arrive. A relay switches it off: then the browser reports."
 
         self._dtls = self._secure(handshake)
         self._sctp = self._associate()
@@ -81,19 +85,20 @@ class Leg:
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
         self._sound: asyncio.Event | None = None
-        "The `begun` of the track that is sent, or was sent last. The track itself would keep its encoder."
+        """The `begun` event of the sound track that is sent, or was sent last. Only this is kept: a track holds its
+        encoder."""
 
         self._heard = asyncio.Event()
-        "Set when the first sound or picture has come."
+        "Set when the first sound or picture of the other side has come."
 
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
 
     async def connect(self) -> None:
-        """Connect, for as long as it takes; once.
+        """Connect: ICE, then DTLS, then SCTP. It has no time limit, and can be done once.
 
-        Returns when media can be sent; the control channel opens a little later. Raises WrongIdentity if
-        the other side isn't the pinned one, and LegFailed if the leg is closed meanwhile or the handshake fails.
+        Returns when media can be sent; the control channel opens a little later. Raises WrongIdentity if the other side
+        shows a certificate other than the pinned one, LegFailed if the handshake fails or the leg is closed meanwhile.
         """
         if self._ice.state != "new" or self.closed.is_set():
             raise LocalProtocolError("A leg connects once.")
@@ -113,7 +118,7 @@ class Leg:
         await self._open_association()
 
     def check_again(self) -> None:
-        """While it connects: don't wait for a timer to send the next check."""
+        """While the leg connects, send the next check now instead of when its timer runs out."""
         self._connection.check_again()
 
     @property
@@ -150,14 +155,14 @@ class Leg:
 
     @property
     def counters(self) -> MediaCounters:
-        """What has arrived, decoded or not."""
+        """Counts what has arrived, whether or not it was decoded."""
         return self._dtls.counters
 
     async def send(self, track: MediaStreamTrack) -> None:
-        """Encode a track and send it until it ends, instead of the one of its kind that was sent before.
+        """Send a track until it ends; it replaces the track of its kind that was sent before.
 
-        Frames are encoded (Opus; VP8, or what the variant says); a track of encoded packets is sent as it is. Raises
-        LegFailed if the leg isn't connected.
+        Frames are encoded: sound as Opus, pictures as VP8 or what the variant says. A track of encoded packets is sent
+        as it is. Raises LegFailed if the leg isn't connected.
         """
         if track.kind not in MEDIA:
             raise LocalProtocolError("A leg carries audio and video only.")
@@ -176,76 +181,81 @@ class Leg:
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 
     def sends(self, kind: Kind) -> bool:
-        """Whether a track of that kind is being sent, or was sent and has ended."""
+        """Whether a track of that kind was given to `send`; it may have ended since."""
         return kind in self._senders
 
     async def stop_sending(self, kind: Kind) -> None:
-        """Stop sending a kind, and the track that was sent."""
+        """Stop sending sound or picture, and stop the track."""
         sender = self._senders.pop(kind, None)
         if sender is not None:
             await sender.stop()
 
     def announce(self, before: Callable[[MediaStreamTrack], MediaStreamTrack]) -> Callable[[], None]:
-        """Send `before(track)` for every track of sound from now on, and clear `sound_free`.
+        """Play an announcement before our sound: send `before(track)` for every sound track from now on, and clear
+        `sound_free`.
 
-        Returns what sets `sound_free` again, to be called when the announcement is over.
+        Returns a function to be called when the announcement is over: it sets `sound_free` again.
         """
         self._before_sound = before
         self.sound_free.clear()
         return self.sound_free.set
 
     def silence(self, silent: bool) -> None:
-        """Send no sound and no picture, whatever sends on this leg; or send them again."""
+        """With True, drop all sound and picture that anything sends on this leg; with False, send them again."""
         self._dtls.silent = silent
 
     def tap(self, sink: RtpSink) -> None:
-        """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival.
+        """Call `sink` with every decrypted RTP and RTCP packet from now on, in the order in which they arrive.
 
-        One that raises gets nothing more, and `tap_failures` hear why.
+        If it raises, it gets no more packets, and `tap_failures` are called.
         """
         self._dtls.taps.append(sink)
 
     def untap(self, sink: RtpSink) -> None:
-        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        """Undo `tap`. Does nothing if `sink` isn't a tap."""
         if sink in self._dtls.taps:
             self._dtls.taps.remove(sink)
 
     def forward(self, sink: Forward) -> None:
-        """Give `sink` every decrypted RTP and RTCP packet from now on, before the taps and as it arrives.
+        """Call `sink` with every decrypted RTP and RTCP packet from now on, before the taps and without a task.
 
-        One that raises gets nothing more, and `tap_failures` hear why.
+        It gets a list of the packets that arrived together. If it raises, it gets no more, and `tap_failures` are
+        called.
         """
         self._dtls.forwards += (sink,)
 
     def unforward(self, sink: Forward) -> None:
-        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        """Undo `forward`. Does nothing if `sink` isn't called."""
         self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
 
     def tap_sent(self, sink: Callable[[bytes], None]) -> None:
-        """Give `sink` every RTP and RTCP packet that is sent from now on, before it is encrypted."""
+        """Call `sink` with every RTP and RTCP packet that is sent from now on, before it is encrypted."""
         self._dtls.sent_taps.append(sink)
 
     def untap_sent(self, sink: Callable[[bytes], None]) -> None:
-        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        """Undo `tap_sent`. Does nothing if `sink` isn't a tap."""
         if sink in self._dtls.sent_taps:
             self._dtls.sent_taps.remove(sink)
 
     def ask_own_side(self, packet: bytes) -> Coroutine[Any, Any, None]:
-        """Let our own senders, or what is relayed, do what this RTCP packet asks for, as if it had come from there."""
+        """Handle an RTCP packet as if the other side had sent it: our own senders, or those whose packets are relayed
+        here, do what it asks for.
+        """
         return self._dtls.asked(packet)
 
     def tap_failed(self, error: Exception) -> None:
-        """What taps this leg has failed, here or where the packets go on to."""
+        """Report that a tap of this leg has failed, or code that it passes the packets to."""
         if not self.tap_failures.tell(error):
             logger.error("what tapped a leg has failed", exc_info=error)
 
     def send_rtp(self, packet: bytes) -> Coroutine[Any, Any, None]:
-        """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
+        """Encrypt and send one RTP or RTCP packet as it is. It is dropped if it is neither, or the leg isn't connected.
+        """
         return self._dtls.send_rtp(packet)
 
     @property
     def send_now(self) -> Forward:
-        """Does the same, without a task."""
+        """A function that does the same at once, with a list of packets."""
         return self._dtls.send_now
 
     async def request_keyframe(self) -> None:
@@ -253,7 +263,7 @@ class Leg:
         await self._dtls.request_keyframe()
 
     async def open_files(self, received: Callable[[bytes], None]) -> FilesChannel:
-        """Open the channel for files, once, when both sides know that the other one does the same.
+        """Open the channel for files. That can be done once, when both sides know that the other one does the same.
 
         `received` see FilesChannel. Raises LegFailed if the leg isn't connected.
         """
@@ -266,7 +276,7 @@ class Leg:
         return self._files
 
     async def close(self) -> None:
-        """End everything that runs for this leg, and tell the other side. The socket stays open. May be repeated."""
+        """End everything that runs for this leg, and tell the other side. The socket stays open. Can be repeated."""
         async with self._closing:
             self._end()
             for kind in tuple(self._senders):
@@ -280,7 +290,7 @@ class Leg:
     # Another kind of leg does these its own way, see sdp_leg.py.
 
     def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
-        """The DTLS transport."""
+        """Make the DTLS transport. The caller is its server."""
         return self._pinned(handshake, client=handshake.role is Role.CALLEE)
 
     def _pinned(
@@ -301,15 +311,15 @@ class Leg:
         )
 
     def _associate(self) -> ControlTransport:
-        """The SCTP association, with what is on it."""
+        """Make the SCTP association, and the control channel on it."""
         sctp = ControlTransport(self._dtls)
         self.control = ControlChannel(sctp, on_close=self._end)
-        "The control channel. What is sent before it is open waits."
+        "The control channel. Messages that are sent before it is open wait."
         return sctp
 
     @property
     def introduced(self) -> asyncio.Event:
-        """Set once the other side can know what our program says of the call, such as an automatic answer."""
+        """Set once the other side can have heard what our program says of the call, such as an automatic answer."""
         return self.control.opened
 
     async def _open_association(self) -> None:
@@ -327,7 +337,7 @@ class Leg:
         self.picture_paused.tell(paused)
 
     def _light(self) -> None:
-        """Something came after a time without any packet: what was sent meanwhile is lost, and goes out again now."""
+        """A packet came after a time without any. What we sent meanwhile is probably lost, so send it again now."""
         self._sctp.hurry()
 
     def _first_media(self, kind: Kind) -> None:

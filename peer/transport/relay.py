@@ -1,7 +1,7 @@
-"""Forwards RTP and RTCP from one leg to the other and back, every packet as it is.
+"""Forwards RTP and RTCP from one leg to another and back, every packet as it is.
 
-Both ends speak the one profile, so that a browser's own encoder, jitter buffer, retransmissions and congestion control
-work against the other side as if nobody was in between; nothing is decoded here.
+Both legs speak the one profile. So a browser's own encoder, jitter buffer, retransmissions and congestion control work
+against the other side as if there were nothing between them, and nothing is decoded here.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ class RelayedLeg(Protocol):
     """What a relay needs of a leg."""
 
     def forward(self, sink: Forward) -> None:
-        """Give `sink` every decrypted packet from now on, as it arrives."""
+        """Call `sink` with every decrypted packet from now on, as it arrives; see Leg.forward."""
 
     def unforward(self, sink: Forward) -> None:
-        """Give it nothing more."""
+        """Undo `forward`."""
 
     @property
     def send_now(self) -> Forward:
-        """Sends a packet as it is."""
+        """A function that sends a list of packets as they are."""
 
     @property
     def feedback(self) -> TransportFeedback:
-        """What answers for packets that nobody else answers for."""
+        """What reports how packets arrive while nobody else does."""
 
 
 @dataclass(slots=True)
 class Forwarded:
-    """What has passed in one direction."""
+    """Counts what has passed in one direction."""
 
     rtp_packets: int = 0
     rtp_bytes: int = 0
-    "Whole packets before encryption, headers included."
+    "Bytes of whole packets before encryption, headers included."
 
     rtcp_packets: int = 0
 
     dropped: int = 0
-    "Packets of a kind that the call isn't for, and what is neither."
+    "Packets of a kind of media that wasn't agreed on, and those that are neither RTP nor RTCP."
 
 
 @dataclass(slots=True)
 class RelayCounters:
-    """What has passed a relay."""
+    """Counts what has passed a relay."""
 
     inward: Forwarded = field(default_factory=Forwarded)
     "From the overlay to our own side."
@@ -61,7 +61,7 @@ class RelayCounters:
 
 
 class Relay:
-    """Joins a leg on the overlay and one on our own side, from `start` to `stop`. Closes neither."""
+    """Joins a leg over the overlay to a leg on our own side, from `start` to `stop`. Closes neither."""
 
     def __init__(
         self,
@@ -71,9 +71,10 @@ class Relay:
         counters: RelayCounters,
         left_out: Callable[[bytes], bool] | None = None,
     ) -> None:
-        """`media` is what the two sides agreed to: nothing else passes, whatever a page sends. `counters` goes on.
+        """`media` is what both sides agreed to: nothing else passes, whatever a page sends. `counters` are counted on,
+        so that one call can have several relays.
 
-        `left_out` tells of an RTP packet from the overlay whether it stays here.
+        `left_out` tells whether an RTP packet from the overlay isn't forwarded.
         """
         self.counters = counters
         self._overlay = overlay
@@ -83,13 +84,13 @@ class Relay:
         self._outward = _forwarding(overlay.send_now, payload_types, counters.outward, None)
 
     def start(self) -> None:
-        """Forward what arrives from now on."""
+        """Begin to forward what arrives."""
         self._answer_for_others(False)
         self._overlay.forward(self._inward)
         self._own.forward(self._outward)
 
     def stop(self) -> None:
-        """Forward nothing more."""
+        """Stop forwarding."""
         self._overlay.unforward(self._inward)
         self._own.unforward(self._outward)
         self._answer_for_others(True)
@@ -102,7 +103,7 @@ class Relay:
 def _forwarding(
     send: Forward, payload_types: frozenset[int], forwarded: Forwarded, left_out: Callable[[bytes], bool] | None
 ) -> Forward:
-    """What takes every packet of one direction. It looks up as little as it can: it is called for each."""
+    """Make the function that forwards the packets of one direction. It runs for each packet, so it looks up little."""
 
     def forward(packets: list[bytes]) -> None:
         passing = []

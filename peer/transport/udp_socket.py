@@ -1,7 +1,6 @@
-"""The one UDP socket of a call. It is the choke point: every datagram of the call passes here, and only datagrams
-from and to the other node's address do.
+"""The one UDP socket of a call. Every datagram of the call passes here, and only those from and to the other node do.
 
-Which of the call's connections a datagram is for is decided in connections.py.
+connections.py decides which of the call's connections a datagram is for.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ from shared.rate import Bucket, Limit
 logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER = 256 * 1024
-"Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
+"Bytes that the kernel keeps while the program is busy: half a second of the best video."
 
 FOREIGN = Limit(at_once=1_000, per_second=100.0)
-"""Datagrams from other addresses that are read and counted. Beyond it the kernel drops them, and nothing counts them:
-20,000 a second would take the event loop, and the receive buffer, from the datagrams of the call."""
+"""How many datagrams from other addresses are read and counted. Beyond that the kernel drops them uncounted: 20,000 a
+second would take the event loop, and the receive buffer, from the datagrams of the call."""
 
 QUIET_SECONDS = 0.2
 LEAVE_SECONDS = 0.75
-"A socket that is left closes once nothing has come for the first, at the latest after the second."
+"A socket that is left (`leave`) closes once nothing has come for QUIET_SECONDS, after LEAVE_SECONDS at the latest."
 
 BROADCAST = IPv4Address("255.255.255.255")
 
 
 class OverlaySocket(BurstProtocol):
-    """The call's socket, bound to our own overlay address, open to one other address."""
+    """The call's socket: bound to our own overlay address, and open to the other node's address only."""
 
     def __init__(self, local: Address, remote: Address) -> None:
         self.local = local
@@ -54,20 +53,21 @@ class OverlaySocket(BurstProtocol):
         self._remote_host = _as_kernel_writes(remote)
         self._transport: asyncio.DatagramTransport | None = None
         self._sendto: Callable[[bytes, tuple[str, int]], None] | None = None
-        "That of the transport, while it is open."
+        "The transport's method, while it is open."
 
         self._late: asyncio.Event | None = None
-        "Set when something comes while the socket is left; None before that."
+        "Set when something arrives after `leave` was called; None before that."
 
         self._device: int | None = None
-        "The number of the device that the socket is bound to; one that is made again has another."
+        """The number of the network device that the socket is bound to. A device that is created again has another
+        number."""
 
         self._moving: asyncio.Future[None] | None = None
-        "While the socket gives way to another: done when it is closed."
+        "While `move` replaces the socket: done when the old one is closed."
 
         self._foreign = Bucket(FOREIGN)
         self._filter: FloodFilter | None = None
-        "Of the socket that is open, once something floods it."
+        "The filter on the open socket, once something floods it."
 
         self._over = False
 
@@ -81,10 +81,10 @@ class OverlaySocket(BurstProtocol):
         port: int = 0,
         connections: Connections | None = None,
     ) -> Self:
-        """Bind a socket to `local`, and to the device `interface` where the system allows it, for these connections.
+        """Bind a socket to the address `local`, and to the network device `interface` where the system allows it.
 
-        `port` 0 lets the system choose. Raises BadAddress for addresses that no call can use, OverlayDown if the
-        device is gone, PortTaken.
+        `port` is our UDP port, 0: the system chooses. `connections` share the socket. Raises BadAddress for addresses
+        that no call can use, OverlayDown if the device is gone, PortTaken.
         """
         self = cls(local, remote)
         if connections is not None:
@@ -94,14 +94,15 @@ class OverlaySocket(BurstProtocol):
         return self
 
     def stands(self, local: Address, remote: Address, interface: str | None) -> bool:
-        """Whether the socket is where the overlay is: at its addresses, and on its device, not on one that is gone."""
+        """Whether the socket is open at these addresses and on this device, and the device wasn't created again since.
+        """
         same = (local, remote) == (self.local, self.remote) and not self.closed
         return same and (self._device is None or self._device == device_number(interface))
 
     async def move(self, local: Address, remote: Address, interface: str | None) -> None:
-        """Bind a new socket instead of the old one, with the same port, and keep all connections.
+        """Replace the socket by one that is bound to other addresses. The port and all connections stay.
 
-        Raises as `open` does; nothing can be sent then until it is moved again. Does nothing after `close`.
+        Raises as `open` does; then nothing can be sent until the next `move`. Does nothing after `close`.
         """
         if self._over:
             return
@@ -127,7 +128,7 @@ class OverlaySocket(BurstProtocol):
         return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close the socket at once; connections that still use it learn of it."""
+        """Close the socket at once. Connections that still use it learn that it is gone."""
         self._over = True
         self._sendto = None
         if self._transport is not None:
@@ -136,8 +137,8 @@ class OverlaySocket(BurstProtocol):
     async def leave(self) -> None:
         """Drop what the other side still sends until it is quiet, then close.
 
-        A socket that is closed at once has the kernel answer the other side's last packets (RFC 1122, section 4.1.3.1),
-        and the next program to get the same number receives them.
+        If a socket is closed at once, the kernel answers the other side's last packets with errors (RFC 1122, section
+        4.1.3.1), and a program that gets the same port number receives them.
         """
         self._late = asyncio.Event()
         with contextlib.suppress(TimeoutError):
@@ -149,13 +150,16 @@ class OverlaySocket(BurstProtocol):
         self.close()
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """Give a connection what comes from a remote port, see Connections.claim."""
+        """Give a connection what comes from a remote UDP port, see Connections.claim."""
         self.connections.claim(remote_port, share, chosen=chosen)
         if self._filter is not None and self._filter.keeps_out_ports:
             self._filter.keep_out_ports(self._proved)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
-        """Send to the other node; there is no way to send anywhere else. Does nothing once the socket is closed."""
+        """Send a datagram to that UDP port of the other node; nothing can be sent anywhere else.
+
+        Does nothing once the socket is closed.
+        """
         sendto = self._sendto
         if sendto is None:
             return
@@ -165,7 +169,7 @@ class OverlaySocket(BurstProtocol):
         counters.sent_bytes += len(datagram)
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
-        """Host and port of the other side, as ICE writes them into its answers."""
+        """Host and port of the other side at that UDP port, as ICE writes them into its answers."""
         return str(self.remote), remote_port
 
     # What asyncio calls.
@@ -211,7 +215,8 @@ class OverlaySocket(BurstProtocol):
             self._flooded(remote_port)
 
     def _flooded(self, remote_port: int) -> None:
-        """Have the kernel drop more of what the other address sends, where it can."""
+        """Something at the other node's address floods us from that port: let the kernel drop more of it, where it can.
+        """
         if not self.connections.ports or remote_port in self.connections.ports:
             self._kernel.be_deaf()
         elif not self._kernel.keeps_out_ports:
@@ -238,12 +243,14 @@ def _refuse(local: Address, remote: Address) -> None:
 
 
 def _as_kernel_writes(address: Address) -> str:
-    """So that a comparison of strings is one of addresses."""
+    """The address as the kernel writes it, so that comparing strings compares addresses."""
     return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
 
 
 def bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:
-    """A socket, and the number of the device that it is bound to. Raises as OverlaySocket.open does."""
+    """A bound UDP socket, and the number of its network device, None: it is bound to none. Raises as
+    OverlaySocket.open.
+    """
     device = None
     sock = socket.socket(socket.AF_INET if local.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     try:
@@ -261,7 +268,7 @@ def bound_socket(local: Address, interface: str | None, port: int) -> tuple[sock
 
 
 def _bind_to_device(sock: socket.socket, interface: str) -> int | None:
-    """The device's number, or None where the system doesn't allow it."""
+    """Bind to a device and return its number; None where the system doesn't allow it. Raises OverlayDown."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
     except PermissionError:
