@@ -1,4 +1,4 @@
-"""Whether a call that was read from a link is answered, rings, or is ignored, with the reason. Pure."""
+"""Decides whether an incoming call is answered, rings, or is ignored, and says why. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Decision:
     reason: Reason
 
     media: Media = Media.NONE
-    "What the caller gets if the call is answered: at most what it wants; nothing if it isn't to be answered."
+    "What the caller gets if the call is answered: at most what it wants. NONE if it mustn't be answered."
 
     machine: bool = False
     "Whether the answering machine takes the call once it has rung long enough."
@@ -48,14 +48,14 @@ class KnownCaller:
     """What is known of the caller."""
 
     contact: Contact | None
-    "The one whose pair secret opened the link, or whose node the request names as its source. None: a stranger."
+    "The contact whose pair secret opened the link, or whose node a request names as its source. None: a stranger."
 
     proven: bool = False
     """A pair secret opened the link, so the contact wrote it. A request, sealed or not, proves nothing: anyone can
     write it, and any program at the contact's overlay address can take the call."""
 
     keyed: bool = False
-    "There is such a secret, so the contact would have used it."
+    "We share a secret with the contact, who would have used it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,49 +69,50 @@ class WantedCall:
     "Unix seconds."
 
     seen: Literal["ours", "used"] | None = None
-    "What the store knows of it."
+    "What the store knows of the link: that we wrote it, or that it was used; None: nothing."
 
 
 @dataclass(frozen=True, slots=True)
 class OwnersSide:
-    """What the owner has set, and how they are placed when the call comes."""
+    """What the owner has configured, and what they are doing when the call comes."""
 
     now: int
     "Unix seconds."
 
     local_time: datetime.time
-    "The same, on the owner's clock: contacts may have hours."
+    "The same as the owner's local time, because contacts may have hours."
 
     unknown: Literal["ring", "ignore"] = "ring"
     "What to do with strangers."
 
     lifetime: int = LIFETIME
-    "Of a link, in seconds."
+    "How long a link may be used, in seconds."
 
     machine_after: int = 0
-    "After how many seconds the answering machine takes a contact's call, if the link lives that long; 0: never."
+    """After how many seconds of ringing the answering machine takes a contact's call; 0: never. A link that expires
+    sooner isn't left to it."""
 
     opens: bool = False
-    "Whether what would answer lets the caller see or hear the room."
+    "Whether the endpoint that would answer lets the caller see or hear the room."
 
     busy: bool = False
-    "No further call can be taken now."
+    "The owner is in so many calls that they can't take another one."
 
     occupied: bool = False
-    "A call is being set up that will take the owner's time: they have to be asked about others."
+    "A call is being set up that will take the owner's time, so that they have to be asked about others."
 
     waits: bool = False
-    "A busy owner can be asked: calls ring beside the other one, those of trusted contacts as well."
+    "A busy owner can be asked about another call. It rings then, even if a trusted contact calls."
 
 
 def decide(caller: KnownCaller, wanted: WantedCall, owner: OwnersSide) -> Decision:
     """Decide about a call for this node.
 
-    What isn't proven rings. It is answered without asking only for a contact whose node id the owner wants to be
-    enough, and only until there is a key.
+    A call that isn't proven rings. It is answered automatically only for a contact of whom the owner has said that the
+    node id is enough, only as long as no key is shared with them, and only by an endpoint that doesn't open the room.
 
-    Our own link is no call at all. Then the checks stand in the order of Reason; malformed links, other versions and
-    links for other nodes don't come this far.
+    Our own link is no call at all. After that the checks are in the order of Reason. Links that are malformed, of
+    another version or for another node don't get here.
     """
     if wanted.seen == "ours":
         return _ignore(Reason.OWN_LINK)
@@ -133,7 +134,7 @@ def decide(caller: KnownCaller, wanted: WantedCall, owner: OwnersSide) -> Decisi
 
 
 def _by_caller(caller: KnownCaller, wanted: Media, owner: OwnersSide, expires: int) -> Decision:
-    """What this caller may do, whatever else the owner does just now."""
+    """What this caller may do, without looking at the owner's other calls."""
     contact, proven = caller.contact, caller.proven
     if contact is None:
         if owner.unknown == "ignore":
@@ -154,7 +155,7 @@ def _by_caller(caller: KnownCaller, wanted: Media, owner: OwnersSide, expires: i
 
 
 def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:
-    """Outside a contact's hours its trust is one step less."""
+    """The contact's trust at that time: outside of its hours it is one step lower."""
     if contact.hours is None or local_time in contact.hours:
         return contact.trust
     return Trust.RING if contact.trust is Trust.AUTO else Trust.BLOCK

@@ -1,6 +1,6 @@
 """ICE that can only reach the overlay: one host candidate, one remote address, no STUN or TURN server, no mDNS.
 
-This is the one file that uses private names of aioice, and the one of aiortc that takes our connection;
+Private names of aioice's connection, and the one of aiortc's transport that takes ours, are used in no other file;
 tests/peer/transport/test_private_names.py lists them.
 """
 

@@ -1,4 +1,4 @@
-"""Effects: what a call asks of the program around it. table.py says when."""
+"""Effects: what a call asks the program to do. table.py says when."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from shared.call.events import RemoteBusy, RemoteDeclined, RemoteRinging
 
 
 class Timer(enum.StrEnum):
-    """What a call may be waiting for. table.RUNS_OUT names the event that each becomes."""
+    """What the call's timer waits for. table.RUNS_OUT has the event that happens when it runs out."""
 
     RING = "ring"
     "Until the link expires."
 
     MACHINE = "machine"
-    "Until the answering machine takes a call that rings."
+    "Until the answering machine takes a call that still rings."
 
     CONNECT = "connect"
-    "Until a leg should have come up after the answer."
+    "Until a leg has to be up after the answer."
 
     REDIAL = "redial"
     "Until dialling again is given up."
 
 
 class Listen(Struct, frozen=True):
-    """Bind the call's UDP port; one-link calls also wait for their leg on it."""
+    """Bind the call's UDP port. In a one-link call, also wait there for the callee's leg."""
 
 
 class PostRequest(Struct, frozen=True):
-    """Post the request, or the one link, with the port in it."""
+    """Post the link that begins the call, with our UDP port in it."""
 
 
 class TryResponse(Struct, frozen=True):
-    """Try a leg with what this response says, beside those that are being tried. The first that connects is the leg."""
+    """Try a leg with what a response says, beside those that are being tried. The first that connects carries the call.
+    """
 
 
 class Noted(Struct, frozen=True):
-    """Show the owner what a link says that changes nothing in the call."""
+    """Show the owner what a link says, although it doesn't change the call."""
 
     event: RemoteRinging | RemoteDeclined | RemoteBusy
 
 
 class AnswerTheirs(Struct, frozen=True):
-    """Begin the call of the other side's request with Answer(): the owner wants to talk, and need not be asked.
+    """Both sides have called: answer the other side's call. The owner needn't be asked, because they want to talk.
 
-    This one stays open, for the request may be forged. Whichever becomes active first, the other gets Replaced().
+    This call stays open, for the other one may be forged. Once one of the two is active, the other one gets Replaced().
     """
 
 
@@ -76,7 +77,7 @@ class AnnounceAnswer(Struct, frozen=True):
 
 
 class TakeMessage(Struct, frozen=True):
-    """Give the call that nobody has taken to the answering machine, and tell the owner."""
+    """Let the answering machine take the call that nobody has answered, and tell the owner."""
 
 
 class PostDecline(Struct, frozen=True):
@@ -84,43 +85,43 @@ class PostDecline(Struct, frozen=True):
 
 
 class PostBusy(Struct, frozen=True):
-    """Post that the call can't be taken now: circumstances, not a person's decision."""
+    """Post that the call can't be taken now; no person has decided that."""
 
 
 class TakeUp(Struct, frozen=True):
-    """Make the call's session again from what is stored of it, with the UDP port that it had; no leg is up yet."""
+    """Make the session again from what is stored of the call, with the UDP port that it had. No leg is up yet."""
 
 
 class Redial(Struct, frozen=True):
-    """Close what is left of the leg and dial the next epoch, or the later one that the other side is at."""
+    """Close the lost leg, and dial the next epoch, or a later one that the other side is at."""
 
 
 class PauseMedia(Struct, frozen=True):
-    """Send and play nothing, let go of microphone and camera, and tell the other side that it is on hold."""
+    """Send and play nothing, release microphone and camera, and tell the other side that the call is on hold."""
 
 
 class ResumeMedia(Struct, frozen=True):
-    """Undo that."""
+    """Take the call off hold: open microphone and camera, send and play again, and tell the other side."""
 
 
 class ShowHeld(Struct, frozen=True):
-    """Tell the owner that the other side has put them on hold, and send nothing until it resumes."""
+    """Tell the owner that the other side has put the call on hold, and send nothing until it resumes."""
 
 
 class ShowResumed(Struct, frozen=True):
-    """Tell the owner that it has resumed, and send again."""
+    """Tell the owner that the other side has taken the call off hold, and send again."""
 
 
 class SayBye(Struct, frozen=True):
-    """Say goodbye on the leg, if that goes quickly."""
+    """Say goodbye to the other side on the leg, for some seconds at most."""
 
 
 class CloseLeg(Struct, frozen=True):
-    """Close the leg, all attempts at one, and the UDP port."""
+    """Close the leg, all attempts to connect one, and the UDP port."""
 
 
 class StartTimer(Struct, frozen=True):
-    """Start the call's timer. There is one; starting it replaces what it was waiting for."""
+    """Start the call's timer. A call has one timer: this replaces what it waited for."""
 
     timer: Timer
 

@@ -1,4 +1,4 @@
-"""Events: what may happen to a call. table.py says what becomes of it."""
+"""Events: what can happen to a call. table.py says what it becomes then."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from msgspec import Struct
 
 
 class PlaceCall(Struct, frozen=True):
-    """The owner calls somebody. Begins a call as its caller."""
+    """The owner calls somebody. First event of a call whose caller we are."""
 
 
 class Rejoin(Struct, frozen=True):
-    """The program was killed while the call was up, and runs again. Resumes the call as it was."""
+    """The program was killed while the call was up, and runs again. First event of the call that is taken up."""
 
 
 class Offered(Struct, frozen=True):
-    """A request was read that the owner is to be asked about. Begins a call as its callee."""
+    """A request was read, and the owner has to be asked. First event of a call whose callee we are."""
 
     machine: bool = False
-    "Whether the answering machine takes it when nobody does."
+    "Whether the answering machine takes the call if nobody does."
 
 
 class Answer(Struct, frozen=True):
-    """The call is taken: by the owner while it rings, or at once as the beginning of a call."""
+    """The call is answered: by the owner while it rings, or as the first event of a call that doesn't ring."""
 
     automatic: bool = False
     "Answered automatically, so the owner gets a notice. Only possible as a call's first event."
 
 
 class Busy(Struct, frozen=True):
-    """The call can't be taken beside the calls that are running.
+    """The call can't be taken beside those that there are.
 
-    When its request is read, while it rings, or when it was answered without asking and others came first meanwhile.
+    This is known when its request is read, while it rings, or after it was answered automatically, if others came
+    first.
     """
 
 
@@ -44,7 +45,7 @@ class Decline(Struct, frozen=True):
 
 
 class Ignore(Struct, frozen=True):
-    """The owner wants the call to stop ringing, and its caller to learn nothing."""
+    """The owner wants the call to stop ringing, and its caller not to learn of that."""
 
 
 class AnsweredElsewhere(Struct, frozen=True):
@@ -86,18 +87,18 @@ class RemoteRinging(Struct, frozen=True):
 
 
 class RemoteAccepted(Struct, frozen=True):
-    """A response that accepts our request, true or forged: connecting will tell."""
+    """A response accepts our request. It may be forged: connecting will show."""
 
 
 class RemoteDeclined(Struct, frozen=True):
-    """A response that declines."""
+    """A response declines our request."""
 
     authenticated: bool
     "Only the callee can have written it: by pair secret, or because the request was sealed to it."
 
 
 class RemoteBusy(Struct, frozen=True):
-    """A response that says the callee can't take the call now."""
+    """A response says that the callee can't take the call now."""
 
     authenticated: bool
     "As in RemoteDeclined."
@@ -105,7 +106,7 @@ class RemoteBusy(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RemoteOutOfTime:
-    """The callee read our link at a time, by its clock, at which that couldn't be used; always authenticated."""
+    """By the callee's clock, our link was read too late or too early to be used; always authenticated."""
 
     detail: str = field(default="", compare=False)
     "A sentence for the owner."
@@ -115,7 +116,7 @@ class RemoteOutOfTime:
 
 
 class RemoteCancelled(Struct, frozen=True):
-    """The other side takes the call back; always authenticated, for only paired links can say so."""
+    """The other side takes its call back; always authenticated, because only paired links can say so."""
 
 
 class Glare(Struct, frozen=True):
@@ -148,7 +149,7 @@ class PathLost(Struct, frozen=True):
 
 
 class PathRestored(Struct, frozen=True):
-    """Dialling again has brought a leg up."""
+    """A leg is up again after the path was lost."""
 
 
 class RemoteBye(Struct, frozen=True):
@@ -187,7 +188,7 @@ class GaveUp(Struct, frozen=True):
 
 
 class Replaced(Struct, frozen=True):
-    """Another call with the same node is active: of two that crossed each other, the one that was connected."""
+    """Another call with the same node is connected: both sides had called, and this call isn't needed."""
 
 
 Event: TypeAlias = (

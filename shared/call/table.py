@@ -93,7 +93,7 @@ class State(enum.StrEnum):
     "The caller has posted its link and listens."
 
     RINGING = "ringing"
-    "The callee's owner is being asked."
+    "The callee's owner is asked whether they take the call."
 
     CONNECTING = "connecting"
     "The callee has answered and dials the caller."
@@ -179,10 +179,10 @@ class Call:
     "What the owner can do about that."
 
     on_hold: bool = False
-    "We have put it on hold. Only a call that was connected can be, or one that joins a conversation."
+    "Whether we have put it on hold. Only a call that was connected can be, or one that joins a conversation."
 
     remote_on_hold: bool = False
-    "The other side has."
+    "Whether the other side has put it on hold."
 
     @property
     def ended(self) -> bool:
@@ -191,7 +191,7 @@ class Call:
 
 
 class Only(msgspec.Struct, frozen=True):
-    """An effect that only one of the two kinds of call has."""
+    """An effect of only one of the two kinds of call: paired, or first contact."""
 
     paired: bool
     "Which kind, see Call.paired."
@@ -200,7 +200,7 @@ class Only(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A cell of the table."""
+    """A cell of the table: what an event makes of a call."""
 
     state: State
     reason: EndReason | None
@@ -210,11 +210,11 @@ class Rule(msgspec.Struct, frozen=True):
     "Whether we have put it on hold from now on; None: as before."
 
     remote_on_hold: bool | None = None
-    "Whether the other side has; None: as before."
+    "Whether the other side has put it on hold from now on; None: as before."
 
     @property
     def holds(self) -> bool:
-        """Whether it is about that. What is so already has no effects then."""
+        """Whether the rule is about being on hold. Then it has no effects on a call that is so already."""
         return self.on_hold is not None or self.remote_on_hold is not None
 
 
@@ -233,10 +233,10 @@ _CANCEL = Only(True, PostCancel())
 # No link of a first contact can say this; it would have to prove who wrote it.
 
 CONNECTED: Final = (State.ACTIVE, State.RECONNECTING)
-"Once the first leg was up."
+"The states of a call whose first leg was up."
 
 CONNECTS: Final = (State.CALLING, State.CONNECTING)
-"Until then."
+"The states of a call that is to be connected and has no leg yet."
 
 LINKS: Final[tuple[Event, ...]] = (
     RemoteRinging(),
@@ -250,7 +250,7 @@ LINKS: Final[tuple[Event, ...]] = (
     Glare(True),
     Glare(False),
 )
-"All that a link in the chat can say about a call that is there."
+"Everything that a link in the chat can say about a call that has begun."
 
 TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     # A link changes nothing unless a line below says so.
@@ -347,22 +347,22 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
 
 
 def outgoing(*, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    """Begin a call that the owner places."""
+    """Begin a call that the owner places. Returns it with the effects to be carried out, in this order."""
     return _begin(Role.CALLER, PlaceCall(), paired)
 
 
 def incoming(first: Offered | Answer | Busy, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    """Begin a call whose request was read and may be used: it rings, is answered at once, or meets a busy owner."""
+    """Begin an incoming call: it rings, is answered at once, or meets a busy owner. Returns as `outgoing`."""
     return _begin(Role.CALLEE, first, paired)
 
 
 def rejoined(role: Role, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    """Take up a call that was up when the program was killed."""
+    """Take up a call that was up when the program was killed. Returns as `outgoing`."""
     return _begin(role, Rejoin(), paired)
 
 
 def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
-    """What becomes of `call`, and what is to be done, in this order.
+    """Let an event happen to a call. Returns the call as it is then, and the effects to be carried out, in this order.
 
     Raises LocalProtocolError for an event that isn't possible now; the call stays what it is.
     """
@@ -373,10 +373,10 @@ def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
 
 
 def glare(our_link: bytes, their_link: bytes) -> bool:
-    """Whether ours is the call that results when two nodes call each other; the other side finds the opposite.
+    """When two nodes call each other: whether our call is the one that both take. The other side finds the opposite.
 
-    Both links as bytes, not as text. The smaller one wins, but any request wins over a paired link: who wrote a
-    request may have lost the pair secret, and would wait for an answer to what it can't read.
+    Both links are given as bytes, not as text. The smaller one wins, but any request wins over a paired link: the
+    writer of a request may have lost the pair secret, and couldn't read a paired link.
     """
     return _precedence(our_link) < _precedence(their_link)
 

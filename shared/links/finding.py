@@ -1,4 +1,4 @@
-"""Links in the text of a chat: written for people to tap, and found again anywhere in a message."""
+"""Writes links so that people can tap them in a chat, and finds links anywhere in a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, LinkKind, kind
 from shared.links.views import View, views
 
 MAX_TEXT = 4 * 4096
-"Characters of a message that are looked at: four of Telegram's longest."
+"How many characters of a message are looked at: four times Telegram's longest message."
 
 MAX_FOUND = 64
 "Links that are looked at in one message."
@@ -35,10 +35,10 @@ _CANDIDATE = re.compile(
 # Linear: a match takes a whole run, so a prefix is tried once a run, and each of its parts has a bound.
 
 MAX_LINES = 8
-"Further lines that one link may be wrapped into: the longest has 256 characters, and a narrow terminal's lines 30."
+"Into how many further lines a link may be wrapped: the longest has 256 characters, and a narrow terminal's lines 30."
 
 MAX_MARKS = 4
-"Underscores or dashes around a link that aren't its own."
+"How many underscores or dashes may surround a link without being part of it."
 
 SHORTEST = 64
 "Characters of the shortest link."
@@ -59,7 +59,7 @@ class Found(msgspec.Struct, frozen=True):
     "The token alone; nothing says yet that it can be decoded."
 
     prefixed: bool
-    "Whether it stood in one of the URL forms, so that somebody surely meant it as a link."
+    "Whether it was in one of the URL forms, so that it was certainly meant as a link."
 
     start: int
     "Index in the message of the link's first character, that of the URL if there is one."
@@ -71,14 +71,15 @@ class Found(msgspec.Struct, frozen=True):
 def find(text: str) -> list[Found]:
     """Find the links in a message, each token once, in the order of the text.
 
-    A token is found in `copybara:TOKEN`, `http://127.0.0.1:PORT/#TOKEN`, `http://NAME.localhost:PORT/#TOKEN` and
-    `https://t.me/BOT?start=TOKEN` whatever it is, so that a mistake in it can be explained. One that stands alone is
-    found if its length and first byte fit a kind of link, or if the message is nothing else. Each is also found where a
-    person still sees it: percent-encoded in another address, in italics, wrapped by a mail program, escaped as in
-    Markdown, HTML or JSON, with invisible marks in it; its `start` and `end` then are those of what it was made of.
+    A token in `copybara:TOKEN`, `http://127.0.0.1:PORT/#TOKEN`, `http://NAME.localhost:PORT/#TOKEN` or
+    `https://t.me/BOT?start=TOKEN` is found whatever it is, so that a mistake in it can be explained. A bare token is
+    found if its length and first byte fit a kind of link, or if the message is nothing else.
 
-    Only the first MAX_TEXT characters are read, only the first MAX_FOUND links are given, and the time is linear in the
-    text.
+    Links are also found where a person still recognises them: percent-encoded in another address, in italics, wrapped
+    by a mail program, escaped as in Markdown, HTML or JSON, or with invisible marks in them. `start` and `end` are then
+    those of the text that the link was made of.
+
+    Only the first MAX_TEXT characters are read, and at most MAX_FOUND links returned. The time is linear in the text.
     """
     text = text[:MAX_TEXT]
     found: dict[str, Found] = {}
@@ -109,7 +110,7 @@ def _is_part(broken: Found, whole: Found) -> bool:
 
 
 def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
-    """The links of one view, at most MAX_FOUND, and for each whether it looks whole."""
+    """At most MAX_FOUND links of one view, each with whether it looks whole."""
     text = view.text
     alone = text.strip()
     given = 0
@@ -130,10 +131,11 @@ def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
 
 
 def _unwrapped(text: str, run: str, start: int, end: int) -> tuple[str, int, int] | None:
-    """The whole token that a run is a part of, or that is a part of it, and where it stands; None if there is none.
+    """The whole token in a run of characters, or in the run and the lines after it, with its start and end; None if
+    there is none.
 
-    Underscores and dashes at the ends are the marks of italics, or of a scanner's address, if what is between them is
-    whole; a run at the end of a line goes on in the next if both are one token only together.
+    Underscores and dashes at the ends are taken for marks of italics, or of a scanner's address, if what is between
+    them is a whole token. A run at the end of a line is joined with the next line if only both together are one token.
     """
     if (bare := _without_marks(run)) is not None:
         return bare, start + run.index(bare), start + run.index(bare) + len(bare)
@@ -171,7 +173,7 @@ def _is_whole(run: str) -> bool:
 
 
 def _fitting_kind(run: str) -> LinkKind | None:
-    """The kind that its first byte names, if its length may be that of one."""
+    """The kind of link that its first byte names, if its length fits that kind; else None."""
     if len(run) < SHORTEST or run[0] not in "EF":
         return None
     try:
@@ -182,12 +184,12 @@ def _fitting_kind(run: str) -> LinkKind | None:
 
 
 def as_copybara(token: str) -> str:
-    """`copybara:TOKEN`, for programs and QR codes."""
+    """The token as `copybara:TOKEN`, for programs and QR codes."""
     return f"copybara:{token}"
 
 
 def as_telegram(token: str, bot: str) -> str:
-    """`https://t.me/BOT?start=TOKEN`: hands the token to the Telegram bot of that user name.
+    """The token as `https://t.me/BOT?start=TOKEN`: a tap hands it to the Telegram bot of that user name.
 
     Raises LocalProtocolError for a token longer than TELEGRAM_START_LENGTH, which Telegram would cut off.
     """

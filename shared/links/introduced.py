@@ -1,6 +1,7 @@
-"""What ties the link of a call to the conversation that its two people were introduced into: it opens nowhere else.
+"""Binds a link to the conversation that its two people were introduced into, so that it can be used nowhere else.
 
-So an introducer can't pass on a link that somebody wrote in a chat, and a link of an introduction begins no call there.
+An introducer passes these links on. It can't use a link that somebody wrote in a chat for an introduction, and a link
+of an introduction begins no call in a chat.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ _NODE_LABEL = b"copybara/1 introduced node"
 
 
 def introduced_secret(secret: bytes, conversation: bytes) -> bytes:
-    """What such a paired link is sealed with in place of the pair secret, 32 bytes: HKDF-SHA256(secret, no salt, label
-    conversation).
+    """What a paired link of an introduction is sealed with instead of the pair secret: 32 bytes, HKDF-SHA256(secret, no
+    salt, label conversation).
 
     `secret` has 32 bytes, `conversation` 16.
     """
@@ -24,5 +25,7 @@ def introduced_secret(secret: bytes, conversation: bytes) -> bytes:
 
 
 def introduced_node(node: NodeId, conversation: bytes) -> NodeId:
-    """Whom such a request of a first contact is for in place of the callee: SHA-256(label conversation node id)."""
+    """The node that a request of an introduction is addressed to instead of the callee: SHA-256(label conversation node
+    id). `conversation` has 16 bytes.
+    """
     return NodeId(hashlib.sha256(_NODE_LABEL + conversation + node.key).digest())

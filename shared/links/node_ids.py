@@ -1,4 +1,4 @@
-"""A node id in what a person pasted: in a sentence, with quotes or brackets around it, encoded, wrapped. Pure."""
+"""Finds a node id in what a person pasted: in a sentence, in quotes or brackets, encoded, or wrapped. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TYPED = str.maketrans("iloILO", "110110")
 
 
 def node_in(text: str) -> NodeId | None:
-    """The node id that the text is, whatever stands around it; None if it is none, or holds more than one.
+    """The one node id in a text; None if there is none, or more than one.
 
     Raises NodeIdError for one that is mistyped, or of which a part is missing.
     """

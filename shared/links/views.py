@@ -66,7 +66,7 @@ class View(msgspec.Struct, frozen=True):
 
 
 def views(text: str) -> Iterator[View]:
-    """The message as it is, and then as it was before it was encoded: at most seven, each only if it is another."""
+    """The message as it is, then with one kind of encoding after the other undone: at most seven different texts."""
     view = View(text, None)
     yield view
     for undo in (_unquoted, _without_scanner, _without_markup, _without_backslashes, _percent_decoded, _plain):
@@ -83,7 +83,7 @@ def _unquoted(view: View) -> View | None:
 
 
 def _without_scanner(view: View) -> View | None:
-    """`urldefense.com/v2/url?u=https-3A__t.me_…`: the percent signs and slashes are others there."""
+    """In `urldefense.com/v2/url?u=https-3A__t.me_…` other characters stand for percent signs and slashes."""
     found = _URLDEFENSE_2.search(view.text)
     if found is None:
         return None
@@ -108,7 +108,7 @@ def _entity(text: str) -> str:
 
 
 def _without_backslashes(view: View) -> View | None:
-    """Those of Markdown (`\\_`), of JSON (`\\/`, `\\u003d`) and of other languages (`\\x3a`)."""
+    """Undo the backslashes of Markdown (`\\_`), of JSON (`\\/`, `\\u003d`) and of other languages (`\\x3a`)."""
     return _replaced(view, _BACKSLASH, lambda match: chr(int(code, 16)) if (code := match[1] or match[2]) else match[3])
 
 
@@ -117,7 +117,7 @@ def _percent_decoded(view: View) -> View | None:
 
 
 def _plain(view: View) -> View | None:
-    """Without what nobody sees, in ASCII's own dashes, spaces and letters."""
+    """Remove invisible characters, and replace other dashes, spaces and wide letters by those of ASCII."""
     return None if view.text.isascii() else _replaced(view, _ODD(), _as_ascii)
 
 

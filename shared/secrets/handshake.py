@@ -1,7 +1,7 @@
-"""From the secrets in links to everything that one leg of a call needs. Pure: the same in, the same out.
+"""Derives everything that one leg of a call needs from the secrets in links. Pure: the same in, the same out.
 
-Each call has one *call secret*; what a leg uses is derived from it, the side's role and the *epoch*: 0 when the
-call is set up, one more each time the two sides dial each other again. docs/protocol.md lists every label.
+Each call has one *call secret*. What a leg uses is derived from it, from the side's role, and from the *epoch*: 0 when
+the call is set up, and one more each time the two sides dial each other again. docs/protocol.md lists every label.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class IceCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """All that one leg needs to know to connect to exactly one other side."""
+    """All that one leg needs to connect to exactly one other side."""
 
     role: Role
     local_ice: IceCredentials
@@ -60,7 +60,7 @@ class Handshake:
     "Our own key and certificate."
 
     remote_pin: Pin
-    "What the other side's certificate must be, or hold."
+    "What the other side's certificate must be, or which key it must hold."
 
     secret: bytes = field(repr=False)
     "32 bytes, the call secret."
@@ -77,12 +77,13 @@ class Handshake:
 def first_contact(
     role: Role, request: Request, response: Response, identity: DtlsIdentity, destination: NodeId
 ) -> Handshake:
-    """The handshake of two links: credentials from both seeds, random certificates pinned by fingerprint.
+    """The handshake of a first contact: credentials derived from the seeds in both links, random certificates that are
+    pinned by fingerprint.
 
-    `identity` is our own, made before our link was; `destination` is the callee, of whom the request only has a
-    hint. Request and response are mixed in whole, so that anyone who changes a byte of either gets credentials that
-    no check can pass. Raises LocalProtocolError for a response that doesn't accept this request, and for an identity
-    that isn't the one our link announced.
+    `identity` is our own, made before our link was. `destination` is the callee; the request has only a hint of it.
+    Both links are mixed in as a whole, so that changing a byte of either gives credentials with which no check can
+    pass. Raises LocalProtocolError for a response that doesn't accept this request, and for an identity other than the
+    one that our link announced.
     """
     if response.status is not Status.ACCEPT or not response.answers(request):
         raise LocalProtocolError("A response that doesn't accept the request connects nothing.")
@@ -105,9 +106,10 @@ def first_contact(
 
 
 def one_link(role: Role, token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Handshake:
-    """The handshake of one paired call link: everything from the pair secret (32 bytes) and the link's nonce.
+    """The handshake of a call between contacts: everything is derived from the pair secret (32 bytes) and the nonce of
+    the one link.
 
-    `source` calls `destination`; `token` is the CALL, the pair secret the one that opened or sealed it.
+    `source` calls `destination`. `token` is the link, `secret` the pair secret that opened or sealed it.
     """
     call_secret = hkdf(secret, salt=token.nonce, info=b"copybara/1 one link" + source.key + destination.key)
     return epoch(call_secret, 0, role)
@@ -132,7 +134,9 @@ def epoch(secret: bytes, number: int, role: Role) -> Handshake:
 
 
 def epoch_credentials(secret: bytes, number: int, role: Role) -> IceCredentials:
-    """What the checks of an epoch carry that are sent *to* `role`: enough to tell which epoch the other side is at."""
+    """The ICE credentials in an epoch's checks *to* the side in `role`. They suffice to tell which epoch the other side
+    is at.
+    """
     return _ice(secret, number, role)
 
 

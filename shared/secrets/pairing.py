@@ -43,7 +43,9 @@ PairMessage = PairKey | PairSeal | PairConfirm
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Store the secret for reading links, before anything that stands after this effect is sent."""
+    """Store the secret, so that links sealed with it can be read, before any of the effects after this one is carried
+    out.
+    """
 
     secret: bytes = field(repr=False)
 
