@@ -61,6 +61,7 @@ class Node:
         answering: Answering | None = None,
         usual: str = "none",
         waits: bool = False,
+        rings_again: Callable[[str], bool] = lambda chat: False,
         files: Path,
         takes_files: bool = True,
         limits: FileLimits = LIMITS,
@@ -109,6 +110,7 @@ class Node:
             endpoints=self,
             listeners=[self],
             waits=lambda: waits,
+            rings_again=rings_again,
             recordings=CallRecordings(Config(media=recording_settings or MediaSettings()), recordings)
             if recordings is not None
             else None,

@@ -1,0 +1,92 @@
+"""What becomes of the calls that a program had when it was killed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from peer.calls.last_run import SETTLE_SECONDS
+from peer.calls.line_keeping import AWAITED_SECONDS
+from shared.call.records import RunningCall
+from shared.call.table import EndReason, State
+from shared.config.schema import Calls
+from shared.media import Media
+from shared.node_id import NodeId
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import node
+
+NOW = 1_700_000_000
+"As the clock of a Node begins."
+
+UP = RunningCall(
+    reference=b"r" * 8,
+    peer=NodeId(b"ben".ljust(32)),
+    role="callee",
+    media=Media.BOTH,
+    started=NOW - 60,
+    secret=b"s" * 32,
+    created=NOW - 61,
+    alive=NOW - 5,
+    port=40_000,
+    remote_port=40_001,
+)
+
+RANG = replace(UP, started=0, secret=b"", alive=0, port=0, remote_port=0)
+
+
+async def killed(folder: Path, call: RunningCall) -> None:
+    """Anna's program was killed in that call."""
+    async with node(folder, "anna", MemoryNetwork()) as anna:
+        anna.store.save_call(call)
+
+
+async def test_a_call_whose_other_side_may_be_dialling_is_taken_up(tmp_path: Path) -> None:
+    await killed(tmp_path, UP)
+    async with node(tmp_path, "anna", MemoryNetwork()) as anna:
+        last_run = anna.switchboard.last_run
+        assert (last_run.interrupted, last_run.rejoins, anna.store.call_log(9)) == ([], True, [])
+        await last_run.rejoin()
+        (line,) = anna.lines
+        assert (line.id, line.call.state) == (UP.reference.hex(), State.RECONNECTING)
+        assert not last_run.rejoins
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        replace(UP, alive=NOW - int(AWAITED_SECONDS) - 1),
+        replace(UP, alive=NOW + 3600),
+        replace(UP, secret=b""),
+        replace(UP, remote_port=0),
+        RANG,
+    ],
+    ids=["too long ago", "the clock was set back", "another program's", "no port", "it only rang"],
+)
+async def test_one_that_nobody_can_be_waiting_in_is_logged_and_reported(tmp_path: Path, call: RunningCall) -> None:
+    await killed(tmp_path, call)
+    async with node(tmp_path, "anna", MemoryNetwork()) as anna:
+        last_run = anna.switchboard.last_run
+        assert [each.reference for each in last_run.interrupted] == [call.reference]
+        assert not last_run.rejoins
+        assert [each.reason for each in anna.store.call_log(9)] == [str(EndReason.STOPPED)]
+        assert anna.store.running_calls() == []
+
+
+async def test_one_that_its_messenger_may_bring_again_is_logged_once_its_link_is_too_old(tmp_path: Path) -> None:
+    await killed(tmp_path, RANG)
+    async with node(tmp_path, "anna", MemoryNetwork(), rings_again=lambda chat: chat == RANG.chat) as anna:
+        assert anna.switchboard.last_run.interrupted == []
+        await anna.switchboard.upkeep()
+        assert anna.store.call_log(9) == []
+        anna.now = RANG.created + Calls().lifetime + SETTLE_SECONDS + 1
+        await anna.switchboard.upkeep()
+        assert [each.reason for each in anna.store.call_log(9)] == [str(EndReason.STOPPED)]
+
+
+async def test_of_our_own_call_the_messenger_says_what_became_of_it(tmp_path: Path) -> None:
+    await killed(tmp_path, replace(RANG, role="caller"))
+    async with node(tmp_path, "anna", MemoryNetwork(), rings_again=lambda chat: True) as anna:
+        assert anna.switchboard.last_run.interrupted == []
+        assert [each.reason for each in anna.store.call_log(9)] == [str(EndReason.STOPPED)]
