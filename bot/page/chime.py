@@ -30,7 +30,7 @@ class Chime:
             self._audible.discard(page)
 
     def give(self, number: int) -> bool:
-        """Give the notice of a call. Returns False when no page can be heard."""
+        """Give the notice of a call at a page. Returns False if no page can be heard."""
         if self._pages.current not in self._audible:
             return False
         self._unheard.discard(number)
@@ -38,10 +38,10 @@ class Chime:
         return True
 
     def give_once_heard(self, number: int) -> None:
-        """Give it as soon as a page can be heard."""
+        """Give the notice of a call at a page as soon as one can be heard."""
         if not self.give(number):
             self._unheard.add(number)
 
     def forget(self, number: int) -> None:
-        """The call is over."""
+        """The call is over: its notice isn't needed any more."""
         self._unheard.discard(number)

@@ -1,4 +1,4 @@
-"""What is this link? The page asks before anything is done with it; asking changes nothing."""
+"""Tells the page what a link is, before anything is done with it. Explaining changes nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Explainer:
         self._settings = settings
 
     def explain(self, text: str) -> Explained:
-        """What the first link in a text is, or that there is none."""
+        """Say what the first link in a text is, or that there is none."""
         try:
             if (looked := self._switchboard.foreign.look(text)) is not None:
                 return explained(looked, self._store)
@@ -102,11 +102,11 @@ class Explainer:
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
 
     def _line(self, reference: bytes) -> Line | None:
-        """The call of that name, while it lasts."""
+        """The call with that reference (8 bytes), if it isn't over."""
         return next((line for line in self._lines if line.link.reference == reference and not line.call.ended), None)
 
     def _decide(self, link: CallLink, contact: Contact | None) -> Decision:
-        """What the policy says of a call, as when it is acted on."""
+        """What the policy would decide about a call now."""
         return decide(
             KnownCaller(contact, link.proven, link.keyed),
             WantedCall(link.media, link.created, self._store.links_seen(link.marks)),
@@ -120,7 +120,7 @@ class Explainer:
 
 
 def _waits_for(line: Line, response: Response) -> bool:
-    """Whether the line waits for a response and this says that it is one."""
+    """Whether the line is our call and waits for a response, and this response says that it is for it."""
     request = line.link.request
     return line.call.state is State.CALLING and request is not None and response.answers(request)
 

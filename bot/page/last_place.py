@@ -15,7 +15,7 @@ _PLACE = "page.place"
 
 
 class LastPlace:
-    """Of one home."""
+    """The last place of one home."""
 
     def __init__(self, pages: Pages, writes: StoreThread) -> None:
         self._pages = pages
@@ -29,11 +29,11 @@ class LastPlace:
             self._pages.expect(kept.decode(errors="replace"))
 
     def rejoined(self) -> None:
-        """They are taken up."""
+        """The calls of the last run were taken up."""
         self._pages.expected()
 
     async def run(self) -> None:
-        """Keep it, until cancelled."""
+        """Keep the place whenever it changes, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()

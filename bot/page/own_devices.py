@@ -15,7 +15,7 @@ DeviceRequest = AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
 
 
 class OwnDevices:
-    """What pages show of the devices, and what they want."""
+    """Shows pages the owner's devices, and does what pages want with them."""
 
     def __init__(self, book: DeviceBook, pages: Pages) -> None:
         self._book = book
@@ -23,7 +23,7 @@ class OwnDevices:
         self._shown: dict[Page, Devices] = {}
 
     def of(self, page: Page) -> Devices:
-        """What that page is to show. The address that adds a device is only for this computer's own page."""
+        """What that page shows. Only a page on this computer gets the address that adds a device."""
         at_home = not page.device
         devices = [
             Device(
@@ -43,14 +43,14 @@ class OwnDevices:
         )
 
     def refresh(self) -> None:
-        """Tell each page what has changed since it was told last. Raises StoreError."""
+        """Show each page the devices again if they have changed. Raises StoreError."""
         before, self._shown = self._shown, {page: self.of(page) for page in self._pages.open}
         for page, devices in self._shown.items():
             if before.get(page) != devices:
                 page.send(devices)
 
     async def do(self, page: Page, message: DeviceRequest) -> Sentence:
-        """What a page wants. Raises CopybaraError."""
+        """Do what a page asks for. Raises CopybaraError."""
         if page.device:
             raise InputError(*texts.ONLY_AT_HOME)
         match message:

@@ -82,13 +82,13 @@ from shared.store import Store
 logger = logging.getLogger(__name__)
 
 LOGGED = 50
-"Calls of the log that the page gets."
+"How many calls of the log the page gets."
 
 TEXTS_KEPT = 200
-"Lines of text of one call that a page gets when it connects late."
+"How many lines of text of one call a page gets that connects late."
 
 CHANGES_KEPT = 5
-"Of what other devices have changed, for the page at home."
+"How many changes that were made at other devices are kept for the page at home."
 
 SECOND = 1.0
 
@@ -125,10 +125,11 @@ class Presenter:
         self._texts: dict[int, deque[page_protocol.Text]] = {}
         self._files = ShownFiles(pages.downloads, logged=LOGGED)
         self._links: dict[int, Callable[[], ShowLink]] = {}
-        "Each is made for a page that shows it: its QR code takes longer than placing the call."
+        """By call, makes the link to be sent. Called only for a page that shows it: the QR code takes longer than
+        placing the call."""
 
         self._ends: dict[int, Callable[[], ShowLink]] = {}
-        "Of those, the ones which say that the call is over."
+        "Those of these links that say that the call is over."
 
         self._untold = Untold()
         self._conversations = ShownConversations(lines)
@@ -137,7 +138,7 @@ class Presenter:
         self._reading = asyncio.Lock()
         self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
-        "Of the store, when its contacts were shown."
+        "The revision of the store whose contacts are shown."
 
         self._changes: deque[str] = deque(maxlen=CHANGES_KEPT)
         "What other devices have changed in the contacts, until somebody at home has seen it."
@@ -153,16 +154,17 @@ class Presenter:
         return endpoint
 
     def question(self, line: Line) -> str | None:
-        """What the page shows to be answered in that call: what its other side asks, or what the owner asks them."""
+        """The question about a conversation that the page shows with that call: the other side's, or the owner's own.
+        """
         shown = self._conversations.of(line)
         return shown.question or shown.asks
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
-        """The media endpoint of the line with that number, if the page is what that call is made at."""
+        """The media endpoint of the line with that number, if sound and picture of the call are at the page."""
         return self._endpoints.get(number)
 
     def shows_own_question(self, line: Line) -> bool:
-        """Whether the page shows what the owner asks the others of that call."""
+        """Whether the question that the page shows with that call is the owner's own."""
         return self._conversations.of(line).asks is not None
 
     def attended(self) -> bool:
@@ -170,7 +172,7 @@ class Presenter:
         return bool(self._pages.open)
 
     def can_be_heard(self, page: Page, on: bool) -> None:
-        """A page says whether its owner hears what it plays."""
+        """A page has said whether its owner hears what it plays."""
         self._chime.can_be_heard(page, on)
 
     def chime(self, number: int) -> bool:
@@ -178,7 +180,7 @@ class Presenter:
         return self._chime.give(number)
 
     def unheard(self, number: int) -> None:
-        """Give the notice at a page as soon as one can be heard."""
+        """Give the notice of an automatic answer at a page as soon as one can be heard."""
         self._chime.give_once_heard(number)
 
     def _sound_chime(self, number: int) -> None:
@@ -187,9 +189,9 @@ class Presenter:
                 self._answered_alone(line, chime=True)
 
     async def run(self) -> None:
-        """Once a second tell the page how good the calls are, and whether anything else has changed.
+        """Once a second tell the page how good the calls are, and show what has changed elsewhere; until cancelled.
 
-        What can't be read is said once, and tried again the next second; it stops nothing else.
+        An error in reading is shown once, and reading is tried again the next second.
         """
         before: dict[int, page_protocol.Report] = {}
         loop = asyncio.get_running_loop()
@@ -226,7 +228,7 @@ class Presenter:
     # What a page gets.
 
     async def hello(self, page: Page) -> Hello:
-        """Everything that there is, for a page that comes."""
+        """Everything that a page needs when it comes."""
         await self._refresh_contacts()
         await self._card.look_at_peers()
         own = self._card.shown()
@@ -256,7 +258,9 @@ class Presenter:
         )
 
     def told(self, line: Line, news: News) -> None:
-        """Tell the page what happens to a call. Of one that may never be meant it hears once that is meant."""
+        """Show on the page what has happened to a call. A call that was placed in advance isn't shown before its link
+        is posted.
+        """
         send, number = (self._pages.send if _is_shown(line) else _to_nobody), line.number
         match news:
             case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
@@ -337,7 +341,7 @@ class Presenter:
         return self._files.save_address(number, recording=recording)
 
     def seen_end(self, number: int) -> None:
-        """The owner has put away the page of a call that is over, and needs its link no more."""
+        """The owner has closed the view of a call that is over, and doesn't need its link any more."""
         self._untold.seen(number)
 
     def _keep_untold(self, line: Line) -> None:
@@ -384,7 +388,7 @@ class Presenter:
                 self._ring(line, line.shown.reason)
 
     def _has_moved(self, number: int) -> None:
-        """The page that had sound and picture of a call has them no more."""
+        """Sound and picture of a call have left the page that had them."""
         for line in self._lines:
             if line.number == number:
                 self._show(line)
@@ -405,12 +409,12 @@ class Presenter:
         )
 
     def _show_media(self, line: Line) -> None:
-        """Tell the other side that nothing is sent while no page is there."""
+        """If a call's media are at the page and no page is open, tell the other side that nothing is sent."""
         if line.number in self._endpoints and self._pages.current is None:
             self._lines.show_media(line, NOTHING_SENT)
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
-        """Tell the page of an automatic answer, if it was one. With `chime` it always was."""
+        """Show the page that a call was answered automatically, if it was. `chime`: and let it sound the notice."""
         if line.shown.automatic:
             said = texts.takes_message(line) if line.shown.machine else texts.answered_alone(line)
         elif line.shown.remote_automatic:
@@ -432,7 +436,9 @@ class Presenter:
             )
 
     def _hears_theirs(self, line: Line) -> bool:
-        """Whether the notice that the other side sends is heard here: by the speaker, or at a page from its start."""
+        """Whether the owner hears the notice that the other side sends: by the speaker, or at a page that plays the
+        call from its start.
+        """
         if (endpoint := self._endpoints.get(line.number)) is not None:
             return endpoint.answered_alone()
         return DEVICES in (line.shown.endpoint or "").split("+")
@@ -473,11 +479,11 @@ class Presenter:
             self._pages.send(page_protocol.Contacts(contacts=contacts))
 
     def card_changed(self) -> None:
-        """Show what the owner gives to others now."""
+        """Show the owner's card and invitation again, because they have changed."""
         self._pages.send(self._card.shown())
 
     async def book_changed(self) -> None:
-        """Show the contacts, and the calls and their files by their new names."""
+        """Show contacts, calls, files and the log again, because the contact book has changed."""
         await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
@@ -487,12 +493,13 @@ class Presenter:
         self._show_log()
 
     def changed_at(self, said: Sentence) -> None:
-        """Show at home what was changed in the contacts at another device of the owner's, which may be lost."""
+        """Show at home what was changed in the contacts at one of the owner's other devices: it may have been stolen.
+        """
         self._changes.append(said.sentence)
         self._show_changes()
 
     def seen_changes(self) -> None:
-        """Somebody at home has seen them."""
+        """Somebody at home has seen what was changed at other devices."""
         self._changes.clear()
         self._show_changes()
 
@@ -532,8 +539,8 @@ class Presenter:
 
 
 def _is_shown(line: Line) -> bool:
-    """Whether a page shows the call, for which it opens microphone and camera: not one that was made in advance, whose
-    link may never be posted.
+    """Whether a page shows the call, and opens microphone and camera for it. A call that was placed in advance isn't
+    shown, because its link may never be posted.
     """
     return not line.shown.provisional or line.connection.connected is not None
 

@@ -1,4 +1,4 @@
-"""Does what the page asks for, or refuses it with a sentence."""
+"""Does what the page asks for, or says in a sentence why not."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ _CHANGES_THE_BOOK = Block | SaveContact | AddContact | ConfirmWords | SetTrust |
 
 
 class PageRequests:
-    """Does what the page wants."""
+    """Carries out the requests of all pages."""
 
     def __init__(
         self,
@@ -136,7 +136,9 @@ class PageRequests:
         return await self._presenter.hello(page)
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Do it, or say why not. Raises HandsetError for what our page never sends."""
+        """Carry out a request, or show why that isn't possible. Raises HandsetError for something that our page never
+        sends.
+        """
         try:
             await self._do(page, message)
         except HandsetError:
@@ -145,11 +147,11 @@ class PageRequests:
             page.problem(error, page_texts.hint(error), about=message.id)
 
     def took(self, page: Page, data: bytes) -> None:
-        """The next piece of a file that the page sends. Raises HandsetError."""
+        """A page has sent the next piece of a file. Raises HandsetError for something that our page never sends."""
         self._uploads.take(page, data)
 
     def left(self, page: Page) -> None:
-        """The page has gone, with what it hasn't sent whole."""
+        """A page has gone; files that it hasn't sent as a whole are dropped."""
         self._uploads.left(page)
 
     async def _do(self, page: Page, message: FromPage) -> None:
@@ -261,19 +263,24 @@ class PageRequests:
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call, address=address))
 
     def _end_carried(self) -> None:
-        """The device where calls are made was removed: nobody is to go on there. A call on hold has nothing there."""
+        """The device that has sound and picture of calls was removed: end these calls. A call on hold has nothing
+        there.
+        """
         for line in tuple(self._lines):
             if line.number in self._pages.calls and not line.on_hold:
                 self._switchboard.hang_up(line)
 
     def _begins(self, page: Page) -> None:
-        """What a page has asked for is done now. Raises CallRefused if it is a device's that was removed meanwhile."""
+        """Give sound and picture to a page whose request is being done now. Raises CallRefused if its device was
+        removed.
+        """
         if page.close_code == CLOSE_UNPROVEN:
             raise CallRefused("This isn't one of your devices any more.", "")
         self._pages.take(page)
 
     def _whom(self, message: Place) -> str:
-        """Whom a page wants to call: whom it shows, whatever they are called by now. Raises NameNotFound."""
+        """Whom a page wants to call: the contact that it shows, even if it was renamed meanwhile. Raises NameNotFound.
+        """
         if message.node and self._store.contact_of(NodeId.parse(message.node)) is None and message.whom != message.node:
             raise NameNotFound(*page_texts.ANOTHER_CONTACT)
         return message.node or message.whom.strip()
@@ -285,7 +292,9 @@ class PageRequests:
         raise CallOver()
 
     async def _act(self, message: Act) -> tuple[int | None, Sentence | None]:
-        """The number of the call that a link begins or is about, and what the page shows nowhere else."""
+        """Act on a link that was pasted into the page. Returns the number of the call that it begins or is about, and a
+        sentence if the page wouldn't show otherwise what has happened. Raises CopybaraError.
+        """
         link: Found | None = None
         rang = {line.number for line in self._lines if line.call.state is State.RINGING}
         if (looked := self._switchboard.foreign.look(message.text)) is not None:
@@ -388,7 +397,7 @@ class PageRequests:
             )
 
     async def _confirm(self, page: Page, line: Line, words: str) -> Sentence:
-        """These words were compared in this call; other calls may have claimed to be the same contact."""
+        """The owner has compared the words of this call. Other calls may have claimed to be the same contact."""
         known = self._store.contact_of(line.peer)
         if known is not None and line.shown.quarantined:
             confirmed = await self._assistant.confirm_words(known.name, words, in_clear=bool(page.device))
@@ -435,7 +444,7 @@ class PageRequests:
         return texts.removed(await self._assistant.write(remove))
 
     async def _save_contact(self, message: SaveContact) -> Sentence:
-        """Save whose call it is, or was: the program still knows the call that was connected last."""
+        """Save the person of a call as a contact. The call may be over, if it was the one that connected last."""
         latest = self._lines.latest
         line = latest if latest is not None and latest.number == message.call else None
         if message.node:
@@ -466,7 +475,7 @@ class PageRequests:
 
 
 def _reference(written: str) -> bytes:
-    """Of the call from which somebody is saved; empty: of none. Raises HandsetError for what our page never sends."""
+    """The reference of the call after which somebody is saved; empty: none. Raises HandsetError."""
     try:
         return bytes.fromhex(written)
     except ValueError:
@@ -474,13 +483,13 @@ def _reference(written: str) -> bytes:
 
 
 def _lets_in(known: Contact, trust: Trust, most: Media | None, files: bool | None) -> bool:
-    """Whether this allows a contact more than before without anybody being asked."""
+    """Whether this change lets a contact do more without the owner being asked."""
     wider = known.trust is not Trust.AUTO or (most is not None and most not in known.media)
     return (trust is Trust.AUTO and wider) or (files is True and not known.files)
 
 
 def _shown(store: Store, name: str, node: str) -> Contact:
-    """The contact that a page shows. Raises NameNotFound if there is none of that name, or they have another node."""
+    """The contact that a page shows. Raises NameNotFound if there is none of that name and node."""
     contact = book.named(store, name)
     if str(contact.node) != node:
         raise NameNotFound(*page_texts.ANOTHER_CONTACT)

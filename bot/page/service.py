@@ -20,7 +20,7 @@ from shared.kept_running import Part, kept_running
 
 
 class HandsetService:
-    """Everything that there is for the page."""
+    """What serves the page in a running program."""
 
     def __init__(
         self,
@@ -38,32 +38,32 @@ class HandsetService:
         self._book = book
         self._devices = devices
         self.lasts = lasts
-        "Whether the next run is at the same address."
+        "Whether the page of the next run will be at the same address."
 
         self.notices = notices
-        "What the owner has to know of it."
+        "What the owner has to know about the page's address."
 
         self._server = server
 
     @property
     def address(self) -> str:
-        """What the owner opens. The key is in it."""
+        """The address that the owner opens. It holds the key."""
         return self._server.session.address
 
     def address_for(self, place: str, used: Callable[[], None]) -> str:
-        """What the owner opens from a place that others can read, such as a chat: it leads to the page once.
+        """An address for a place that others can read, such as a chat: it opens the page once.
 
-        The same for the same place, as long as it is good for a while; `used` is called when it has been opened.
+        The same place gets the same address for a while. `used` is called when it was opened.
         """
         return self._server.session.address_with(self._server.tickets.issue(place, used))
 
     def rejoined(self) -> None:
-        """The calls of the last run are taken up."""
+        """The calls of the last run were taken up."""
         self._last_place.rejoined()
 
     @contextlib.asynccontextmanager
     async def running(self, *, rejoins: bool) -> AsyncIterator[None]:
-        """Serve the page for the length of the block. `rejoins`: calls of the last run are taken up next."""
+        """Serve the page for the length of the block. `rejoins`: calls of the last run will be taken up."""
         if rejoins:
             self._last_place.expect()
         keeping = Part("Keeping where sound and picture are", self._last_place.run)

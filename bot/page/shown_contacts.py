@@ -1,4 +1,6 @@
-"""The contact book as the page gets it. Calls go on while a long one is read: what hasn't changed isn't made again."""
+"""The contact book as the page gets it. A long one is read in pieces, so that calls go on, and only what has changed is
+made again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from shared.store import Store
 from shared.store.contacts import ContactRow
 
 PIECE = 50
-"Contacts that are read at a time: up to 4 ms when each of them is new. Everything else has its turn after each piece."
+"How many contacts are read at a time: up to 4 ms if each of them is new. Then everything else has its turn."
 
 
 class _Made(NamedTuple):
@@ -24,17 +26,17 @@ class _Made(NamedTuple):
 
 
 class ShownContacts:
-    """Those of one home."""
+    """The contacts of one home."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._made: dict[bytes, _Made] = {}
-        "By the key of the name."
+        "By the key of the contact's name."
 
     async def read(self) -> list[page_protocol.Contact]:
-        """All of them by name, as far as they can be read. Raises StoreError.
+        """All contacts that can be read, in the order of their names. Raises StoreError.
 
-        What is written meanwhile may be missing: the store's revision is another one then.
+        What is written while this runs may be missing: the store's revision shows that.
         """
         made: dict[bytes, _Made] = {}
         files: defaultdict[bytes, list[KeptFile]] = defaultdict(list)

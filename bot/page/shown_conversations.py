@@ -1,4 +1,4 @@
-"""What the page shows of conversations of several people for as long as it holds, also to a page that comes later."""
+"""Keeps what the page shows of conversations of several people, also for a page that comes later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from peer.calls.together_news import AskedToJoin, AskingOthers, CircleChanged, J
 
 
 class ShownOfConversation(msgspec.Struct, frozen=True):
-    """Of one call. The fields are those of the page's `Call`."""
+    """What is shown with one call. The fields are those of the page's `Call`."""
 
     question: str | None = None
     asks: str | None = None
@@ -21,7 +21,7 @@ class ShownOfConversation(msgspec.Struct, frozen=True):
 
 
 class ShownConversations:
-    """Of all calls."""
+    """What is shown with all calls."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -29,7 +29,7 @@ class ShownConversations:
         "By call, what its other side asks the owner."
 
         self._asks: tuple[int, str] | None = None
-        "What the owner asks the others, and one of the calls with them."
+        "The number of one of the calls with those whom the owner asks, and the question."
 
         self._called: dict[int, str] = {}
         "By call, what the one who introduced its other side calls them."
@@ -62,7 +62,7 @@ class ShownConversations:
             kept.pop(line.number, None)
 
     def of(self, line: Line) -> ShownOfConversation:
-        """What the page shows of it in one call."""
+        """What is shown with that call."""
         number, asks = self._asks or (None, None)
         return ShownOfConversation(
             question=self._questions.get(line.number),

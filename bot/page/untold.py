@@ -1,4 +1,4 @@
-"""Calls that are over, of which the other side may not know yet: the owner has a link to send them."""
+"""Keeps calls that are over while the owner still has a link for the other side, which may not know of the end yet."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from collections.abc import Callable
 from peer.handset.protocol import Call, ShowLink
 
 MOST = 8
-"Calls that are kept; the oldest goes first."
+"How many calls are kept; the oldest is dropped first."
 
 
 class Untold:
-    """For a page that is loaded again: each as long as its other side may wait, which is until the link expires."""
+    """The calls, for a page that is loaded again. Each is kept until its link expires: the other side may wait that
+    long.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives Unix seconds."""
+        """`clock` is the time in Unix seconds."""
         self._clock = clock
         self._kept: OrderedDict[int, tuple[Call, Callable[[], ShowLink]]] = OrderedDict()
 
     def keep(self, call: Call, link: Callable[[], ShowLink]) -> None:
-        """That call has ended; `link` makes the one which says so."""
+        """A call has ended; `link` makes the link that says so."""
         self._kept[call.id] = call, link
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
 
     def seen(self, number: int) -> None:
-        """The owner has put away the page of that call, and needs its link no more."""
+        """The owner has closed the view of that call, and doesn't need its link any more."""
         self._kept.pop(number, None)
 
     def now(self) -> list[tuple[Call, Callable[[], ShowLink]]]:
-        """Those that can still be told, in the order of their ends."""
+        """The calls whose other side may still wait, in the order of their ends."""
         now = self._clock()
         return [(call, link) for call, link in self._kept.values() if call.expires > now]

@@ -1,6 +1,7 @@
-"""Files that a page sends: they come in pieces over its socket, and wait in a file of our own until they are offered.
+"""Receives files from pages, in pieces over their sockets, into files of our own; then they are offered.
 
-The task of the request that begins one writes it and offers it, so what else the page says never waits for the disk.
+The request that begins a file has a task, which writes and offers it. So nothing else that the page says waits for the
+disk.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from shared.errors import FileRefused, HandsetError
 from shared.in_thread import in_thread_to_its_end
 
 AT_ONCE = 4
-"Files that one page may be sending to us at the same time."
+"How many files one page may send at the same time."
 
 MOST_WAITING = 64
-"Pieces of one file that may wait to be written. Our page keeps 1 MiB ahead of what is, in pieces of 48 KiB."
+"How many pieces of one file may wait to be written. Our page sends at most 1 MiB ahead, in pieces of 48 KiB."
 
 _HEAD = struct.Struct("!I")
 "Before each piece: the `id` of the SendFile that it belongs to."
@@ -66,7 +67,7 @@ class _Copy:
     digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
 
     def close(self) -> Described:
-        """Nothing more is written to it: what it is now."""
+        """Close the file, to which nothing more is written, and describe it."""
         modified_ns = os.fstat(self.promise.descriptor).st_mtime_ns
         os.close(self.promise.descriptor)
         return Described(self.promise.written, self.digest.digest(), modified_ns)
@@ -77,17 +78,18 @@ class _Copy:
 
 
 class Uploads:
-    """Those of all pages."""
+    """The uploads of all pages."""
 
     def __init__(self, shelf: FileShelf) -> None:
         self._shelf = shelf
         self._running: dict[tuple[Page, int], _Upload] = {}
 
     async def receive(self, page: Page, message: SendFile, *, ready: Ready, offer: Offer) -> None:
-        """Receive a file from a page, and offer it once it is whole, unless the page cancels it or goes before.
+        """Receive a file from a page and offer it once it is complete, unless the page cancels it or goes.
 
-        `ready` waits until it can be offered; the page gets Done when its bytes can come. `offer` takes what is there
-        then. Raises HandsetError for what our page never sends, FileRefused, StoreError, and what the two raise.
+        `ready` waits until files can be offered; then the page gets Done and sends the bytes. `offer` gets the complete
+        file. Raises HandsetError for something that our page never sends, FileRefused, StoreError, and what these two
+        raise.
         """
         if message.id is None or (page, message.id) in self._running:
             raise HandsetError
@@ -119,7 +121,8 @@ class Uploads:
             del self._running[page, message.id]
 
     def take(self, page: Page, data: bytes) -> None:
-        """The next piece has come. Never waits. Raises HandsetError for what our page never sends."""
+        """The next piece of a file has come. Never waits. Raises HandsetError for something that our page never sends.
+        """
         if len(data) < _HEAD.size:
             raise HandsetError
         (number,) = _HEAD.unpack_from(data)
@@ -135,18 +138,18 @@ class Uploads:
         upload.changed.set()
 
     def cancel(self, page: Page, number: int) -> None:
-        """The page sends no more of it."""
+        """The page has cancelled a file."""
         if (upload := self._running.get((page, number))) is not None:
             upload.cancel()
 
     def left(self, page: Page) -> None:
-        """The page has gone: forget what it hasn't sent whole."""
+        """A page has gone: drop the files that it hasn't sent as a whole."""
         for (each, _), upload in self._running.items():
             if each is page and upload.received < upload.size:
                 upload.cancel()
 
     async def _written(self, page: Page, number: int, upload: _Upload, copy: _Copy) -> Described | None:
-        """Write what comes until all of it is there; None if it was cancelled. Raises FileRefused, OSError."""
+        """Write the pieces until the file is complete; None: it was cancelled. Raises FileRefused, OSError."""
         try:
             page.send(Done(id=number))
             while copy.promise.written < upload.size and not upload.cancelled:

@@ -1,4 +1,4 @@
-"""What the page is shown, as values: a line, a contact, a record of the log, as messages of the page's protocol."""
+"""Makes messages of the page's protocol from a line, a contact, a file, or a record of the log."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def call(
     several: ShownOfConversation,
     compared: bool,
 ) -> page_protocol.Call:
-    """A call as it stands now, for one page; `contact` is who it is with.
+    """A call as it is now, for one page. `contact` is who it is with, None: no contact.
 
-    `at_page`: its media come to that page; `elsewhere`: to which other one. `several`: what its conversation shows.
-    `compared`: whether the owner has compared its words.
+    `at_page`: sound and picture are at that page; `elsewhere` names the place of another page that has them. `several`
+    is what is shown of its conversation. `compared`: the owner has compared the words of the call.
     """
     report = report_of(line)
     # Others could have said that the words of their key match.
@@ -92,12 +92,12 @@ def call(
 
 
 def report_of(line: Line) -> page_protocol.Report:
-    """What the command contract says of a call."""
+    """The values of the command contract for a call, see line_records.report."""
     return msgspec.convert(line_report(line), page_protocol.Report)
 
 
 def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:
-    """How far a call can be believed to be who it says."""
+    """How sure it is who is at the other side of a call."""
     if line.shown.echo:
         return "contact"
     if contact is None:
@@ -109,9 +109,9 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
 
 
 def is_known(line: Line, contact: Contact | None) -> bool:
-    """Whether a call can be answered by somebody who has read no warning.
+    """Whether a call can be answered without reading a warning first.
 
-    One that we make goes to whom the owner has called, but for those to whom somebody else has introduced us.
+    A call of our own goes to the person whom the owner has called, unless somebody else has introduced them.
     """
     if line.shown.echo or line.proven or (line.call.role is Role.CALLER and not line.shown.introduced):
         return True
@@ -122,7 +122,7 @@ def is_known(line: Line, contact: Contact | None) -> bool:
 
 
 def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page_protocol.Contact:
-    """An entry of the contact book; `paired`: one link is enough to call them. `kept`: files on their way."""
+    """An entry of the contact book. `paired`: one link is enough to call them. `kept` are files on their way."""
     ours = [each.voice for each in kept if each.ours]
     return page_protocol.Contact(
         name=contact.name,
@@ -139,7 +139,7 @@ def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page
 
 
 def file(line: Line, transfer: Transfer) -> page_protocol.File:
-    """A file of a call as it stands now."""
+    """A file of a call as it is now."""
     said = file_texts.on_the_page(line, transfer)
     return page_protocol.File(
         call=line.number,
@@ -170,9 +170,10 @@ def logged(
     *,
     compared: bool = False,
 ) -> LogEntry:
-    """A call that is over; `contact` is who its node belongs to now, `arrived` are the files that came in it.
+    """A call that is over, for the log. `contact` is whose its node is now, `arrived` are the files that came in the
+    call.
 
-    `recorded` are the owner's recordings of it, `compared`: whether the owner has compared its words.
+    `recorded` are the owner's recordings of it. `compared`: the owner has compared its words.
     """
     return LogEntry(
         name=record.name or chat.begun(STRANGER),
@@ -193,7 +194,7 @@ def logged(
 
 
 def sends(state: MediaState | None) -> Sends | None:
-    """What a side says that it sends; None: it hasn't said."""
+    """What a side has said that it sends; None: it hasn't said anything."""
     if state is None:
         return None
     paused = True if state.paused and not state.video else msgspec.UNSET
@@ -201,10 +202,10 @@ def sends(state: MediaState | None) -> Sends | None:
 
 
 def kinds(media: Media) -> page_protocol.Kinds:
-    """The page's word for media."""
+    """Media as the page names them."""
     return "video" if Media.VIDEO in media else "audio"
 
 
 def media(kinds: page_protocol.Kinds) -> Media:
-    """The media of the page's word."""
+    """The media that the page names."""
     return Media.BOTH if kinds == "video" else Media.AUDIO

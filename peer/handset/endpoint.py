@@ -1,4 +1,4 @@
-"""The media endpoint `handset`: joins a call to whatever page is there, and stays when there is none."""
+"""The media endpoint `handset`: joins a call to the page that is open, and waits for one if there is none."""
 
 from __future__ import annotations
 
@@ -27,67 +27,70 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIES = 5
-"Media legs in a row that may fail before the page has to ask for another one."
+"How many media legs to a page may fail in a row. After that the page has to ask for another one."
 
 STABLE_SECONDS = 10.0
-"A leg that was up for so long doesn't count as failed."
+"A leg that was up for longer than this doesn't count as failed."
 
 OPUS_HZ = 48_000
-"Of the timestamps of sound (RFC 7587, section 4.1)."
+"RTP timestamps of sound count so many a second (RFC 7587, section 4.1)."
 
 NOTICE_SECONDS = CHIME_SECONDS + 0.1
-"From the first packet of sound: the notice of an automatic answer, and what its packets may be late."
+"How much of the sound, from its first packet, is the notice of an automatic answer. Its packets may be a little late."
 
 TOGETHER_SECONDS = 0.05
-"After a stream begins: the other one mostly follows at once, and both go into one offer."
+"How long an offer waits after a stream has begun: the other stream mostly follows at once, and both go into one offer."
 
 MOVE_SECONDS = 5.0
-"""How long the page that had the call goes on at most, from the moment that another takes it: its browser may ask for
-the microphone, or its system may have suspended it."""
+"""How long a page may keep a call after another page has taken it. The browser of the new page may ask for the
+microphone first, or its system may have suspended it."""
 
 _legs = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The page that has sound and picture until the one that takes them sends its own."""
+    """The page that has sound and picture of a call until the page that takes them sends its own."""
 
     page: Page
     task: asyncio.Task[None]
-    "Keeps its leg."
+    "The task that keeps the leg to it."
 
     browser: BrowserLeg
     number: int
-    "Of its leg."
+    "The number of its leg."
 
     offered: dict[Kind, int]
-    "What it knows of the streams of the call's other side."
+    "The SSRCs of the other side's streams that it knows."
 
     until: asyncio.TimerHandle
-    "The end of its time."
+    "Ends its time, after MOVE_SECONDS."
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    "Set when the one that takes them sends something more, and when this one has been let go."
+    "Set when the page that takes them sends one more kind of media, and when this page has lost them."
 
 
 class HandsetEndpoint:
-    """One call's way to the page. Pages may come, go and reload; the call's own leg may be lost and made again."""
+    """Joins one call to the page. Pages may come, go and reload, and the call's own leg may be lost and dialled again.
+    """
 
     name = "handset"
 
     def __init__(
         self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None, move_seconds: float = MOVE_SECONDS
     ) -> None:
-        """`call` is the number by which the page knows the call; `moved` is called when one has left it to another."""
+        """`call` is the number by which the page knows the call. `moved` is called when a page has left it to another
+        page.
+        """
         self._moved = moved
         self._move_seconds = move_seconds
         self._leaving: Leaving | None = None
         self.counters = RelayCounters()
-        "What has passed, through all legs."
+        "Counts what has passed through all legs."
 
         self._pages = pages
         self._page: Page | None = None
-        "The one that has sound and picture."
+        "The page that has sound and picture."
 
         self._call = call
         self._media = Media.NONE
@@ -96,25 +99,25 @@ class HandsetEndpoint:
         self._relay: Relay | None = None
         self._seen: dict[Kind, int] = {}
         self._offered: dict[Kind, int] = {}
-        "What the page knows of that."
+        "The SSRCs of the other side's streams that the page knows."
 
         self._soon: asyncio.TimerHandle | None = None
         self._stop_listening: Callable[[], None] | None = None
-        "To new streams of the other side."
+        "Ends listening to new streams of the other side."
 
         self._from_the_first = False
-        "Whether sound could pass to a page before any had come."
+        "Whether a page was joined before any sound of the other side had come."
 
         self._notice_of: Leg | None = None
-        "The leg whose sound begins with a notice that no page is to hear."
+        "The leg whose sound begins with a notice that isn't passed on to a page."
 
         self._notice_ends: int | None = None
-        "The RTP timestamp after it, once its first packet has come."
+        "The RTP timestamp at the end of that notice, once its first packet has come."
 
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        "The owner of all tasks of this call's endpoint."
+        "Owns all tasks of this endpoint."
 
         self._task: asyncio.Task[None] | None = None
 
@@ -125,20 +128,20 @@ class HandsetEndpoint:
 
     @property
     def leaving(self) -> Page | None:
-        """The page that still has sound and picture while another takes them."""
+        """The page that still has sound and picture while another page takes them."""
         if self._leaving is not None:
             return self._leaving.page
         return self._page if self._moves else None  # who listens to the pages may ask before this endpoint has heard
 
     @property
     def _moves(self) -> bool:
-        """Whether the page that is served can go on until another has taken over."""
+        """Whether the page that has sound and picture can keep them until another page has taken over."""
         before, page, browser = self._page, self._pages.current, self._browser
         has_leg = browser is not None and not browser.closed.is_set()
         return has_leg and before is not page is not None and before in self._pages.open
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Relay this leg, and no longer the one before."""
+        """Join this leg of the call to the page, instead of the leg before."""
         self._tasks = tasks
         again = media != self._media or (self._overlay is not None and self._overlay.variant != leg.variant)
         self._unjoin()
@@ -167,7 +170,7 @@ class HandsetEndpoint:
             await end(leaving.task)
 
     def answered(self, leg: int, sdp: str) -> None:
-        """The page has answered the offer of a leg; answers to others are late, and ignored."""
+        """The page has answered the offer of a leg. Answers to offers of other legs come late, and are ignored."""
         if leg != self._number or self._answer is None:
             return
         if not self._answer.done():
@@ -177,14 +180,15 @@ class HandsetEndpoint:
             self._start(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:
-        """The page wants a new leg."""
+        """The page asks for a new leg."""
         if self._overlay is not None:
             self._begin_again()
 
     def answered_alone(self) -> bool:
         """The other side answered automatically, so its sound begins with the notice of that.
 
-        Returns whether a page hears all of it; if not, none of it is passed on, so that the page can give the notice.
+        Returns whether a page hears all of it. If not, nothing of it is passed on, so that the page can give the
+        notice.
         """
         if self._relay is not None and self._from_the_first:
             return True
@@ -198,7 +202,9 @@ class HandsetEndpoint:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        """Serve the page that has the calls now. One that it takes them from goes on until the other side hears it."""
+        """Serve the page that has the calls now. The page before keeps sound and picture until the other side hears the
+        new one.
+        """
         page, before, task, browser = self._pages.current, self._page, self._task, self._browser
         if self._leaving is None and self._moves and before is not None and task is not None and browser is not None:
             until = asyncio.get_running_loop().call_later(self._move_seconds, self._let_go)
@@ -213,7 +219,7 @@ class HandsetEndpoint:
         self._task = self._start(self._serve(page))
 
     def _take_back(self, leaving: Leaving) -> bool:
-        """The page that has sound and picture is to keep them after all. Returns whether its leg is still there."""
+        """Let the leaving page keep sound and picture after all. Returns whether its leg is still there."""
         if leaving.task.done() or leaving.browser.closed.is_set():
             return False
         leaving.until.cancel()
@@ -228,7 +234,7 @@ class HandsetEndpoint:
         return True
 
     def _let_go(self) -> None:
-        """The page that another has taken the call from is done with it."""
+        """Take sound and picture from the leaving page."""
         leaving, self._leaving = self._leaving, None
         if leaving is not None:
             leaving.until.cancel()
@@ -245,7 +251,7 @@ class HandsetEndpoint:
             return None
 
     async def _serve(self, page: Page | None) -> None:
-        """Keep a leg to the page, for as long as it is the one."""
+        """Keep a leg to the page, for as long as that page has the calls."""
         if self._overlay is not None:
             await self._overlay.sound_free.wait()
         failed = 0
@@ -285,7 +291,7 @@ class HandsetEndpoint:
             await browser.close()
 
     async def _sends(self, browser: BrowserLeg, leaving: Leaving) -> None:
-        """Wait until a page sends everything that the call is for, or the one that had it is let go."""
+        """Wait until a page sends all kinds of media that the call is for, or the leaving page has lost them."""
         counters, changed = browser.counters, leaving.changed
         wanted = [counters.of(kind) for kind, flag in MEDIA.items() if flag in self._media]
         stop = counters.streams.listen(lambda kind: changed.set())
@@ -305,7 +311,8 @@ class HandsetEndpoint:
             self._soon = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._tell_streams)
 
     def _tell_streams(self) -> None:
-        """Tell the page which streams belong together, if it doesn't know: by another offer of the same leg."""
+        """If the page doesn't know which streams belong together, send it another offer of the same leg, which says so.
+        """
         self._soon = None
         page, browser = self._page, self._browser
         if self._leaving is None and page is not None and browser is not None and self._ssrcs() != self._offered:
@@ -336,9 +343,10 @@ class HandsetEndpoint:
             self._soon = None
 
     def _is_notice(self, packet: bytes) -> bool:
-        """Whether an RTP packet belongs to a notice that isn't passed on: of the first stream of sound, its beginning.
+        """Whether an RTP packet belongs to a notice that isn't passed on: it is of the first stream of sound, and of
+        its beginning.
 
-        Behind another page's microphone stands a stream of its own, which isn't touched.
+        Another page's microphone has a stream of its own, which isn't touched.
         """
         if self._notice_of is None:
             return False
@@ -358,7 +366,7 @@ class HandsetEndpoint:
         return True
 
     def _ssrcs(self) -> dict[Kind, int]:
-        """What the other side sent last, of each kind. It stays the same when the call is dialled again."""
+        """The SSRC that the other side sent last, for each kind. Dialling again doesn't change it."""
         if self._overlay is not None:
             for kind in MEDIA:
                 newest = self._overlay.counters.of(kind).newest

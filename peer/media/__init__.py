@@ -47,7 +47,7 @@ MODULES = {
 "By the name of an endpoint, the module in `endpoints/` whose `make` makes it. The handset's comes from outside."
 
 NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
-"Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
+"The names of all endpoints. A sending and a receiving one can be joined by a plus: `file+recorder`."
 
 ANSWERING_MACHINE = "answering-machine"
 
@@ -55,7 +55,7 @@ ONLY_FOR_TRUSTED = frozenset({"camera"})
 "Endpoints that show what only a trusted contact may see, even when the owner answers by hand."
 
 ANY_PICTURE = frozenset({"handset", "pattern", "none"})
-"Endpoints that can do H.264 as well: a browser, aiortc's own encoder. All others know VP8 alone."
+"Endpoints that can do H.264 as well, by a browser or aiortc's own encoder. All others can only do VP8."
 
 KEEPS = frozenset({ANSWERING_MACHINE, "recorder"})
 "Endpoints that write what the other side sends into a file."
@@ -72,19 +72,19 @@ class CallContext:
     "Line.number."
 
     label: str = ""
-    "Usually who it is with; becomes part of a recording's name."
+    "Usually the name of the other person; it becomes part of a recording's name."
 
     automatic: bool = False
-    "Whether it is connected without asking, so that a tone has to be heard on both sides."
+    "Whether the call was answered automatically, so that a tone has to be heard on both sides."
 
     recorded: Callable[[Path], None] = lambda path: None
-    "Called in the event loop with a recording that is finished."
+    "Called in the event loop with the file of a recording that is finished."
 
     handset: Callable[[], Endpoint] | None = None
     "Makes the endpoint of the handset page; None: this program has no page."
 
     chime: Callable[[], bool] = lambda: False
-    "Gives the notice of an automatic answer at the handset page. False: no page can be heard, so nothing was given."
+    "Gives the notice of an automatic answer at the handset page. Returns False if no page can be heard."
 
     trouble: Callable[[MediaTrouble], None] = lambda trouble: None
     "Called in the event loop when the owner has to know something about their sound, picture or recording."
@@ -104,22 +104,22 @@ class Endpoint(Protocol):
 
     @property
     def name(self) -> str:
-        """As it is written in the configuration."""
+        """The endpoint's name in the configuration."""
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Start to send and receive the given kinds on a connected leg.
+        """Start to send and receive these kinds of media on a connected leg.
 
-        All its tasks run in `tasks`, which is the same for all legs of a call: one that fails ends the endpoint. May be
-        called again with the next leg of the same call; the one before is left then. Raises MediaError when a file or
-        device can't be used; the endpoint is to be detached after that as well.
+        All tasks of the endpoint run in `tasks`, which is the same for all legs of a call; if one of them fails, the
+        endpoint is ended. Can be called again with the next leg of the same call; then the leg before is left. Raises
+        MediaError when a file or device can't be used; `detach` has to be called after that as well.
         """
 
     async def detach(self) -> None:
-        """End everything that was started. Does nothing the second time."""
+        """End everything that was started. Does nothing if that has been done."""
 
 
 def check_endpoint(name: str) -> str:
-    """Return the name of an endpoint that there is. Raises InputError that lists them."""
+    """Return `name` if there is such an endpoint. Raises InputError, which lists those that there are."""
     if not all(part in NAMES for part in name.split("+", 1)):
         raise InputError("There is no such media endpoint.", f"There are: {', '.join(NAMES)}.")
     return name
@@ -146,17 +146,16 @@ def opens_the_room(name: str) -> bool:
 
 
 def video_codecs(name: str) -> frozenset[VideoCodec]:
-    """What a picture may be in, for an endpoint."""
+    """The codecs that an endpoint's picture may have."""
     from peer.transport.profile import VideoCodec
 
     return frozenset(VideoCodec) if ANY_PICTURE.issuperset(name.split("+")) else frozenset({VideoCodec.VP8})
 
 
 def make(name: str, config: Config, *, recordings: Path, context: CallContext = CallContext()) -> Endpoint:
-    """An endpoint for one call.
+    """Make an endpoint for one call. `recordings` is the folder for recordings if none is configured.
 
-    `recordings` is the folder that a recorder uses where none is set. Raises ConfigError for a name that doesn't
-    exist or one that lacks its setting.
+    Raises ConfigError for a name that doesn't exist, or an endpoint that lacks its setting.
     """
     endpoint = _make(name, config, recordings, context)
     if context.wait_for_owner is not None:

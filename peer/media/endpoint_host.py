@@ -1,4 +1,4 @@
-"""The owner of an endpoint's tasks: one host a call, in the task group of the call's session."""
+"""Runs the endpoint of a call, and owns its tasks: one host a call, in the task group of the call's session."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ logger = logging.getLogger(__name__)
 
 
 class Host:
-    """Runs the endpoint of one call: attaches it to each leg, and notices when anything of it dies.
+    """Runs the endpoint of one call: attaches it to each leg, and notices when a part of it fails.
 
-    An endpoint that can't begin costs the call: nobody would hear anything. One that dies later, or whose tap of the
-    leg fails, costs only itself: all its tasks end, it lets go of its devices and files, and the call goes on without
-    it. One that can't even let go costs nothing more.
+    If the endpoint can't begin, the call ends, because nobody would hear anything. If it fails later, or its tap of the
+    leg does, only the endpoint ends: its tasks end, it releases its devices and files, and the call goes on without it.
+    If even releasing fails, nothing more happens.
 
-    While it is paused the endpoint isn't attached: it has let go of microphone, camera and speaker.
+    While the call is on hold (`pause`), the endpoint isn't attached, and has released microphone, camera and speaker.
     """
 
     def __init__(
         self, endpoint: Endpoint, *, refused: Callable[[MediaError], None], tell: Callable[[MediaTrouble], None]
     ) -> None:
-        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of them, once.
+        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of the two, once.
 
-        `tell` is also called when the endpoint can't let go of what it had open.
+        `tell` is also called when the endpoint can't release what it has open.
         """
         self._endpoint = endpoint
         self._refused = refused
@@ -46,25 +46,25 @@ class Host:
         self._attached = False
         self._began = False
         self._leaving: asyncio.Future[None] | None = None
-        "The last time that it lets go for a pause."
+        "Detaches the endpoint for the latest pause."
 
         self._tap_error: Exception | None = None
-        "What a tap of the endpoint has raised."
+        "The error that a tap of the endpoint has raised."
 
     def attach(self, leg: Leg, media: Media) -> None:
-        """Let the endpoint send and receive the given kinds on this leg, and no longer on the one before."""
+        """Attach the endpoint to this leg, for these kinds of media, instead of the leg before."""
         self._next = leg, media
         leg.tap_failures.listen(self._tap_failed)
         self._changed.set()
 
     def pause(self, paused: bool) -> None:
-        """Detach the endpoint, or attach it again to the leg that there is now."""
+        """With True detach the endpoint; with False attach it again, to the leg that there is then."""
         if paused != self._paused:
             self._paused = paused
             self._changed.set()
 
     async def run(self) -> None:
-        """Own every task of the endpoint until cancelled; then let it let go of everything."""
+        """Own every task of the endpoint until cancelled; then detach it."""
         try:
             await self._run()
         finally:

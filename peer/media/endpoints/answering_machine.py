@@ -117,7 +117,7 @@ class AnsweringMachine:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> AnsweringMachine:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     settings = config.media
     return AnsweringMachine(
         recorder.make(config, recordings, context),

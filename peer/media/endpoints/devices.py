@@ -137,6 +137,6 @@ class LocalDevices:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> LocalDevices:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     settings = config.media
     return LocalDevices(config.devices, settings.width, settings.height, settings.fps, tell=context.trouble)

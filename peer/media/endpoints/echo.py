@@ -112,5 +112,5 @@ async def _reflect(incoming: Incoming, tracks: dict[Kind, MirrorTrack]) -> None:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> Echo:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     return Echo()

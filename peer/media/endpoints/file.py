@@ -134,7 +134,7 @@ def _kind_of(frame: Played) -> Kind:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> FilePlayer:
-    """As configured, for one call. Raises ConfigError when no file is."""
+    """Make the endpoint for one call, as configured. Raises ConfigError when no file is set."""
     settings = config.media
     if not settings.file:
         raise ConfigError(

@@ -102,7 +102,7 @@ async def _notice_end(reader: CameraReader) -> None:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> IpCamera:
-    """As configured, for one call. Raises ConfigError when none is."""
+    """Make the endpoint for one call, as configured. Raises ConfigError when no camera is set."""
     settings = config.media
     if not config.camera.address:
         raise ConfigError(

@@ -27,5 +27,5 @@ class NoMedia:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> NoMedia:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     return NoMedia()

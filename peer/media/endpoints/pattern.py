@@ -200,5 +200,5 @@ class Pattern:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> Pattern:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     return Pattern(config.media.width, config.media.height, config.media.fps)

@@ -374,7 +374,7 @@ class RecordingFile:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> Recorder:
-    """As configured, for one call."""
+    """Make the endpoint for one call, as configured."""
     folder = Path(config.media.record_to) if config.media.record_to else recordings
     limits = RecordingLimits.of(config.media)
     return Recorder(folder, context.label, context.recorded, limits=limits, tell=context.trouble)
