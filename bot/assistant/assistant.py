@@ -72,10 +72,11 @@ class Assistant:
         call_changed: Callable[[Line], None],
         devices: DeviceBook | None = None,
     ) -> None:
-        """`wrong` says what prevents calls in the overlay now, None if nothing does. `program_source` is where friends
-        get the program, empty if that isn't known; `friends_peers` says which of our node's peers a friend needs too.
-        `call_changed` shows a call's state in its chat and must not block. `devices` is None if there is no handset
-        page.
+        """`wrong` says what prevents calls in the overlay now, None if nothing does.
+
+        `program_source` is where friends get the program, empty if that isn't known; `friends_peers` says which of our
+        node's peers a friend needs too. `call_changed` shows a call's state in its chat and must not block. `devices`
+        is None if there is no handset page.
         """
         self.switchboard = switchboard
         self.lookups = lookups
@@ -202,8 +203,9 @@ class Assistant:
         return await self._saving.move(name, node)
 
     async def confirm_words(self, name: str, words: str, *, in_clear: bool) -> tuple[Contact, str]:
-        """Accept the key of the call that showed these four words, see Saving.confirm. Raises NameNotFound,
-        NothingToConfirm.
+        """Accept the key of the call that showed these four words, see Saving.confirm.
+
+        Raises NameNotFound, NothingToConfirm.
         """
         return await self._saving.confirm(name, words, in_clear=in_clear)
 

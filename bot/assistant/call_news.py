@@ -76,6 +76,7 @@ class CallNews:
         rings_at: Callable[[], str] = str,
     ) -> None:
         """`call_changed` shows a call's state and `file_changed` a file's, in their chats; neither may block.
+
         `rings_at` names the owner's other devices that a call rings at. `wrong` says what prevents calls in the overlay
         now, None if nothing does.
         """

@@ -69,7 +69,9 @@ class Calling:
     # Who is meant.
 
     async def whom(self, text: str) -> book.Whom:
-        """Find out who is meant by a node id, a card, or a name in the contact book. Raises InputError, NameNotFound.
+        """Find out who is meant by a node id, a card, or a name in the contact book.
+
+        Raises InputError, NameNotFound.
         """
         if self._lookups.knows(text):
             raise InputError(*refusals.look_up_first(text))
@@ -81,8 +83,9 @@ class Calling:
         return book.Whom(answer.node)
 
     def look_up(self, turn: Turn, name: str, then: Then) -> None:
-        """Begin to look a name up. Once it is found, `then` is called in a turn of its own. Raises CallRefused,
-        NameNotFound.
+        """Begin to look a name up. Once it is found, `then` is called in a turn of its own.
+
+        Raises CallRefused, NameNotFound.
 
         This turn doesn't wait: only the person who asked waits for the servers of a name system.
         """
@@ -294,8 +297,9 @@ class Calling:
         begins_off: bool | None = None,
         begins: Callable[[], None] = lambda: None,
     ) -> Line:
-        """Place a call. If we have the callee's card, the first link is sealed to the key on it, and goes to the bot on
-        it.
+        """Place a call.
+
+        If we have the callee's card, the first link is sealed to the key on it, and goes to the bot on it.
 
         `begins_off` see Presented; None: it begins so if others can write in that chat.
         """

@@ -28,8 +28,9 @@ class Lookups:
     """Owns a task for each name, so that a server that doesn't answer holds up nothing else."""
 
     def __init__(self, load: Callable[[], SystemNames]) -> None:
-        """`load` makes the name systems. It is called in a thread when the first name is looked up: most owners never
-        do.
+        """`load` makes the name systems.
+
+        It is called in a thread when the first name is looked up: most owners never do.
         """
         self._load = load
         self._systems: SystemNames | None = None

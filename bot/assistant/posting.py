@@ -16,8 +16,10 @@ class Posting:
     def __init__(
         self, write: Callable[[Post], None], is_private: Callable[[str], bool], is_by_hand: Callable[[str], bool]
     ) -> None:
-        """`write` puts a message on its way and must not block. `is_private` tells whether nobody but the owner can
-        write in a chat; `is_by_hand` whether the owner copies its messages to the other side.
+        """`write` puts a message on its way and must not block.
+
+        `is_private` tells whether nobody but the owner can write in a chat; `is_by_hand` whether the owner copies its
+        messages to the other side.
         """
         self._write = write
         self.is_private = is_private
@@ -73,7 +75,8 @@ class Posting:
     def everywhere(
         self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
     ) -> None:
-        """Tell the owner something that no command has asked for, in every chat with them. Where others can read,
-        `in_clear` is said instead.
+        """Tell the owner something that no command has asked for, in every chat with them.
+
+        Where others can read, `in_clear` is said instead.
         """
         self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))

@@ -68,8 +68,9 @@ class Saving:
         return contact
 
     async def of_node(self, node: NodeId, met: Line | None) -> Contact:
-        """The contact with that node. If there is none, save one under the name that the messenger gives. `met` see
-        `add`.
+        """The contact with that node. If there is none, save one under the name that the messenger gives.
+
+        `met` see `add`.
         """
         shown, whom = self._origins.name_of(node), self._origins.whom(node)
 

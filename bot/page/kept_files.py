@@ -23,7 +23,9 @@ MOST = 1000
 
 
 class KeptFiles:
-    """The files, by number. Those that have arrived have the number of their transfer; recordings are numbered apart.
+    """The files, by number.
+
+    Those that have arrived have the number of their transfer; recordings are numbered apart.
     """
 
     def __init__(self, downloads: Downloads) -> None:

@@ -258,8 +258,9 @@ class Presenter:
         )
 
     def told(self, line: Line, news: News) -> None:
-        """Show on the page what has happened to a call. A call that was placed in advance isn't shown before its link
-        is posted.
+        """Show on the page what has happened to a call.
+
+        A call that was placed in advance isn't shown before its link is posted.
         """
         send, number = (self._pages.send if _is_shown(line) else _to_nobody), line.number
         match news:
@@ -539,8 +540,9 @@ class Presenter:
 
 
 def _is_shown(line: Line) -> bool:
-    """Whether a page shows the call, and opens microphone and camera for it. A call that was placed in advance isn't
-    shown, because its link may never be posted.
+    """Whether a page shows the call, and opens microphone and camera for it.
+
+    A call that was placed in advance isn't shown, because its link may never be posted.
     """
     return not line.shown.provisional or line.connection.connected is not None
 

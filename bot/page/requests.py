@@ -136,8 +136,9 @@ class PageRequests:
         return await self._presenter.hello(page)
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Carry out a request, or show why that isn't possible. Raises HandsetError for something that our page never
-        sends.
+        """Carry out a request, or show why that isn't possible.
+
+        Raises HandsetError for something that our page never sends.
         """
         try:
             await self._do(page, message)
@@ -263,23 +264,27 @@ class PageRequests:
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call, address=address))
 
     def _end_carried(self) -> None:
-        """The device that has sound and picture of calls was removed: end these calls. A call on hold has nothing
-        there.
+        """The device that has sound and picture of calls was removed: end these calls.
+
+        A call on hold has nothing there.
         """
         for line in tuple(self._lines):
             if line.number in self._pages.calls and not line.on_hold:
                 self._switchboard.hang_up(line)
 
     def _begins(self, page: Page) -> None:
-        """Give sound and picture to a page whose request is being done now. Raises CallRefused if its device was
-        removed.
+        """Give sound and picture to a page whose request is being done now.
+
+        Raises CallRefused if its device was removed.
         """
         if page.close_code == CLOSE_UNPROVEN:
             raise CallRefused("This isn't one of your devices any more.", "")
         self._pages.take(page)
 
     def _whom(self, message: Place) -> str:
-        """Whom a page wants to call: the contact that it shows, even if it was renamed meanwhile. Raises NameNotFound.
+        """Whom a page wants to call: the contact that it shows, even if it was renamed meanwhile.
+
+        Raises NameNotFound.
         """
         if message.node and self._store.contact_of(NodeId.parse(message.node)) is None and message.whom != message.node:
             raise NameNotFound(*page_texts.ANOTHER_CONTACT)
@@ -292,8 +297,10 @@ class PageRequests:
         raise CallOver()
 
     async def _act(self, message: Act) -> tuple[int | None, Sentence | None]:
-        """Act on a link that was pasted into the page. Returns the number of the call that it begins or is about, and a
-        sentence if the page wouldn't show otherwise what has happened. Raises CopybaraError.
+        """Act on a link that was pasted into the page.
+
+        Returns the number of the call that it begins or is about, and a sentence if the page wouldn't show otherwise
+        what has happened. Raises CopybaraError.
         """
         link: Found | None = None
         rang = {line.number for line in self._lines if line.call.state is State.RINGING}

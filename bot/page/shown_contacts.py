@@ -1,5 +1,6 @@
-"""The contact book as the page gets it. A long one is read in pieces, so that calls go on, and only what has changed is
-made again.
+"""The contact book as the page gets it.
+
+A long one is read in pieces, so that calls go on, and only what has changed is made again.
 """
 
 from __future__ import annotations

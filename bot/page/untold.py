@@ -13,8 +13,9 @@ MOST = 8
 
 
 class Untold:
-    """The calls, for a page that is loaded again. Each is kept until its link expires: the other side may wait that
-    long.
+    """The calls, for a page that is loaded again.
+
+    Each is kept until its link expires: the other side may wait that long.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

@@ -121,7 +121,9 @@ class Uploads:
             del self._running[page, message.id]
 
     def take(self, page: Page, data: bytes) -> None:
-        """The next piece of a file has come. Never waits. Raises HandsetError for something that our page never sends.
+        """The next piece of a file has come. Never waits.
+
+        Raises HandsetError for something that our page never sends.
         """
         if len(data) < _HEAD.size:
             raise HandsetError

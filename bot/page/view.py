@@ -170,8 +170,9 @@ def logged(
     *,
     compared: bool = False,
 ) -> LogEntry:
-    """A call that is over, for the log. `contact` is whose its node is now, `arrived` are the files that came in the
-    call.
+    """A call that is over, for the log.
+
+    `contact` is whose its node is now, `arrived` are the files that came in the call.
 
     `recorded` are the owner's recordings of it. `compared`: the owner has compared its words.
     """

@@ -172,11 +172,10 @@ class Admission:
         return None
 
     def _crossed(self, link: CallLink) -> Line | None:
-        """The call with the writer of this link that connected after it was written: both had called, and it arrives
-        late.
+        """The call with the writer of this link, if it connected after the link was written.
 
-        None for a newer link, or one sealed with a newer secret. Its writer has lost that call, perhaps in a crash that
-        we haven't noticed yet, and calls again.
+        Then both had called, and this link arrives late. None for a newer link, or one sealed with a newer secret: its
+        writer has lost that call, perhaps in a crash that we haven't noticed yet, and calls again.
         """
         for line in self._calls.lines:
             same_key = link.secret == line.link.secret if link.proven else gives_way(line, proven=False)

@@ -45,9 +45,7 @@ class Ends(msgspec.Struct, frozen=True):
 
 
 def by_one_link(ends: Ends, token: PairedToken, secret: bytes, remote_port: int | None, media: Media) -> Attempt:
-    """Between contacts: both sides derive everything from one link (`token`) and the pair secret that they share, 32
-    bytes.
-    """
+    """Between contacts: everything is derived from one link and the pair secret that both share, 32 bytes."""
     source, destination = ends.nodes
     handshake = one_link(ends.role, token, secret=secret, source=source, destination=destination)
     bound_to = transcript(source, destination, *handshake.pins, token.raw, b"")

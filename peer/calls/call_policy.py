@@ -30,8 +30,9 @@ class CallPolicy:
         waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`waits` tells whether the owner can be asked about another call while one is up. `clock` is the time in Unix
-        seconds.
+        """`waits` tells whether the owner can be asked about another call while one is up.
+
+        `clock` is the time in Unix seconds.
         """
         self._lines = lines
         self._choice = choice

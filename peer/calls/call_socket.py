@@ -46,8 +46,10 @@ class CallSocket:
         stray_check: StrayCheck,
         port: int = 0,
     ) -> None:
-        """`overlay_up` returns when the overlay can be used. `stray_check` is asked about checks for no connection, see
-        Connections. `port` is the UDP port to bind, 0: the system chooses.
+        """`overlay_up` returns when the overlay can be used.
+
+        `stray_check` is asked about checks for no connection, see Connections. `port` is the UDP port to bind, 0: the
+        system chooses.
         """
         self.socket: OverlaySocket | None = None
         "None until it is bound."
@@ -117,8 +119,9 @@ class CallSocket:
                 moved()
 
     async def check_owner(self) -> None:
-        """Ask the overlay which node has the other side's address, if it can tell. Raises BadAddress if it isn't the
-        peer.
+        """Ask the overlay which node has the other side's address, if it can tell.
+
+        Raises BadAddress if it isn't the peer.
         """
         assert self.socket is not None
         try:

@@ -84,9 +84,10 @@ class Conversation:
         files: CallFiles | None = None,
         recording: CallRecording | None = None,
     ) -> None:
-        """`transcript` (32 bytes) is what pairing on this leg is bound to. `again`: the leg was dialled after a lost
-        path; `agreed` is then the pair secret (32 bytes) that was agreed on earlier in the call, if one was. `limiter`
-        counts the messages of the whole call.
+        """`transcript` (32 bytes) is what pairing on this leg is bound to.
+
+        `again`: the leg was dialled after a lost path; `agreed` is then the pair secret (32 bytes) that was agreed on
+        earlier in the call, if one was. `limiter` counts the messages of the whole call.
 
         `tell`, `keep` and `held` are the session's, see Session. `agree` is awaited with the media that the other side
         wants. Without `files` none are taken; without `recording` nothing is recorded, and recordings of the other side
@@ -230,8 +231,9 @@ class Conversation:
                     self._leg.control.send(effect)
 
     async def _store(self, event: Proposed | Committed) -> bool:
-        """Keep a secret; returns whether that has worked. If not, for a full disk, the call goes on without it, and the
-        next call agrees on another.
+        """Keep a secret; returns whether that has worked.
+
+        If not, for a full disk, the call goes on without it, and the next call agrees on another.
         """
         try:
             await self._keep(event)
@@ -241,8 +243,9 @@ class Conversation:
         return True
 
     async def _catch_up(self) -> None:
-        """Wait until all messages that came before the leg was lost are acted on: a goodbye may wait behind a slow
-        disk.
+        """Wait until all messages that came before the leg was lost are acted on.
+
+        There may be a goodbye among them, behind a slow disk.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):

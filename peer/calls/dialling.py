@@ -28,8 +28,9 @@ class Dialling:
         carry: Callable[[Leg, Attempt], Awaitable[None]],
         failed: Callable[[CopybaraError], None],
     ) -> None:
-        """`carry` gets the leg that connected, and returns when that is lost. `failed` gets the error of each that
-        didn't.
+        """`carry` gets the leg that connected, and returns when that is lost.
+
+        `failed` gets the error of each that didn't.
         """
         self.leg: Leg | None = None
         "The leg that is connected now."
@@ -114,8 +115,9 @@ class Dialling:
             self._newest.check_again()
 
     def _begin(self, attempt: Attempt, *, patience: float | None, learn_port: bool = False) -> asyncio.Task[None]:
-        """Make a leg, which answers checks from now on, and connect it in a task. `patience` is in seconds, None: no
-        limit.
+        """Make a leg, which answers checks from now on, and connect it in a task.
+
+        `patience` is in seconds, None: no limit.
         """
         assert self._group is not None
         assert self._socket.socket is not None

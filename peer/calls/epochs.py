@@ -67,8 +67,9 @@ class Epochs:
         return HeardEpoch.AHEAD
 
     def of(self, username: str) -> tuple[int, IceCredentials] | None:
-        """The epoch, at most REACH from our last, whose checks to us carry that username fragment, with its
-        credentials.
+        """The epoch whose checks to us carry that username fragment, and the credentials in them.
+
+        None if there is none within REACH of our last epoch.
         """
         if self._known_at != self.last:
             self._known_at = self.last

@@ -43,8 +43,9 @@ class IncomingCalls:
         return self.writes.store
 
     def no_room(self, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
-        """What the Reading of a call says for which the budget has no room. Its link stays unused and may be read
-        again.
+        """What the Reading of a call says for which the budget has no room.
+
+        Its link stays unused and may be read again.
         """
         tell = self.budget.tell(caller, node)
         return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)

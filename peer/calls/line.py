@@ -51,10 +51,11 @@ class Line:
         sealing_key: bytes | None = None,
         stranger: bool | None = None,
     ) -> None:
-        """`number` tells the lines of one run apart. `chat` is the conversation that its links belong to. `expires` is
-        when its link does, Unix seconds. `foreign` is for a call with a program that speaks SDP. Our request is sealed
-        to `sealing_key` (32 bytes) if there is one. `stranger` see the property; None: unless the other side is a
-        contact.
+        """`number` tells the lines of one run apart. `chat` is the conversation that its links belong to.
+
+        `expires` is when its link does, Unix seconds. `foreign` is for a call with a program that speaks SDP. Our
+        request is sealed to `sealing_key` (32 bytes) if there is one. `stranger` see the property; None: unless the
+        other side is a contact.
         """
         self._number = number
         self._call = call
@@ -180,8 +181,9 @@ class Line:
 
     @property
     def name(self) -> str:
-        """The name in sentences: the contact's; else that they aren't one, or in a conversation, where several may not
-        be, the beginning of the node id.
+        """The name in sentences: the contact's, else that they aren't a contact.
+
+        In a conversation several may not be, so there it is the beginning of the node id.
         """
         return self._shown.contact or (self.label if self._shown.together else STRANGER)
 
@@ -237,8 +239,9 @@ class Line:
 
     @property
     def uninvited(self) -> bool:
-        """Whether it was answered automatically, proves nothing, and hasn't connected yet: then it must not take
-        another call's room.
+        """Whether it was answered automatically, proves nothing, and hasn't connected yet.
+
+        Such a call gives way when others take all the room that there is.
         """
         return (
             self.call.state is State.CONNECTING and self._shown.automatic and not (self.proven or self._shown.machine)
@@ -251,14 +254,17 @@ class Line:
 
     @property
     def id(self) -> str:
-        """The name of the call on both sides, which a restart doesn't change: 16 hexadecimal digits. Empty until its
-        link exists.
+        """The name of the call on both sides, which a restart doesn't change: 16 hexadecimal digits.
+
+        Empty until its link exists.
         """
         return self._link.reference.hex()
 
     @property
     def remote_port(self) -> int | None:
-        """The caller's UDP port from its link, if we are the callee; None: unknown. Checks may come from another port.
+        """The caller's UDP port from its link, if we are the callee; None: unknown.
+
+        Checks may come from another port.
         """
         return self._link.port or None if self.call.role is Role.CALLEE else None
 
@@ -428,8 +434,7 @@ class Line:
         self._link = replace(self._link, proven=False, keyed=keyed)
 
     def gains_proof(self, chain: int) -> None:
-        """The owner has compared the words of this call, so the secret that was agreed in it proves who the other side
-        is.
+        """The owner has compared the words of this call: the secret that was agreed in it proves who the other side is.
 
         `chain` is the chain of pair secrets that it belongs to, see shared/store/secrets.py.
         """
@@ -441,8 +446,9 @@ class Line:
         self._shown = replace(self._shown, provisional=False)
 
     def choose(self, endpoint: str | None, media: Media | None, *, begins_off: bool) -> None:
-        """The owner answers with that endpoint, None: the one chosen before, and with at most those media, None: all
-        that were asked for. `begins_off` see Presented.
+        """The owner answers, with that endpoint and at most those media.
+
+        None: the endpoint that was chosen before, and all media that were asked for. `begins_off` see Presented.
         """
         self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint, begins_off=begins_off)
         if media is not None:

@@ -73,7 +73,9 @@ class LinkWriter:
         return posted.token
 
     def response(self, line: Line, port: int) -> Response:
-        """Make the response that accepts the request of a first contact, with our UDP port in it. It isn't posted yet.
+        """Make the response that accepts the request of a first contact, with our UDP port in it.
+
+        It isn't posted yet.
         """
         assert line.link.request is not None
         line.first_contact.answer = Response.accepting(

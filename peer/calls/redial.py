@@ -34,8 +34,10 @@ class Redialling:
         failed: Callable[[CopybaraError], None],
         rejoined: RunningCall | None,
     ) -> None:
-        """`media` returns what the call carries now. `keep` is awaited before an epoch is used. `failed` gets the
-        reason why the call can't be dialled any more. `rejoined` is what was kept of a call that is taken up.
+        """`media` returns what the call carries now. `keep` is awaited before an epoch is used.
+
+        `failed` gets the reason why the call can't be dialled any more. `rejoined` is what was kept of a call that is
+        taken up.
         """
         self.remote_port = rejoined.remote_port if rejoined else 0
         "The UDP port at which the other side was last; 0 if that isn't known yet."
@@ -102,8 +104,7 @@ class Redialling:
         self._dialling.attempt(Attempt(handshake, self.remote_port or None, self._media(), bound_to))
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """A check came that belongs to no leg: returns whether it is of one of the call's epochs, and acts on what that
-        shows.
+        """Act on a check that belongs to no leg; returns whether it is of one of the call's epochs.
 
         `username` and `made_with` see Dialling.prove.
         """

@@ -96,8 +96,9 @@ class LineRunner:
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:
-        """`listeners` hear what happens to calls. `at_once` is how many calls the owner takes at a time. `tasks` owns
-        the task of each line. `clock` is the time in Unix seconds.
+        """`listeners` hear what happens to calls. `at_once` is how many calls the owner takes at a time.
+
+        `tasks` owns the task of each line. `clock` is the time in Unix seconds.
         """
         self._own = own
         self._lines = lines
@@ -187,8 +188,9 @@ class LineRunner:
             self._listeners.told(line, Changed())
 
     def _make_room(self, line: Line) -> None:
-        """When this call and others take all the room that there is, end the calls that take none: those that were
-        answered automatically, prove nothing, and aren't connected yet.
+        """When no more room is left for calls, end those that were uninvited.
+
+        These were answered automatically, prove nothing, and aren't connected yet.
         """
         if line.occupies and len(one_each(each for each in self._lines if each.occupies)) >= self._at_once:
             for other in self._lines:
@@ -196,7 +198,9 @@ class LineRunner:
                     other.put(Busy())
 
     async def _log(self, line: Line) -> None:
-        """Write the call's end down. If that fails it is tried again (`log_again`) until it works or the program ends.
+        """Write the call's end down.
+
+        If that fails it is tried again (`log_again`) until it works or the program ends.
         """
         entry = record(line, int(self._clock()))
         line.log()
@@ -326,7 +330,9 @@ class LineRunner:
         await self._writer.post(line, token, line.link.raw)
 
     def _open_leg(self, line: Line) -> None:
-        """Answer a call: dial the caller. In a first contact that takes a response, which is posted by a later effect.
+        """Answer a call: dial the caller.
+
+        In a first contact that takes a response, which is posted by a later effect.
         """
         if line.link.token is not None:
             self._try_one_link(line)

@@ -174,7 +174,9 @@ class Session:
         self._dialling.attempt(attempt)
 
     def expect(self, attempt: Attempt) -> None:
-        """Try a leg that may be one of many, most of them forged; see Dialling.expect. Does nothing while a leg is up.
+        """Try a leg that may be one of many, most of them forged; see Dialling.expect.
+
+        Does nothing while a leg is up.
         """
         self._dialling.expect(attempt)
 
@@ -204,8 +206,9 @@ class Session:
         self._show_media()
 
     def hold(self, on: bool) -> None:
-        """Put the call on hold or take it off hold, and tell the other side. On hold nothing is sent and nothing
-        played.
+        """Put the call on hold or take it off hold, and tell the other side.
+
+        On hold nothing is sent and nothing played.
         """
         self._on_hold = on
         self._silence()
@@ -296,15 +299,17 @@ class Session:
                 await self.call_socket.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
-        """What has passed so far, for the command contract: packets, bytes, milliseconds, and the addresses of both
-        sides.
+        """What has passed so far, as the command contract has it.
+
+        Packets, bytes, milliseconds, and the addresses of both sides.
         """
         round_trip = self._conversation.round_trip if self._conversation else None
         return self._traffic.report(self.call_socket.socket, round_trip)
 
     async def _lasting(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something that the call can't do without: if it is cancelled before `end`, report that the call is
-        broken.
+        """Run something that the call can't do without.
+
+        If it is cancelled before `end`, report that the call is broken.
         """
         try:
             await work()

@@ -1,5 +1,6 @@
-"""The values with which a session reports what has happened. Those that need no decision reach the listeners as they
-are.
+"""The values with which a session reports what has happened.
+
+Those that need no decision reach the listeners as they are.
 
 Some are defined elsewhere, because they mean the same there: `Text`, `MediaState`, `JoinMessage` are the other side's
 messages (shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye`, `RemoteHeld`, `RemoteResumed` and

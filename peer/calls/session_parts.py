@@ -71,7 +71,9 @@ class FirstArrivals:
 async def follow_overlay(
     call_socket: CallSocket, moved: Callable[[], None], tell: Callable[[SessionEvent], None]
 ) -> None:
-    """Move the call's socket with the overlay, until cancelled. If another program has taken its port, the call ends.
+    """Move the call's socket with the overlay, until cancelled.
+
+    If another program has taken its port, the call ends.
     """
     try:
         await call_socket.follow(moved)

@@ -47,8 +47,9 @@ class LineStanding:
         self._revision = revision
 
     def look_at(self, line: Line) -> None:
-        """Give one call its contact's name. Take its proof away if that is gone; give it one if its words were
-        confirmed.
+        """Give one call its contact's name.
+
+        Take its proof away if that is gone; give it one if its words were confirmed.
 
         Raises StoreError.
         """
@@ -80,8 +81,9 @@ class LineStanding:
         return line.proven and contact is not None and contact.trust is not Trust.BLOCK
 
     def proves(self, line: Line) -> bool:
-        """Whether the call is proven at this moment: only the owner of the node can be at the other side. Raises
-        StoreError.
+        """Whether the call is proven at this moment: only the owner of the node can be at the other side.
+
+        Raises StoreError.
 
         A call of another program has no secret. What proves it is the way that it came, and only for the contact that
         it began with.

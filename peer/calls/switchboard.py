@@ -199,8 +199,9 @@ class Switchboard:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Carry calls for the length of the block. Then end them all within STOP_SECONDS, with a goodbye to each other
-        side.
+        """Carry calls for the length of the block.
+
+        Then end them all within STOP_SECONDS, with a goodbye to each other side.
         """
         await self.last_run.find()
         try:
@@ -259,8 +260,9 @@ class Switchboard:
         begins_off: bool = False,
         begins: Callable[[], None] = lambda: None,
     ) -> Line:
-        """Call a node; the link goes into `chat`. The line tells whether that worked: it may have ended as FAILED
-        already.
+        """Call a node; the link goes into `chat`.
+
+        The line tells whether that worked: it may have ended as FAILED already.
 
         `sealing_key` is from the callee's card, 32 bytes, if the callee isn't a contact. `endpoint` names the media
         endpoint; None: the contact's, or the configured one. `program` names what the callee uses, one of `programs`;
@@ -314,9 +316,7 @@ class Switchboard:
         return line
 
     def _require_room(self, occupying: list[Line]) -> None:
-        """Raises InCall if these calls leave no room for another one, TwoCalls if putting one on hold wouldn't help
-        either.
-        """
+        """Raises InCall if these calls leave no room for another one, and TwoCalls if holding one wouldn't help."""
         self._require_total(occupying)
         attended = one_each(line for line in occupying if not line.on_hold)
         if len(attended) >= self._settings.at_once:
@@ -336,11 +336,11 @@ class Switchboard:
         instead: Instead = "",
         begins_off: bool = False,
     ) -> None:
-        """Answer a call that rings: with at most `media`, None: all that was asked for; and with this endpoint, None:
-        the usual one.
+        """Answer a call that rings.
 
-        `instead` says what becomes of other calls that leave no room for it: those that aren't on hold are put on hold,
-        or ended first. `begins_off` see Presented.
+        `media` is what the caller gets at most; None: all that was asked for. `endpoint` names the media endpoint;
+        None: the usual one. `instead` says what becomes of other calls that leave no room for it: those that aren't on
+        hold are put on hold, or ended first. `begins_off` see Presented.
 
         A call that was taken up after a restart waits for its owner, with microphone and camera off. It gets them back,
         and so do all calls of the same conversation. If a device can't be opened, the owner reads that as MediaTrouble.
@@ -386,10 +386,10 @@ class Switchboard:
                 await line.over.wait()
 
     async def hold(self, line: Line) -> None:
-        """Put a call on hold, and all calls of the same conversation: until `resume` nothing is sent and nothing is
-        played.
+        """Put a call on hold, and all calls of the same conversation.
 
-        Raises NothingToHold if it isn't connected or is on hold already, LocalProtocolError if this is done too often.
+        Until `resume` nothing is sent and nothing is played. Raises NothingToHold if it isn't connected or is on hold
+        already, LocalProtocolError if this is done too often.
         """
         self._require_holdable(line)
         for each in self.lines.of_conversation(line):
@@ -477,8 +477,9 @@ class Switchboard:
 
     @contextlib.contextmanager
     def saving_in(self, met: Line | None) -> Iterator[None]:
-        """While the owner saves the other side of a call as a contact, the call counts as that contact's: a pair secret
-        that is agreed on meanwhile is theirs. If the block raises, it doesn't.
+        """While the owner saves the other side of a call as a contact, let the call count as that contact's.
+
+        A pair secret that is agreed on meanwhile is theirs. If the block raises, the call is as it was before.
         """
         before = met is not None and met.met
         if met is not None:
@@ -501,10 +502,9 @@ class Switchboard:
         line.put(event)
 
     def write(self, line: Line, text: str, *, alone: bool = False) -> list[Line]:
-        """Send a line of text to all of a call's conversation, or only in that call (`alone`); returns the calls that
-        carry it.
+        """Send a line of text to all of a call's conversation, or with `alone` only in that call.
 
-        Raises LocalProtocolError when it isn't connected.
+        Returns the calls that carry it. Raises LocalProtocolError when it isn't connected.
         """
         if line.session is None:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")

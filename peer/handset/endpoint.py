@@ -71,7 +71,9 @@ class Leaving:
 
 
 class HandsetEndpoint:
-    """Joins one call to the page. Pages may come, go and reload, and the call's own leg may be lost and dialled again.
+    """Joins one call to the page.
+
+    Pages may come, go and reload, and the call's own leg may be lost and dialled again.
     """
 
     name = "handset"
@@ -79,8 +81,9 @@ class HandsetEndpoint:
     def __init__(
         self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None, move_seconds: float = MOVE_SECONDS
     ) -> None:
-        """`call` is the number by which the page knows the call. `moved` is called when a page has left it to another
-        page.
+        """`call` is the number by which the page knows the call.
+
+        `moved` is called when a page has left it to another page.
         """
         self._moved = moved
         self._move_seconds = move_seconds
@@ -202,8 +205,9 @@ class HandsetEndpoint:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        """Serve the page that has the calls now. The page before keeps sound and picture until the other side hears the
-        new one.
+        """Serve the page that has the calls now.
+
+        The page before keeps sound and picture until the other side hears the new one.
         """
         page, before, task, browser = self._pages.current, self._page, self._task, self._browser
         if self._leaving is None and self._moves and before is not None and task is not None and browser is not None:

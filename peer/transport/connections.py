@@ -184,8 +184,10 @@ class Connections:
     """The connections of one socket. The socket calls `received` and `media_received` with what arrives."""
 
     def __init__(self, stray: StrayCheck = lambda username, made_with: False, rates: Rates = RATES) -> None:
-        """`stray` is asked about a check that names no connection here. It gets the username fragment in the check, and
-        a function that tells whether the check was made with a password.
+        """`stray` is asked about a check that names no connection here.
+
+        It gets the username fragment in the check, and a function that tells whether the check was made with a
+        password.
 
         It returns whether the check belongs to the call. It may register a connection for it, which then answers the
         check; otherwise the check is dropped.
@@ -205,8 +207,9 @@ class Connections:
         return tuple(self._owners)
 
     def register(self, share: Share) -> None:
-        """Add a connection: checks that name it reach it from now on. Raises LocalProtocolError if another one has its
-        username.
+        """Add a connection: checks that name it reach it from now on.
+
+        Raises LocalProtocolError if another one has its username.
         """
         if share.username in self._shares:
             raise LocalProtocolError("Two connections of one call have the same credentials.")
@@ -228,8 +231,9 @@ class Connections:
             self._owners.setdefault(remote_port, share)
 
     def path_lost(self, lost: bool) -> None:
-        """Note whether a connection was lost. If so, the other side may not know yet, and what it still sends is
-        honest.
+        """Note whether a connection was lost.
+
+        If so, the other side may not know yet, and what it still sends is honest.
         """
         self._after_loss = lost
 

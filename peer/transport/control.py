@@ -77,8 +77,9 @@ class ControlChannel:
             self._transport.hurry()
 
     def end(self, error: RemoteProtocolError | None = None) -> None:
-        """Send and take no more messages. The iteration ends after those that have arrived, and raises `error` if
-        given.
+        """Send and take no more messages.
+
+        The iteration ends after those that have arrived, and raises `error` if given.
         """
         if self._ended:
             return

@@ -145,9 +145,11 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         on_first_media: Callable[[Kind], None] = lambda kind: None,
         on_light: Callable[[], None] = lambda: None,
     ) -> None:
-        """`client`: we begin the handshake. `feedback` reports how packets arrive; if it fails, the other side's
-        picture becomes coarser at most. `translation` is for another program that doesn't speak our RTP profile. `path`
-        learns how the packets of our own encoders arrive.
+        """`client`: we begin the handshake.
+
+        `feedback` reports how packets arrive; if it fails, the other side's picture becomes coarser at most.
+        `translation` is for another program that doesn't speak our RTP profile. `path` learns how the packets of our
+        own encoders arrive.
 
         `on_tap_failed` is called with what a tap has raised; the tap gets nothing more, and nothing is logged here.
         `on_first_media` is called when the first packet of a kind arrives, `on_light` when a packet comes after

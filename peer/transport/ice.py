@@ -199,8 +199,9 @@ class OverlayConnection(Connection):
         return pair.remote_addr if pair is not None else None
 
     def take_media(self, taker: MediaTaker) -> None:
-        """Call `taker` with SRTP and SRTCP as it arrives. It returns what is left to the reader. DTLS calls this when
-        its handshake is over.
+        """Call `taker` with SRTP and SRTCP as it arrives. It returns what is left to the reader.
+
+        DTLS calls this when its handshake is over.
         """
         self._share.media, self._handshakes = taker, False
 
@@ -269,8 +270,9 @@ class OverlayConnection(Connection):
         self._socket.claim(remote_port, self._share)
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Answer a check that was made with our password. Drop everything else silently, where aioice would send an
-        error.
+        """Answer a check that was made with our password.
+
+        Drop everything else silently, where aioice would send an error.
         """
         if self._closing:
             return
@@ -317,8 +319,9 @@ class OverlayConnection(Connection):
             self._check_list_state.put_nowait(ICE_FAILED)
 
     async def get_event(self) -> ConnectionEvent:
-        """Wait for the end of the connection. If it has ended already, say so again: otherwise aiortc would ask for
-        ever.
+        """Wait for the end of the connection.
+
+        If it has ended already, say so again: otherwise aiortc would ask for ever.
         """
         return await super().get_event() or ConnectionClosed()
 

@@ -43,8 +43,10 @@ class Leg:
     """
 
     def __init__(self, socket: ConnectionSocket, handshake: Handshake, *, remote_port: int | None) -> None:
-        """Prepare a leg on `socket`. `remote_port` is the other side's UDP port; None: the leg waits for the first
-        check that only the other side can have made, and connects to where that came from.
+        """Prepare a leg on `socket`.
+
+        `remote_port` is the other side's UDP port; None: the leg waits for the first check that only the other side can
+        have made, and connects to where that came from.
         """
         caller = handshake.role is Role.CALLER
         self.closed = asyncio.Event()
@@ -191,10 +193,10 @@ class Leg:
             await sender.stop()
 
     def announce(self, before: Callable[[MediaStreamTrack], MediaStreamTrack]) -> Callable[[], None]:
-        """Play an announcement before our sound: send `before(track)` for every sound track from now on, and clear
-        `sound_free`.
+        """Play an announcement before our sound: send `before(track)` for every sound track from now on.
 
-        Returns a function to be called when the announcement is over: it sets `sound_free` again.
+        Clears `sound_free`, and returns a function to be called when the announcement is over: it sets `sound_free`
+        again.
         """
         self._before_sound = before
         self.sound_free.clear()
@@ -238,8 +240,9 @@ class Leg:
             self._dtls.sent_taps.remove(sink)
 
     def ask_own_side(self, packet: bytes) -> Coroutine[Any, Any, None]:
-        """Handle an RTCP packet as if the other side had sent it: our own senders, or those whose packets are relayed
-        here, do what it asks for.
+        """Handle an RTCP packet as if the other side had sent it.
+
+        Our own senders, or those whose packets are relayed to this leg, do what it asks for.
         """
         return self._dtls.asked(packet)
 
@@ -249,7 +252,9 @@ class Leg:
             logger.error("what tapped a leg has failed", exc_info=error)
 
     def send_rtp(self, packet: bytes) -> Coroutine[Any, Any, None]:
-        """Encrypt and send one RTP or RTCP packet as it is. It is dropped if it is neither, or the leg isn't connected.
+        """Encrypt and send one RTP or RTCP packet as it is.
+
+        It is dropped if it is neither, or the leg isn't connected.
         """
         return self._dtls.send_rtp(packet)
 

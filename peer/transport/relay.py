@@ -71,8 +71,9 @@ class Relay:
         counters: RelayCounters,
         left_out: Callable[[bytes], bool] | None = None,
     ) -> None:
-        """`media` is what both sides agreed to: nothing else passes, whatever a page sends. `counters` are counted on,
-        so that one call can have several relays.
+        """`media` is what both sides agreed to: nothing else passes, whatever a page sends.
+
+        `counters` are counted on, so that one call can have several relays.
 
         `left_out` tells whether an RTP packet from the overlay isn't forwarded.
         """

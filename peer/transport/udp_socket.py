@@ -94,7 +94,9 @@ class OverlaySocket(BurstProtocol):
         return self
 
     def stands(self, local: Address, remote: Address, interface: str | None) -> bool:
-        """Whether the socket is open at these addresses and on this device, and the device wasn't created again since.
+        """Whether the socket is open at these addresses and on this device.
+
+        A device that was created again since is another one.
         """
         same = (local, remote) == (self.local, self.remote) and not self.closed
         return same and (self._device is None or self._device == device_number(interface))
@@ -215,8 +217,7 @@ class OverlaySocket(BurstProtocol):
             self._flooded(remote_port)
 
     def _flooded(self, remote_port: int) -> None:
-        """Something at the other node's address floods us from that port: let the kernel drop more of it, where it can.
-        """
+        """We are flooded from that port of the other node's address: let the kernel drop more of it, where it can."""
         if not self.connections.ports or remote_port in self.connections.ports:
             self._kernel.be_deaf()
         elif not self._kernel.keeps_out_ports:
@@ -248,8 +249,9 @@ def _as_kernel_writes(address: Address) -> str:
 
 
 def bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:
-    """A bound UDP socket, and the number of its network device, None: it is bound to none. Raises as
-    OverlaySocket.open.
+    """A bound UDP socket, and the number of its network device, None: it is bound to none.
+
+    Raises as OverlaySocket.open.
     """
     device = None
     sock = socket.socket(socket.AF_INET if local.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)

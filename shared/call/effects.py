@@ -35,7 +35,9 @@ class PostRequest(Struct, frozen=True):
 
 
 class TryResponse(Struct, frozen=True):
-    """Try a leg with what a response says, beside those that are being tried. The first that connects carries the call.
+    """Try a leg with what a response says, beside those that are being tried.
+
+    The first that connects carries the call.
     """
 
 

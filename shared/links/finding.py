@@ -131,11 +131,11 @@ def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
 
 
 def _unwrapped(text: str, run: str, start: int, end: int) -> tuple[str, int, int] | None:
-    """The whole token in a run of characters, or in the run and the lines after it, with its start and end; None if
-    there is none.
+    """The whole token in a run of characters, or in the run and the lines after it.
 
-    Underscores and dashes at the ends are taken for marks of italics, or of a scanner's address, if what is between
-    them is a whole token. A run at the end of a line is joined with the next line if only both together are one token.
+    Returned with its start and end; None if there is none. Underscores and dashes at the ends are taken for marks of
+    italics, or of a scanner's address, if what is between them is a whole token. A run at the end of a line is joined
+    with the next line if only both together are one token.
     """
     if (bare := _without_marks(run)) is not None:
         return bare, start + run.index(bare), start + run.index(bare) + len(bare)

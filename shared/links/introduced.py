@@ -16,16 +16,16 @@ _NODE_LABEL = b"copybara/1 introduced node"
 
 
 def introduced_secret(secret: bytes, conversation: bytes) -> bytes:
-    """What a paired link of an introduction is sealed with instead of the pair secret: 32 bytes, HKDF-SHA256(secret, no
-    salt, label conversation).
+    """What a paired link of an introduction is sealed with instead of the pair secret, 32 bytes.
 
-    `secret` has 32 bytes, `conversation` 16.
+    HKDF-SHA256(secret, no salt, label conversation). `secret` has 32 bytes, `conversation` 16.
     """
     return hkdf(secret, info=_SECRET_LABEL + conversation)
 
 
 def introduced_node(node: NodeId, conversation: bytes) -> NodeId:
-    """The node that a request of an introduction is addressed to instead of the callee: SHA-256(label conversation node
-    id). `conversation` has 16 bytes.
+    """The node that a request of an introduction is addressed to instead of the callee.
+
+    SHA-256(label conversation node id). `conversation` has 16 bytes.
     """
     return NodeId(hashlib.sha256(_NODE_LABEL + conversation + node.key).digest())

@@ -77,10 +77,11 @@ class Handshake:
 def first_contact(
     role: Role, request: Request, response: Response, identity: DtlsIdentity, destination: NodeId
 ) -> Handshake:
-    """The handshake of a first contact: credentials derived from the seeds in both links, random certificates that are
-    pinned by fingerprint.
+    """The handshake of a first contact.
 
+    The credentials are derived from the seeds in both links; the certificates are random, and pinned by fingerprint.
     `identity` is our own, made before our link was. `destination` is the callee; the request has only a hint of it.
+
     Both links are mixed in as a whole, so that changing a byte of either gives credentials with which no check can
     pass. Raises LocalProtocolError for a response that doesn't accept this request, and for an identity other than the
     one that our link announced.
@@ -106,10 +107,10 @@ def first_contact(
 
 
 def one_link(role: Role, token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Handshake:
-    """The handshake of a call between contacts: everything is derived from the pair secret (32 bytes) and the nonce of
-    the one link.
+    """The handshake of a call between contacts.
 
-    `source` calls `destination`. `token` is the link, `secret` the pair secret that opened or sealed it.
+    Everything is derived from the pair secret (32 bytes) and the nonce of the one link. `source` calls `destination`.
+    `token` is the link, `secret` the pair secret that opened or sealed it.
     """
     call_secret = hkdf(secret, salt=token.nonce, info=b"copybara/1 one link" + source.key + destination.key)
     return epoch(call_secret, 0, role)
@@ -134,8 +135,9 @@ def epoch(secret: bytes, number: int, role: Role) -> Handshake:
 
 
 def epoch_credentials(secret: bytes, number: int, role: Role) -> IceCredentials:
-    """The ICE credentials in an epoch's checks *to* the side in `role`. They suffice to tell which epoch the other side
-    is at.
+    """The ICE credentials in an epoch's checks *to* the side in `role`.
+
+    They suffice to tell which epoch the other side is at.
     """
     return _ice(secret, number, role)
 

@@ -57,8 +57,9 @@ class PublicKeyPin:
 
     @classmethod
     def derived(cls, material: bytes) -> PublicKeyPin:
-        """The pin of the key that `DtlsIdentity.derived` makes of these 48 bytes. No certificate is made, which saves
-        most of the work.
+        """The pin of the key that `DtlsIdentity.derived` makes of these 48 bytes.
+
+        No certificate is made, which saves most of the work.
         """
         return cls._of(_derived_key(material).public_key())
 

@@ -43,8 +43,9 @@ PairMessage = PairKey | PairSeal | PairConfirm
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Store the secret, so that links sealed with it can be read, before any of the effects after this one is carried
-    out.
+    """Store the secret, so that links sealed with it can be read.
+
+    It has to be stored before the effects after this one are carried out.
     """
 
     secret: bytes = field(repr=False)
