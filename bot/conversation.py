@@ -1,4 +1,4 @@
-"""What passes between a messenger and the assistant."""
+"""The values that pass between a messenger and the assistant, and what each of the two offers the other."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from peer.calls.switchboard import Switchboard
 
 MAX_MESSAGE = 4096
-"Characters of a message that are read; Telegram's own limit, and enough for 60 links."
+"How many characters of a message are read: Telegram's own limit, and enough for 60 links."
 
 
 def readable(text: str) -> str:
-    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written. One more
-    shows that there was more, see `whole`. A command begins with its slash, whatever stood unseen before it.
+    """The part of a message that is read: MAX_MESSAGE characters, more of what another program has written.
+
+    One more character is left if there was more, see `whole`. A command begins with its slash: invisible characters in
+    front of that are removed.
     """
     if (command := as_command(text[:MAX_PASTED])).startswith("/"):
         text = command
@@ -40,7 +42,7 @@ def readable(text: str) -> str:
 
 
 def whole(text: str) -> tuple[str, bool]:
-    """What `readable` left of a message, without what shows that there was more; and whether that is the whole."""
+    """What `readable` has left of a message, at most MAX_MESSAGE characters, and whether that is all of it."""
     if len(text) <= MAX_MESSAGE or _is_foreign(text):
         return text, True
     return text[:MAX_MESSAGE], False
@@ -53,7 +55,7 @@ def _is_foreign(text: str) -> bool:
 
 
 EVERYWHERE = ""
-"The chat for what reaches the owner in every messenger."
+"The chat of a post that reaches the owner in every messenger."
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -69,10 +71,10 @@ class Identity(msgspec.Struct, frozen=True):
     "A bot's user name, without @."
 
     bot_id: int | None = None
-    "Its numeric id. Ids are who somebody is; a name may be another's tomorrow."
+    "The bot's numeric id. An id stays with its account; a name may belong to another one tomorrow."
 
     shown: str = ""
-    "What the messenger calls them, for people to read; anybody can choose anything."
+    "The name that the messenger shows, for people to read. Anybody can choose any name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +87,27 @@ class IncomingMessage:
     from_owner: bool
     "Whether the messenger knows that the owner of this bot wrote it."
     chat: str = "chat"
-    "Which conversation it stands in; an answer to the other side goes there."
+    "The conversation that it was written in; answers to the other side go there."
 
     alone: bool = True
-    "Whether only the owner reads that conversation, so that everything can be explained in it."
+    "Whether only the owner reads that conversation. Then everything is explained in it."
 
     identity: Identity | None = None
-    "Where it came from, if the messenger can tell and nobody has forwarded it."
+    "Which account wrote it, if the messenger can tell and it wasn't forwarded."
 
     tell_missed: bool = False
-    "Whether the owner hears of calls in it that came too late: messengers keep messages while nobody reads them."
+    """Whether the owner hears of calls in it that came too late, because the messenger kept it while this program
+    didn't run."""
 
     age: float | None = None
-    "Seconds since it was written, as far as the messenger knows."
+    "Seconds since it was written; None: the messenger doesn't know."
 
     again: bool = False
-    "Whether the program may have begun to act on it when it was killed."
+    "Whether this program may have begun to act on it just before it was killed."
 
 
 class Act(enum.StrEnum):
-    """What the owner can do about a call with one tap."""
+    """What the owner can do with one tap."""
 
     ANSWER = "answer"
     ANSWER_AUDIO = "answer-audio"
@@ -121,24 +124,24 @@ class Act(enum.StrEnum):
 
 
 RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)
-"What a ringing call offers."
+"The buttons of a call that rings."
 
 RINGING_BESIDE = (Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.DECLINE, Act.BLOCK)
-"What it offers while the owner is in another call."
+"The buttons of a call that rings while the owner is in another one."
 
 
 class Action(msgspec.Struct, frozen=True):
-    """One of them, for one call or contact."""
+    """One tap: an Act, and the call or contact that it is for."""
 
     act: Act
     call: str
     "Line.id; empty with TRUST."
 
     words: str = ""
-    "With CONFIRM: the four words that the owner was shown with it. Another call has others."
+    "With CONFIRM: the four words that were shown beside the button. Another call has others."
 
     contact: ShownContact | None = None
-    "With TRUST: the contact that it was shown for."
+    "With TRUST: the contact that the button was shown for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,84 +152,87 @@ class Post:
     "`chat`: where the other side reads it. `owner`: only the owner of this bot sees it."
     said: Sentence
     token: str | None = None
-    "The link token that stands in the text, if any."
+    "The token of the link that is in the text, if there is one."
     chat: str = "chat"
 
     actions: tuple[Act, ...] = ()
-    "What the owner can do about it. A messenger without buttons shows the commands for it."
+    "Its buttons. A messenger without buttons shows the commands instead."
 
     line: Line | None = None
     "The call that it is about."
 
     call: str | None = None
-    "The id of a call that it is about and that isn't there any more."
+    "The `Line.id` of the call that it is about, if this run of the program has no line of it."
 
     live: bool = False
-    "Whether it says how the call stands now, so that it may take the place of what said so before."
+    "Whether it shows the state of its call, and may replace the message that did so before."
 
     contact: Contact | None = None
-    "Whom the link is for, or who is concerned."
+    "The contact that the link is for, or that it is about."
 
     their_bot: str | None = None
-    "The other side's Telegram bot, by its user name: as saved, as it wrote to us, or as their card has it."
+    "The user name of the other side's Telegram bot: as saved, as it wrote to us, or as on their card."
 
     missed: MissedCall | None = None
-    "A call that came too late; one message may report several."
+    "A call that came too late. A messenger may report several in one message."
 
     answers: bool = False
-    "Whether it answers a link of the contact's that came to no call: anybody may have brought that."
+    "Whether it answers a contact's link that led to no call. Anybody may have put that into the chat."
 
     handset: bool = False
-    "Whether the owner wants to open the handset page: each messenger shows the way there in its own manner."
+    "Whether the owner has asked for the handset page: each messenger shows the way to it in its own way."
 
     file: Path | None = None
-    "A recording that goes along to the owner, if the messenger can carry files; the text names it as well."
+    "A recording to be sent along, if the messenger can send files. The text names it as well."
 
     in_clear: Sentence | None = None
     "What is said instead where others can read it, see Capabilities.private; None: the same."
 
     from_call: bool = False
-    "Whether it repeats what was said or sent in a call, see Capabilities.texts."
+    "Whether it tells what was said or sent in a call, see Capabilities.texts."
 
     @property
     def text(self) -> str:
-        """What is read."""
+        """The text to be shown."""
         return self.said.text
 
     @property
     def kind(self) -> str:
-        """What it says, for scripts: see docs/console.md."""
+        """The stable word for what it says, for scripts; see docs/console.md."""
         return self.said.kind
 
     @property
     def words(self) -> str:
-        """The four words that CONFIRM is about, if that is among the actions."""
+        """The four words that CONFIRM confirms, if that is among the actions; else empty."""
         return self.line.shown.phrase if self.line is not None and Act.CONFIRM in self.actions else ""
 
     @property
     def trusts(self) -> ShownContact | None:
-        """The contact that TRUST is about, if that is among the actions."""
+        """The contact that TRUST trusts, if that is among the actions; else None."""
         return ShownContact.of(self.contact) if self.contact is not None and Act.TRUST in self.actions else None
 
 
 class Listener(Protocol):
-    """The assistant, as messengers see it. It does one thing after the other, for all of them."""
+    """The assistant, as messengers see it. It serves all of them, doing one thing at a time."""
 
     @property
     def switchboard(self) -> Switchboard:
-        """Where calls go in that the messenger's own app makes; the messenger adds itself to its `programs`."""
+        """The calls of this node. A messenger whose app makes calls adds itself to its `programs`."""
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on a message; returns what was posted meanwhile. No content makes it raise."""
+        """Act on a message, and return everything that was posted because of it.
+
+        Nothing in a message makes it raise.
+        """
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """What goes on after a message was heard."""
+        """The tasks that continue after `hear` has returned."""
 
     async def act(self, action: Action, chat: str) -> str:
-        """Do what the owner has tapped; returns a word about it. Raises CopybaraError when it can't be done now."""
+        """Do what a tapped button stands for; returns a short answer to be shown. Raises CopybaraError."""
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
-        """Place a call whose link may never be posted, in place of the one before. Raises CopybaraError."""
+        """Place a call whose link may never be posted, instead of the one prepared before. Raises CopybaraError."""
 
     def confirm(self, line: Line) -> None:
         """The link of a prepared call was posted."""
@@ -240,44 +246,46 @@ class HandsetPage(Protocol):
 
     @property
     def address(self) -> str:
-        """With the key in it: only this machine's user may see it."""
+        """The page's address with the key in it. Only the user of this machine may see it."""
 
     @property
     def lasts(self) -> bool:
-        """Whether the next run is at the same address, so that it may be kept as a bookmark."""
+        """Whether the page of the next run has the same address, so that it can be kept as a bookmark."""
 
     def address_for(self, place: str, used: Callable[[], None]) -> str:
-        """An address for a place that others can read, good once and for an hour; `used` is called when it was opened.
+        """An address for a place that others can read: it opens the page once, within an hour.
 
-        Asked again for the same place it is the same, until it was opened or half of its time is over.
+        `used` is called when it was opened. The same place gets the same address again, until it was opened or half of
+        that hour is over.
         """
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What differs between messengers, for those who don't know which it is."""
+    """What differs between messengers, for code that doesn't know which one it has."""
 
     at_terminal: bool
-    "Whether its owner sits at the terminal of this program, and may have no page open."
+    "Whether its owner sits at this program's terminal, perhaps without the page open."
 
     private: bool = False
-    "Whether nobody but the owner can read what it writes to them, or write as them: at a terminal, or encrypted."
+    """Whether only the owner can read what is written to them there, and write in their name: it is a terminal, or
+    end-to-end encrypted."""
 
     texts: bool = False
-    "Whether the owner wants to read there what is said and sent in calls, although others can read it."
+    "Whether the owner wants to read there what is said and sent in calls, even if others can read it too."
 
     by_hand: bool = False
-    "Whether what it writes for the other side reaches them only if its owner carries it there."
+    "Whether the owner has to copy what is written for the other side, because it doesn't reach them otherwise."
 
     rings_again: bool = True
-    "Whether it keeps the calls that ring, and lets them ring again when the program was killed."
+    "Whether it brings a call again that rang when the program was killed."
 
 
 @runtime_checkable
 class ShowsFiles(Protocol):
-    """What a messenger has as well that shows how far files are."""
+    """What a messenger offers in addition if it shows how far files have come."""
 
     def file_changed(self, line: Line, transfer: Transfer) -> None:
-        """Show how a file stands. Must not block."""
+        """Show the state of a file. Must not block."""
 
 
 class Messenger(Protocol):
@@ -295,10 +303,10 @@ class Messenger(Protocol):
         """Let the listener hear every message until the conversation is over."""
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Say that links can be read and calls be made from now on. `handset` is None if no page is served."""
+        """From now on links are read and calls can be made. `handset` is None if no page is served."""
 
     def handles(self, chat: str) -> bool:
-        """Whether that conversation is one of this messenger's."""
+        """Whether that conversation belongs to this messenger."""
 
     def post(self, post: Post) -> None:
         """Write a message. Must not block."""

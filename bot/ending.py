@@ -1,4 +1,4 @@
-"""How the program is ended from outside: politely at first, at once if somebody asks again."""
+"""Ends the program when it is asked to from outside: politely at first, at once if it is asked again."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import TypeVar
 from bot.texts.terminal import AT_ONCE
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a word to the other side."
+"Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a goodbye to the other side."
 
 SAME_PRESS_SECONDS = 0.3
 "A second Ctrl-C within this is the same: a key that bounces must not cut the last words short."
 
 INTERRUPTED = 130
-"The exit code of what Ctrl-C has ended at once, as a shell gives it."
+"The exit code of a program that Ctrl-C has ended at once, as shells have it."
 
 _Result = TypeVar("_Result")
 
 
 class Ending:
-    """Made in the event loop, and told from then on."""
+    """Listens to SIGNALS from the moment it is made, which has to be in the event loop."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The parts of a running program, each made of what it needs. bot/app.py puts them together."""
+"""Makes the parts of a running program, each from the parts that it needs. bot/app.py says in which order."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """This node: its home, its place in the overlay, and the calls and pages that there are."""
+    """This node: its home, its overlay, and the calls and pages that there are."""
 
     home: Home
     config: Config
@@ -86,7 +86,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Talk:
-    """What is said to the owner, and what is learned from what others say."""
+    """What speaks to the owner, and what learns from the messages of others."""
 
     chats: Chats
     posting: Posting
@@ -95,7 +95,7 @@ class Talk:
 
     @classmethod
     def in_chats(cls, chats: Chats, thread: StoreThread) -> Talk:
-        """In those conversations."""
+        """For the conversations of these messengers."""
         origins = Origins()
         return cls(chats, Posting(chats.post, chats.is_private, chats.is_by_hand), origins, Learning(thread, origins))
 
@@ -109,7 +109,7 @@ async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node
 
 
 def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
-    """Tells the chats what happens to calls."""
+    """Make what tells the chats what happens to calls."""
     return CallNews(
         store=node.thread.store,
         lines=node.lines,
@@ -125,7 +125,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
 
 
 def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter:
-    """Shows the page what happens to calls."""
+    """Make what shows the page what happens to calls."""
     return Presenter(
         own=node.own,
         overlay=node.overlay.name,
@@ -146,7 +146,7 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
 
 
 def make_desktop(node: Node) -> Desktop:
-    """Calls on the person's desktop, as far as they are wanted there."""
+    """Make what shows calls on the person's desktop, as far as that is configured."""
     config = node.config
     speaker = config.ring.speaker
     return Desktop(
@@ -160,7 +160,7 @@ def make_desktop(node: Node) -> Desktop:
 def make_switchboard(
     node: Node, news: CallNews, presenter: Presenter | None, desktop: Desktop, chats: Chats, shelf: FileShelf
 ) -> Switchboard:
-    """Carries calls. At a console somebody may sit who doesn't have the page open."""
+    """Make what carries calls."""
     config = node.config
     return Switchboard(
         own=node.own,
@@ -186,14 +186,14 @@ def _waits(waiting: CallWaiting, presenter: Presenter | None) -> bool:
 
 
 def make_shelf(node: Node) -> FileShelf:
-    """Keeps the files of calls."""
+    """Make what keeps the files of calls."""
     settings = node.config.files
     folder = Path(settings.folder) if settings.folder else node.home.files
     return FileShelf(folder, FileLimits.of(settings), node.thread, spool=node.home.sending)
 
 
 def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> EchoCalls:
-    """Makes test calls, asked for on the page or in a chat."""
+    """Make what carries test calls, which are asked for on the page or in a chat."""
     return EchoCalls(
         own=node.own,
         lines=node.lines,
@@ -206,7 +206,7 @@ def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Ch
 
 
 def make_lookups(node: Node) -> Lookups:
-    """Asks the name systems."""
+    """Make what asks the name systems."""
 
     def load() -> SystemNames:
         from bot.name_systems import system_names  # a third of a megabyte that few programs need
@@ -217,7 +217,7 @@ def make_lookups(node: Node) -> Lookups:
 
 
 def make_devices(node: Node, talk: Talk) -> DeviceBook:
-    """Knows the owner's other devices, and tells the chats of one that is to be added."""
+    """Make what knows the owner's other devices, and tells the chats when one is being added."""
 
     def tell_visit(shown: OpenPairing) -> None:
         if shown.visitor is not None and shown.code is not None:
@@ -248,7 +248,7 @@ def make_assistant(
     lookups: Lookups,
     devices: DeviceBook | None,
 ) -> Assistant:
-    """Does what messages ask for."""
+    """Make what acts on messages."""
     return Assistant(
         own=node.own,
         overlay=node.overlay.name,
@@ -280,7 +280,7 @@ def make_handset(
     shelf: FileShelf,
     held: socket | None,
 ) -> HandsetService:
-    """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
+    """Make what serves the page and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
         presenter=presenter,
         pages=node.pages,

@@ -15,9 +15,9 @@ class MediaEndpoints:
     """Makes the endpoints of one program's calls."""
 
     def __init__(self, config: Config, recordings: Path, presenter: Presenter | None, *, in_console: bool) -> None:
-        """`recordings` is the folder of a recorder for which none is set; `presenter` is None without a page.
+        """`recordings` is the folder for recordings if none is configured; `presenter` is None without a page.
 
-        `in_console`: somebody sits at a console, and may not have the page open.
+        `in_console`: the owner sits at a console, perhaps without the page open.
         """
         self._config = config
         self._recordings = recordings
@@ -32,7 +32,7 @@ class MediaEndpoints:
         return HANDSET if page else PATTERN
 
     def make(self, name: str, context: CallContext) -> Endpoint:
-        """The endpoint of that name for one call. Raises ConfigError for one that lacks its setting."""
+        """Make the endpoint of that name for one call. Raises ConfigError for one that lacks its setting."""
         if (presenter := self._presenter) is not None:
             context = dataclasses.replace(
                 context,
