@@ -210,8 +210,7 @@ class Assistant:
         return await self._saving.confirm(name, words, in_clear=in_clear)
 
     def tell_done_at(self, device: str, said: Sentence) -> None:
-        """Tell the owner what was changed in the contact book at one of their other devices: it may have been stolen.
-        """
+        """Tell the owner what was changed in the contact book at another device, which may have been stolen."""
         self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:

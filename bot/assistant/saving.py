@@ -128,8 +128,7 @@ class Saving:
         return await self.write(lambda store: moving.accept(store, name, node))
 
     def tell(self, turn: Turn, contact: Contact, *, wanted: str = "") -> None:
-        """Tell the owner that somebody was saved; `wanted` is the name that was asked for, which may have been changed.
-        """
+        """Tell the owner that somebody was saved; `wanted` is the name that was asked for, if that was changed."""
         turn.say(self.saved(contact, wanted=wanted), actions=(Act.TRUST,), contact=contact)
 
     def saved(self, contact: Contact, *, wanted: str = "") -> Sentence:

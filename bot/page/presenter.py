@@ -154,8 +154,7 @@ class Presenter:
         return endpoint
 
     def question(self, line: Line) -> str | None:
-        """The question about a conversation that the page shows with that call: the other side's, or the owner's own.
-        """
+        """The question about a conversation that the page shows with that call: theirs, or the owner's own."""
         shown = self._conversations.of(line)
         return shown.question or shown.asks
 
@@ -494,8 +493,7 @@ class Presenter:
         self._show_log()
 
     def changed_at(self, said: Sentence) -> None:
-        """Show at home what was changed in the contacts at one of the owner's other devices: it may have been stolen.
-        """
+        """Show at home what was changed in the contacts at another device, which may have been stolen."""
         self._changes.append(said.sentence)
         self._show_changes()
 

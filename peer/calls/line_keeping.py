@@ -43,9 +43,7 @@ AWAITED_SECONDS = LIFE_SECONDS + SILENCE_SECONDS + REDIAL_SECONDS
 class LineKeeping:
     """Keeps the lines of one node."""
 
-    def __init__(
-        self, lines: Lines, writes: StoreThread, listeners: CallListeners, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, lines: Lines, writes: StoreThread, listeners: CallListeners, clock: Callable[[], float]) -> None:
         """`listeners` hear what happens in calls, `clock` is the time in Unix seconds."""
         self._lines = lines
         self._writes = writes

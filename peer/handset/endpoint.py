@@ -315,8 +315,7 @@ class HandsetEndpoint:
             self._soon = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._tell_streams)
 
     def _tell_streams(self) -> None:
-        """If the page doesn't know which streams belong together, send it another offer of the same leg, which says so.
-        """
+        """If the page doesn't know which streams belong together, tell it by another offer of the same leg."""
         self._soon = None
         page, browser = self._page, self._browser
         if self._leaving is None and page is not None and browser is not None and self._ssrcs() != self._offered:

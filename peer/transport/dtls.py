@@ -460,8 +460,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         return packet
 
     def _report(self, packet: bytes, now: float) -> bytes | None:
-        """Count and translate a decrypted RTCP packet; returns None if it is beyond the limit, or says nothing to us.
-        """
+        """Count and translate a decrypted RTCP packet; returns None if it is beyond the limit, or empty."""
         if not self._rtcp.takes(now, len(packet)):
             return None
         again, packet = self._lately.asked(packet)
