@@ -50,16 +50,14 @@ class Learning:
     async def now(self, line: Line) -> None:
         """Keep in the contact book which account wrote the links of a call that has connected. Raises StoreError.
 
-        How much a call teaches depends on what it proves, for anybody can claim to be a contact:
+        How much a call teaches depends on what it proves, for anybody can claim to be a contact.
 
-        - While we share no key with the contact, a call that proves nothing teaches until another call teaches
-        something else.
+        While we share no key with the contact, a call that proves nothing teaches until another call teaches something
+        else. Once we share a key, such a call teaches only if a key was agreed in it that counts; and not if we placed
+        it by an open request, which somebody else may have answered first.
 
-        - Once we share a key, a call teaches the same only if a key was agreed in it that counts. It must not be a call
-        of ours that began with an open request: somebody else may have answered that first.
-
-        - A call that the key proves teaches for good. But it proves who wrote the link, and not who put it into the
-        chat: so it never replaces what is known.
+        A call that the key proves teaches for good. But it proves who wrote the link, and not who put it into the chat:
+        so it never replaces what is known.
         """
         identity = self._origins.identity_in(line)
         if identity is None or line in self._contrary:

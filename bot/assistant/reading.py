@@ -1,7 +1,7 @@
 """Reads a message that is no command: the links and cards in it, and descriptions that other programs have written.
 
-Anybody may have written it. What a link may do is decided by `Admission`; here the owner is told what came of it, and
-more is said where nobody else reads.
+Anybody may have written it. `Admission` decides what a link may do. Here the owner gets to know what came of it, and
+more of that where nobody else reads.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class MessageReader:
         return reading.line
 
     async def _read_classic(self, turn: Turn, link: str, message: IncomingMessage) -> None:
-        """Read a link of the original web app. What is wrong with one is told only to the owner who sent it."""
+        """Read a link of the original web app. Only the owner who sent one gets to know what is wrong with it."""
         told = message.from_owner and message.alone
         try:
             reading = await self._switchboard.foreign.read_link(link, chat=turn.chat)

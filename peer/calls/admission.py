@@ -161,8 +161,8 @@ class Admission:
     def _crossing(self, link: CallLink) -> Line | None:
         """Our own unanswered call to the writer of this link: both have called, and the two calls become one.
 
-        None if they can't become one. A request that proves nothing must not replace a call of ours that only the true
-        contact can answer. Nor can a link replace a call that we make with another program, one that was only placed in
+        None if they can't become one. A request that proves nothing mustn't replace a call that only the true contact
+        can answer. Nor can a link replace a call that we make with another program, one that was only placed in
         advance, or one to somebody who was introduced to us.
         """
         for line in self._calls.lines:
