@@ -12,6 +12,7 @@ import logging
 from peer.calls.call_socket import OpenSocket
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
 from peer.calls.files.call_files import CallFiles
+from peer.calls.files.other_side import OtherSide
 from peer.calls.files.shelf import FileShelf
 from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
@@ -182,7 +183,7 @@ class LineSessions:
             contact = self._store.contact_of(line.peer)
             return contact is not None and contact.trust is Trust.BLOCK
 
-        return CallFiles(
+        other_side = OtherSide(
             line.peer,
             self._shelf,
             proven=lambda: self._standing.proves(line),
@@ -190,8 +191,8 @@ class LineSessions:
             always=always,
             is_contact=lambda: self._store.contact_of(line.peer) is not None,
             blocked=blocked,
-            tell=lambda changed: self._listeners.told(line, changed),
         )
+        return CallFiles(other_side, self._shelf, tell=lambda changed: self._listeners.told(line, changed))
 
     def _recording(self, line: Line, endpoint: str, kept: RunningCall | None) -> CallRecording | None:
         """What records this call, and shows that the other side does."""

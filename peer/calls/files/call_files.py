@@ -1,7 +1,7 @@
 """The files of one call: what both sides say about them, and the tasks that carry them.
 
-What is decided is in shared/files/. What arrives is written by one task, in the order in which it came; what is sent is
-read by another. Both outlive a leg: a new one continues where the receiver is.
+shared/files/ decides. One task writes what arrives, in the order in which it comes; another one reads what is sent.
+Transfers outlive a leg: on the next one each continues where the receiver is.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from peer.calls.files.arriving import ArrivingFiles
 from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import Piece, Taken, decode
 from peer.calls.files.leaving import LeavingFiles
+from peer.calls.files.other_side import Meant, OtherSide
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described, describe
 from peer.calls.files.transfer import FileChanged, Transfer
@@ -29,7 +30,7 @@ from peer.calls.limits import OWN_OFFERS
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
 from shared.files.names import safe_name
-from shared.files.offers import MAX_RUNNING, Become, OfferedFile, continued, decide, is_voice_message, offered_again
+from shared.files.offers import MAX_RUNNING, Become, OfferedFile, continued, decide, is_voice_message
 from shared.files.records import KeptFile
 from shared.files.table import FileEvent, FileState
 from shared.in_thread import in_thread_to_its_end
@@ -42,19 +43,18 @@ from shared.messages import (
     FileOutcome,
     FileResult,
 )
-from shared.node_id import NodeId
 from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
 HELLO_SECONDS = 2.0
-"How long the other side's first message may take once the leg is up: the owner's next command waits as long."
+"How long to wait for the other side's first message once a leg is up: the owner's next command waits as long."
 
 TICK_SECONDS = 1.0
-"Between two reports of progress."
+"Seconds between two reports of progress."
 
 TOLD = Limit(at_once=16, per_second=0.2)
-"Offers that the owner gets to see, however often they are taken back."
+"How many offers the owner gets to see, however often they are taken back."
 
 Key: TypeAlias = tuple[bool, bytes]
 "Whether we send it, and its SHA-256."
@@ -68,60 +68,32 @@ REFUSED = {
 "Why the other side didn't take it."
 
 
-class Meant(msgspec.Struct, frozen=True):
-    """Whom a file is for: who the call was with when the owner said that it is to be sent."""
-
-    proven: bool
-    contact: bool
-
-
 class CallFiles:
     """All transfers of one call, for as long as its session runs."""
 
-    def __init__(
-        self,
-        peer: NodeId,
-        shelf: FileShelf,
-        *,
-        proven: Callable[[], bool],
-        keyed: Callable[[], bool],
-        always: Callable[[], bool],
-        is_contact: Callable[[], bool],
-        blocked: Callable[[], bool],
-        tell: Callable[[FileChanged], None],
-    ) -> None:
-        """`proven`: whether the call proves who they are; `keyed`: whether we share a key with their node; `always`:
-        whether their files are accepted without asking; `is_contact`, `blocked`: whether they are a contact, or a
-        blocked one. Each is asked when it matters: the owner may change it.
-
-        `tell` is called in the event loop and must not block.
-        """
-        self._peer = peer
+    def __init__(self, other_side: OtherSide, shelf: FileShelf, *, tell: Callable[[FileChanged], None]) -> None:
+        """`tell` gets everything that happens to a file. It is called in the event loop and must not block."""
+        self._other_side = other_side
         self._shelf = shelf
-        self._proven = proven
-        self._keyed = keyed
-        self._always = always
-        self._is_contact = is_contact
-        self._blocked = blocked
         self._tell = tell
         self._entries: dict[Key, FileEntry] = {}
         self._leg: Leg | None = None
         self._speaks = False
-        "Whether the other side's program takes files, as it has said on this leg."
+        "Whether the other side's program has said on this leg that it takes files."
 
         self._heard = asyncio.Event()
-        "Set once it has."
+        "Set once it has said on this leg whether it does."
 
         self._told = Bucket(TOLD)
         self._offers: asyncio.Queue[FileEntry] = asyncio.Queue()
         self._over: deque[FileEntry] = deque()
-        "What is kept still and needn't be."
+        "Transfers that are over, and have to be removed from the store."
 
         self._reading: asyncio.Queue[tuple[Path, Meant, Callable[[CopybaraError], None]]] = asyncio.Queue()
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._arriving = ArrivingFiles(shelf, accept=self._taken, acknowledge=self._acknowledge, ended=self._received)
         self._leaving = LeavingFiles(
-            may=lambda entry: self._is_for_them(entry.kept), withheld=self._withheld, failed=self._unreadable
+            may=lambda entry: other_side.is_for_them(entry.kept), withheld=self._withheld, failed=self._unreadable
         )
 
     # The session.
@@ -157,41 +129,41 @@ class CallFiles:
                 await self._shelf.forget(over.kept, aside=over.aside)
 
     def connected(self, leg: Leg) -> None:
-        """A leg is up. Nothing is said about files until the other side has said hello on it."""
+        """A leg is up. Nothing is sent about files until the other side has said hello on it."""
         self._leg = leg
         self._speaks = False
         self._heard.clear()
 
     def greeted(self, version: int) -> None:
-        """The other side speaks that version: offer again what isn't over, once on each leg."""
+        """The other side has said hello, with that version: offer again what isn't over, once on each leg."""
         again = self._speaks
         self._speaks = version >= FILES_VERSION
         self._heard.set()
         if self._speaks and not again:
             for entry in self._entries.values():
-                if entry.transfer.ours and self._is_for_them(entry.kept):
+                if entry.transfer.ours and self._other_side.is_for_them(entry.kept):
                     self._offers.put_nowait(entry)
 
     def gained_proof(self) -> None:
-        """The call proves who they are from now on: what waits for them is offered."""
+        """The call proves from now on who they are: offer what waits for that."""
         before = tuple(self._entries.values())
         self.take_up()
         for entry in before:
             waits = entry.transfer.ours and entry.transfer.state is FileState.PAUSED
-            if self._speaks and waits and self._is_for_them(entry.kept):
+            if self._speaks and waits and self._other_side.is_for_them(entry.kept):
                 self._offers.put_nowait(entry)
 
     def take_up(self) -> None:
-        """Go on with what was on its way when the last call ended, or the program, if it was for this other side.
+        """Go on with our files for this other side that weren't done when the last call, or the program, ended.
 
-        And with what was left for them since, also during this call.
+        And with what the owner has left for them since, also during this call.
         """
         try:
-            kept_files = self._theirs()
+            kept_files = self._other_side.transfers()
         except StoreError as error:
             logger.warning("files from before can't be continued: %s", error.sentence)
             return
-        ours = [kept for kept in kept_files if kept.ours and self._is_for_them(kept)]
+        ours = [kept for kept in kept_files if kept.ours and self._other_side.is_for_them(kept)]
         for kept in ours[-MAX_RUNNING:]:
             if (True, kept.digest) not in self._entries:
                 entry = self._enter(kept, FileState.PAUSED)
@@ -228,7 +200,7 @@ class CallFiles:
 
     @property
     def transfers(self) -> list[Transfer]:
-        """Those that aren't over, in the order of their numbers."""
+        """The transfers that aren't over, in the order of their numbers."""
         return sorted((entry.transfer for entry in self._entries.values()), key=lambda each: each.number)
 
     async def send(self, path: Path) -> Transfer:
@@ -239,19 +211,20 @@ class CallFiles:
 
     def meant(self) -> Meant:
         """Whom a file is for that the owner wants to send now."""
-        return Meant(self._proven(), self._is_contact())
+        return self._other_side.meant()
 
     def send_soon(self, path: Path, failed: Callable[[CopybaraError], None]) -> None:
-        """The same for a large one, which takes its time to read; `failed` hears why it isn't offered.
+        """Do what `send` does, without waiting for a large file to be read. `failed` gets the error if it can't be
+        offered.
 
-        Raises FileRefused if too many wait for that.
+        Raises FileRefused if too many files wait to be read.
         """
         if self._reading.qsize() >= MAX_RUNNING:
             raise FileRefused(f"{MAX_RUNNING} files are being read already.", "Wait until one is offered.")
         self._reading.put_nowait((path, self.meant(), failed))
 
     async def send_copy(self, path: Path, name: str, described: Described, meant: Meant) -> Transfer:
-        """The same for a copy of our own, which is known already and is removed when the transfer is over."""
+        """Do what `send` does with a copy of our own, which was described already and is removed after the transfer."""
         return await self._send(path, name, described, meant, spooled=True)
 
     async def _describe_and_send(self, path: Path, meant: Meant) -> Transfer:
@@ -260,8 +233,7 @@ class CallFiles:
 
     async def _send(self, path: Path, name: str, described: Described, meant: Meant, *, spooled: bool) -> Transfer:
         self._check_speaks()
-        now = self.meant()
-        if (meant.proven and not now.proven) or meant.contact is not now.contact:
+        if not self._other_side.is_still(meant):
             raise FileRefused(
                 "The file wasn't sent: the call isn't surely with them any more.", "Call them, and send it then."
             )
@@ -270,7 +242,7 @@ class CallFiles:
         if sum(entry.transfer.ours for entry in self._entries.values()) >= MAX_RUNNING:
             raise FileRefused(f"{MAX_RUNNING} files are being sent already.", "Wait until one has arrived.")
         kept = KeptFile(
-            peer=self._peer,
+            peer=self._other_side.node,
             ours=True,
             digest=described.digest,
             size=described.size,
@@ -279,11 +251,11 @@ class CallFiles:
             spooled=spooled,
             modified_ns=described.modified_ns,
             owner=described.owner,
-            proven=self._proven(),
-            to_contact=self._is_contact(),
+            proven=self._other_side.proven,
+            to_contact=self._other_side.is_contact,
             at=self._shelf.now(),
         )
-        aside = self._is_beside_a_proven_one(kept)
+        aside = self._other_side.is_beside_a_proven_one(kept)
         if not aside:
             await self._shelf.keep(kept)
         entry = self._enter(kept, FileState.OFFERED)
@@ -293,7 +265,7 @@ class CallFiles:
         return entry.transfer
 
     async def ready(self) -> None:
-        """Wait a moment until it is known whether the other side takes files. Raises FileRefused if not."""
+        """Wait a moment until the other side has said whether it takes files. Raises FileRefused if it doesn't."""
         if self._leg is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HELLO_SECONDS):
@@ -301,7 +273,7 @@ class CallFiles:
         self._check_speaks()
 
     def accept(self, number: int) -> Transfer:
-        """Take a file that is offered. Raises FileRefused."""
+        """Accept a file that is offered. Raises FileRefused."""
         entry = self._waiting(number)
         self._check_speaks()
         entry.wanted = True
@@ -310,7 +282,7 @@ class CallFiles:
         return entry.transfer
 
     def decline(self, number: int) -> Transfer:
-        """Refuse a file that is offered. Raises FileRefused."""
+        """Decline a file that is offered. Raises FileRefused."""
         entry = self._waiting(number)
         self._result(entry, FileOutcome.DECLINED)
         return self._end(entry, FileEvent.DECLINE, by_us=True)
@@ -345,23 +317,24 @@ class CallFiles:
     # What the other side says.
 
     def _offered(self, message: FileOffer) -> None:
+        other_side = self._other_side
         known = self._entries.get((False, message.id))
         theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
-        kept = self._kept(message.id)
+        kept = other_side.arrived_before(message.id)
         is_voice = is_voice_message(
             safe_name(message.name),
             message.size,
             marked=message.voice,
-            proven=self._proven(),
-            contact=self._is_contact(),
+            proven=other_side.proven,
+            contact=other_side.is_contact,
         )
         offered = OfferedFile(
             size=message.size,
             again=message.again,
             state=known.transfer.state if known is not None else None,
             kept=kept,
-            proven=self._proven(),
-            always=self._always() or (is_voice and self._is_taken(message, kept)),
+            proven=other_side.proven,
+            always=other_side.always or (is_voice and other_side.accepts_message(message, kept)),
             waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
             running=len(theirs),
             told=known is not None or self._told.takes(time.monotonic()),
@@ -380,13 +353,13 @@ class CallFiles:
             before
             if before is not None and not before.done
             else KeptFile(
-                peer=self._peer,
+                peer=other_side.node,
                 ours=False,
                 digest=message.id,
                 size=message.size,
                 name=safe_name(message.name),
-                proven=self._proven(),
-                to_contact=self._is_contact(),
+                proven=other_side.proven,
+                to_contact=other_side.is_contact,
                 voice=is_voice,
                 automatic=become is Become.TAKE,
                 at=self._shelf.now(),
@@ -394,7 +367,7 @@ class CallFiles:
             FileState.OFFERED,
         )
         if known is None:
-            entry.aside = self._is_beside_a_proven_one(entry.kept)
+            entry.aside = other_side.is_beside_a_proven_one(entry.kept)
         if become is Become.TAKE:
             entry.transfer = replace(entry.transfer, automatic=known is None and kept is None)
             self._arriving.take(entry)
@@ -404,16 +377,10 @@ class CallFiles:
         else:
             self._say(entry)
 
-    def _is_taken(self, message: FileOffer, kept: KeptFile | None) -> bool:
-        """Whether a voice message needs no word from the owner. If so, it counts, once."""
-        if self._blocked() or message.size > self._shelf.limits.voice:
-            return False
-        return self._shelf.takes_message(self._peer) if kept is None else kept.automatic and not kept.done
-
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:
             raise RemoteProtocolError("The other side wants more of a file than there is.")
-        if not self._is_for_them(entry.kept):
+        if not self._other_side.is_for_them(entry.kept):
             self._withheld(entry)
             return
         self._leaving.begin(entry, offset)
@@ -457,9 +424,8 @@ class CallFiles:
         self._open_channel()
 
     def _acknowledge(self, entry: FileEntry, offset: int) -> None:
-        voice = entry.kept.voice and not self._blocked()
-        if entry.kept.automatic and not (self._proven() and (self._always() or voice)):
-            self.cancel(entry.transfer.number)  # it was accepted unasked because the call had proven whose it is
+        if not self._other_side.may_go_on(entry.kept):
+            self.cancel(entry.transfer.number)
             return
         entry.transfer = replace(entry.transfer, done=offset)
         self._leaving.acknowledge(entry.kept.digest, offset)
@@ -484,7 +450,7 @@ class CallFiles:
             self._end(entry, FileEvent.FAIL, why=why, by_us=True)
 
     def _withheld(self, entry: FileEntry) -> None:
-        """The call has lost its proof, or its contact, since our file was offered: it waits for theirs."""
+        """Our file isn't for the other side any more: the call has lost its proof or its contact. Let the file wait."""
         self._send_message(FileCancel(entry.kept.digest))
         self._change(entry, FileEvent.LOSE, rate=None)
 
@@ -496,7 +462,7 @@ class CallFiles:
     # Tasks.
 
     async def _offer(self) -> None:
-        """Offer one after the other, as often as the other side is sure to take."""
+        """Offer one file after the other, no faster than the other side is sure to accept."""
         allowed = Bucket(OWN_OFFERS)
         while True:
             entry = await self._offers.get()
@@ -564,34 +530,6 @@ class CallFiles:
 
     # What all of them share.
 
-    def _theirs(self) -> list[KeptFile]:
-        """What is kept of transfers with the one who is at that node now. Raises StoreError."""
-        is_contact = self._is_contact()
-        return [kept for kept in self._shelf.kept(self._peer) if is_contact or not kept.to_contact]
-
-    def _is_for_them(self, kept: KeptFile) -> bool:
-        meant = self._is_contact() or not kept.to_contact
-        return meant and offered_again(kept, proven=self._proven(), keyed=self._keyed())
-
-    def _is_beside_a_proven_one(self, kept: KeptFile) -> bool:
-        """See FileEntry.aside."""
-        if kept.proven:
-            return False
-        try:
-            all_kept = self._shelf.kept(self._peer)
-        except StoreError as error:
-            logger.warning("what is kept of files can't be read: %s", error.sentence)
-            return True
-        return any((each.ours, each.digest, each.proven) == (kept.ours, kept.digest, True) for each in all_kept)
-
-    def _kept(self, digest: bytes) -> KeptFile | None:
-        try:
-            kept_files = self._theirs()
-        except StoreError as error:
-            logger.warning("what is kept of files can't be read: %s", error.sentence)
-            return None
-        return next((each for each in kept_files if not each.ours and each.digest == digest), None)
-
     def _enter(self, kept: KeptFile, state: FileState) -> FileEntry:
         path = kept.path if kept.ours and not kept.spooled else None
         number = self._shelf.next_number()
@@ -605,7 +543,7 @@ class CallFiles:
         self._say(entry)
 
     def _end(self, entry: FileEntry, event: FileEvent, **values: object) -> Transfer:
-        """Nothing more happens to it."""
+        """A transfer is over: let go of it, and report that."""
         if not entry.open:
             return entry.transfer
         entry.step(event, rate=None, **values)
@@ -651,7 +589,7 @@ _OUTCOMES = {
     Become.TOO_MANY: FileOutcome.TOO_MANY,
     Become.ALREADY_DONE: FileOutcome.DONE,
 }
-"What the sender is answered at once."
+"The results that the sender gets at once."
 
 
 class _Ended(Exception):
