@@ -36,7 +36,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
-from shared.policy import KnownCaller, Verdict, WantedCall
+from shared.policy import Decision, KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
 from shared.store import Store
@@ -97,24 +97,40 @@ class Admission:
         return await self._writer.out_of_time(clock.link)
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
+        """Act on a link that begins a call."""
         now = int(self._calls.clock())
         seen = self._calls.store.links_seen(link.marks)
         untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
-        unseen = None if again else seen
+        known = None if again else seen
+        if self.may_be_used_already(link):
+            known = "used"
         contact = self._calls.store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
         decision = self._calls.policy.decide(
             KnownCaller(contact, link.proven, link.keyed),
             link.peer,
-            WantedCall(link.media, link.created, "used" if self.may_be_used_already(link) else unseen),
+            WantedCall(link.media, link.created, known),
             ours=ours,
         )
         if decision.verdict is Verdict.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=untold)
         if not (again or self._calls.budget.take(caller, link.peer)):
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
+        return await self._let_in(link, chat, contact, decision, ours, again=again)
+
+    async def _let_in(
+        self,
+        link: CallLink,
+        chat: str,
+        contact: Contact | None,
+        decision: Decision,
+        ours: Line | None,
+        *,
+        again: bool,
+    ) -> Reading:
+        """Use the link, and begin its call; or if both sides have called, let one of the two calls be the one."""
         expires = link.created + self._calls.settings.lifetime
         crosses = ours is not None and ours.waits
         shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO and not crosses)
