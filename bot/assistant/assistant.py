@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from bot.assistant import commands, conversation_commands, file_commands, record_command
-from bot.assistant import contact_names as name_book
+from bot.assistant import commands, conversation_commands, device_commands, file_commands, record_command
 from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
-from bot.assistant.calling import Calling, meant
-from bot.assistant.device_commands import obey
+from bot.assistant.calling import Calling
+from bot.assistant.contact_commands import ContactCommands
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
@@ -29,16 +27,14 @@ from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
 from bot.texts import devices as device_texts
-from bot.texts import files as file_texts
 from bot.texts import names as name_texts
 from bot.texts import overlay as overlay_texts
 from bot.texts.invitation import NO_SOURCE_SHORT, invitation, peers_note
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from peer.media import only_for_trusted, opens_the_room
 from peer.overlay.watch import OverlayState
-from shared.contacts import Contact, check_name, one_word
+from shared.contacts import Contact
 from shared.errors import CopybaraError, InputError, LookingUp, NameHeld
 from shared.links.card import Card
 from shared.media import Media
@@ -92,7 +88,6 @@ class Assistant:
         self._call_changed = call_changed
         self._overlay_before: OverlayState | None = None
         self._posting = posting
-        self._origins = origins
         self._turns = Turns(posting)
         self._calling = calling = Calling(
             store=self._store,
@@ -106,6 +101,9 @@ class Assistant:
             wrong=wrong,
         )
         self._saving = Saving(own, writes=writes, switchboard=switchboard, origins=origins, learning=learning)
+        self._contact_commands = ContactCommands(
+            self._store, switchboard=switchboard, calling=calling, saving=self._saving, lookups=lookups, origins=origins
+        )
         self._taps = Taps(self._store, switchboard, calling, self._saving)
         self._reader = MessageReader(own, store=self._store, switchboard=switchboard, calling=calling, origins=origins)
 
@@ -243,7 +241,7 @@ class Assistant:
     # Commands.
 
     async def _obey(self, turn: Turn, command: commands.Command) -> None:
-        calling, saving, write = self._calling, self._saving, self._saving.write
+        calling = self._calling
         self.switchboard.look_at_book()
         match command:
             case commands.Call():
@@ -254,12 +252,6 @@ class Assistant:
                 await self._reader.answer(turn, command.kind, command.text, command.whom)
             case commands.LookUp():
                 calling.look_up(turn, command.name, self._show_name)
-            case commands.FollowName():
-                name = command.name
-                turn.say(name_texts.followed(*await write(lambda store: name_book.follow(store, name))))
-            case commands.KeepName():
-                name = command.name
-                turn.say(name_texts.stays(await write(lambda store: name_book.stay(store, name))))
             case commands.Answer():
                 await calling.answer(turn, calling.answerable(command.whom), command.media, command.instead)
             case commands.Decline():
@@ -283,46 +275,27 @@ class Assistant:
                 turn.say(texts.text_sent(self.switchboard.write(line, text, alone=alone)))
             case commands.SendFile() | commands.LeaveMessage() | commands.ListFiles() | commands.AnswerFile():
                 await file_commands.obey(turn, command, self.switchboard, calling)
-            case commands.ListContacts():
-                turn.say(texts.contacts(book.listed(self._store), command.page))
             case commands.ShowLog():
                 turn.say(call_log.calls(self._store.call_log(call_log.SHOWN + 1)))
-            case commands.AddContact():
-                await self._add_contact(turn, command.name, command.whom)
-            case commands.ShowContact():
-                contact = book.named(self._store, command.name)
-                turn.say(texts.contact_details(contact, book.is_paired(self._store, contact)))
-            case commands.SetTrust():
-                saving.tell_trust(turn, await write(functools.partial(_set_trust, command, turn.in_clear)))
-            case commands.ConfirmContact():
-                name, words = command.name, command.words
-                turn.say(texts.confirmed(*await self._saving.confirm(name, words, in_clear=turn.in_clear)))
-            case commands.RenewContact():
-                renewed = command.name
-                turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))
-            case commands.TellMove():
-                await saving.tell_move(turn, command.name)
-            case commands.AcceptMove():
-                turn.say(texts.moved(await saving.move(command.name, command.node)))
-            case commands.SetProgram():
-                name, program = command.name, command.program
-                turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))
-            case commands.SetFiles():
-                name, always = command.name, command.always
-                turn.say(file_texts.set_for(await write(lambda store: book.set_files(store, name, always=always))))
-            case commands.ChooseApp():
-                raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
-            case commands.SetEndpoint():
-                name, endpoint = command.name, command.endpoint
-                means = self.switchboard.usual_endpoint if endpoint == book.DEFAULT_ENDPOINT else endpoint
-                if turn.in_clear and (opens_the_room(means) or only_for_trusted(means)):
-                    raise InputError(*refusals.room_in_clear(name, means))
-                turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))
-            case commands.RenameContact():
-                renamed = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
-                turn.say(texts.renamed(command.old, renamed, wanted=command.new))
-            case commands.RemoveContact():
-                turn.say(texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
+            case (
+                commands.ListContacts()
+                | commands.AddContact()
+                | commands.ShowContact()
+                | commands.SetTrust()
+                | commands.ConfirmContact()
+                | commands.RenewContact()
+                | commands.TellMove()
+                | commands.AcceptMove()
+                | commands.SetProgram()
+                | commands.SetFiles()
+                | commands.ChooseApp()
+                | commands.SetEndpoint()
+                | commands.RenameContact()
+                | commands.RemoveContact()
+                | commands.FollowName()
+                | commands.KeepName()
+            ):
+                await self._contact_commands.obey(turn, command)
             case commands.ShowCard():
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)
@@ -342,7 +315,7 @@ class Assistant:
             ):
                 if self._devices is None:
                     raise InputError(*device_texts.NO_PAGE)
-                await obey(turn, command, self._devices)
+                await device_commands.obey(turn, command, self._devices)
             case commands.OpenHandset() if self._has_page:
                 turn.say(texts.HANDSET_PAGE, handset=True)
             case commands.OpenHandset():
@@ -354,38 +327,5 @@ class Assistant:
             case commands.Help():
                 turn.say(texts.help_with(page=self._has_page))
 
-    async def _add_contact(self, turn: Turn, name: str, text: str | None) -> None:
-        met = None
-        if text is None:
-            who = self._origins.whom(self._calling.unsaved())
-            met = self._calling.met(who.node)
-        elif (read := book.whom(text)) is not None:
-            who = read
-        elif self.lookups.knows(text):
-            self._calling.look_up(turn, text, functools.partial(self._save_named, name=check_name(one_word(name))))
-            return
-        else:
-            raise InputError(*refusals.neither_node_nor_card(name, text))
-        wanted = name or (who.card.name if who.card else "")
-        name = name or book.name_on_card(self._store, who)
-        contact = await self._saving.add(name, who, met=met, sure=text is not None)
-        self._saving.tell(turn, contact, wanted=wanted)
-
     async def _show_name(self, turn: Turn, answer: NamedNode) -> None:
         turn.say(name_texts.details(answer, int(time.time())))
-
-    async def _save_named(self, turn: Turn, answer: NamedNode, *, name: str) -> None:
-        self._saving.tell(turn, await self._saving.add(name, meant(answer)))
-
-
-def _set_trust(command: commands.SetTrust, in_clear: bool, store: Store) -> Contact:
-    return book.set_trust(
-        store,
-        command.name,
-        command.trust,
-        command.media,
-        command.hours,
-        unproven=command.unproven,
-        classic=command.classic,
-        in_clear=in_clear,
-    )
