@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot.streams import as_wide_as, print_text
 from shared.errors import InputError
+from shared.printable import visible
 
 YES = ("y", "yes")
 NO = ("n", "no")
@@ -78,6 +79,11 @@ class Asking:
             print_text(line, to_copy=to_copy)
         sys.stdout.flush()
 
+    def begin(self, line: str) -> None:
+        """Print the beginning of a line, on which the next one goes on after a blank."""
+        sys.stdout.write(f"{as_wide_as(sys.stdout, visible(line, lines=True))} ")
+        sys.stdout.flush()
+
     def text(self, question: str, *, what: str = "", default: str = "") -> str:
         """A line of text. `what` is its name in the answers given beforehand. Raises Stopped if the person stops."""
         if (given := self._given(what)) is not None:
@@ -85,7 +91,7 @@ class Asking:
         if not self.at_terminal:
             return default
         with until_stopped(self._command):
-            self._put(question, f"[{default}]" if default else "")
+            self.begin(f"{question} [{default}]" if default else question)
             answer = sys.stdin.readline()
             if not answer:
                 raise EOFError
@@ -118,12 +124,25 @@ class Asking:
 
         return self.until_good("Which one?", number, what=what, default=str(default))
 
-    def until_good(self, question: str, read: Callable[[str], _Read], *, what: str = "", default: str = "") -> _Read:
-        """What `read` makes of a line of text. A person is asked again for what it refuses. Raises its InputError."""
+    def until_good(
+        self,
+        question: str,
+        read: Callable[[str], _Read],
+        *,
+        what: str = "",
+        default: str = "",
+        secret: bool = False,
+    ) -> _Read:
+        """What `read` makes of a line of text. A person is asked again for what it refuses. Raises its InputError.
+
+        `secret`: the answer isn't on the screen.
+        """
         while True:
-            answer = self.text(question, what=what, default=default)
+            answer = self.secret(question, what=what) if secret else self.text(question, what=what, default=default)
             try:
                 return read(answer)
+            except Stopped:
+                raise
             except InputError as error:
                 if not self.at_terminal or self._given(what) is not None:
                     raise
@@ -131,10 +150,6 @@ class Asking:
 
     def _given(self, what: str) -> str | None:
         return self.answers.get(what) if what else None
-
-    def _put(self, question: str, default: str) -> None:
-        sys.stdout.write(f"{as_wide_as(sys.stdout, f'{question} {default}'.rstrip())} ")
-        sys.stdout.flush()
 
 
 def yes_or_no(answer: str) -> bool:

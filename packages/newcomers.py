@@ -96,7 +96,7 @@ class Person:
             # apt's. Nobody asks for sudo's password: see systems/debian.py.
             r"Do you want to continue\? \[Y/n\] ": Answer(""),
             r"What do you want\?(.|\n)*Which one\? \[1\] ": Answer(""),
-            r"Go on\?[^\n]*\(yes/no\) \[\w+\] ": Answer("yes"),
+            r"Go on\?[^\n]* \[yes\] ": Answer(""),
             r"Who carries your packets\?(.|\n)*Which one\? \[1\] ": Answer("2"),
             r"The line, such as [^\n]*: ": Answer(peer, pasted=True),
             r"Your name, as your friends will see it\?[^\n]*\) ": Answer(name),

@@ -45,11 +45,16 @@ def seal(content: bytes, passphrase: str) -> bytes:
     return head + ChaCha20Poly1305(_key(head, passphrase)).encrypt(_nonce(head), content, head)
 
 
+def check_sealed(sealed: bytes) -> None:
+    """Raise BadBackup for another file, whatever the passphrase."""
+    if not sealed.startswith(MAGIC) or len(sealed) < HEAD_BYTES + TAG_BYTES:
+        raise BadBackup
+
+
 def unseal(sealed: bytes, passphrase: str) -> bytes:
     """What was sealed. Raises BadBackup for another file, another passphrase, and a file that was changed."""
+    check_sealed(sealed)
     head = sealed[:HEAD_BYTES]
-    if not head.startswith(MAGIC) or len(sealed) < HEAD_BYTES + TAG_BYTES:
-        raise BadBackup
     try:
         return ChaCha20Poly1305(_key(head, passphrase)).decrypt(_nonce(head), sealed[HEAD_BYTES:], head)
     except InvalidTag:

@@ -12,7 +12,7 @@ import msgspec
 
 from bot.asking import Answers, Asking, Stopped
 from bot.backup.place import put_in_place
-from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
+from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, check_sealed, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.cli.uninstall import own_files, shred
 from bot.home import Home, HomeLock, who_runs
@@ -39,7 +39,7 @@ SHORTEST = 8
 LONGEST = 1024
 
 TRIES = 3
-"How often a person may type a new passphrase."
+"How often a person may type a passphrase."
 
 AT_ONCE = 1 << 20
 "Bytes of a file that are read in one step."
@@ -91,12 +91,9 @@ def restore(home: Home, file: Path) -> int:
     """
     home.put_back()
     _refuse_used(home)
-    sealed = read(file)
-    passphrase = _passphrase(
-        "Passphrase of the backup:", Asking(Answers(), f"copybara restore {shlex.quote(str(file))}")
-    )
-    with said_if_slow("Decrypting the backup, and making a home of it"):
-        contacts = _made_from(sealed, passphrase, home)
+    archive = _unsealed(read(file), Asking(Answers(), f"copybara restore {shlex.quote(str(file))}"))
+    with said_if_slow("Making a home of it"):
+        contacts = _made_from(archive, home)
     print_text(terminal.brought_back(home.folder, contacts))
     return 0
 
@@ -110,6 +107,22 @@ def _refuse_used(home: Home) -> None:
             raise InputError(
                 f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
             )
+
+
+def _unsealed(sealed: bytes, asking: Asking) -> bytes:
+    """What is in the backup; a person may type the passphrase again. Raises InputError, BadBackup."""
+    check_sealed(sealed)
+    left = TRIES
+    while True:
+        passphrase = _passphrase("Passphrase of the backup:", asking)
+        left -= 1
+        try:
+            with said_if_slow("Decrypting the backup"):
+                return unseal(sealed, passphrase)
+        except BadBackup as error:
+            if not (left and asking.at_terminal):
+                raise
+            asking.say(f"{error.sentence} Try again.")
 
 
 def _unused(home: Home) -> bool:
@@ -135,9 +148,8 @@ def read(file: Path, *, largest: int = LARGEST) -> bytes:
     return bytes(content)
 
 
-def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
+def _made_from(archive: bytes, home: Home) -> int:
     """Make the home, as a whole or not at all. The number of its contacts. Raises StoreError, BadBackup."""
-    archive = unseal(sealed, passphrase)
     make_folder(home.folder.parent)
     with locked_folder(home.folder.parent):
         unfinished = Home(home.restoring)

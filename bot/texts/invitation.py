@@ -10,9 +10,11 @@ from pathlib import Path
 
 from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind, Sentence
+from bot.texts.overlay import only_near
 from peer.overlay.yggdrasil_peers import addresses_in, has_password
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
+from shared.sentences import joined
 
 _FROM_GIT = re.compile(r"[0-9.]+(?:dev[0-9]+\+g([0-9a-f]+)|$)")
 "A version that comes from git, and the commit if that has no tag. Behind it stands a date if the folder was changed."
@@ -116,9 +118,10 @@ def what_lines_show(lines: Sequence[str]) -> str:
     """What anyone who reads an invitation learns from the peers' lines in it. Only for the owner's eyes."""
     computers = "that computer's" if len(lines) == 1 else "those computers'"
     password = " and its password" if any(map(has_password, lines)) else ""
-    return (
+    return joined(
         f"This shows {computers} internet address ({', '.join(addresses_in(lines))}){password} to your friend, and to "
-        "anyone else who can read the message."
+        "anyone else who can read the message.",
+        only_near(lines),
     )
 
 

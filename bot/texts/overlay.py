@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from bot.kinds import Kind, Sentence
 from peer.overlay import overlay_name
 from peer.overlay.watch import OverlayState
+from peer.overlay.yggdrasil_peers import in_own_network
 from shared.errors import OverlayError
 from shared.sentences import joined
 
@@ -17,6 +19,17 @@ LOOPBACK = Sentence(
 )
 
 ADD_PEER = 'copybara setup overlay --peers "tls://HOST:PORT?key=KEY"'
+
+
+def only_near(peers: Iterable[str]) -> str:
+    """Which of these peers no friend elsewhere can use, nor the owner away from home; empty: none is like that."""
+    if not (addresses := in_own_network(peers)):
+        return ""
+    work, them = ("works", "it") if len(addresses) == 1 else ("work", "them")
+    return (
+        f"{' and '.join(addresses)} {work} only inside one local network, such as a home's: nobody elsewhere can "
+        f"connect through {them}."
+    )
 
 
 def notice(overlay: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from shared.errors import InputError
@@ -19,6 +19,20 @@ _PEER = re.compile(
     r"(?:\?[A-Za-z0-9=&.,_%-]+)?"
 )
 _KEY = re.compile(r"[?&]key=([^&]*)")
+
+_OWN_NETWORKS = tuple(
+    map(
+        ip_network,
+        (
+            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+            *("fc00::/7", "fe80::/10", "::1/128"),
+        ),
+    )
+)
+"Whose addresses mean something else in another network: RFC 1918, 4193, 6598, link-local and loopback."
+
+_OWN_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+"Endings of names that no other network knows; nor does it know one without a dot."
 
 
 def addresses_in(peers: Iterable[str]) -> list[str]:
@@ -41,6 +55,19 @@ def is_only_here(peer: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def in_own_network(peers: Iterable[str]) -> list[str]:
+    """Of the addresses of these peers those that lead nowhere, or elsewhere, from another network."""
+    return [address for address in addresses_in(peers) if _is_own(address)]
+
+
+def _is_own(host: str) -> bool:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host or host.endswith(_OWN_NAMES)
+    return any(address in network for network in _OWN_NETWORKS)
 
 
 def peers_in(text: str) -> list[str]:

@@ -300,6 +300,21 @@ async def test_two_different_passphrases_are_asked_for_again_three_times_at_most
     assert file.exists()
 
 
+async def test_a_wrong_passphrase_is_asked_for_again_and_of_a_file_that_is_no_backup_none(
+    friends: Path, tmp_path: Path
+) -> None:
+    file, new = tmp_path / "anna.backup", tmp_path / "new"
+    write(Home(friends / "anna"), file, PASSPHRASE.decode().strip())
+    async with at_terminal("--home", str(new), "restore", str(file)) as terminal:
+        await terminal.asks("Passphrase of the backup: ", "something else")
+        again = r"The passphrase is wrong, or the backup was changed\. Try again\.\nPassphrase of the backup: "
+        await terminal.asks(again, PASSPHRASE.decode().strip())
+    assert "bob" in (await cli("--home", str(new), "contacts"))[1]
+    file.write_text("no backup")
+    async with at_terminal("--home", str(tmp_path / "other"), "restore", str(file), code=1) as terminal:
+        assert "Passphrase" not in await terminal.shows("error: That file isn't a backup")
+
+
 WHERE_WRITTEN = """
 import sys
 from pathlib import Path

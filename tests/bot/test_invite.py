@@ -199,6 +199,12 @@ def test_before_the_owner_agrees_they_read_which_address_is_shown_and_a_chat_hea
     for note in (PRIVATE_PEER, PERHAPS_PRIVATE, PERHAPS_UNNAMED):
         assert "peer.example" not in note.text
     assert to_include(FriendsPeers("yes")) == ""
+    assert "local network" not in to_include(peers)
+    near = to_include(FriendsPeers("yes", ("tls://192.168.1.5:443", "tls://nas.local:443")))
+    assert near.endswith(
+        "192.168.1.5 and nas.local work only inside one local network, such as a home's: nobody "
+        "elsewhere can connect through them."
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from bot.home import Home
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-    """Ask for it. Raises InputError for one that fits on no card."""
-    now = draft.config.name
-    name = asking.text("Your name, as your friends will see it? (may be empty)", what="name", default=now)
-    draft.set("name", check_card_name(name))
+    """Ask for it. Raises InputError for one given beforehand that fits on no card."""
+    question = "Your name, as your friends will see it? (may be empty)"
+    draft.set("name", asking.until_good(question, check_card_name, what="name", default=draft.config.name))

@@ -135,24 +135,29 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     first = by_myself if alone else by_other
     chosen = asking.choose(NONE, (first, BY_HAND, TRY)) if asking.at_terminal else usual
     if chosen == 1:
-        given = draft.config.yggdrasil.private_peers or draft.config.yggdrasil.public_peers
-        has_peers = installed and bool(given) and asking.answers.get("peers") != ASK
-        _install(home, draft.config, asking, asks_for_peers=not has_peers)
+        _install(home, draft.config, asking, may_lack_peer=not (installed and _was_given(draft.config, asking)))
     elif chosen == 3:
         draft.set("overlay", "loopback")
 
 
-def _install(home: Home, config: Config, asking: Asking, *, alone: bool = False, asks_for_peers: bool) -> None:
-    """Do it, or let an administrator do it. `alone`: it runs, and no peer of it is connected."""
+def _was_given(config: Config, asking: Asking) -> bool:
+    """Whether set-up gave the node peers before, and nobody wants others."""
+    return bool(config.yggdrasil.private_peers or config.yggdrasil.public_peers) and asking.answers.get("peers") != ASK
+
+
+def _install(home: Home, config: Config, asking: Asking, *, may_lack_peer: bool, peers_up: int | None = None) -> None:
+    """Do it, or let an administrator do it. `peers_up`: how many are connected, if the node could be asked."""
     if can_become_root():
-        install(asking, alone=alone)
+        install(asking, may_lack_peer=may_lack_peer, peers_up=peers_up)
     else:
-        hand_over(home, asking, lambda: _answers(home, config), asks_for_peers=asks_for_peers)
+        hand_over(home, asking, lambda: _answers(home, config), may_lack_peer=may_lack_peer)
 
 
 def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> None:
     """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
-    up = 0
+    up: int | None = None
+    # Who may not look at a node that somebody else runs can't know of it, either.
+    may_lack_peer = can_become_root() and not _was_given(config, asking)
     if answers:
         try:
             peers = asyncio.run(admin_of(config.yggdrasil).peers())
@@ -163,10 +168,11 @@ def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> N
         asking.say(f"peers      {up} connected" if up else "peers      none connected, so nobody can be called yet")
         if os.environ.get(JUST_DONE) or (up and not peers_wanted(asking)):
             return
+        may_lack_peer = not up
     else:
         group_membership.join()
     if _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
-        _install(home, config, asking, alone=answers and not up, asks_for_peers=answers and not up)
+        _install(home, config, asking, may_lack_peer=may_lack_peer, peers_up=up)
 
 
 def _can_install() -> bool:

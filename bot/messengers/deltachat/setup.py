@@ -95,20 +95,16 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     made = config.deltachat.enabled and _is_made(home)
     if made and _owner(home) is not None:
         return None
-    given = "" if made else asking.text(QUESTION, what="deltachat_account")
-    if not given and not made:
-        return None
-    password = ""
-    is_device = is_code(given) or is_file(given)
-    if given and not is_code(given) and not given.lower().startswith(INVITES):
-        password = asking.secret(BACKUPS_PASSWORD if is_device else PASSWORD, what="deltachat_password")
-    slow = "Fetching your account" if is_device else "Finding and asking the mail servers, up to three minutes"
-    with said_if_slow(slow):
-        address = make(home, given, password)
-    if is_device:
-        asking.say(f"The bot is a device of your account {address}.")
-        return {"enabled": True}
-    asking.say(f"The bot's account: {address}")
+    if made:
+        asking.say(f"The bot's account: {make(home, '', '')}")
+    else:
+        if asking.at_terminal:
+            program()
+        given = asking.until_good(QUESTION, lambda given: _made_by(home, given, asking), what="deltachat_account")
+        if not given:
+            return None
+        if _is_device(given):
+            return {"enabled": True}
 
     def show(invite: str) -> None:
         if asking.at_terminal:
@@ -118,6 +114,24 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     if asking.at_terminal and claim(home, show, CLAIM_SECONDS):
         asking.say("The bot has its owner.")
     return {"enabled": True}
+
+
+def _made_by(home: Home, given: str, asking: Asking) -> str:
+    """Make the account by what was given, and return that; empty: none is wanted. Raises InputError, StoreError."""
+    if not given:
+        return ""
+    is_device, password = _is_device(given), ""
+    if not is_code(given) and not given.lower().startswith(INVITES):
+        password = asking.secret(BACKUPS_PASSWORD if is_device else PASSWORD, what="deltachat_password")
+    slow = "Fetching your account" if is_device else "Finding and asking the mail servers, up to three minutes"
+    with said_if_slow(slow):
+        address = make(home, given, password)
+    asking.say(f"The bot is a device of your account {address}." if is_device else f"The bot's account: {address}")
+    return given
+
+
+def _is_device(given: str) -> bool:
+    return is_code(given) or is_file(given)
 
 
 def next_step(home: Home) -> str:
@@ -185,7 +199,7 @@ async def _make(home: Home, given: str, password: str) -> str:
     async with rpc.running():
         for number in await rpc.call("get_all_account_ids"):
             if await rpc.call("is_configured", number):
-                if is_code(given) or is_file(given):
+                if _is_device(given):
                     raise InputError(*OTHER_ACCOUNT)
                 return await _address(home, Account(rpc, number))
             await rpc.call("remove_account", number)
@@ -194,7 +208,7 @@ async def _make(home: Home, given: str, password: str) -> str:
         with Store(home.database) as store:
             Journal(store, NAME).forget_everything()
         number = await rpc.call("add_account")
-        if is_code(given) or is_file(given):
+        if _is_device(given):
             return await _taken_over(home, rpc, number, given, password)
         await rpc.call("batch_set_config", number, _SETTINGS)
         try:

@@ -46,7 +46,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
         again = asking.until_good(question, _part, what="matrix_again", default=usual)
         if again == "no":
             return None if config.matrix.enabled else {"enabled": True}
-    user = asking.text(QUESTION, what="matrix_user", default=account.user if account else "")
+    user = asking.until_good(QUESTION, _user_or_nothing, what="matrix_user", default=account.user if account else "")
     if not user:
         return None
     check_installed()
@@ -54,7 +54,9 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
         asking.say(f"Would log in as {user}, and wait until you have verified it.")
         return None
     if account is None or not account.logged_in or account.user != user or again in ("login", "reset"):
-        account = _logged_in(home, account, check_user(user), asking, reset=again == "reset")
+        account = _logged_in(home, account, user, asking, reset=again == "reset")
+        if account is None:
+            return None
         asking.say(f"Logged in as {account.user}.")
     if asking.at_terminal:
         asyncio.run(_verify(home, account, asking))
@@ -94,11 +96,19 @@ def _is_verified(home: Home) -> bool:
         return Journal(store, NAME).fact(OWNER_FACT) is not None
 
 
-def _logged_in(home: Home, known: MatrixAccount | None, user: str, asking: Asking, *, reset: bool) -> MatrixAccount:
+def _user_or_nothing(answer: str) -> str:
+    return check_user(answer) if answer else ""
+
+
+def _logged_in(
+    home: Home, known: MatrixAccount | None, user: str, asking: Asking, *, reset: bool
+) -> MatrixAccount | None:
+    """None if that didn't work, and the person doesn't want to try again. Without a person that raises InputError."""
     from bot.messengers.matrix.login import log_in
 
-    owner = asking.text(
+    owner = asking.until_good(
         "Your own Matrix user? (empty: the bot becomes a device of that account)",
+        _user_or_nothing,
         what="matrix_owner",
         default=known.owner if known else "",
     )
@@ -108,10 +118,18 @@ def _logged_in(home: Home, known: MatrixAccount | None, user: str, asking: Askin
         default=known.server if known else "",
     )
     password = asking.secret(f"The password of {user}?", what="matrix_password")
-    with said_if_slow(f"Logging in as {user}"):
-        return asyncio.run(
-            log_in(home, MatrixAccount(user, server, owner=check_user(owner or user)), password, reset=reset)
-        )
+    typed = MatrixAccount(user, server, owner=owner)
+    try:
+        with said_if_slow(f"Logging in as {user}"):
+            return asyncio.run(log_in(home, typed, password, reset=reset))
+    except InputError as error:
+        if not asking.at_terminal:
+            raise
+        asking.say(f"{error.sentence} {error.hint}")
+    if not asking.yes("Try again now?", default=True):
+        return None
+    user = asking.until_good(QUESTION, _user_or_nothing, default=user) or user
+    return _logged_in(home, typed, user, asking, reset=reset)
 
 
 async def _verify(home: Home, account: MatrixAccount, asking: Asking) -> None:

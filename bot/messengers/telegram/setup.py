@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.asking import Asking
+from bot.asking import Asking, Stopped
 from bot.home import Home
 from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, forget_owner, owner_of
 from bot.messengers.telegram import NAME, switches
-from bot.messengers.telegram.token import FORMAT, BotToken, read_token, silence
+from bot.messengers.telegram.token import BotToken, checked, read_token, silence, token_file
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, MessengerError
 from shared.store import Store
@@ -18,50 +18,58 @@ from shared.store.journal import Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 
-AGAIN = "BotFather shows it: digits, a colon and 35 characters. To give it again: copybara setup telegram"
-
-FILE = "telegram.token"
-
 
 def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
     """Ask for the bot's token, try it (getMe), keep it in its file in the home, and open the ways into Telegram.
 
-    A token that is kept already is tried again, and the bot may get another owner.
-
-    Raises InputError for a token that is none, or that Telegram refuses.
+    A token that is kept already is tried again, and the bot may get another owner. A person is asked again for one that
+    is none, or that Telegram refuses. Otherwise that raises InputError.
     """
-    base_url = config.telegram.base_url
+    settings = config.telegram
     if asking.answers.only_prints:
         asking.say("telegram   asks for the bot's token, tries it and keeps it; switches the bot's ways on")
         return None
-    if config.telegram.token:
-        if config.telegram.token != "environment" or asking.answers.get("telegram_token"):  # noqa: S105 - a place
-            _try_kept(home, config, asking)
+    if settings.token == "environment" and not asking.answers.get("telegram_token"):  # noqa: S105 - a place
         return None
-    answer = asking.secret(QUESTION, what="telegram_token").strip()
-    if not answer:
+    if settings.token and not _replaces_kept(home, config, asking):
         return None
-    if not FORMAT.fullmatch(answer):
-        raise InputError("That isn't a Telegram token.", AGAIN)
-    silence(BotToken(answer))
-    asking.say("Asking Telegram about the bot …")
-    try:
-        _open_ways(answer, base_url, asking)
-    except MessengerError as error:
-        asking.say(f"{error.sentence} The token was kept; `copybara doctor` will try it.")
+
+    def tried(answer: str) -> BotToken | None:
+        if not answer:
+            return None
+        token = checked(answer)
+        try:
+            _open_ways(token, settings.base_url, asking)
+        except MessengerError as error:
+            asking.say(f"{error.sentence} The token was kept; `copybara doctor` will try it.")
+        return token
+
+    token = asking.until_good(QUESTION, tried, what="telegram_token", secret=True)
+    if token is None:
+        return None
     with locked_folder(home.folder):
-        replace_file(home.folder / FILE, f"{answer}\n".encode())
+        replace_file(token_file(home, settings), f"{token.reveal()}\n".encode())
     return {"token": "file"}
 
 
-def _try_kept(home: Home, config: Config, asking: Asking) -> None:
-    token = read_token(home, config.telegram)
-    silence(token)
-    asking.say("Asking Telegram about the bot …")
+def _replaces_kept(home: Home, config: Config, asking: Asking) -> bool:
+    """Try the token that is kept. Whether it is of no use, and somebody is there to give another one."""
+    replaceable = config.telegram.token == "file" and asking.at_terminal  # noqa: S105 - a place
     try:
-        _open_ways(token.reveal(), config.telegram.base_url, asking)
+        token = read_token(home, config.telegram)
+    except InputError as error:
+        if not replaceable:
+            raise
+        asking.say(f"telegram   {error.sentence}")
+        return True
+    try:
+        _open_ways(token, config.telegram.base_url, asking)
+    except Stopped:
+        raise
     except CopybaraError as error:
         asking.say(f"telegram   {error.sentence} {error.hint}")
+        if isinstance(error, InputError) and replaceable:
+            return True
     with Store(home.database) as store:
         journal = Journal(store, NAME)
         owner = owner_of(journal)
@@ -69,18 +77,21 @@ def _try_kept(home: Home, config: Config, asking: Asking) -> None:
         if owner is not None and asking.yes(question, default=False, what="telegram_new_owner"):
             forget_owner(journal)
             asking.say("Restart the program: it shows the code for the new owner.")
+    return False
 
 
-def _open_ways(token: str, base_url: str, asking: Asking) -> None:
+def _open_ways(token: BotToken, base_url: str, asking: Asking) -> None:
     """Say whose token it is, switch the ways on, and say how each stands. Raises InputError, MessengerError."""
-    before = switches.me(token, base_url)
+    silence(token)
+    asking.say("Asking Telegram about the bot …")
+    before = switches.me(token.reveal(), base_url)
     asking.say(f"telegram   the token is @{before['username']}'s")
     told = all(way.state is switches.SwitchState.ON for way in switches.ways(before))
     if not told and asking.yes("Switch on all ways in which links can reach your bot?", default=True):
-        told = switches.switch_on(token, base_url)
+        told = switches.switch_on(token.reveal(), base_url)
         if not told:
             asking.say("Telegram doesn't let a program do that here. By hand, then:", f"{switches.MENU} see below.")
-    found = switches.ways(switches.me(token, base_url), told=told)
+    found = switches.ways(switches.me(token.reveal(), base_url), told=told)
     asking.say(*(f"  {way.name:22} {way.state}{f': {way.missing}' if way.missing else ''}" for way in found))
     if any(way.missing for way in found):
         asking.say(f"To switch on what is missing: {switches.MENU} then the name after the colon.")

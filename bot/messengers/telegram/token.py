@@ -54,10 +54,14 @@ def read_token(home: Home, settings: Settings) -> BotToken:
                 raise InputError(f"The variable {VARIABLE} isn't set.", "Set it to the token that BotFather gave you.")
         case _:
             text = _from_keyring()
-    text = text.strip()
-    if not FORMAT.fullmatch(text):
+    return checked(text)
+
+
+def checked(text: str) -> BotToken:
+    """What was typed, as a token. Raises InputError for what can't be one, without repeating it."""
+    if not FORMAT.fullmatch(text.strip()):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
-    return BotToken(text)
+    return BotToken(text.strip())
 
 
 def silence(token: BotToken) -> None:

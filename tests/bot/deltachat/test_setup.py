@@ -15,6 +15,7 @@ from shared.errors import InputError
 from tests.bot.console import cli
 from tests.bot.deltachat.mail import MailServer
 from tests.bot.deltachat.world import login
+from tests.bot.setup.test_asked import at_terminal
 from tests.endless import Endless
 
 
@@ -42,6 +43,14 @@ async def test_a_login_that_does_not_work_leaves_no_account(tmp_path: Path, serv
     assert code == 1
     assert errors.startswith("error: Delta Chat can't use that account")
     assert not (home / "copybara.toml").exists() or not load(home / "copybara.toml").deltachat.enabled
+
+
+async def test_a_person_is_asked_again_for_an_account_that_does_not_work(tmp_path: Path, server: MailServer) -> None:
+    wrong = login(server, "nobody").replace(f"ip={server.imap_port}", "ip=1")
+    async with at_terminal("--home", str(tmp_path), "setup", "deltachat") as terminal:
+        await terminal.asks(r"Which one\? \(empty: no Delta Chat\) ", wrong)
+        await terminal.asks(r"Delta Chat can't use that account(.|\n)*Which one\? \(empty: no Delta Chat\) ", "")
+        await terminal.shows("Next:")
 
 
 @pytest.mark.parametrize("again", [b"", b"* OK x\r\n" * 500], ids=["silent", "without end"])

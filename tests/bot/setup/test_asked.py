@@ -89,7 +89,8 @@ async def answered(*command: str, code: int = 0) -> AsyncIterator[Terminal]:
 
 async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_path: Path) -> None:
     async with set_up(tmp_path, *TRIES) as terminal:
-        await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "Anna")
+        await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "x" * 400)
+        await terminal.asks(r"A name on a card has at most .*\nYour name, .*\) ", "Anna")
         await terminal.asks(r"Who carries the links(.|\n)*Which one\? \[1\] ", "Telegram")
         await terminal.asks(r"Telegram is none of these\. Give a number from 1 to 4\.\nWhich one\? \[1\] ", "")
         # They talk on the page, which uses the browser's devices.
@@ -100,18 +101,24 @@ async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_pat
 async def test_a_messenger_is_asked_about_once_it_was_chosen(tmp_path: Path) -> None:
     async with set_up(tmp_path, *TRIES, "--name", "Anna") as terminal:
         await terminal.asks(r"Which one\? \[1\] ", "2")
-        await terminal.asks(r"The token of your own Telegram bot.* ", "")
+        await terminal.asks(r"The token of your own Telegram bot.* ", "no token")
+        again = r"That isn't a Telegram token\. BotFather shows it: .*\n+The token of your own.* "
+        await terminal.asks(again, "")
+        await terminal.shows(r"Next:\n  copybara start ")
 
 
 async def test_what_was_answered_before_a_failure_is_kept_and_the_next_set_up_goes_on_from_there(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "copybara.toml").write_text('[telegram]\nbase_url = "http://127.0.0.1:1"\n')
+    (tmp_path / "telegram.token").mkdir()
     async with set_up(tmp_path, *TRIES, code=1) as terminal:
         await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "Anna")
         await terminal.asks(r"Which one\? \[1\] ", "2")
-        await terminal.asks(r"The token of your own Telegram bot.* ", "no token")
+        await terminal.asks(r"The token of your own Telegram bot.* ", f"2001:{'A' * 35}")
         said = await terminal.shows(r"it goes on from there\.\n")
-        assert "error: That isn't a Telegram token.\nhint:  BotFather shows it" in said
+        assert "Telegram can't be reached" in said
+        assert f"error: {tmp_path / 'telegram.token'}" in said
         assert "What you answered before that is kept: run `copybara setup` again" in said
     async with set_up(tmp_path, *TRIES) as terminal:
         await terminal.asks(r"Your name, as your friends will see it\?.*\) \[Anna\] ", "")
@@ -130,13 +137,21 @@ async def test_a_bot_that_nobody_has_verified_yet_can_log_in_again_or_replace_it
     write_account(
         Home(tmp_path), MatrixAccount("@bot:example.org", "https://127.0.0.1:1", "DEVICE", "token", "@anna:example.org")
     )
-    async with set_up(tmp_path, "matrix", code=1) as terminal:
+    async with set_up(tmp_path, "matrix") as terminal:
         await terminal.asks(r"nobody has verified it yet\. What is next\?.*reset\) \[verify\] ", "reset")
-        await terminal.asks(r"The Matrix user of your bot.*\] ", "")
+        await terminal.asks(r"The Matrix user of your bot.*\] ", "bot")
+        await terminal.asks(r"That isn't a Matrix user\. .*\nThe Matrix user of your bot.*\] ", "")
         await terminal.asks(r"Your own Matrix user\?.*\] ", "")
         await terminal.asks(r"The address of its homeserver\?.*\] ", "")
         await terminal.asks(r"The password of @bot:example.org\? ", "secret")
-        await terminal.shows(r"error: The homeserver can't be reached.*\.\nhint:  .*try again: copybara setup matrix\n")
+        failed = r"The homeserver can't be reached.*try again: copybara setup matrix\nTry again now\?.*\[yes\] "
+        await terminal.asks(failed, "")
+        await terminal.asks(r"The Matrix user of your bot.*\[@bot:example.org\] ", "")
+        await terminal.asks(r"Your own Matrix user\?.*\[@anna:example.org\] ", "")
+        await terminal.asks(r"The address of its homeserver\?.*\[https://127.0.0.1:1\] ", "")
+        await terminal.asks(r"The password of @bot:example.org\? ", "secret")
+        await terminal.asks(failed, "no")
+        await terminal.shows("Next:")
 
 
 async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.setup.yggdrasil import plan
+from bot.cli.setup.yggdrasil import firewall, plan
 from bot.cli.setup.yggdrasil.install import GIVEN
 from bot.texts.invitation import ASK_FOR_PEER
 from shared.config.file import load
@@ -68,7 +69,8 @@ done
 copybara setup overlay --yes > {folder}/alone 2>&1
 copybara doctor > {folder}/doctor.alone 2>&1 || true
 echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
-printf '%s\\n' yes 2 tls://127.0.0.1:12347 yes | script -qec "sh {folder}/again" {folder}/fourth > {folder}/screen
+copybara setup overlay --print --peers tls://127.0.0.1:12347 > {folder}/printed
+printf '%s\\n' yes 2 tls://127.0.0.1:12347 what s "" | script -qec "sh {folder}/again" {folder}/fourth > {folder}/screen
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.fourth
 """
 
@@ -123,16 +125,57 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert "A private one connects you, and a friend needs it too" in checks["peers"]["detail"]
 
     assert "Yggdrasil runs, and a peer is connected." in written["first"]
-    assert "Yggdrasil runs, but none of its peers is connected" in written["alone"]
+    assert "Yggdrasil runs, but no peer is connected" in written["alone"]
     assert 'copybara setup overlay --peers "tls://' in written["alone"]
     assert 'copybara setup overlay --peers "tls://' in written["doctor.alone"]
     screen = " ".join(written["screen"].split())
     assert "Those that it has stay; one that works has to be added." in screen
     asked, _, listed = screen.partition("Who carries your packets?")
-    assert "as root:" in listed, "peers are chosen before all commands"
-    assert "as root:" not in asked
+    assert "as root:" not in asked, "peers are chosen before all else"
+    steps, _, shown = listed.partition("Go on? (yes, no, or s to see the commands) [yes]")
+    assert "as root: 1 Write /etc/yggdrasil/yggdrasil.conf with the node's key, unless it is there 2 Add" in steps
+    assert "2 Add the peer 127.0.0.1 to that file" in steps
+    assert "systemctl" not in steps, "no shell before somebody asks for it"
+    assert "“what” is none of these. Type yes, no or s." in shown
+    commands = written["printed"].partition("\nset -e\n")[2].rpartition("\necho 'Done.")[0]
+    assert " ".join(commands.split()) in shown, "they are those that an administrator would run"
+    ran = shown.rpartition("[yes]")[2]
+    assert re.search(r"2 Add the peer 127\.0\.0\.1 to that file; [^;]* as \.before-copybara \.\.\.( \.)* done", ran)
+    assert re.search(r"Wait until a peer is connected \(up to 10 seconds\) \.\.\.( \.)* none is yet", ran)
+    assert "systemctl" not in ran
+    assert commands in written["first"].replace(":12345", ":12347"), "nobody is there to ask for them"
     fourth = json.loads(written["conf.fourth"])
     assert fourth == third | {"Peers": [*third["Peers"], "tls://127.0.0.1:12347"]}, "it asked for another one"
+
+
+RULES_FOR = """
+cp -a /etc {folder}/etc
+mount --bind {folder}/etc /etc
+export PATH={folder}:$PATH
+for device in mine0 auto; do
+    rm -rf /etc/copybara
+    printf '{{\\n  "IfName": "%s",\\n  "NodeInfo": {{\\n    "IfName": "other"\\n  }}\\n}}' $device > {folder}/config
+    sh -e {folder}/step
+    cat /etc/copybara/overlay.nft > {folder}/$device 2> {folder}/none || true
+done
+"""
+
+
+def test_the_firewall_is_for_the_device_that_the_node_has(tmp_path: Path) -> None:
+    need("unshare", "nft", "mount")
+    pretended_systemctl(tmp_path, SYSTEMCTL.format(folder=tmp_path))
+    (tmp_path / "step").write_text(plan.load_rules("32768-60999", str(tmp_path / "config")).as_script())
+    ended = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-ec", RULES_FOR.format(folder=tmp_path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "loaded\nleft out: IfName in the node's configuration names no device\n"
+    assert (tmp_path / "mine0").read_text() == firewall.rules("mine0", "32768-60999")
+    assert not (tmp_path / "auto").read_text()
 
 
 def test_a_node_that_does_not_answer_was_not_started(tmp_path: Path) -> None:

@@ -16,86 +16,17 @@ from hypothesis import strategies as st
 
 from bot.as_root import as_root, may_use_sudo
 from bot.asking import Answers, Asking
-from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
+from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
 from bot.cli.setup.yggdrasil.root import Step, numbered
 from bot.wrapping import wrapped
-from peer.overlay.yggdrasil_peers import peers_in
+from peer.overlay.yggdrasil_peers import in_own_network, peers_in
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 KEY = "0123456789abcdef" * 4
 PEER = f"tls://peer.example:12345?key={KEY}"
-
-NEW_05: dict[str, Any] = {
-    "PrivateKey": KEY * 2,
-    "Peers": [],
-    "InterfacePeers": {},
-    "Listen": [],
-    "AdminListen": "unix:///var/run/yggdrasil/yggdrasil.sock",
-    "MulticastInterfaces": [
-        {"Regex": ".*", "Beacon": True, "Listen": True, "Port": 0, "Priority": 0, "Password": ""},
-    ],
-    "AllowedPublicKeys": [],
-    "IfName": "auto",
-    "IfMTU": 65535,
-    "NodeInfoPrivacy": False,
-    "NodeInfo": {},
-}
-"What 0.5.12 writes with -genconf -json."
-
-NEW_04 = {**NEW_05, "PublicKey": KEY, "NodeInfo": None}
-
-
-@pytest.mark.parametrize("new", [NEW_04, NEW_05], ids=["0.4", "0.5"])
-def test_a_new_node_is_silent_has_a_named_device_and_the_peers(new: dict[str, Any]) -> None:
-    after = node_config.changed(node_config.parsed(json.dumps(new)), [PEER])
-    assert after["Peers"] == [PEER]
-    assert after["MulticastInterfaces"] == []
-    assert (after["IfName"], after["NodeInfoPrivacy"]) == ("ygg0", True)
-    assert after["PrivateKey"] == new["PrivateKey"]
-    assert node_config.changed(after, [PEER]) == after, "twice is as good as once"
-    assert node_config.is_of_05(after) == (new is NEW_05)
-
-
-def test_what_somebody_has_set_up_stays() -> None:
-    own = {**NEW_05, "Peers": ["tcp://mine.example:1"], "IfName": "mine"}
-    after = node_config.changed(own, [PEER])
-    assert after == {**own, "Peers": ["tcp://mine.example:1", PEER]}
-    listens = {**NEW_05, "Listen": ["tls://[::]:1"], "IfName": "none"}
-    assert node_config.changed(listens, []) == {**listens, "IfName": "ygg0"}, "without a device there are no calls"
-
-
-def test_the_changes_that_are_shown_hold_no_key() -> None:
-    lines = node_config.differences(NEW_05, {**node_config.changed(NEW_05, [PEER]), "PrivateKey": "other"})
-    assert any(line.startswith("Peers: ") for line in lines)
-    assert "PrivateKey" not in "".join(lines)
-
-
-@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '{"Peers": []}', "[" * 100_000, "1" * 5000])
-def test_what_is_no_configuration_is_refused(text: str) -> None:
-    with pytest.raises(OverlayError):
-        node_config.parsed(text)
-
-
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists), st.lists(st.just(PEER)))
-def test_odd_settings_are_no_reason_to_fail(odd: object, more: list[str]) -> None:
-    settings = {**NEW_05, "Peers": odd, "Listen": odd, "IfName": odd}
-    after = node_config.changed(settings, more)
-    assert node_config.changed(after, more)["Peers"] == after["Peers"]
-    node_config.device_of(after)
-
-
-def test_the_real_node_reads_what_we_write() -> None:
-    need("yggdrasil", packages="yggdrasil")
-    new = subprocess.run(["yggdrasil", "-genconf"], capture_output=True, check=True, text=True).stdout
-    assert "#" in new, "HJSON with comments"
-    command = ["yggdrasil", "-useconf", "-normaliseconf", "-json"]
-    read = subprocess.run(command, input=new, capture_output=True, check=True, text=True).stdout
-    after = node_config.changed(node_config.parsed(read), [PEER])
-    again = subprocess.run(command, input=node_config.as_text(after), capture_output=True, check=True, text=True).stdout
-    assert json.loads(again) == after
 
 
 @pytest.mark.parametrize(
@@ -127,6 +58,13 @@ def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
 def test_what_is_no_peer_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         peers_in(text)
+
+
+def test_which_addresses_work_in_one_network_only() -> None:
+    own = ["192.168.1.5", "10.0.0.1", "172.31.0.1", "127.0.0.1", "[fd00::1]", "[fe80::1]", "[::1]", "nas.local", "nas"]
+    assert len(in_own_network(f"tls://{address}:1" for address in own)) == len(own)
+    anywhere = ["peer.example", "203.0.113.7", "[2001:db8::7]", "172.32.0.1", "local.example"]
+    assert not in_own_network(f"tls://{address}:1?key={KEY}" for address in anywhere)
 
 
 @given(st.text())
@@ -167,52 +105,18 @@ def test_any_answer_is_a_list_of_peers_or_one_error(raw: bytes | str) -> None:
 
 
 def test_nothing_is_done_that_is_done_already() -> None:
-    done = plan.NodeMachine(installed=True, has_nft=True, user="anna", in_group=True)
+    done = plan.NodeMachine(missing=[], user="anna", in_group=True)
     assert plan.install(done) == []
     assert plan.join_group(done) == []
-    new = plan.NodeMachine(installed=False, has_nft=True, user="anna; reboot", in_group=False)
+    new = plan.NodeMachine(missing=["yggdrasil"], user="anna; reboot", in_group=False)
     (step,) = plan.install(new)
     assert step.script.endswith(" yggdrasil")
     (step,) = plan.join_group(new)
     assert step.script.endswith("'anna; reboot'")
 
 
-def test_the_configuration_that_is_written_isnt_shown() -> None:
-    step = plan.write_config(node_config.as_text(NEW_05), ["Peers: []"])
-    assert KEY not in step.shown(sudo=True)
-    assert KEY in step.content
-
-
-def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: Path) -> None:
-    machine = plan.NodeMachine(installed=False, has_nft=False, user="anna", in_group=False)
-    steps = [
-        *(*plan.install(machine), plan.make_config(), plan.read_config(), plan.write_config("", ["Peers: []"])),
-        *(*plan.load_rules("ygg0", "32768-60999"), plan.keep_key(), plan.start_node(), *plan.join_group(machine)),
-    ]
-    for step in steps:
-        assert max(map(len, step.script.splitlines())) < 140, step.why
-        assert all(line == line.rstrip() for line in step.shown(sudo=True).splitlines())
-    (join,) = plan.join_group(machine)
-    assert join.shown(sudo=False) == "usermod --append --groups yggdrasil anna"
-    assert join.shown(sudo=True) == "sudo usermod --append --groups yggdrasil anna"
-    # A shell takes what is shown for the same commands; here sudo is one that does nothing but run them.
-    (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    (tmp_path / "sudo").chmod(0o755)
-    step = Step("Write it.", f"umask 077\ncat > {tmp_path}/written\necho 'it is' \"done\"", content="one\ntwo\n")
-    ended = subprocess.run(
-        ["sh", "-c", step.shown(sudo=True)],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ended.stdout == "it is done\n"
-    assert (tmp_path / "written").read_text() == "one\ntwo\n"
-
-
 def test_what_will_be_done_is_wrapped_in_a_narrow_terminal() -> None:
-    steps = [plan.write_config("", ["its peers"]), plan.change_config([PEER]), plan.start_node()]
-    for line in numbered(steps):
+    for line in numbered([plan.change_config([PEER]), plan.load_rules("32768-60999"), plan.start_node()]):
         first, *more = wrapped(line, 60).splitlines()
         assert max(map(len, (first, *more))) < 90, "only a path may be longer"
         assert more, "it goes on in another line"
@@ -238,34 +142,38 @@ def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.Capt
     assert "python3 - /etc/yggdrasil/yggdrasil.conf.new << 'CHANGE'\n" in printed
     assert f'\npeers = [\n    "{PEER}",\n]\n' in printed, "no argument, which others on the computer could read"
     assert max(map(len, printed.splitlines())) < 140, "it can be read"
-    assert printed.count("cat >") == printed.count("<<'END'")
     assert "-normaliseconf -json > /etc/yggdrasil/yggdrasil.conf.new\n" in printed, "the node's private key stays there"
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "changes"),
     [
-        {},
-        {"Peers": ["tls://there:1"], "IfName": "auto"},
-        {"Peers": ["tls://there:1", PEER], "IfName": "none"},
-        {"Listen": ["tls://[::]:1"], "IfName": "none"},
+        ({}, {**plan.ALONE, "Peers": [PEER]}),
+        ({"Peers": ["tls://there:1"], "IfName": "mine0"}, {"Peers": ["tls://there:1", PEER]}),
+        ({"Peers": ["tls://there:1", PEER], "IfName": "none"}, {"IfName": "ygg0"}),
+        ({"Listen": ["tls://[::]:1"], "IfName": "none"}, {"IfName": "ygg0", "Peers": [PEER]}),
     ],
+    ids=["new", "has a peer", "has no device", "listens"],
 )
-def test_root_makes_the_same_changes_without_us(tmp_path: Path, settings: dict[str, Any]) -> None:
-    """Somebody who can't become root may not read the configuration, so the script for an administrator changes it."""
+def test_a_new_node_is_silent_and_what_somebody_has_set_up_stays(
+    tmp_path: Path, settings: dict[str, Any], changes: dict[str, Any]
+) -> None:
     need("yggdrasil", packages="yggdrasil")
     if os.geteuid():
         pytest.skip("only root can give a file to the node's user")
     config = tmp_path / "yggdrasil.conf"
     carried_out(plan.make_config(str(config)))
-    config.write_text(json.dumps(json.loads(config.read_text()) | settings))
-    read = ["sh", "-ec", plan.read_config(str(config)).script]
-    before = json.loads(subprocess.run(read, capture_output=True, check=True).stdout)
+    assert carried_out(plan.look_for_peers(str(config))) == "it has none\n"
+    config.write_text(f"# HJSON, with a comment\n{json.dumps(json.loads(config.read_text()) | settings)}")
+    as_read = ["yggdrasil", "-useconffile", str(config), "-normaliseconf", "-json"]
+    before = json.loads(subprocess.run(as_read, capture_output=True, check=True).stdout)
+    assert (carried_out(plan.look_for_peers(str(config))) == f"{plan.HAS_PEERS}\n") == ("Peers" in settings)
     carried_out(plan.change_config([PEER], str(config)))
-    assert json.loads(config.read_text()) == node_config.changed(before, [PEER])
+    assert json.loads(config.read_text()) == before | changes
     assert config.stat().st_mode & 0o777 == 0o600
-    carried_out(plan.change_config([], str(config)))
-    assert json.loads(config.read_text()) == node_config.changed(before, [PEER])
+    for twice in ([PEER], []):
+        carried_out(plan.change_config(twice, str(config)))
+        assert json.loads(config.read_text()) == before | changes
 
 
 def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path: Path) -> None:
@@ -276,15 +184,16 @@ def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path
     carried_out(plan.make_config(str(config)))
     assert (config.stat().st_mode & 0o777, config.stat().st_uid) == (0o600, owner)
     config.chmod(0o640)  # as a package leaves it
-    carried_out(plan.write_config(config.read_text(), ["its peers"], str(config)))
+    carried_out(plan.change_config([PEER], str(config)))
     carried_out(plan.keep_key(str(config)))
     for file in tmp_path.iterdir():
         assert (file.stat().st_mode & 0o777, file.stat().st_uid) == (0o600, owner), file
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def carried_out(step: Step) -> None:
-    subprocess.run(["sh", "-ec", step.script], input=step.content, text=True, check=True)
+def carried_out(step: Step) -> str:
+    """What it wrote."""
+    return subprocess.run(["sh", "-e"], input=step.as_script(), capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from shared.errors import MessengerError
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.console import cli
+from tests.bot.setup.test_asked import at_terminal
 from tests.bot.setup.test_public_peers import HEAD, serving
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, World
@@ -104,6 +105,30 @@ async def test_a_token_that_telegram_refuses_isnt_kept(
         assert wrong not in out + err
     assert not (home / "telegram.token").exists()
     assert (home / "copybara.toml").read_bytes() == before
+
+
+async def test_a_person_is_asked_again_for_a_token_that_is_none_or_that_telegram_refuses(
+    tmp_path: Path, server: Server, bot: BotAccount
+) -> None:
+    home = home_of(tmp_path, server)
+    question, refused = r"The token of your own Telegram bot, .* ", r"Telegram doesn't know the bot's token: .*\n+"
+    async with at_terminal("--home", str(home), "setup", "telegram") as terminal:
+        await terminal.asks(question, "nonsense")
+        await terminal.asks(rf"That isn't a Telegram token\. .*\n+{question}", "2002:" + "B" * 35)
+        await terminal.asks(refused + question, TOKEN)
+        await terminal.asks(r"the token is @anna_bot's\nSwitch on all ways.*\] ", "")
+        await terminal.shows(r"Next:")
+    assert (home / "telegram.token").read_text().strip() == TOKEN
+    # One that was revoked, or can't be read: it is replaced, unless nothing is typed.
+    (home / "telegram.token").write_text("2002:" + "B" * 35)
+    async with at_terminal("--home", str(home), "setup", "telegram") as terminal:
+        await terminal.asks(refused + question, "")
+        await terminal.shows(r"Nothing has changed")
+    (home / "telegram.token").unlink()
+    async with at_terminal("--home", str(home), "setup", "telegram") as terminal:
+        await terminal.asks(rf"The token .* can't be read\.\n+{question}", TOKEN)
+        await terminal.shows(r"Next:")
+    assert (home / "telegram.token").read_text().strip() == TOKEN
 
 
 async def test_an_older_server_leaves_the_steps_by_hand(

@@ -1,4 +1,4 @@
-"""Doing it: peers are chosen, every step is shown, and after one yes the steps run one after the other."""
+"""Doing it: peers are chosen, all steps are shown, and after one yes they run one after the other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from collections.abc import Callable
 
 from bot.asking import Asking
 from bot.cli import group_membership
-from bot.cli.setup.yggdrasil import firewall, for_root, node_config, plan, public_peers
-from bot.cli.setup.yggdrasil.root import Step, numbered, run
+from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
+from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, numbered, run
 from bot.home import Home
 from bot.slow_steps import said_if_slow
-from bot.texts.overlay import ADD_PEER
+from bot.texts.overlay import ADD_PEER, only_near
 from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
 PRIVATE = "A private peer: I paste the line that its owner gave me"
 WITHOUT_ASKING = "copybara setup overlay --yes"
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"Root's, where the steps look for programs."
+
 PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
 """The variable that keeps them for the program that starts itself again within the group, and writes the configuration:
 their lines, or nothing where public ones were chosen."""
@@ -49,101 +53,102 @@ def peers_wanted(asking: Asking) -> list[str]:
 def only_shown(asking: Asking) -> None:
     """Print what root would do, as a script for an administrator, and do nothing."""
     machine, peers = _machine(), peers_wanted(asking)
-    asking.say(for_root.text(_at_once(machine, peers), machine.user, peers).rstrip("\n"), to_copy=True)
+    asking.say(for_root.text(_steps(machine, peers), machine.user, peers).rstrip("\n"), to_copy=True)
 
 
-def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, asks_for_peers: bool) -> None:
+def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, may_lack_peer: bool) -> None:
     """Let an administrator do it, with one command. See for_root.py."""
-    machine, peers, private = _machine(), _given(asking), True
-    if asks_for_peers and not peers and asking.at_terminal:
-        peers, private = _chosen(asking, minor=for_root.minor() or 5)
-    if peers:
-        os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
-    steps = _at_once(machine, peers)
+    machine = _machine()
+    peers, private = _peers(asking, asks=may_lack_peer)
+    _keep(peers, private=private)
+    steps = _steps(machine, peers)
     os.environ[JUST_DONE] = "yes"
     for_root.hand_over(home, asking, steps, for_root.text(steps, machine.user, peers), done)
 
 
-def install(asking: Asking, *, alone: bool = False) -> None:
-    """Install, configure and start the node, and let the user ask it. `alone`: it runs, and no peer of it is connected.
+def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> None:
+    """Install, configure and start the node, and let the user ask it. `peers_up`: None if nobody knows yet.
 
     Raises OverlayError, InputError.
     """
     machine = _machine()
-    peers, private = _given(asking), True
-    first, reading = _first(machine), plan.read_config()
-    # Where it is known that the node needs a peer, and of which version, that question comes before all commands.
-    wanted = (alone or not machine.installed) and not peers and asking.at_terminal
-    minor = for_root.minor() if wanted else None
-    if minor is not None:
-        if alone:
-            asking.say("", NONE_CONNECTED)
-        peers, private = _chosen(asking, minor=minor)
-    asking.say("", "This is what will be done, as root:")
-    planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine), plan.wait_for_peer()]
-    asking.say(*numbered(planned))
+    asks = may_lack_peer and not peers_wanted(asking) and asking.at_terminal
+    if asks and peers_up is None and machine.installed:
+        asks = not _has_peers(asking)
+    elif asks and peers_up == 0:
+        asking.say("", NONE_CONNECTED)
+    peers, private = _peers(asking, asks=asks)
+    steps = _steps(machine, peers)
+    asking.say("", "This is what will be done, as root:", *numbered(steps))
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
     asking.say("")
-    if not asking.yes("Go on? Each command is shown before it runs.", default=True):
+    if not agreed(asking, steps):
         asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
         return
-    for step in first:
-        run(asking, step)
-    before = node_config.parsed(run(asking, reading))
-    if not peers and (alone or not before.get("Peers")) and minor is None and asking.at_terminal:
-        peers, private = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
-    if peers and (alone or not before.get("Peers")):
-        os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
-    after = node_config.changed(before, peers)
-    if changes := node_config.differences(before, after):
-        run(asking, plan.write_config(node_config.as_text(after), changes))
-    for step in _last(machine, node_config.device_of(after)):
-        run(asking, step)
-    if not after["Peers"]:
-        asking.say("", "Yggdrasil runs. It has no peer yet, so nobody can be called. To add one:", f"  {ADD_PEER}")
-    elif run(asking, plan.wait_for_peer()):
+    become_root()
+    said = ""
+    for number, step in enumerate(steps, 1):
+        said = run(asking, number, step)
+        if step == plan.change_config(peers) and not peers_up:
+            _keep(peers, private=private)
+    if said == plan.CONNECTED:
         asking.say("", "Yggdrasil runs, and a peer is connected.")
     else:
-        asking.say("", "Yggdrasil runs, but none of its peers is connected, so nobody can be called.")
-        asking.say("Compare each line with what the peer's owner gave you. To add another one:", f"  {ADD_PEER}")
+        asking.say("", "Yggdrasil runs, but no peer is connected, so nobody can be called.")
+        if peers:
+            asking.say("Compare each line with what the peer's owner gave you.")
+        asking.say("To add one:", f"  {ADD_PEER}")
     os.environ[JUST_DONE] = "yes"
     # This session began before the membership. What follows is done within the group.
     group_membership.join()
 
 
-def _given(asking: Asking) -> list[str]:
-    """The peers that were given beforehand, shown before anything is done with them."""
-    if peers := peers_wanted(asking):
+def _has_peers(asking: Asking) -> bool:
+    """Whether an installed node was given peers, so that nobody is asked for what is there."""
+    step = plan.look_for_peers()
+    asking.say("", "Which peers Yggdrasil has can only be read as root. This changes nothing:", "")
+    asking.say(*step.as_script().splitlines(), to_copy=True)
+    become_root()
+    return run(asking, 1, step) == plan.HAS_PEERS
+
+
+def _peers(asking: Asking, *, asks: bool) -> tuple[list[str], bool]:
+    """Those that the node gets, and whether they are private ones. A person hears first what they mean."""
+    peers, private = peers_wanted(asking), True
+    if peers:
         asking.say("", GIVEN)
         asking.say(*(f"  {peer}" for peer in peers), to_copy=True)
-    return peers
+    elif asks and asking.at_terminal:
+        peers, private = _chosen(asking, minor=for_root.minor() or 5)
+    if near := only_near(peers):
+        asking.say(near)
+    return peers, private
 
 
-def _at_once(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
-    """All of it, for root alone: nothing is asked on the way."""
-    waits = [plan.wait_for_peer()] if peers else []
-    return [*_first(machine), plan.change_config(peers), *_usual_last(machine), *waits]
+def _keep(peers: list[str], *, private: bool) -> None:
+    """For the configuration."""
+    if peers:
+        os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
 
 
-def _usual_last(machine: plan.NodeMachine) -> list[Step]:
-    return _last(machine, node_config.DEVICE)
-
-
-def _first(machine: plan.NodeMachine) -> list[Step]:
-    return [*plan.install(machine), plan.make_config()]
-
-
-def _last(machine: plan.NodeMachine, device: str) -> list[Step]:
-    rules = plan.load_rules(device, firewall.local_ports()) if device else []
-    return [*rules, plan.keep_key(), plan.start_node(), *plan.join_group(machine)]
+def _steps(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
+    """All of it: nothing is asked on the way."""
+    return [
+        *plan.install(machine),
+        plan.make_config(),
+        plan.change_config(peers),
+        plan.keep_key(),
+        plan.load_rules(firewall.local_ports()),
+        plan.start_node(),
+        *plan.join_group(machine),
+        *([plan.wait_for_peer()] if peers or machine.installed else []),
+    ]
 
 
 def _machine() -> plan.NodeMachine:
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return plan.NodeMachine(
-        installed=shutil.which("yggdrasil", path=path) is not None,
-        has_nft=shutil.which("nft", path=path) is not None,
+        missing=[package for package, program in plan.PROGRAMS.items() if shutil.which(program, path=PATH) is None],
         user=getpass.getuser(),
         in_group=group_membership.in_database(plan.GROUP),
     )

@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
-from bot.cli.setup.yggdrasil import firewall, node_config
+from bot.cli.setup.yggdrasil import firewall
 from bot.cli.setup.yggdrasil.root import Step
+from peer.overlay.yggdrasil_peers import addresses_in
 
 CONFIG = "/etc/yggdrasil/yggdrasil.conf"
 GROUP = "yggdrasil"
 USER = "yggdrasil"
 UNIT = "yggdrasil"
 
+PROGRAMS = {"yggdrasil": "yggdrasil", "nftables": "nft", "python3": "python3"}
+"What the steps use, by the package that has it."
+
+DEVICE = "ygg0"
+"The name of the node's device, which the firewall's rules need."
+
+NO_DEVICE = "none"
+
+ALONE: Mapping[str, Any] = {"MulticastInterfaces": [], "NodeInfoPrivacy": True, "IfName": DEVICE}
+"What a new node gets: it announces itself to nobody on the local network, and says nothing about this machine."
+
 ANSWERS_SECONDS = 30
 CONNECTS_SECONDS = 10
+
+CONNECTED = "connected"
+HAS_PEERS = "it has some"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeMachine:
     """What is known of this machine."""
 
-    installed: bool
-    "Whether there is a program yggdrasil."
+    missing: Sequence[str]
+    "Packages that have to be installed."
 
-    has_nft: bool
     user: str
     in_group: bool
     "Whether the user database has the user in the group, whatever this session knows of it."
 
+    @property
+    def installed(self) -> bool:
+        """Whether there is a program yggdrasil."""
+        return "yggdrasil" not in self.missing
+
 
 def install(machine: NodeMachine) -> list[Step]:
     """Install what is missing."""
-    missing = [name for name, there in (("yggdrasil", machine.installed), ("nftables", machine.has_nft)) if not there]
-    if not missing:
+    if not machine.missing:
         return []
     return [
         Step(
-            f"Install {' and '.join(missing)} from your distribution (under a minute).",
-            f"apt-get update -q\nDEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(missing)}",
+            f"Install {' and '.join(machine.missing)} from your distribution (under a minute)",
+            f"apt-get update -q\nDEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(machine.missing)}",
         )
     ]
 
@@ -50,7 +69,7 @@ def make_config(config: str = CONFIG) -> Step:
     """A configuration with a new key, if there is none. The key is the node id, and stays where it is."""
     path = shlex.quote(config)
     return Step(
-        "Give the node its key, unless it has one.",
+        f"Write {config} with the node's key, unless it is there",
         f"test ! -s {path} || exit 0\n"
         f"mkdir -p {shlex.quote(config.rpartition('/')[0])}\n"
         "umask 077\n"
@@ -59,46 +78,9 @@ def make_config(config: str = CONFIG) -> Step:
     )
 
 
-def keep_key(config: str = CONFIG) -> Step:
-    """The node's key is for root and the node alone.
-
-    Packages let the group read the configuration, and users who ask the node about calls are in that group.
-    """
-    files = " ".join(shlex.quote(each) for each in (config, f"{config}.before-copybara"))
-    return Step(
-        "Let only root and the node read the node's key.",
-        f"for file in {files}; do\n  test -e $file || continue\n{indent(_only_the_nodes('$file'), '  ')}\ndone",
-    )
-
-
 def _only_the_nodes(path: str) -> str:
     """The commands that give a file to the user the node runs as, or to root where it has none."""
     return f'chmod 600 {path}\nchown "$(id -un {USER} 2> /dev/null || echo root)" {path}'
-
-
-def read_config(config: str = CONFIG) -> Step:
-    """The node reads its own HJSON, with whatever somebody has written there, and gives us JSON."""
-    return Step(
-        "Read the node's configuration.",
-        f"yggdrasil -useconffile {shlex.quote(config)} -normaliseconf -json",
-        reads=True,
-    )
-
-
-def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
-    """Write the changed configuration; what was there before stays beside it."""
-    path, new = shlex.quote(config), shlex.quote(f"{config}.new")
-    return Step(
-        f"Write the node's configuration: {'; '.join(changes)}. The old one stays as {config}.before-copybara.",
-        "umask 077\n"
-        f"cat > {new}\n"
-        f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
-        f"{_only_the_nodes(new)}\n"
-        f"test -e {path}.before-copybara || cp -p {path} {path}.before-copybara\n"
-        f"mv {new} {path}",
-        content=text,
-        secret=True,
-    )
 
 
 CHANGE = """\
@@ -116,29 +98,31 @@ elif settings.get("IfName") == "{no_device}":
 settings["Peers"] = before + [peer for peer in peers if peer not in before]
 with open(path, "w") as file:
     json.dump(settings, file, indent=2)"""
-"What `node_config.changed` does, for somebody who reads it before they run it."
-
+"What somebody has set up stays as it is."
 
 NEW_LINE = "\n"
 
 
 def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
-    """Read, change and write the configuration in one step, where only root gets to see it."""
+    """Read, change and write the configuration in one step, where only root gets to see it.
+
+    The node reads its own HJSON, with whatever somebody has written there. JSON is valid HJSON, for 0.4 and 0.5.
+    """
     path, new = shlex.quote(config), shlex.quote(f"{config}.new")
     alone = "".join(
-        f"\n        {name}={'True' if value is True else json.dumps(value)},"
-        for name, value in (*node_config.ALONE.items(), ("IfName", node_config.DEVICE))
+        f"\n        {name}={'True' if value is True else json.dumps(value)}," for name, value in ALONE.items()
     )
     # Within what is read from standard input: everybody on the computer sees a command's arguments.
     listed = f"[{''.join(f'{NEW_LINE}    {json.dumps(peer)},' for peer in peers)}{NEW_LINE if peers else ''}]"
-    change = CHANGE.replace("{alone}", f"{alone}\n    ").replace("{no_device}", node_config.NO_DEVICE)
+    change = CHANGE.replace("{alone}", f"{alone}\n    ").replace("{no_device}", NO_DEVICE)
+    adds = f"Add the peer{'s' if len(peers) > 1 else ''} {', '.join(addresses_in(peers))} to that file"
     return Step(
-        f"Add {'its peers' if peers else 'no peer'} to the node's configuration. The old one stays beside it.\n"
+        f"{adds if peers else 'Prepare that file for calls'}; the old one stays beside it, as .before-copybara\n"
         "A node that nobody has set up yet also gets a named device, and announces itself to nobody.",
         "umask 077\n"
         f"yggdrasil -useconffile {path} -normaliseconf -json > {new}\n"
         f"python3 - {new} << 'CHANGE'\n"
-        f"{change.replace('{device}', node_config.DEVICE).replace('{peers}', listed)}\n"
+        f"{change.replace('{device}', DEVICE).replace('{peers}', listed)}\n"
         "CHANGE\n"
         f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
         f"{_only_the_nodes(new)}\n"
@@ -147,20 +131,60 @@ def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
     )
 
 
-def load_rules(device: str, ports: str) -> list[Step]:
-    """The firewall's rules, now and at each start."""
-    return [
-        Step(
-            f"Write the firewall's rules for {device}.",
-            f"mkdir -p {firewall.FOLDER}\ncat > {firewall.RULES}",
-            content=firewall.rules(device, ports),
-        ),
-        Step("Write the unit that loads them.", f"cat > {firewall.UNIT}", content=firewall.unit()),
-        Step(
-            "Load them, now and at each start.",
-            f"systemctl daemon-reload\nsystemctl enable {firewall.UNIT_NAME}\nsystemctl restart {firewall.UNIT_NAME}",
-        ),
-    ]
+def keep_key(config: str = CONFIG) -> Step:
+    """The node's key is for root and the node alone.
+
+    Packages let the group read the configuration, and users who ask the node about calls are in that group.
+    """
+    files = " ".join(shlex.quote(each) for each in (config, f"{config}.before-copybara"))
+    return Step(
+        "Let only root and the node read that file, which holds the key",
+        f"for file in {files}; do\n  test -e $file || continue\n{indent(_only_the_nodes('$file'), '  ')}\ndone",
+    )
+
+
+def look_for_peers(config: str = CONFIG) -> Step:
+    """Whether the node's configuration has peers, which only root may read."""
+    path = shlex.quote(config)
+    return Step(
+        "Look whether the node has peers",
+        f"if yggdrasil -useconffile {path} -normaliseconf -json 2> /dev/null |\n"
+        """  tr -d '[:space:]' | grep -q '"Peers":\\["'; then\n"""
+        f'  echo "{HAS_PEERS}"\n'
+        "else\n"
+        '  echo "it has none"\n'
+        "fi",
+        says=True,
+    )
+
+
+def load_rules(ports: str, config: str = CONFIG) -> Step:
+    """The firewall's rules, now and at each start, for the device that the changed configuration names.
+
+    There are none for a device whose name the system chooses.
+    """
+    return Step(
+        f"From Yggdrasil's network let in only calls and your phone (firewall: {firewall.RULES}, loaded by "
+        f"{firewall.UNIT_NAME})\n"
+        "It is loaded at each start, for the device that the node's configuration names.",
+        f"""device=$(sed -n 's/^  "IfName": "\\(.*\\)",*$/\\1/p' {shlex.quote(config)})\n"""
+        f"case ${{device:-auto}} in auto | {NO_DEVICE})\n"
+        '  echo "left out: IfName in the node\'s configuration names no device"\n'
+        "  exit 0 ;;\n"
+        "esac\n"
+        f"mkdir -p {firewall.FOLDER}\n"
+        f"""sed "s/{DEVICE}/$device/" > {firewall.RULES} << 'END'\n"""
+        f"{firewall.rules(DEVICE, ports)}"
+        "END\n"
+        f"cat > {firewall.UNIT} << 'END'\n"
+        f"{firewall.unit()}"
+        "END\n"
+        "systemctl daemon-reload\n"
+        f"systemctl enable {firewall.UNIT_NAME}\n"
+        f"systemctl restart {firewall.UNIT_NAME}\n"
+        'echo "loaded"',
+        says=True,
+    )
 
 
 def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
@@ -171,7 +195,7 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
     waited for, and what it said at its end is shown.
     """
     return Step(
-        "Start the node, now and at each start, and wait until it answers (a few seconds).",
+        "Start the node, now and at each start of the computer (a few seconds)",
         f"systemctl enable {UNIT}\n"
         f"systemctl restart {UNIT}\n"
         "answers=0\n"
@@ -191,14 +215,15 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
 
 
 def wait_for_peer(seconds: int = CONNECTS_SECONDS) -> Step:
-    """Whether the node has a way to anybody: it writes a line if so, and nothing if not."""
+    """Whether the node has a way to anybody."""
     return Step(
-        f"Wait until a peer is connected (up to {seconds} seconds).",
+        f"Wait until a peer is connected (up to {seconds} seconds)",
         f"for second in $(seq {seconds}); do\n"
-        f"  if {_answers('getPeers')}; then echo connected; exit 0; fi\n"
+        f'  if {_answers("getPeers")}; then echo "{CONNECTED}"; exit 0; fi\n'
         "  sleep 1\n"
-        "done",
-        reads=True,
+        "done\n"
+        'echo "none is yet"',
+        says=True,
     )
 
 
@@ -211,5 +236,9 @@ def join_group(machine: NodeMachine) -> list[Step]:
     """Let the user ask the node."""
     if machine.in_group or machine.user == "root":
         return []
-    user = shlex.quote(machine.user)
-    return [Step(f"Let {machine.user} ask the node about calls.", f"usermod --append --groups {GROUP} {user}")]
+    return [
+        Step(
+            f"Add {machine.user} to the group {GROUP}, which may ask the node about calls",
+            f"usermod --append --groups {GROUP} {shlex.quote(machine.user)}",
+        )
+    ]

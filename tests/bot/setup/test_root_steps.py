@@ -1,0 +1,55 @@
+"""Steps that only root may do, at a terminal: what is shown of each, before it runs, meanwhile and when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from bot.cli.setup.yggdrasil.root import Step
+from tests.bot.setup.test_asked import answered
+
+STEPS = """
+import os
+from bot.asking import Answers, Asking
+from bot.cli.setup.yggdrasil.root import Step, agreed, numbered, run
+os.environ["PATH"] = f"{folder}:{{os.environ['PATH']}}"  # for somebody who isn't root a sudo that asks nothing
+asking, steps = Asking(Answers()), {steps}
+asking.say(*numbered(steps))
+if agreed(asking, steps):
+    for number, step in enumerate(steps, 1):
+        run(asking, number, step)
+"""
+
+
+async def test_each_step_is_a_line_its_commands_are_there_to_read_and_a_failure_shows_what_it_wrote(
+    tmp_path: Path,
+) -> None:
+    go_on, written = tmp_path / "go on", tmp_path / "written"
+    os.mkfifo(go_on)
+    (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    (tmp_path / "sudo").chmod(0o755)
+    steps = [
+        Step("Wait for somebody\nWho writes into a file.", f"read line < '{go_on}'\necho this is not shown"),
+        Step("Write it", f"cat > '{written}' << 'END'\n$line `as it is`\nEND\ncat\necho 'so be it'", says=True),
+        Step("Fail", "seq 20\necho why it failed >&2\nexit 3"),
+    ]
+    async with answered(sys.executable, "-c", STEPS.format(folder=tmp_path, steps=steps), code=1) as terminal:
+        before = await terminal.shows(r"Go on\? \(yes, no, or s to see the commands\) \[yes\] ")
+        assert before.startswith("  1  Wait for somebody\n  2  Write it\n  3  Fail\nGo on?")
+        terminal.types("s")
+        shown = await terminal.shows(r"Go on\?.*\[yes\] ")
+        assert "\n".join(step.as_script() for step in steps) in shown
+        assert not written.exists()
+        terminal.types("")
+        await terminal.shows(r"  1  Wait for somebody \.\.\. \. \. ")
+        await asyncio.to_thread(go_on.write_text, "\n")
+        ticked = await terminal.shows(r"  2  Write it \.\.\. (\. )*so be it\n")
+        assert "done\n" in ticked
+        assert "not shown" not in ticked
+        assert written.read_text() == "$line `as it is`\n", "as it stands there, and with nothing to read"
+        failed = await terminal.shows(r"  3  Fail \.\.\. (\. )*failed\n(│ .*\n)+")
+        assert "│ 20\n│ why it failed\n" in failed
+        assert "│ 10\n" not in failed, "only its last lines"
+        await terminal.shows(r"That didn't work \(it ended with 3\)\. Nothing after it was done\.")
