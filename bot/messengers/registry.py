@@ -56,6 +56,9 @@ class Entry(msgspec.Struct, frozen=True):
     asks_a_secret: bool = False
     "Whether that is one."
 
+    check_installed: Callable[[], None] = lambda: None
+    "Raises InputError without what only an extra brings, and says how to add that."
+
 
 TELEGRAM = "Telegram, by a bot of my own (copybara manual telegram)"
 DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (copybara manual deltachat)"
@@ -72,6 +75,12 @@ def _deltachat_setup() -> Setup:
     from bot.messengers.deltachat import setup
 
     return setup
+
+
+def _deltachat_installed() -> None:
+    from bot.messengers.deltachat.rpc import program
+
+    program()
 
 
 def _matrix_setup() -> Setup:
@@ -98,8 +107,17 @@ MESSENGERS = (
         DELTACHAT,
         "deltachat_account",
         asks_a_secret=True,
+        check_installed=_deltachat_installed,
     ),
-    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX, "matrix_user"),
+    Entry(
+        matrix.NAME,
+        lambda config: config.matrix.enabled,
+        matrix.matrix,
+        _matrix_setup,
+        MATRIX,
+        "matrix_user",
+        check_installed=matrix.check_installed,
+    ),
 )
 
 

@@ -15,6 +15,7 @@ from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
 from shared.config.schema import Config
+from shared.errors import InputError
 
 SetUp = Callable[[Home, ConfigDraft, Asking], None]
 "Asks what is needed, and puts what is to be written into the draft. Raises CopybaraError."
@@ -129,5 +130,12 @@ def _messengers(config: Config, asking: Asking) -> Sequence[SetupPart]:
     known = [part for part, entry in offered if entry.is_configured(config) or asking.answers.about(part.name)]
     if known:
         return known
-    chosen = asking.choose(CARRIER, [NOBODY, *(entry.offer for _, entry in offered)])
-    return [part for number, (part, _) in enumerate(offered, 2) if number == chosen]
+    while (chosen := asking.choose(CARRIER, [NOBODY, *(entry.offer for _, entry in offered)])) > 1:
+        part, entry = offered[chosen - 2]
+        try:
+            entry.check_installed()
+        except InputError as error:
+            asking.say(f"{error.sentence} {error.hint}", "Do that in another terminal and choose it again, or choose something else.")
+        else:
+            return [part]
+    return []

@@ -107,6 +107,23 @@ async def test_a_messenger_is_asked_about_once_it_was_chosen(tmp_path: Path) -> 
         await terminal.shows(r"Next:\n  copybara start ")
 
 
+WITHOUT_MATRIX = """
+import sys
+sys.modules["vodozemac"] = None  # as where the extra isn't installed
+from bot.cli.main import main
+sys.exit(main())
+"""
+
+
+async def test_a_messenger_that_is_not_installed_is_named_with_how_to_add_it_and_chosen_again(tmp_path: Path) -> None:
+    given = ("--home", str(tmp_path), "setup", *TRIES, "--name", "Anna")
+    async with answered(sys.executable, "-c", WITHOUT_MATRIX, *given) as terminal:
+        await terminal.asks(r"Which one\? \[1\] ", "4")
+        missing = r"Matrix needs the package vodozemac\. Install .*\nDo that in another terminal, .*\n"
+        await terminal.asks(rf"{missing}(.|\n)*Which one\? \[1\] ", "")
+        await terminal.shows(r"Next:\n  copybara start ")
+
+
 async def test_what_was_answered_before_a_failure_is_kept_and_the_next_set_up_goes_on_from_there(
     tmp_path: Path,
 ) -> None:
