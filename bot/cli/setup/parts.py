@@ -135,7 +135,10 @@ def _messengers(config: Config, asking: Asking) -> Sequence[SetupPart]:
         try:
             entry.check_installed()
         except InputError as error:
-            asking.say(f"{error.sentence} {error.hint}", "Do that in another terminal and choose it again, or choose something else.")
+            asking.say(
+                f"{error.sentence} {error.hint}",
+                "Do that in another terminal and choose it again, or choose something else.",
+            )
         else:
             return [part]
     return []

@@ -119,7 +119,7 @@ async def test_a_messenger_that_is_not_installed_is_named_with_how_to_add_it_and
     given = ("--home", str(tmp_path), "setup", *TRIES, "--name", "Anna")
     async with answered(sys.executable, "-c", WITHOUT_MATRIX, *given) as terminal:
         await terminal.asks(r"Which one\? \[1\] ", "4")
-        missing = r"Matrix needs the package vodozemac\. Install .*\nDo that in another terminal, .*\n"
+        missing = r"Matrix needs the package vodozemac\. Install .*\nDo that in another terminal and .*\n"
         await terminal.asks(rf"{missing}(.|\n)*Which one\? \[1\] ", "")
         await terminal.shows(r"Next:\n  copybara start ")
 

@@ -117,7 +117,7 @@ def test_nothing_is_done_that_is_done_already() -> None:
 
 def test_what_will_be_done_is_wrapped_in_a_narrow_terminal() -> None:
     for line in numbered([plan.change_config([PEER]), plan.load_rules("32768-60999"), plan.start_node()]):
-        first, *more = wrapped(line, 60).splitlines()
+        first, *more = wrapped(line, 50).splitlines()
         assert max(map(len, (first, *more))) < 90, "only a path may be longer"
         assert more, "it goes on in another line"
         assert all(each.startswith("     ") for each in more), "below its beginning"

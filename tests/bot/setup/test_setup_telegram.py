@@ -127,6 +127,7 @@ async def test_a_person_is_asked_again_for_a_token_that_is_none_or_that_telegram
     (home / "telegram.token").unlink()
     async with at_terminal("--home", str(home), "setup", "telegram") as terminal:
         await terminal.asks(rf"The token .* can't be read\.\n+{question}", TOKEN)
+        await terminal.asks(r"Switch on all ways.*\] ", "")
         await terminal.shows(r"Next:")
     assert (home / "telegram.token").read_text().strip() == TOKEN
 

@@ -59,7 +59,7 @@ def install(machine: NodeMachine) -> list[Step]:
         return []
     return [
         Step(
-            f"Install {' and '.join(machine.missing)} from your distribution (under a minute)",
+            f"Install {' and '.join(machine.missing)} by apt (under a minute)",
             f"apt-get update -q\nDEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(machine.missing)}",
         )
     ]
@@ -164,8 +164,7 @@ def load_rules(ports: str, config: str = CONFIG) -> Step:
     There are none for a device whose name the system chooses.
     """
     return Step(
-        f"From Yggdrasil's network let in only calls and your phone (firewall: {firewall.RULES}, loaded by "
-        f"{firewall.UNIT_NAME})\n"
+        f"Let only calls and your phone in from Yggdrasil (firewall: {firewall.RULES}, with {firewall.UNIT_NAME})\n"
         "It is loaded at each start, for the device that the node's configuration names.",
         f"""device=$(sed -n 's/^  "IfName": "\\(.*\\)",*$/\\1/p' {shlex.quote(config)})\n"""
         f"case ${{device:-auto}} in auto | {NO_DEVICE})\n"
@@ -195,7 +194,7 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
     waited for, and what it said at its end is shown.
     """
     return Step(
-        "Start the node, now and at each start of the computer (a few seconds)",
+        "Start the node, now and at each boot (a few seconds)",
         f"systemctl enable {UNIT}\n"
         f"systemctl restart {UNIT}\n"
         "answers=0\n"
