@@ -60,7 +60,7 @@ HOUR ?=
 
 fuzz: $(VENV)/dev.stamp ## let each parser of foreign bytes read what nobody would send, SECONDS=30 for each
 	@./install-locked tests/fuzz/requirements.lock $(PIP)
-	@echo "about a quarter of an hour; a line for each parser"
+	@echo "about half an hour; a line for each parser"
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 SECONDS ?= 30
 

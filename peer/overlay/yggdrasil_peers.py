@@ -19,6 +19,7 @@ _PEER = re.compile(
     r"(?:\?[A-Za-z0-9=&.,_%-]+)?"
 )
 _KEY = re.compile(r"[?&]key=([^&]*)")
+_IN_BRACKETS = re.compile(r"://\[([^]]*)\]")
 
 _OWN_NETWORKS = tuple(
     map(
@@ -89,8 +90,18 @@ def check(peers: Sequence[str]) -> None:
         keys = _KEY.findall(peer)
         bad_key = any(re.fullmatch("[0-9a-f]{64}", key) is None for key in keys)
         port = re.search(r":([0-9]{1,5})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
-        if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad_key or not port or not 0 < int(port[1]) < 65536:
+        bad = bad_key or not port or not 0 < int(port[1]) < 65536 or _names_no_address(peer)
+        if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad:
             raise InputError(
                 f"“{peer[:80]}” isn't a Yggdrasil peer.",
                 "One looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY; tcp, quic, ws and wss work too.",
             )
+
+
+def _names_no_address(peer: str) -> bool:
+    """Whether what stands in brackets isn't an IPv6 address; urlsplit refuses that in some versions of Python."""
+    host = _IN_BRACKETS.search(peer)
+    try:
+        return host is not None and ip_address(host[1]).version != 6
+    except ValueError:
+        return True

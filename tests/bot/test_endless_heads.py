@@ -185,3 +185,5 @@ def test_every_client_is_bounded() -> None:
     makers = {name for name, source in sources.items() if made.search(source)}
     assert len(makers) >= 6
     assert not {name for name in makers if "shared.bounded_http import" not in sources[name]}
+    # The library reads all that comes with a redirect, and unpacks it, before it follows one.
+    assert not {name for name, source in sources.items() if "follow_redirects=True" in source}

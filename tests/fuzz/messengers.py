@@ -17,26 +17,28 @@ import msgspec
 from telegram.error import TelegramError
 
 from bot.messengers.clock import Clock
-from bot.messengers.deltachat.account import CallInfo, ChatInfo, Message, Sender
+from bot.messengers.deltachat.account import Account
 from bot.messengers.deltachat.calls.app_calls import AppCall, _kept
 from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc
 from bot.messengers.inbox import Inbox
 from bot.messengers.kept_call import KeptCall, kept_from
 from bot.messengers.kept_facts import as_numbers, as_text
-from bot.messengers.matrix import answers
+from bot.messengers.matrix import answers, login
+from bot.messengers.matrix import api as matrix_api
 from bot.messengers.matrix import heard as judged
 from bot.messengers.matrix.canonical import items
 from bot.messengers.matrix.reading import Sync
 from bot.messengers.numbered_choices import NumberedChoices
 from bot.messengers.plain import values
-from bot.messengers.telegram import incoming
+from bot.messengers.telegram import incoming, switches
 from bot.messengers.telegram.api import Api, checked_updates
 from bot.messengers.telegram.http import Http, is_telegram
 from bot.messengers.telegram.outgoing import outgoing_from
 from bot.messengers.telegram.polling import Polling
 from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.update_reader import OwnBot, UpdateReader
+from shared.errors import MessengerError
 from shared.not_json import NOT_JSON
 from shared.store import Store
 from tests.bot.matrix.devices import ROOM, Device, done
@@ -83,6 +85,13 @@ def _telegram_updates(data: bytes) -> None:
         reader = UpdateReader(OwnBot(100, "anna_bot"), owner)
         polling = Polling(cast(Api, answered), cast(Requests, answered), cast(Inbox, _Stored()), reader, Clock())
         done(polling.fetch())
+
+
+def _switches(data: bytes) -> None:
+    """What the Bot API says of a bot while it is set up."""
+    said = switches.result_of(switches.TelegramReply(200, data, ""))
+    if isinstance(said, dict):
+        switches.ways(said)
 
 
 def _update(kind: str, value: dict[str, Any]) -> bytes:
@@ -141,6 +150,13 @@ def _page_of_a_room(data: bytes) -> None:
 def _keys(data: bytes) -> None:
     device = Device(_empty_home(), "@bob:chat.test")
     device.people.answered(OWNERS_ADDRESS, answers.keys_answer(data))
+
+
+def _any_answer(data: bytes) -> None:
+    """An answer to anything that a homeserver is asked."""
+    for read in (None, answers.sync_answer, answers.members_answer, answers.messages_answer, answers.keys_answer):
+        matrix_api._decoded(data, read)
+    login.server_in(data)
 
 
 def _event(type_: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -204,6 +220,9 @@ _MATRIX = (
         device_one_time_keys_count={"signed_curve25519": 3},
     ),
     _synced(
+        rooms={"join": {ROOM: {"timeline": {"events": [_event("m.room.member", {"a": [[]] * answers.MOST_PARTS})]}}}}
+    ),
+    _synced(
         to_device={
             "events": [
                 _event(
@@ -246,18 +265,31 @@ def _rpc_line(data: bytes) -> None:
     Rpc(Path("nowhere"))._take(data)
 
 
+class _Core:
+    """Says the same of everything of a kind."""
+
+    def __init__(self, said: dict[str, object]) -> None:
+        self._said = said
+
+    async def call(self, method: str, *parameters: object, seconds: float | None = None) -> object:
+        """As Rpc's."""
+        return self._said.get(_SAID_BY.get(method, "other"))
+
+
+_SAID_BY = {"get_message": "message", "get_basic_chat_info": "chat", "get_contacts": "people"}
+
+
 def _core_says(data: bytes) -> None:
     """A message and its chat, as the core says them, and what is kept of it."""
     said = msgspec.json.decode(data)
     if not isinstance(said, dict):
         return
-    for kind in (CallInfo, Sender):
-        try:
-            msgspec.convert(said.get("other"), kind, strict=False)
-        except msgspec.ValidationError:
-            continue
-    message = msgspec.convert(said.get("message"), Message, strict=False)
-    chat = msgspec.convert(said.get("chat"), ChatInfo, strict=False)
+    account = Account(cast(Rpc, _Core(said)), 1)
+    for ask in (lambda: account.call_info(1), account.people, lambda: account.fingerprint_of(STRANGER)):
+        with contextlib.suppress(msgspec.ValidationError):
+            done(ask())
+    message, chat = done(account.message(1)), done(account.chat(1))
+    assert message is not None
     is_app_call(message)
     for owner in (OWNER, STRANGER, 1, None):
         asks_whose_app(message, chat, owner)
@@ -280,6 +312,7 @@ _DELTACHAT = msgspec.json.encode(
             "sender": {"id": STRANGER, "displayName": "Bob"},
         },
         "chat": {"chatType": "Single", "isEncrypted": True},
+        "people": [{"id": STRANGER, "displayName": "Bob", "isKeyContact": True}],
         "other": {"sdpOffer": "v=0", "state": {"kind": "Alerting"}},
     }
 )
@@ -307,11 +340,23 @@ def _fact(data: bytes) -> None:
 
 MESSENGERS = {
     "updates of Telegram": Target(_telegram_updates, (TelegramError,), _TELEGRAM),
+    "switches of a Telegram bot": Target(
+        _switches, (MessengerError,), (b'{"ok":true,"result":{"username":"anna_bot","can_join_groups":true}}',)
+    ),
     "a sync of Matrix": Target(_sync, NOT_JSON, _MATRIX),
     "a page of a room of Matrix": Target(
         _page_of_a_room, NOT_JSON, (b'{"chunk":[{"type":"m.room.message"}],"end":"e"}',)
     ),
     "keys of Matrix": Target(_keys, NOT_JSON, (_KEYS,)),
+    "an answer of a homeserver": Target(
+        _any_answer,
+        (answers.TooMany,),
+        (
+            b'{"chunk":[{"state_key":"@anna:chat.test","type":"m.room.member"}]}',
+            b'{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":1000}',
+            b'{"m.homeserver":{"base_url":"https://matrix.chat.test"}}',
+        ),
+    ),
     "a line of Delta Chat's core": Target(
         _rpc_line, (), (b'{"jsonrpc":"2.0","id":1,"result":[1]}', b'{"id":1,"error":{"code":-1,"message":"no"}}')
     ),

@@ -1,12 +1,18 @@
-"""Parsers of what the overlay's node on this machine answers: another program, of any version, or one in its place."""
+"""Parsers of what the overlay's node on this machine answers: another program, of any version, or one in its place.
+
+And of what the kernel says of it, which nobody else can write.
+"""
 
 from __future__ import annotations
 
+import struct
 from ipaddress import ip_address
 from typing import cast
 
 from peer.overlay import Address
 from peer.overlay.addresses import parse_address
+from peer.overlay.device_kind import IFLA_INFO_KIND, _attribute
+from peer.overlay.routes import _device_index
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.staex_api import StaexApi, read_string
 from peer.overlay.yggdrasil import YggdrasilOverlay
@@ -73,6 +79,12 @@ def _staex(data: bytes) -> None:
             continue
 
 
+def _kernel(data: bytes) -> None:
+    """Attributes and routes of netlink."""
+    _attribute(data, IFLA_INFO_KIND)
+    _device_index(data)
+
+
 NODES = {
     "an answer of Yggdrasil": Target(
         _yggdrasil,
@@ -85,4 +97,7 @@ NODES = {
         ),
     ),
     "an answer of Staex": Target(_staex, (), (b'"%s"' % str(NodeId(bytes(range(32)))).encode(), b'"10.83.0.1"', b'""')),
+    "an answer of the kernel": Target(
+        _kernel, (struct.error,), (bytes.fromhex("0a80000000000001 00000000 0800040002000000 0800010074756e00"),)
+    ),
 }

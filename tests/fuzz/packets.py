@@ -16,13 +16,17 @@ from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import Reception, key_frame_size
 from peer.media.rtp.incoming import key_frame_asked
 from peer.transport import dtls_records, sctp_packet
+from peer.transport.associations import FILES_PORT, Associations
 from peer.transport.connections import Connections
 from peer.transport.profile import VideoCodec
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sdp.negotiation import accept_offer
 from peer.transport.sdp.reading import read_description
-from peer.transport.sdp.rtp_numbers import RtpNumbers
+from peer.transport.sdp.translation import SdpTranslation
+from peer.transport.send_path import SendPath, numbered, parts
+from peer.transport.sent_lately import MOST_CREDIT, SentLately
+from peer.transport.sent_twice import SentTwice
 from peer.transport.transport_cc import TransportFeedback, transport_number
 from shared.errors import RemoteProtocolError
 from shared.media import Media
@@ -138,10 +142,10 @@ def _counted(data: bytes) -> None:
 
 def _translated(data: bytes) -> None:
     """A row of packets of another program, in its numbers and in ours, and what reports on them."""
-    numbers = RtpNumbers(AGREED)
+    translation = SdpTranslation(AGREED, {"audio": 1, "video": 2}, lambda: 0.0)
     feedback = TransportFeedback(_nowhere, lambda: 0.0)
     for packet in _cut(data):
-        for translate in (numbers.inward, numbers.outward):
+        for translate in (translation.outward, translation.inward):
             translated = translate(packet)
             if translated is not None:
                 done(feedback.received(translated))
@@ -149,6 +153,39 @@ def _translated(data: bytes) -> None:
 
 async def _nowhere(packet: bytes) -> None:
     """A report that is due."""
+
+
+def _reported(data: bytes) -> None:
+    """A row of RTCP packets about what we have sent: what is learned of the path, sent twice and sent again."""
+    path, copies, lately = SendPath(), SentTwice(), SentLately()
+    for number in range(40):
+        path.number(1000, number / 50)
+        lately.sent(numbered(_VIDEO[number % len(_VIDEO)], number))
+    for number, packet in enumerate(_cut(data)):
+        now = 1 + number / 50
+        for part in parts(packet):
+            path.reported(part, now)
+        copies.reported(packet, now)
+        copies.wants(packet, now)
+        again, _ = lately.asked(packet)
+        assert sum(map(len, again)) <= MOST_CREDIT
+
+
+class _Association:
+    """Reads an SCTP packet as far as we do before aiortc does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    async def _handle_data(self, data: bytes) -> None:
+        sctp_packet.check(data)
+
+
+def _sctp(data: bytes) -> None:
+    associations = Associations()
+    for port in (5000, FILES_PORT):
+        associations.add(_Association(port))
+    done(associations._handle_data(data))
 
 
 def _records(data: bytes) -> None:
@@ -168,7 +205,11 @@ _AUDIO = [RtpPacket(111, 0, number, 960 * number, 7, b"\x78abc").serialize() for
 _VIDEO = [
     RtpPacket(96, 1, number, 3000, 8, b"\x10\x10\0\0\x9d\x01\x2a\x40\x01\xf0\0").serialize() for number in range(3)
 ]
+_WITH_EXTENSIONS = bytes.fromhex("906f0001 00000000 00000007 bede0002 10ff5100 01000000 78616263")
 _PLI = bytes.fromhex("81ce00020000000100000002")
+_LOSSES = bytes.fromhex("81c90007 00000001 00000007 40000001 00000005 00000000 00000000 00000000")
+_ARRIVALS = bytes.fromhex("8fcd0005 00000001 00000008 00010002 00000000 20020404")
+_AGAIN = bytes.fromhex("81cd0003 00000001 00000008 00000003")
 
 MESSAGES: tuple[Message, ...] = (
     Text("Hello"),
@@ -192,7 +233,7 @@ PACKETS = {
     "a datagram": Target(_datagram, (ValueError,), (_check(), b"\x16\xfe\xfd" + bytes(10), b"\x80\x6f" + bytes(12))),
     "a datagram of DTLS": Target(_records, (), (b"\x16\xfe\xfd" + bytes(9) + b"\x02ab",)),
     "a packet of SCTP": Target(
-        sctp_packet.check, (RemoteProtocolError,), (bytes(12) + b"\x01\0\0\x18" + bytes(16) + b"\xc0\0\0\x04",)
+        _sctp, (RemoteProtocolError,), (bytes(12) + b"\x01\0\0\x18" + bytes(16) + b"\xc0\0\0\x04",)
     ),
     "a control message": Target(decode, (RemoteProtocolError,), tuple(map(encode, MESSAGES))),
     "a part of a file": Target(
@@ -202,6 +243,9 @@ PACKETS = {
     ),
     "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
     "RTP that is recorded": Target(_recorded, (), (_row(*_AUDIO, *_VIDEO),)),
-    "RTP and RTCP of another program": Target(_translated, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
-    "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
+    "RTP and RTCP of another program": Target(
+        _translated, (), (_row(*_AUDIO, _PLI, _AGAIN, _LOSSES, *_VIDEO, _WITH_EXTENSIONS),)
+    ),
+    "RTCP about what was sent": Target(_reported, (), (_row(_LOSSES, _ARRIVALS, _AGAIN), _row(*_AUDIO, *_VIDEO))),
+    "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO, _WITH_EXTENSIONS),)),
 }

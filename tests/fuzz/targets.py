@@ -8,9 +8,10 @@ from tests.fuzz.messengers import MESSENGERS
 from tests.fuzz.nodes import NODES
 from tests.fuzz.packets import PACKETS
 from tests.fuzz.pages import PAGES
+from tests.fuzz.sealed import SEALED
 from tests.fuzz.texts import TEXTS
 
-TARGETS = TEXTS | MESSENGERS | NODES | PAGES | PACKETS
+TARGETS = TEXTS | SEALED | MESSENGERS | NODES | PAGES | PACKETS
 
 FOUND = Path(__file__).parent / "found"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import tempfile
@@ -13,11 +14,18 @@ import msgspec
 from bot.assistant import commands
 from bot.backup.sealed_file import MAGIC, unseal
 from bot.backup.snapshot import unpack
+from bot.cli.setup.yggdrasil import node_config, public_peers
+from bot.command_socket import Reply, _replied
+from bot.messengers.console import Console
 from bot.messengers.deltachat.owner import Owner
+from bot.page.requests import _reference
+from bot.shown_contact import ShownContact
 from peer.calls.programs.deltachat import SWITCHED_ON, DeltaChatApp
 from peer.handset import protocol
 from peer.handset.offer import read_answer
+from peer.media.picture.camera import _size
 from peer.overlay.addresses import parse_address
+from peer.overlay.yggdrasil_peers import addresses_in, has_password, is_only_here, peers_in
 from peer.transport.sdp.candidates import parse_candidate
 from peer.transport.sdp.reading import read_description
 from shared.config import file as configuration
@@ -32,8 +40,10 @@ from shared.errors import (
     LinkError,
     NameSystemError,
     NodeIdError,
+    OverlayError,
     ServerFault,
 )
+from shared.files.names import safe_name
 from shared.links import kinds
 from shared.links.classic import decode_classic, find_classic
 from shared.links.finding import find
@@ -134,9 +144,65 @@ def _page_proof(data: bytes) -> None:
             continue
 
 
+def _node_id(data: bytes) -> None:
+    assert str(NodeId.parse(text(data))) == text(data)
+
+
+def _file_name(data: bytes) -> None:
+    once = safe_name(text(data))
+    assert safe_name(once) == once
+
+
+def _peers(data: bytes) -> None:
+    """The line with which a friend's node is reached, and what an invitation says of it."""
+    peers = peers_in(text(data))
+    addresses_in(peers)
+    for peer in peers:
+        has_password(peer)
+        is_only_here(peer)
+
+
+def _node_config(data: bytes) -> None:
+    settings = node_config.parsed(text(data))
+    node_config.is_of_05(settings)
+    node_config.device_of(settings)
+    node_config.differences(settings, node_config.changed(settings, ["tls://[200::1]:1"]))
+
+
+def _question(data: bytes) -> None:
+    """What the command line asks the running program."""
+
+    async def replied() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data + b"\n")
+        await _replied(reader, nothing)
+
+    async def nothing(question: object) -> Reply:
+        return Reply()
+
+    asyncio.run(replied())
+
+
+class _Mute(Console):
+    """Says nothing of what it can't read."""
+
+    def _complain(self, text: str) -> None:
+        """Nothing."""
+
+
+def _console_line(data: bytes) -> None:
+    for as_json in (False, True):
+        _Mute(as_json=as_json, source=0, sink=1)._message(text(data))
+
+
 TEXTS = {
     "links in a message": Target(
-        _found, (), _each(*TOKENS, f"_copybara:{TOKENS[0]}_", f"https://t.me/b?start={TOKENS[1]}")
+        _found,
+        (),
+        _each(
+            *(*TOKENS, f"_copybara:{TOKENS[0]}_", f"https://t.me/b?start={TOKENS[1]}"),
+            f"https://elsewhere.example/?to=copybara%3A{TOKENS[1]}%C3%A4",
+        ),
     ),
     "a link's token": Target(lambda data: kinds.decode(text(data)), (LinkError,), _each(*TOKENS)),
     "a link of the original": Target(
@@ -173,10 +239,17 @@ TEXTS = {
     ),
     "a text that is shown": Target(_shown, (), _each("Anna", "a\u200db", "\u202eabc", "👨‍👩‍👧")),
     "a contact's name": Target(_named, (InputError,), _each("anna", "Анна", "می‌خواهم")),
-    "a node id": Target(lambda data: NodeId.parse(text(data)), (NodeIdError,), _each(NODE)),
+    "a node id": Target(_node_id, (NodeIdError,), _each(NODE)),
     "a node's address": Target(lambda data: parse_address(text(data)), (BadAddress,), _each("10.83.0.1", "200::1")),
     "the configuration": Target(
-        _configured, (ConfigError,), ((VECTORS.parents[1] / "config" / "copybara.toml").read_bytes(),)
+        _configured,
+        (ConfigError,),
+        (
+            (VECTORS.parents[1] / "config" / "copybara.toml").read_bytes(),
+            b'[calls]\n"lifetime" = "long" # for ever\n[no.such]\ntable = [1, {a = """b"""}]\n',
+            b"name = \n",
+            b"ring_seconds = " + b"1" * 5000,
+        ),
     ),
     "a record of a name": Target(_record, (NameSystemError,), _each(NODE, TOKENS[4], "a" * 64)),
     "an answer of the chain": Target(
@@ -208,6 +281,31 @@ TEXTS = {
         lambda data: DeltaChatApp(0).read(SWITCHED_ON, text(data)), (), (b'{"audioEnabled":true,"videoEnabled":false}',)
     ),
     "Delta Chat's owner": Target(lambda data: Owner.read(data), (), (b"10 DA01338A3A57F87DFDBEC7D1B6CBC67E153CE8CC",)),
+    "a file's name": Target(_file_name, (), _each("holiday.jpg", "../con.txt", "a" * 200 + ".tar.gz")),
+    "a friend's peers": Target(
+        _peers,
+        (InputError,),
+        _each("tls://peer.example:443?key=" + "ab" * 32, "quic://[200::1]:9001?password=a tcp://10.0.0.1:80"),
+    ),
+    "the list of public peers": Target(
+        lambda data: public_peers.by_country(data, minor=5),
+        (OverlayError,),
+        (b'{"france.md":{"tls://[2001:db8::1]:443":{"up":true,"response_ms":7.5,"proto_minor":5}}}',),
+    ),
+    "the node's own configuration": Target(
+        _node_config, (OverlayError,), (b'{"PrivateKey":"a","Peers":[],"Listen":["tls://[::]:0"],"IfName":"auto"}',)
+    ),
+    "a question of the command line": Target(
+        _question, (), (b'{"type":"say","text":"/call anna"}', b'{"type":"status"}')
+    ),
+    "a line of the console": Target(_console_line, (), (b'{"from":"owner","text":"/call anna"}', b"/call anna")),
+    "a contact that was shown": Target(
+        lambda data: ShownContact.parse(text(data)),
+        (),
+        _each("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.0123456789ab"),
+    ),
+    "a call that a page names": Target(lambda data: _reference(text(data)), (HandsetError,), _each("0011223344556677")),
+    "what ffmpeg says of a camera": Target(_size, (ValueError,), (b"YUV4MPEG2 W640 H480 F30:1 Ip C420jpeg\n",)),
     "a backup's files": Target(_unpacked, (BadBackup,), ()),
     "a backup": Target(lambda data: unseal(data, "words"), (BadBackup,), (MAGIC,)),
 }

@@ -32,6 +32,7 @@ from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
 from shared.bounded_http import bounded
+from shared.config.checks import web_address
 from shared.errors import InputError, StoreError
 from shared.names.server import is_near
 from shared.not_json import NOT_JSON
@@ -43,6 +44,9 @@ DEVICE_NAME = "Copybara Relay"
 "What other apps call this device."
 
 WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES = 10.0, 64 * 1024
+
+MOST_REDIRECTS = 5
+"Of a domain that leads elsewhere to say which its homeserver is."
 
 KEPT = (f"{PREFIX}{OWNER}", f"{PREFIX}person:", f"{PREFIX}identity")
 "What the names of the facts begin with that outlive a log-in: who people are. Everything else belongs to one device."
@@ -106,11 +110,15 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
 
 
 def _refuse_clear(server: str) -> None:
-    """Raise InputError for a server that would get the password in clear by way of others."""
+    """Raise InputError for no address, and for that of a server that would get the password in clear by way of others."""
+    if not web_address(server):
+        raise InputError(
+            f"“{server[:80]}” isn't the address of a homeserver.", "One looks like https://matrix.example.org"
+        )
     parts = urlsplit(server)
     if parts.scheme != "https" and not is_near(parts.hostname or ""):
         raise InputError(
-            f"{parts.hostname or server} would get the password in clear.", "Give the homeserver's https:// address."
+            f"{parts.hostname} would get the password in clear.", "Give the homeserver's https:// address."
         )
 
 
@@ -238,20 +246,44 @@ async def verifying(home: Home) -> AsyncIterator[Ceremony]:
 async def find_server(user: str) -> str:
     """The address of a user's homeserver (specification, Server discovery); the domain itself if it doesn't say."""
     domain = user.partition(":")[2]
-    address = f"https://{domain}/.well-known/matrix/client"
+    return await server_told_at(f"https://{domain}/.well-known/matrix/client") or f"https://{domain}"
+
+
+async def server_told_at(address: str) -> str:
+    """The homeserver that the answer at an address names; empty if there is no such answer.
+
+    Redirects are followed here: the library would read all that comes with one, and unpack it.
+    """
+    begun_secure = address.startswith("https:")
+    client = httpx.AsyncClient(
+        timeout=WELL_KNOWN_SECONDS,
+        trust_env=False,
+        follow_redirects=False,
+        cookies=NoCookies(),
+        headers=AS_IT_IS,
+    )
     try:
-        async with (
-            asyncio.timeout(WELL_KNOWN_SECONDS),
-            bounded(
-                httpx.AsyncClient(timeout=WELL_KNOWN_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS)
-            ) as http,
-            http.stream("GET", address, follow_redirects=True) as response,
-        ):
-            raw = await read_answer(response, WELL_KNOWN_BYTES)
-        found = text(msgspec.json.decode(raw), "m.homeserver", "base_url") if response.status_code == 200 else ""
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, Unreadable, *NOT_JSON):
-        found = ""
-    return found or f"https://{domain}"
+        async with asyncio.timeout(WELL_KNOWN_SECONDS), bounded(client) as http:
+            for _ in range(1 + MOST_REDIRECTS):
+                async with http.stream("GET", address) as response:
+                    if (there := response.next_request) is None:
+                        raw = await read_answer(response, WELL_KNOWN_BYTES)
+                        return server_in(raw) if response.status_code == httpx.codes.OK else ""
+                    address = str(there.url)
+                    if begun_secure and there.url.scheme != "https":
+                        return ""  # anybody on the way could name a server that gets the password
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, Unreadable):
+        pass
+    return ""
+
+
+def server_in(raw: bytes) -> str:
+    """The address of the homeserver in such an answer; empty if there is none in it."""
+    try:
+        found = text(msgspec.json.decode(raw), "m.homeserver", "base_url")
+    except NOT_JSON:
+        return ""
+    return found if web_address(found) else ""
 
 
 @contextlib.contextmanager

@@ -342,8 +342,15 @@ def test_with_unverified_a_device_that_the_server_adds_reads_nothing_of_the_owne
     assert set(bob.people.devices_for("@anna:chat.test", unverified=True)) == {"DEVICE"}
 
 
-@pytest.mark.parametrize("server", ["http://matrix.example.org", "http://93.184.216.34:8008", "matrix.example.org"])
+@pytest.mark.parametrize("server", ["http://matrix.example.org", "http://93.184.216.34:8008"])
 async def test_a_password_goes_in_clear_to_no_server_elsewhere(tmp_path: Path, server: str) -> None:
     account = MatrixAccount("@bob:example.org", server, owner="@bob:example.org")
     with pytest.raises(InputError, match="in clear"):
+        await log_in(Home(tmp_path / "home"), account, "password")
+
+
+@pytest.mark.parametrize("server", ["matrix.example.org", "https://[x", "https://matrix.example.org:99999", "ftp://a"])
+async def test_what_is_no_address_of_a_homeserver_gets_a_sentence(tmp_path: Path, server: str) -> None:
+    account = MatrixAccount("@bob:example.org", server, owner="@bob:example.org")
+    with pytest.raises(InputError, match="isn't the address of a homeserver"):
         await log_in(Home(tmp_path / "home"), account, "password")

@@ -20,7 +20,7 @@ from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
 from bot.cli.setup.yggdrasil.root import Step, numbered
 from bot.wrapping import wrapped
-from peer.overlay.yggdrasil_peers import in_own_network, peers_in
+from peer.overlay.yggdrasil_peers import addresses_in, in_own_network, peers_in
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
@@ -52,6 +52,8 @@ def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
             "unix:///run/x",
             "tls://a.example:1 " * 17,
             "tls://ä.example:1",
+            "tls://[1]:1",
+            "tls://[10.0.0.1]:1",
         ),
     ],
 )
@@ -74,6 +76,15 @@ def test_any_text_is_peers_or_one_error(text: str) -> None:
     except InputError:
         return
     assert all("://" in peer for peer in found)
+
+
+@given(st.from_regex(r"tls://(\[[0-9A-F:.]{0,12}\]|[a-z0-9._-]{1,8}):[0-9]{1,5}", fullmatch=True))
+def test_of_each_peer_that_is_taken_an_invitation_can_say_where_it_is(text: str) -> None:
+    try:
+        peers = peers_in(text)
+    except InputError:
+        return
+    assert len(addresses_in(peers)) == len(peers)
 
 
 def test_public_peers_are_those_that_are_up_of_our_version_and_encrypted() -> None:
