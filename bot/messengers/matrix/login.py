@@ -110,7 +110,7 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
 
 
 def _refuse_clear(server: str) -> None:
-    """Raise InputError for no address, and for that of a server that would get the password in clear by way of others."""
+    """Raise InputError for what is no address, and for a server that would get the password in clear by way of others."""
     if not web_address(server):
         raise InputError(
             f"“{server[:80]}” isn't the address of a homeserver.", "One looks like https://matrix.example.org"
