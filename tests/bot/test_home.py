@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.uninstall import own_files
 from bot.command_socket import Question, Reply, listening
 from bot.home import VARIABLE, Home, HomeLock
 from shared.errors import HomeInUse, StoreError
@@ -174,19 +175,25 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from bot.home import Home
+from bot.messengers.matrix.account_file import MatrixAccount, write_account
 from shared.store.files import locked_folder, replace_file
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
 home = Home(Path(sys.argv[1]))
-with locked_folder(home.folder):
-    replace_file(home.folder / "telegram.token", b"secret")
+if sys.argv[2] == "telegram":
+    with locked_folder(home.folder):
+        replace_file(home.folder / "telegram.token", b"secret")
+else:
+    write_account(home, MatrixAccount("@bob:chat.test", "http://127.0.0.1", "DEVICE", "secret"))
 """
 "Is killed when a token is written and has no name yet."
 
 
-def test_a_key_or_token_whose_write_was_killed_goes_with_the_next_start(home: Home) -> None:
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(home.folder)], cwd=ROOT, check=False)
+@pytest.mark.parametrize("messenger", ["telegram", "matrix"])
+def test_a_key_or_token_whose_write_was_killed_goes_with_the_next_start(home: Home, messenger: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(home.folder), messenger], cwd=ROOT, check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert any(path.read_bytes() == b"secret" for path in home.folder.iterdir())
+    assert any(b"secret" in path.read_bytes() for path in home.folder.iterdir())
+    assert own_files(home.folder) == list(home.folder.iterdir()), "an uninstall removes it, too"
     home.load_sealing_key()
     assert [path.name for path in home.folder.iterdir()] == ["sealing.key"]
 
