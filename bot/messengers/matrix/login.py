@@ -98,7 +98,11 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
         )
         # The same device: what was written to it while it was logged out can be read. What the server has of its keys
         # may be gone, so they are published again.
-        lost = (f"{PREFIX}{PUBLISHED}",) if before and account.device == before else (PREFIX,)
+        same = bool(before) and account.device == before
+        if not same:
+            # Whatever a kill interrupts, one device's log-in is never used with the keys of another.
+            write_account(home, MatrixAccount(account.user, server, owner=account.owner))
+        lost = (f"{PREFIX}{PUBLISHED}",) if same else (PREFIX,)
         forgotten = [name for name in journal.facts(PREFIX) if name.startswith(lost) and not name.startswith(KEPT)]
         journal.set_facts(dict.fromkeys(forgotten))
         write_account(home, account)
@@ -110,7 +114,7 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
 
 
 def _refuse_clear(server: str) -> None:
-    """Raise InputError for what is no address, and for a server that would get the password in clear by way of others."""
+    """Raise InputError for no address at all, and for one where a password would go in clear by way of others."""
     if not web_address(server):
         raise InputError(
             f"“{server[:80]}” isn't the address of a homeserver.", "One looks like https://matrix.example.org"

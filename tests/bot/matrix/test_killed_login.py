@@ -1,0 +1,53 @@
+"""A log-in as a new device that is killed: the log-in of one device is never used with the keys of another."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from bot.messengers.matrix.account_file import read_account
+from bot.messengers.matrix.login import log_in
+from tests.bot.matrix.homeserver import NAME, Homeserver
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[3]
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from bot.home import Home
+from bot.messengers.matrix.account_file import MatrixAccount
+from bot.messengers.matrix.login import log_in
+
+def killed(descriptor):
+    path = Path(f"/proc/self/fd/{descriptor}")
+    if path.is_file() and b"token" in path.read_bytes():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+home = Home(Path(sys.argv[1]))
+account = MatrixAccount(sys.argv[2], sys.argv[3], owner=sys.argv[4])
+asyncio.run(log_in(home, account, "password"))
+os.fsync = killed
+asyncio.run(log_in(home, account, "password", reset=True))
+"""
+"Is killed when the second log-in is written and has no name yet: the first one's keys are gone by then."
+
+
+async def test_after_a_killed_log_in_as_a_new_device_there_is_none_until_the_next(
+    in_memory: Homeserver, tmp_path: Path
+) -> None:
+    home, bot, owner = Home(tmp_path / "home"), f"@new-bot:{NAME}", f"@owner:{NAME}"
+    arguments = (str(home.folder), bot, in_memory.address, owner)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *arguments, cwd=ROOT)
+    assert await process.wait() == -signal.SIGKILL
+    account = read_account(home)
+    assert account is not None
+    assert not account.logged_in
+    assert (account.user, account.server, account.owner) == (bot, in_memory.address, owner)
+    assert (await log_in(home, account, "password")).logged_in
