@@ -279,6 +279,7 @@ async def _run(
 
     watching = Part("Watching the overlay", functools.partial(node.watch.run, assistant.overlay_changed), failed)
     echoing = Part("Test calls", echo.run, failed)
+    tidying = Part("Removing what is left of files", shelf.run)
     reading = [
         Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
         for messenger in chats.messengers
@@ -299,7 +300,7 @@ async def _run(
         await assistant.greet()
         if handset:
             handset.rejoined()
-        async with kept_running(watching, echoing, living, *reading, *desktop.parts(assistant.act, handset)):
+        async with kept_running(watching, echoing, tidying, living, *reading, *desktop.parts(assistant.act, handset)):
             await stopping.wait()
         manager.tell(STOPPING)
     return ending.signal

@@ -7,7 +7,6 @@ disk.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import struct
@@ -72,10 +71,6 @@ class _Copy:
         os.close(self.promise.descriptor)
         return Described(self.promise.written, self.digest.digest(), modified_ns)
 
-    def remove(self) -> None:
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-
 
 class Uploads:
     """The uploads of all pages."""
@@ -114,7 +109,7 @@ class Uploads:
                     offered = True
             finally:
                 if not offered:
-                    await in_thread_to_its_end(copy.remove)
+                    await in_thread_to_its_end(lambda: self._shelf.remove_copy(copy.path))
         except OSError as error:
             raise FileRefused(f"{message.name} can't be kept: {error.strerror}.", "Make room.") from error
         finally:

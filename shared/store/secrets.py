@@ -31,6 +31,10 @@ SECRET_BYTES = 32
 SECRETS_KEPT = 32
 "Per node: a side whose confirmations got lost may still use a secret that we proposed this many calls ago."
 
+STRANGERS_SECRETS_KEPT = 1000
+"""Of all nodes together that aren't contacts: each link that nobody else wrote is tried with all of them. As many as
+there are calls in the log, from which somebody may be saved."""
+
 NO_CHAIN = 0
 "Of a call that no secret has set up."
 
@@ -263,4 +267,15 @@ class PairSecrets(Database):
         """Erase all secrets of a node, on the disk too."""
         with self.transaction() as database:
             if database.execute("DELETE FROM pair_secrets WHERE node = ?", (node.key,)).rowcount:
+                self.erase_log()
+
+    def forget_strangers_secrets(self) -> None:
+        """Erase the secrets of nodes that aren't contacts, but for the newest."""
+        with self.transaction() as database:
+            erased = database.execute(
+                "DELETE FROM pair_secrets WHERE id IN (SELECT id FROM pair_secrets "
+                "WHERE node NOT IN (SELECT node FROM contacts) ORDER BY id DESC LIMIT -1 OFFSET ?)",
+                (STRANGERS_SECRETS_KEPT,),
+            ).rowcount
+            if erased:
                 self.erase_log()

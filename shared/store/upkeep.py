@@ -11,13 +11,15 @@ UPKEEP_SECONDS = 3600.0
 
 
 def tidy(store: Store, now: int) -> None:
-    """Forget used links, done entries of the inbox and missed calls that nothing can ask for any more.
+    """Forget used links, done entries of the inbox, missed calls, files that waited and strangers' keys that are old.
 
     A used link is kept for as long as the longest lifetime that can be configured: who sets a longer one must not
     bring links back that were used. `now` is in Unix seconds, and must be a time that has passed. Raises StoreError.
     """
     with store.transaction() as database:
         store.forget_links(now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD)
+        store.forget_old_files(now)
+        store.forget_strangers_secrets()
         database.execute("DELETE FROM inbox WHERE entry IS NULL AND stored < ?", (now - KEPT_SECONDS,))
         database.execute(
             "DELETE FROM missed_calls WHERE id NOT IN (SELECT id FROM missed_calls ORDER BY id DESC LIMIT ?)",

@@ -31,6 +31,7 @@ BEGIN_AGAIN = (
     "Telling systemd that the program lives",
     "Erasing removed devices",
     "Keeping where sound and picture are",
+    "Removing what is left of files",
     "Serving the page",
 )
 "Of the program. Each begins again, and no call notices."

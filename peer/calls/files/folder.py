@@ -7,10 +7,11 @@ follows a symbolic link. All files are 0600, and nothing here opens or runs one.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from peer.calls.files.room import DiskRoom, Promise
@@ -105,14 +106,36 @@ class FilesFolder:
         with self.opened() as (_, parts), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=parts)
 
-    def keep_only(self, names: frozenset[str]) -> None:
-        """Remove every part file but those."""
+    def parts(self) -> set[str]:
+        """The names of all part files."""
         if not self.path.exists():
+            return set()
+        with self.opened() as (_, parts):
+            return {entry.name for entry in _entries(parts) if not entry.is_dir(follow_symlinks=False)}
+
+    def remove_unused_parts(self, names: Collection[str]) -> None:
+        """Remove these part files, but those that are being written, which PartFile has locked."""
+        if not names:
             return
         with self.opened() as (_, parts):
-            for entry in _entries(parts):
-                if entry.name not in names and not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.name, dir_fd=parts)
+            for name in names:
+                with contextlib.suppress(FileNotFoundError, BlockingIOError), _locked(name, parts):
+                    os.unlink(name, dir_fd=parts)
+
+
+@contextlib.contextmanager
+def _locked(name: str, folder: int) -> Iterator[None]:
+    """Hold a file's lock (flock), if it can be opened. Raises BlockingIOError if another descriptor has it."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        yield  # a link, or what belongs to somebody else
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
 import os
 import secrets
@@ -21,6 +21,7 @@ from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.store import Store, StoreThread
 from shared.store.files import FILE_MODE, make_folder
+from shared.store.upkeep import UPKEEP_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ class FileShelf:
         self._numbers_left = 0
         self._messages: dict[NodeId, Bucket] = {}
         "Of contacts, whose number is bounded."
+        self._unkept: set[Path] = set()
+        "Copies of ours that this run has made, for which no transfer is kept."
 
     def next_number(self) -> int:
         """For the next transfer: one that this run has given to none, nor the runs before it not long ago."""
@@ -103,11 +106,12 @@ class FileShelf:
     async def keep(self, kept: KeptFile) -> None:
         """Keep a transfer beyond its call. Raises StoreError."""
         await self._writes.write(lambda store: store.keep_file(kept))
+        self._unkept.discard(kept.path)
 
     async def forget(self, kept: KeptFile, *, aside: bool = False) -> None:
         """It is over. If it can't be written, it is logged, and forgotten when it is old. `aside` see FileEntry."""
         if kept.ours and kept.spooled:
-            await in_thread_to_its_end(lambda: self._remove(kept.path))
+            await in_thread_to_its_end(lambda: self.remove_copy(kept.path))
         if aside:
             return
         try:
@@ -122,38 +126,60 @@ class FileShelf:
         """
         make_folder(self._spool)
         path = self._spool / secrets.token_hex(16)
+        self._unkept.add(path)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
+            self._unkept.discard(path)
             raise FileRefused(f"Files can't be kept in {self._spool}: {error.strerror}.", "Check the disk.") from error
         try:
             return path, self.room.promise(descriptor, self._spool, size)
         except BaseException:
             os.close(descriptor)
-            path.unlink()
+            self.remove_copy(path)
             raise
+
+    def remove_copy(self, path: Path) -> None:
+        """Remove a file that `spool` has made. Blocks. One that a failing disk keeps goes with a later look."""
+        self._unkept.discard(path)
+        if path.parent == self._spool:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("a copy of a file that was to be sent can't be removed: %s", error.strerror)
 
     async def sweep(self) -> None:
         """Remove what no transfer needs any more: when the program starts. What can't be removed stays."""
-        now = self.now()
         try:
             self._number = await self._writes.write(_numbers_for_a_run)
             self._numbers_left = NUMBERS_OF_A_RUN
-            await self._writes.write(lambda store: store.forget_old_files(now))
+        except CopybaraError as error:
+            logger.warning("which numbers files have can't be kept: %s", error.sentence)
+        await self.tidy()
+
+    async def run(self) -> None:
+        """The same again and again, until cancelled: contacts are removed meanwhile, and what waits gets too old."""
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            await self.tidy()
+
+    async def tidy(self) -> None:
+        """Remove each file for which no transfer is kept, but those that this run is at."""
+        try:
+            parts, copies = await in_thread_to_its_end(self._there)
+            # What was there before the transfers were looked at, and isn't theirs, is nobody's.
             kept = self._writes.store.kept_files()
-            await in_thread_to_its_end(lambda: self._keep_only(kept))
+            needed = {part_name(each) for each in kept if not (each.ours or each.done)}
+            sources = {each.path for each in kept if each.ours and each.spooled} | self._unkept
+            await in_thread_to_its_end(lambda: self._remove(parts - needed, copies - sources))
         except (CopybaraError, OSError) as error:
             logger.warning("what is left of files can't be removed: %s", error)
 
-    def _keep_only(self, kept: list[KeptFile]) -> None:
-        self.folder.keep_only(frozenset(part_name(each) for each in kept if not (each.ours or each.done)))
-        sources = {each.path for each in kept if each.ours and each.spooled}
-        if self._spool.is_dir():
-            for path in self._spool.iterdir():
-                if path not in sources:
-                    self._remove(path)
+    def _there(self) -> tuple[set[str], set[Path]]:
+        """The names of all parts, and the paths of all copies of ours."""
+        return self.folder.parts(), set(self._spool.iterdir()) if self._spool.is_dir() else set()
 
-    def _remove(self, path: Path) -> None:
-        if path.parent == self._spool:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+    def _remove(self, parts: set[str], copies: set[Path]) -> None:
+        self.folder.remove_unused_parts(parts)
+        for path in copies:
+            self.remove_copy(path)

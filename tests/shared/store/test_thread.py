@@ -15,10 +15,13 @@ import pytest
 
 from shared.contacts import Contact
 from shared.errors import DamagedStore, InputError, StoreError
+from shared.files.records import KEPT_SECONDS as FILE_KEPT_SECONDS
+from shared.files.records import KeptFile
 from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 from shared.store.journal import KEPT_SECONDS, MISSED_KEPT, Journal
+from shared.store.secrets import STRANGERS_SECRETS_KEPT
 from shared.store.upkeep import tidy
 
 LOCK_SECONDS = 4.0
@@ -358,11 +361,15 @@ async def test_what_nothing_needs_any_more_is_forgotten_while_the_program_runs(s
     journal.done([1, 3], missed=[b"%d" % number for number in range(MISSED_KEPT + 50)])
     store.use_link(b"old", ours=False, expires=now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD - 1)
     store.use_link(b"new", ours=False, expires=now - LONGEST_LIFETIME)
+    for age in (0, 1):
+        at = now - FILE_KEPT_SECONDS - age
+        store.keep_file(KeptFile(peer=node(1), ours=True, digest=bytes([age]) * 32, size=1, name="a", at=at))
     async with StoreThread(store, upkeep_seconds=0.1, clock=lambda: now):
         await asyncio.to_thread(wait_until, lambda: tidied(store.path))
         assert store.link_seen(b"old") is None
         assert store.link_seen(b"new") == "used"
         assert [kept.id for kept in journal.waiting()] == [2]
+        assert [kept.at for kept in store.kept_files()] == [now - FILE_KEPT_SECONDS]
         assert store.rows("SELECT id FROM inbox ORDER BY id") == [(2,), (3,)]
         missed = journal.missed()
         assert len(missed) == MISSED_KEPT
@@ -386,6 +393,20 @@ async def test_a_clock_that_is_far_ahead_for_a_moment_has_nothing_forgotten(stor
         await asyncio.to_thread(wait_until, lambda: looks > 5)
     assert store.link_seen(b"used") == "used"
     assert store.rows("SELECT id FROM inbox") == [(1,)]
+
+
+async def test_of_the_keys_of_people_who_are_no_contacts_only_the_newest_are_kept(store: Store) -> None:
+    anna = contact(number=STRANGERS_SECRETS_KEPT + 10)
+    with store.transaction():
+        store.save_contact(anna)
+        store.propose_secret(anna.node, bytes(32), 0)
+        for number in range(STRANGERS_SECRETS_KEPT + 3):
+            store.propose_secret(node(number), number.to_bytes(32, "big"), 0)
+    tidy(store, 0)
+    kept = store.readable_secrets()
+    assert len(kept) == STRANGERS_SECRETS_KEPT + 1
+    assert kept[-1] == (anna.node, bytes(32))
+    assert kept[-2][0] == node(3)
 
 
 def tidied(path: Path) -> bool:
