@@ -31,6 +31,7 @@ from shared.not_json import NOT_JSON
 from shared.paired_device import PairedDevice
 from shared.store.files import (
     FILE_MODE,
+    MAKE_ROOM,
     MOUNT_FOR_WRITING,
     known_errors,
     locked_folder,
@@ -43,7 +44,7 @@ from shared.store.schema import migrate
 
 logger = logging.getLogger(__name__)
 
-_FULL = ("the disk is full", "Make room on the disk.")
+_FULL = ("the disk is full", MAKE_ROOM)
 
 _UNUSABLE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: (

@@ -27,6 +27,11 @@ MOUNT_FOR_WRITING = (
 )
 "What to do about a disk that is read-only."
 
+MAKE_ROOM = "Make room on the disk."
+
+HINTS = {errno.EROFS: MOUNT_FOR_WRITING, errno.ENOSPC: MAKE_ROOM, errno.EDQUOT: MAKE_ROOM}
+"What to do about what the operating system says."
+
 UNFINISHED = ".*.new"
 "The names, as a pattern, under which files are written that must be whole."
 
@@ -168,7 +173,7 @@ def known_errors(path: Path) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreError(f"{path} can't be used: there is a file where a folder belongs.", ELSEWHERE) from error
     except OSError as error:
-        hint = MOUNT_FOR_WRITING if error.errno == errno.EROFS else ""
+        hint = HINTS.get(error.errno or 0, "")
         raise StoreError(f"{path} can't be used: {error.strerror or error}.", hint) from error
     except RuntimeError as error:  # Path.resolve, before Python 3.13
         raise StoreError(f"{path} can't be used: its symbolic links lead in a circle.") from error

@@ -15,7 +15,8 @@ import pytest
 
 from bot.kinds import Kind
 from shared.store import Store
-from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
+from shared.store.files import MAKE_ROOM
+from tests.bot.console import SECONDS, Person, cli, connect, hang_up, people, ring
 from tests.bot.disk import SmallDisk, small_disk, the_doctors_line
 from tests.bot.test_files import written
 from tests.bot.test_recording import grows, has_frames, recordings
@@ -181,3 +182,11 @@ def accepting(offered: str) -> str:
 async def test_the_doctor_says_that_the_disk_is_full(disk: SmallDisk) -> None:
     disk.fill()
     assert FULL in await the_doctors_line(disk.folder)
+
+
+async def test_a_start_on_a_full_disk_says_what_to_do(disk: SmallDisk) -> None:
+    disk.fill()
+    code, out, err = await cli("--home", str(disk.folder), "run", "--console", "--overlay", "loopback")
+    assert code == 1, (out, err)
+    assert "Traceback" not in out + err
+    assert MAKE_ROOM in err
