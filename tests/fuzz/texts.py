@@ -47,6 +47,7 @@ from shared.files.names import safe_name
 from shared.links import kinds
 from shared.links.classic import decode_classic, find_classic
 from shared.links.finding import find
+from shared.links.node_ids import node_in
 from shared.links.pasted import read_pasted
 from shared.media import Media
 from shared.names import azns, ens_call, ink, json_rpc, records, ss58
@@ -240,6 +241,11 @@ TEXTS = {
     "a text that is shown": Target(_shown, (), _each("Anna", "a\u200db", "\u202eabc", "👨‍👩‍👧")),
     "a contact's name": Target(_named, (InputError,), _each("anna", "Анна", "می‌خواهم")),
     "a node id": Target(_node_id, (NodeIdError,), _each(NODE)),
+    "a node id that was pasted": Target(
+        lambda data: node_in(text(data)),
+        (NodeIdError,),
+        _each(f"My node is “{NODE}”.", f"<b>{NODE[:26]}-{NODE[26:]}</b>"),
+    ),
     "a node's address": Target(lambda data: parse_address(text(data)), (BadAddress,), _each("10.83.0.1", "200::1")),
     "the configuration": Target(
         _configured,
