@@ -25,7 +25,7 @@ from peer.handset import protocol
 from peer.handset.offer import read_answer
 from peer.media.picture.camera import _size
 from peer.overlay.addresses import parse_address
-from peer.overlay.yggdrasil_peers import addresses_in, has_password, is_only_here, peers_in
+from peer.overlay.yggdrasil_peers import addresses_in, has_password, in_own_network, is_only_here, peers_in
 from peer.transport.sdp.candidates import parse_candidate
 from peer.transport.sdp.reading import read_description
 from shared.config import file as configuration
@@ -157,7 +157,7 @@ def _file_name(data: bytes) -> None:
 def _peers(data: bytes) -> None:
     """The line with which a friend's node is reached, and what an invitation says of it."""
     peers = peers_in(text(data))
-    addresses_in(peers)
+    assert set(in_own_network(peers)) <= set(addresses_in(peers))
     for peer in peers:
         has_password(peer)
         is_only_here(peer)

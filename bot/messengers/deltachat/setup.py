@@ -52,6 +52,9 @@ OTHER_ACCOUNT = (
     "To make it a device of yours, stop copybara, remove the folder deltachat in its home, and run this again.",
 )
 
+TAKING_OVER = "taking-over"
+"The fact that an account of the owner's is being taken over. One that is only half so isn't the bot's own, and goes."
+
 CLAIM_SECONDS = 600.0
 "How long the QR code waits for the owner."
 
@@ -198,15 +201,18 @@ async def _make(home: Home, given: str, password: str) -> str:
     rpc = Rpc(folder / "accounts")
     async with rpc.running():
         for number in await rpc.call("get_all_account_ids"):
-            if await rpc.call("is_configured", number):
+            if await rpc.call("is_configured", number) and not _half_taken_over(home):
                 if _is_device(given):
                     raise InputError(*OTHER_ACCOUNT)
                 return await _address(home, Account(rpc, number))
             await rpc.call("remove_account", number)
         if not given:
             raise InputError("There is nothing to make an account from.", "Give an invite, or the bot's address.")
-        with Store(home.database) as store:
-            Journal(store, NAME).forget_everything()
+        with Store(home.database) as store, store.transaction():
+            journal = Journal(store, NAME)
+            journal.forget_everything()
+            if _is_device(given):
+                journal.set_facts({TAKING_OVER: b"1"})
         number = await rpc.call("add_account")
         if _is_device(given):
             return await _taken_over(home, rpc, number, given, password)
@@ -234,8 +240,13 @@ async def _taken_over(home: Home, rpc: Rpc, number: int, given: str, password: s
         await rpc.call("remove_account", number)
         raise
     with Store(home.database) as store:
-        Journal(store, NAME).set_facts({OWNER: owner.kept()})
+        Journal(store, NAME).set_facts({OWNER: owner.kept(), TAKING_OVER: None})
     return await _address(home, Account(rpc, number))
+
+
+def _half_taken_over(home: Home) -> bool:
+    with Store(home.database) as store:
+        return Journal(store, NAME).fact(TAKING_OVER) is not None
 
 
 async def _seen_its_inbox(rpc: Rpc, account: Account) -> None:
