@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -118,10 +119,14 @@ async def _replied(reader: asyncio.StreamReader, reply: Callable[[Question], Awa
         return Reply(error=SLOW, hint="`copybara status` shows which calls there are.")
 
 
-def ask(path: Path, question: Question) -> Reply:
-    """Put one question to the running copybara. Raises NotRunning, or the error in its reply."""
+def ask(path: Path, question: Question, *, patience: float = PATIENCE_SECONDS) -> Reply:
+    """Put one question to the running copybara, which has so many seconds for everything.
+
+    Raises NotRunning, or the error in its reply.
+    """
+    until = time.monotonic() + patience
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE_SECONDS)
+        connection.settimeout(patience)
         try:
             with _short(path) as name:
                 connection.connect(name)
@@ -131,8 +136,7 @@ def ask(path: Path, question: Question) -> Reply:
             if len(asked) > MAX_QUESTION:
                 raise InputError(TOO_LONG)
             connection.sendall(asked)
-            with connection.makefile("rb") as lines:
-                reply = _replies.decode(lines.readline(MAX_REPLY))
+            reply = _replies.decode(_line(connection, until))
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunning() from None
         except (OSError, *NOT_JSON):
@@ -142,6 +146,19 @@ def ask(path: Path, question: Question) -> Reply:
         error.kind = reply.kind or error.kind
         raise error
     return reply
+
+
+def _line(connection: socket.socket, until: float) -> bytes:
+    """What comes up to the end of a line, of MAX_REPLY bytes at most, until that monotonic time. Raises OSError."""
+    line = bytearray()
+    while not line.endswith(b"\n") and len(line) < MAX_REPLY:
+        if (left := until - time.monotonic()) <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        if not (more := connection.recv(64 * 1024)):
+            break
+        line += more
+    return bytes(line)
 
 
 def user_of(connection: socket.socket) -> int | None:

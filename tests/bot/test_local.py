@@ -11,6 +11,7 @@ import pytest
 
 from bot.command_socket import MAX_QUESTION, AskStatus, Question, Reply, Say, ask, listening
 from shared.errors import CopybaraError, InputError, NotRunning
+from tests.endless import Endless
 
 
 async def answer(question: Question) -> Reply:
@@ -80,6 +81,16 @@ async def test_an_endless_line_gets_a_sentence_and_ends_nothing_else(tmp_path: P
         assert b"longer than the 64 KiB" in await reader.read()
         writer.close()
         assert await asyncio.to_thread(ask, path, AskStatus()) == Reply(status={"calls": []})
+
+
+@pytest.mark.parametrize("drips", [b" ", b" " * 65536])
+async def test_a_program_that_comes_to_no_end_is_given_up(tmp_path: Path, drips: bytes) -> None:
+    path = tmp_path / "control.sock"
+    answer = Endless(b'{"posts":[', drips, waits=True)
+    async with await asyncio.start_unix_server(answer, path), asyncio.timeout(30):
+        with pytest.raises(NotRunning, match="doesn't answer"):
+            await asyncio.to_thread(ask, path, AskStatus(), patience=1.0)
+        await answer.over.wait()
 
 
 def test_a_home_where_nothing_runs_says_so(tmp_path: Path) -> None:
