@@ -25,6 +25,9 @@ from shared.errors import MediaError
 START_SECONDS = 5.0
 "What a camera may take until its first picture."
 
+STILL_SECONDS = 5.0
+"A camera that gives no picture for this long has gone, whatever its driver says. In the dark some give five a second."
+
 READ_BYTES = 512 * 1024
 "What is read ahead of ffmpeg's pictures: about one of 640x480."
 
@@ -194,14 +197,15 @@ class CameraProgram:
             ) from error
 
     async def read(self) -> VideoFrame:
-        """The next picture, without a timestamp. Raises MediaError when there will be no more."""
+        """The next picture, without a timestamp. Raises MediaError when there will be no more, or it takes too long."""
         assert self._process is not None
         assert self._process.stdout is not None
         width, height = self._size
         try:
-            await self._process.stdout.readuntil(b"\n")
-            data = await self._process.stdout.readexactly(width * height * 3 // 2)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(STILL_SECONDS):
+                await self._process.stdout.readuntil(b"\n")
+                data = await self._process.stdout.readexactly(width * height * 3 // 2)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             raise MediaError from None
         return picture(data, width, height)
 

@@ -138,6 +138,21 @@ async def test_a_camera_whose_program_ends_is_opened_again_and_nobody_hears_of_i
     assert said == []
 
 
+async def test_a_camera_that_gives_no_picture_any_more_is_opened_again(folder: Path) -> None:
+    said: list[MediaTrouble] = []
+    async with asyncio.TaskGroup() as tasks:
+        camera = camera_in(folder, 64, 64, tell=said.append)
+        await camera.open(tasks)
+        await seen(camera, 2)
+        first = await program(camera)
+        os.kill(first.pid, signal.SIGSTOP)  # what it has read ahead comes still
+        await asyncio.wait_for(first.wait(), PATIENCE)
+        await seen(camera, 2)
+        assert (await program(camera)).pid != first.pid
+        await camera.close()
+    assert said == []
+
+
 async def pull_out(folder: Path, name: str, camera: LocalCamera) -> None:
     """Take a camera away, as the kernel does: its file goes, and who reads it gets an error."""
     process = await program(camera)
