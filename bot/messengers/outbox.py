@@ -227,6 +227,7 @@ class Outbox(Generic[M]):
         self._waiting: Counter[str] = Counter()
         "Rows that wait, by their source."
         self._left_out: Counter[str] = Counter()
+        "By source, until its next message says so. Of more than MAX_WAITING sources the oldest are forgotten."
         self._numbers = 0
         self._sent: deque[float] = deque()
         self._work = asyncio.Event()
@@ -252,6 +253,8 @@ class Outbox(Generic[M]):
             full = total >= 2 * MAX_WAITING
         if full:
             self._left_out[message.source] += 1
+            if len(self._left_out) > MAX_WAITING:
+                del self._left_out[next(iter(self._left_out))]
         return not full
 
     def take_up(self) -> None:

@@ -224,6 +224,22 @@ async def test_what_all_others_cause_together_leaves_room_for_the_owners_news(tm
         assert len(made.journal.outgoing()) == MAX_WAITING
 
 
+async def test_strangers_who_are_left_out_and_never_come_back_are_forgotten(tmp_path: Path) -> None:
+    async with office(tmp_path) as made:
+        goes_on = asyncio.Event()
+
+        async def answer(message: TelegramPost) -> None:
+            await goes_on.wait()
+
+        made.answer = answer
+        await made.put(*(news("hello", number, f"stranger {number}") for number in range(MAX_WAITING_OF_OTHERS)))
+        others = range(MAX_WAITING_OF_OTHERS, 4 * MAX_WAITING)
+        assert not any(made.outbox.has_room(news("hello", number, f"stranger {number}")) for number in others)
+        assert len(made.outbox._left_out) == MAX_WAITING
+        goes_on.set()
+        await made.done()
+
+
 def test_a_stranger_hears_nothing_of_what_others_were_not_told() -> None:
     greeting = news("this is somebody's bot", chat=8, source="strangers")
     assert greeting.others_left_out(3) == greeting
