@@ -29,10 +29,11 @@ from bot.messengers.matrix import api as matrix_api
 from bot.messengers.matrix import heard as judged
 from bot.messengers.matrix.canonical import items
 from bot.messengers.matrix.reading import Sync
-from bot.messengers.numbered_choices import NumberedChoices
+from bot.messengers.numbered_choices import NumberedChoices, number_in
 from bot.messengers.plain import values
 from bot.messengers.telegram import incoming, switches
 from bot.messengers.telegram.api import Api, checked_updates
+from bot.messengers.telegram.buttons import action_for
 from bot.messengers.telegram.http import Http, is_telegram
 from bot.messengers.telegram.outgoing import outgoing_from
 from bot.messengers.telegram.polling import Polling
@@ -42,7 +43,7 @@ from shared.errors import MessengerError
 from shared.not_json import NOT_JSON
 from shared.store import Store
 from tests.bot.matrix.devices import ROOM, Device, done
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, text
 
 OWNER, STRANGER = 11, 12
 "The owner's number, as a contact or a user, and another one's."
@@ -340,6 +341,10 @@ def _fact(data: bytes) -> None:
 
 MESSENGERS = {
     "updates of Telegram": Target(_telegram_updates, (TelegramError,), _TELEGRAM),
+    "a button of Telegram": Target(
+        lambda data: action_for(text(data)), (), (b"answer:0011223344556677", b"confirm:0011223344556677:a b c d")
+    ),
+    "a number in a reply": Target(lambda data: number_in(text(data)), (), (b"7", b" 12. ")),
     "switches of a Telegram bot": Target(
         _switches, (MessengerError,), (b'{"ok":true,"result":{"username":"anna_bot","can_join_groups":true}}',)
     ),
