@@ -120,7 +120,7 @@ async def _replied(reader: asyncio.StreamReader, reply: Callable[[Question], Awa
 
 
 def ask(path: Path, question: Question, *, patience: float = PATIENCE_SECONDS) -> Reply:
-    """Put one question to the running copybara, which has so many seconds for everything.
+    """Put one question to the running copybara, which has `patience` seconds for everything.
 
     Raises NotRunning, or the error in its reply.
     """

@@ -71,7 +71,7 @@ class FileShelf:
         self._messages: dict[NodeId, Bucket] = {}
         "Of contacts, whose number is bounded."
         self._unkept: set[Path] = set()
-        "Copies of ours that this run has made, for which no transfer is kept."
+        "Our own copies that this run has made, for which no transfer is kept."
 
     def next_number(self) -> int:
         """For the next transfer: one that this run has given to none, nor the runs before it not long ago."""
@@ -176,7 +176,7 @@ class FileShelf:
             logger.warning("what is left of files can't be removed: %s", error)
 
     def _there(self) -> tuple[set[str], set[Path]]:
-        """The names of all parts, and the paths of all copies of ours."""
+        """The names of all parts, and the paths of all our own copies."""
         return self.folder.parts(), set(self._spool.iterdir()) if self._spool.is_dir() else set()
 
     def _remove(self, parts: set[str], copies: set[Path]) -> None:
