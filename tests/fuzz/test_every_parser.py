@@ -110,6 +110,8 @@ def takes_apart(node: ast.AST) -> bool:
     if node.args and all(isinstance(each, ast.Constant) for each in node.args) and node.func.attr == "fromhex":
         return False
     made = node.func.value
+    while isinstance(made, ast.Subscript):  # as much of it as fits
+        made = made.value
     return not (isinstance(made, ast.Call) and "encode" in ast.unparse(made.func))  # to text, and not from it
 
 
