@@ -49,7 +49,7 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
     ),
     "The kernel of this machine, what is installed on it, and programs that it runs for its user.": (
         "bot/cli/bugreport/sections.py _journal",
-        "bot/cli/setup/yggdrasil/root.py run",
+        "bot/cli/setup/yggdrasil/root.py _ran",
         "bot/command_socket.py ask",
         "bot/command_socket.py user_of",
         "bot/demo/node.py DemoNode._read",

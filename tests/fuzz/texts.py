@@ -14,7 +14,7 @@ import msgspec
 from bot.assistant import commands
 from bot.backup.sealed_file import MAGIC, unseal
 from bot.backup.snapshot import unpack
-from bot.cli.setup.yggdrasil import node_config, public_peers
+from bot.cli.setup.yggdrasil import public_peers
 from bot.command_socket import Reply, _replied
 from bot.messengers.console import Console
 from bot.messengers.deltachat.owner import Owner
@@ -163,13 +163,6 @@ def _peers(data: bytes) -> None:
         is_only_here(peer)
 
 
-def _node_config(data: bytes) -> None:
-    settings = node_config.parsed(text(data))
-    node_config.is_of_05(settings)
-    node_config.device_of(settings)
-    node_config.differences(settings, node_config.changed(settings, ["tls://[200::1]:1"]))
-
-
 def _question(data: bytes) -> None:
     """What the command line asks the running program."""
 
@@ -297,9 +290,6 @@ TEXTS = {
         lambda data: public_peers.by_country(data, minor=5),
         (OverlayError,),
         (b'{"france.md":{"tls://[2001:db8::1]:443":{"up":true,"response_ms":7.5,"proto_minor":5}}}',),
-    ),
-    "the node's own configuration": Target(
-        _node_config, (OverlayError,), (b'{"PrivateKey":"a","Peers":[],"Listen":["tls://[::]:0"],"IfName":"auto"}',)
     ),
     "a question of the command line": Target(
         _question, (), (b'{"type":"say","text":"/call anna"}', b'{"type":"status"}')
