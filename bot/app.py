@@ -192,10 +192,10 @@ def _run_once_it_can(
         with opened(holds=False) as program:
             try:
                 await program.find()
-            except NodeChanged:
-                raise
-            except OverlayError:
-                pass  # the program waits for that itself
+            except OverlayError as missing:
+                # With a page the program waits for its node itself.
+                if isinstance(missing, NodeChanged) or not program.config.handset.enabled:
+                    raise
 
     while True:
         try:

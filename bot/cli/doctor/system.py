@@ -80,7 +80,7 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
             sock.bind((LOOPBACK, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE and keeps_port(port):
-                detail = f"Your own background service keeps port {port}, and isn't running."
+                detail = f"Your own background service keeps port {port}, and Copybara isn't running."
                 hint = "To see why: copybara service status. To free the port: copybara service remove"
                 return Check("page", ok=True, note=True, detail=detail, hint=hint)
             return refused_port(port, error)

@@ -153,3 +153,17 @@ async def test_a_node_that_has_changed_is_said_and_the_home_is_free_for_who_conf
         async with it.page() as (first, _):
             assert "copybara run --new-node" in first["hint"]
         assert who_runs(home) is None
+
+
+async def test_without_a_page_it_waits_for_its_node_and_says_so_to_systemd(tmp_path: Path) -> None:
+    home = home_in(tmp_path, '[handset]\nenabled = false\n[telegram]\ntoken = "file"\n')
+    (home / "telegram.token").write_text("2001:" + "A" * 35)
+    (home / "telegram.token").chmod(0o600)
+    config = home / "copybara.toml"
+    config.write_text(f'{config.read_text().replace("loopback", "yggdrasil")}[yggdrasil]\nadmin = "unix:///one.sock"\n')
+    async with service(tmp_path) as it:
+        assert (await it.told()).startswith("STATUS=No Yggdrasil node at unix:///one.sock.")
+        assert await it.told() == READY
+        # It goes on waiting, whatever is missing.
+        config.write_text(config.read_text().replace("one.sock", "two.sock"))
+        assert (await it.told()).startswith("STATUS=No Yggdrasil node at unix:///two.sock.")
