@@ -173,7 +173,7 @@ def test_the_firewall_is_for_the_device_that_the_node_has(tmp_path: Path) -> Non
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "loaded\nleft out: IfName in the node's configuration names no device\n"
+    assert ended.stdout == "done\nleft out: IfName in the node's configuration names no device\n"
     assert (tmp_path / "mine0").read_text() == firewall.rules("mine0", "32768-60999")
     assert not (tmp_path / "auto").read_text()
 
@@ -217,6 +217,8 @@ copybara() {{ {python} -m bot.cli --home {folder}/home "$@"; }}
 copybara setup overlay --yes --peers tls://127.0.0.1:12345 > {folder}/first 2>&1
 echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
 printf '%s\\n' 3 | script -qec "sh {folder}/again" {folder}/second > {folder}/screen
+echo '{python} -m bot.cli --home {folder}/other setup overlay' > {folder}/again
+printf '%s\\n' 1 "" | script -qec "sh {folder}/again" {folder}/third > {folder}/screen.other
 """
 
 
@@ -245,6 +247,14 @@ def test_a_node_that_systemd_has_given_up_is_named_with_why_and_the_next_set_up_
     assert "staex No Staex node runs here, which is fine if you don't use Staex." in screen
     assert "Next: copybara setup goes on with the rest" in screen
     assert load(tmp_path / "home" / "copybara.toml").yggdrasil.private_peers == "tls://127.0.0.1:12345"
+    # A home that knows nothing of the node.
+    screen = " ".join((tmp_path / "screen.other").read_text().split())
+    looked, _, steps = screen.partition("This is what will be done, as root:")
+    assert re.search(r"1 Look whether the node has peers \.\.\.( \.)* it has some", looked)
+    assert "Who carries your packets?" not in screen, "it was given one"
+    failed = r"Start the node, now and at each boot \(a few seconds\) \.\.\.( \.)* failed │ (.*)error: That didn't work"
+    assert (found := re.search(failed, steps)), steps
+    assert "Yggdrasil does not run: it can't open /dev/net/tun (" in found[2].replace("│ ", "")
 
 
 def pretended_systemctl(folder: Path, script: str) -> None:

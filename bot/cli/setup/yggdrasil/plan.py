@@ -181,7 +181,7 @@ def load_rules(ports: str, config: str = CONFIG) -> Step:
         "systemctl daemon-reload\n"
         f"systemctl enable {firewall.UNIT_NAME}\n"
         f"systemctl restart {firewall.UNIT_NAME}\n"
-        'echo "loaded"',
+        'echo "done"',
         says=True,
     )
 
