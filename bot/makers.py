@@ -288,7 +288,6 @@ def make_handset(
         switchboard=switchboard,
         store=node.thread.store,
         reader=node.reader,
-        settings=node.config.calls,
         echo=echo,
         card_name=node.card_name,
         devices=own_devices,

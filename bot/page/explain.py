@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import time
 from typing import Literal
 
 import msgspec
@@ -19,12 +17,11 @@ from peer.calls.moves import MovedLink
 from peer.calls.switchboard import Switchboard
 from peer.handset.protocol import Explained
 from shared.call.table import State
-from shared.config.schema import Calls
-from shared.contacts import Contact, Trust
+from shared.contacts import Trust
 from shared.errors import BadDescription
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Found, Response, find
-from shared.policy import Decision, KnownCaller, OwnersSide, Verdict, WantedCall, decide
+from shared.policy import Verdict
 from shared.reasons import Reason
 from shared.store import Store
 
@@ -34,12 +31,11 @@ KindOfLink = Literal["call", "response", "said", "card", "moved", "own", "unusab
 class Explainer:
     """Explains links to the page."""
 
-    def __init__(self, reader: LinkReader, store: Store, switchboard: Switchboard, *, settings: Calls) -> None:
+    def __init__(self, reader: LinkReader, store: Store, switchboard: Switchboard) -> None:
         self._reader = reader
         self._store = store
         self._switchboard = switchboard
         self._lines = switchboard.lines
-        self._settings = settings
 
     def explain(self, text: str) -> Explained:
         """Say what the first link in a text is, or that there is none."""
@@ -81,8 +77,8 @@ class Explainer:
                 return _explained(token, "unusable", handset_texts.already_here(line))
             case CallLink():
                 contact = self._store.contact_of(link.peer)
-                decision = self._decide(link, contact)
-                if decision.verdict is Verdict.IGNORE:
+                decision = self._switchboard.admission.decision(link)
+                if decision.verdict in (Verdict.IGNORE, Verdict.BUSY):
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
                 at_once = decision.verdict is Verdict.AUTO
                 said = handset_texts.explained_call(link, contact, at_once=at_once)
@@ -104,19 +100,6 @@ class Explainer:
     def _line(self, reference: bytes) -> Line | None:
         """The call with that reference (8 bytes), if it isn't over."""
         return next((line for line in self._lines if line.link.reference == reference and not line.call.ended), None)
-
-    def _decide(self, link: CallLink, contact: Contact | None) -> Decision:
-        """What the policy would decide about a call now."""
-        return decide(
-            KnownCaller(contact, link.proven, link.keyed),
-            WantedCall(link.media, link.created, self._store.links_seen(link.marks)),
-            OwnersSide(
-                now=int(time.time()),
-                local_time=datetime.datetime.now().time(),
-                unknown=self._settings.unknown,
-                lifetime=self._settings.lifetime,
-            ),
-        )
 
 
 def _waits_for(line: Line, response: Response) -> bool:

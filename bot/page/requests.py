@@ -78,7 +78,6 @@ from peer.handset.protocol import (
 from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
 from shared.call.table import State
-from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
 from shared.errors import (
     CallOver,
@@ -111,7 +110,6 @@ class PageRequests:
         switchboard: Switchboard,
         store: Store,
         reader: LinkReader,
-        settings: Calls,
         echo: EchoCalls,
         card_name: CardName,
         devices: OwnDevices,
@@ -128,7 +126,7 @@ class PageRequests:
         self._switchboard = switchboard
         self._lines = switchboard.lines
         self._store = store
-        self._explainer = Explainer(reader, store, switchboard, settings=settings)
+        self._explainer = Explainer(reader, store, switchboard)
         pages.when_carrier_removed(self._end_carried)
 
     async def hello(self, page: Page) -> Hello:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
+from typing import Literal
 
 from peer.calls.budget import Caller, caller_of
 from peer.calls.call_link import CallLink
@@ -96,24 +97,31 @@ class Admission:
         """Write the token that tells a contact at what time, by our clock, we read their link. Raises StoreError."""
         return await self._writer.out_of_time(clock.link)
 
+    def decision(self, link: CallLink) -> Decision:
+        """What would become of a call now whose link was opened. Nothing is used or counted. Raises StoreError."""
+        seen = self._calls.store.links_seen(link.marks)
+        return self._decide(link, self._calls.store.contact_of(link.peer), self._crossing(link), seen)
+
+    def _decide(
+        self, link: CallLink, contact: Contact | None, ours: Line | None, seen: Literal["ours", "used"] | None
+    ) -> Decision:
+        return self._calls.policy.decide(
+            KnownCaller(contact, link.proven, link.keyed),
+            link.peer,
+            WantedCall(link.media, link.created, "used" if self.may_be_used_already(link) else seen),
+            ours=ours,
+        )
+
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         """Act on a link that begins a call."""
         now = int(self._calls.clock())
         seen = self._calls.store.links_seen(link.marks)
         untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
-        known = None if again else seen
-        if self.may_be_used_already(link):
-            known = "used"
         contact = self._calls.store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
-        decision = self._calls.policy.decide(
-            KnownCaller(contact, link.proven, link.keyed),
-            link.peer,
-            WantedCall(link.media, link.created, known),
-            ours=ours,
-        )
+        decision = self._decide(link, contact, ours, None if again else seen)
         if decision.verdict is Verdict.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=untold)
         if not (again or self._calls.budget.take(caller, link.peer)):
