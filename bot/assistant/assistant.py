@@ -215,6 +215,10 @@ class Assistant:
         """The owner has compared the words of that call, see Saving.words_match. Raises StoreError."""
         await self._saving.words_match(line, in_clear=in_clear)
 
+    async def words_differ(self, line: Line) -> None:
+        """The words of that call were compared, and aren't the same, see Saving. Raises StoreError."""
+        await self._saving.words_differ(line)
+
     async def block(self, line: Line) -> Sentence:
         """Silence a caller, now and later, see Taps.block. Raises CallRefused."""
         return await self._taps.block(line)

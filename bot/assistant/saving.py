@@ -123,6 +123,14 @@ class Saving:
 
         await self.write(match)
 
+    async def words_differ(self, line: Line) -> None:
+        """The words of that call were compared, and aren't the same: end it. Its keys prove nothing from now on.
+
+        Raises StoreError.
+        """
+        self._switchboard.words_differ(line)
+        await self.write(lambda store: store.words_differ(line.peer, line.secrets))
+
     async def move(self, name: str, node: str = "") -> Contact:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
         return await self.write(lambda store: moving.accept(store, name, node))

@@ -12,16 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from bot.assistant.conversation_news import said_of
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
+from bot.page.kept_ends import KeptEnd, KeptEnds
 from bot.page.own_devices import OwnDevices
 from bot.page.shown_card import ShownCard
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
 from bot.page.shown_files import ShownFiles
-from bot.page.untold import Untold
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
@@ -131,7 +133,10 @@ class Presenter:
         self._ends: dict[int, Callable[[], ShowLink]] = {}
         "Those of these links that say that the call is over."
 
-        self._untold = Untold()
+        self._kept_ends = KeptEnds(self._is_to_save)
+        self._notes: dict[int, page_protocol.Said] = {}
+        "By call, what its other side has said last while it waits."
+
         self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
         self._book = ShownContacts(store)
@@ -230,7 +235,7 @@ class Presenter:
         """Everything that a page needs when it comes."""
         await self._refresh_contacts()
         await self._card.look_at_peers()
-        own = self._card.shown()
+        own, ends = self._card.shown(), self._kept_ends.now()
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
@@ -240,20 +245,24 @@ class Presenter:
             contacts=self._contacts,
             calls=[
                 *(self._call(line, page) for line in self._lines if _is_shown(line)),
-                *(call for call, _ in self._untold.now()),
+                *map(self._ended, ends),
             ],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[
                 *(self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)),
-                *(link() for _, link in self._untold.now()),
+                *(end.link() for end in ends if end.link is not None),
             ],
             invitation=own.invitation,
             invitation_notes=own.invitation_notes,
             invitation_with_peers=own.invitation_with_peers,
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
-            files=[view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)],
+            files=[
+                *(view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)),
+                *(file for end in ends for file in end.files),
+            ],
+            notes=[self._notes[line.number] for line in self._lines if line.number in self._notes and _is_shown(line)],
         )
 
     def told(self, line: Line, news: News) -> None:
@@ -290,22 +299,24 @@ class Presenter:
             case NotKept():
                 self._say(line, texts.not_kept(line, news.error))
             case Recorded():
-                self._say(line, texts.recorded(line, news.path))
+                kept = self._keep_recorded(line, news.path)
+                self._show(line)
+                self._say(line, texts.recorded(line, news.path), news.path, kept)
             case Said():
                 if isinstance(news.noted.event, RemoteRinging):
                     self._rings_there.add(number)
                     self._show(line)
-                    self._say(line, texts.remote_rings(line))
+                    self._notes[number] = self._say(line, texts.remote_rings(line))
                 else:
-                    self._say(line, texts.unproven(line))
+                    self._notes[number] = self._say(line, texts.unproven(line))
             case Text():
                 self.wrote(line, news.text, ours=False)
             case MediaState():
                 if (remote := view.sends(line.connection.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case RecordingChanged():
+                recording = None if news.path is None else self._keep_recorded(line, news.path)
                 self._show(line)
-                recording = None if news.path is None else self._files.recorded(line, news.path)
                 self._say(line, recording_texts.changed(line, news), news.path, recording)
             case FileChanged():
                 self._files.changed(line, news.transfer)
@@ -340,25 +351,33 @@ class Presenter:
         """Where a browser gets the file that arrived with that number, or the recording. Raises FileRefused."""
         return self._files.save_address(number, recording=recording)
 
-    def seen_end(self, number: int) -> None:
-        """The owner has closed the view of a call that is over, and doesn't need its link any more."""
-        self._untold.seen(number)
+    def _keep_recorded(self, line: Line, path: Path) -> int:
+        number = self._files.recorded(line, path)
+        if line.call.ended:
+            self._show_log()
+        return number
 
-    def _keep_untold(self, line: Line) -> None:
-        link = self._ends.get(line.number)
-        if link is None or not _is_shown(line):
-            return
-        call = view.call(
-            line,
-            self._store.contact_of(line.peer),
-            overlay=self._overlay,
-            at_page=False,
-            elsewhere=None,
-            rings_there=False,
-            several=self._conversations.of(line),
-            compared=False,
-        )
-        self._untold.keep(call, link)
+    def seen_end(self, number: int) -> None:
+        """The owner has closed the view of a call that is over."""
+        self._kept_ends.put_away(number)
+
+    def _is_to_save(self, call: page_protocol.Call) -> bool:
+        """Whether the key of that call is still known, and who was in it is no contact."""
+        latest = self._lines.latest
+        return latest is not None and latest.number == call.id and self._store.contact_of(latest.peer) is None
+
+    def _keep_end(self, line: Line) -> None:
+        if _is_shown(line):
+            self._kept_ends.keep(
+                self._shown_call(line, at_page=False, elsewhere=None),
+                line.link.reference,
+                self._ends.get(line.number),
+                [view.file(line, each) for each in self._files.arrived_in(line.link.reference)],
+            )
+
+    def _ended(self, end: KeptEnd) -> page_protocol.Call:
+        """Its last recording may have come after the end."""
+        return msgspec.structs.replace(end.call, recorded=[*self._files.recordings_of(end.reference)])
 
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
@@ -368,8 +387,8 @@ class Presenter:
         self._show(line)
         if line.call.ended:
             self._files.over(line)
-            self._keep_untold(line)
-            for kept in (self._endpoints, self._texts, self._links, self._ends):
+            self._keep_end(line)
+            for kept in (self._endpoints, self._texts, self._links, self._ends, self._notes):
                 kept.pop(line.number, None)
             self._conversations.forget(line)
             self._rings_there.discard(line.number)
@@ -397,16 +416,18 @@ class Presenter:
         said = texts.rings(line, reason)
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
 
-    def _say(self, line: Line, said: Sentence, path: Path | None = None, recording: int | None = None) -> None:
-        self._pages.send(
-            page_protocol.Said(
-                call=line.number,
-                kind=said.kind,
-                sentence=said.sentence,
-                path=str(path) if path else None,
-                recording=recording,
-            )
+    def _say(
+        self, line: Line, said: Sentence, path: Path | None = None, recording: int | None = None
+    ) -> page_protocol.Said:
+        note = page_protocol.Said(
+            call=line.number,
+            kind=said.kind,
+            sentence=said.sentence,
+            path=str(path) if path else None,
+            recording=recording,
         )
+        self._pages.send(note)
+        return note
 
     def _show_media(self, line: Line) -> None:
         """If a call's media are at the page and no page is open, tell the other side that nothing is sent."""
@@ -460,15 +481,20 @@ class Presenter:
         here = page is pages.current if page in pages.open else pages.would_be_current(page)
         if (endpoint := self._endpoints.get(line.number)) is not None and endpoint.leaving is page:
             here = True  # it sends on until the other side hears the page that takes the call
+        elsewhere = handset_texts.place_of(pages.current) if at_page and not here else None
+        return self._shown_call(line, at_page=at_page and here, elsewhere=elsewhere)
+
+    def _shown_call(self, line: Line, *, at_page: bool, elsewhere: str | None) -> page_protocol.Call:
         return view.call(
             line,
             self._store.contact_of(line.peer),
             overlay=self._overlay,
-            at_page=at_page and here,
-            elsewhere=handset_texts.place_of(pages.current) if at_page and not here else None,
+            at_page=at_page,
+            elsewhere=elsewhere,
             rings_there=line.number in self._rings_there,
             several=self._conversations.of(line),
             compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed),
+            recorded=self._files.recordings_of(line.link.reference),
         )
 
     async def _refresh_contacts(self) -> None:

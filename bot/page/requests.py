@@ -192,6 +192,9 @@ class PageRequests:
                 said = await self._assistant.block(self._line(message.call))
                 if said.kind == Kind.STRANGER_SILENCED:
                     said = page_texts.SILENCED  # without the node id, and the command to block it for good
+            case HangUp(words_differ=True):
+                await self._assistant.words_differ(self._line(message.call))
+                await self._presenter.book_changed()
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
             case Hold():

@@ -37,11 +37,13 @@ def call(
     rings_there: bool,
     several: ShownOfConversation,
     compared: bool,
+    recorded: Sequence[page_protocol.Recorded],
 ) -> page_protocol.Call:
     """A call as it is now, for one page. `contact` is who it is with, None: no contact.
 
     `at_page`: sound and picture are at that page; `elsewhere` names the place of another page that has them. `several`
-    is what is shown of its conversation. `compared`: the owner has compared the words of the call.
+    is what is shown of its conversation. `compared`: the owner has compared the words of the call; `recorded` are its
+    recordings.
     """
     report = report_of(line)
     # Others could have said that the words of their key match.
@@ -70,6 +72,8 @@ def call(
         begins_off=line.shown.begins_off,
         to_confirm=line.shown.quarantined or in_clear,
         compared=compared,
+        differed=line.shown.differed,
+        recorded=[*recorded],
         paired=line.call.paired,
         echo=line.shown.echo,
         connected_at=line.connection.connected_at,

@@ -166,7 +166,7 @@ def trust_words(line: Line, contact: Contact | None, *, compared: bool = False) 
             return f"{COMPARED} Save this person, and next time one link is enough."
         if line.call.state in CONNECTED:
             return "Compare the four words, then save this person."
-        return "Make sure you know who this is."
+        return "Not sure who this is? Ask in your chat before you answer."
     if compared:
         how = COMPARED
     elif line.proven:

@@ -493,6 +493,10 @@ class Line:
         """
         self._shown = replace(self._shown, phrase=phrase, quarantined=quarantined)
 
+    def differs(self) -> None:
+        """The owner has compared the words, and they weren't the same."""
+        self._shown = replace(self._shown, differed=True)
+
     def quarantines(self) -> None:
         """The secret that both sides have agreed on proves nothing until the owner has confirmed its words."""
         self._shown = replace(self._shown, quarantined=True)

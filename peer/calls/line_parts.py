@@ -117,6 +117,9 @@ class Presented:
     quarantined: bool = False
     "The key that was agreed in it waits until the owner confirms the words."
 
+    differed: bool = False
+    "The owner has compared the words, and they weren't the same."
+
     together: bytes = b""
     "The conversation of several people that it is part of, 16 bytes."
 

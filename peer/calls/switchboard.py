@@ -458,6 +458,11 @@ class Switchboard:
         for each in self.lines.of_conversation(line):
             each.put(HangUp())
 
+    def words_differ(self, line: Line) -> None:
+        """The owner has compared the four words of a call, and they aren't the same: end it, as `hang_up` does."""
+        line.differs()
+        self.hang_up(line)
+
     def look_at_book(self) -> None:
         """Give every call the name and the proof that the contact book has for it by now.
 

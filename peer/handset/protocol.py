@@ -137,7 +137,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """A recording that the owner has made of a call that has ended."""
+    """A recording of a call that is over: one that the owner has made, or what the answering machine has taken."""
 
     recording: int
     "Its number in Said."
@@ -173,7 +173,7 @@ class LogEntry(msgspec.Struct, frozen=True):
     "What came in it. Only of calls since the program was started."
 
     recorded: list[Recorded] = []
-    "The owner's recordings of it, likewise."
+    "The recordings of it, likewise."
 
     reference: str = ""
     "In hexadecimal, to save who was in it (AddContact). Empty for a contact's."
@@ -377,7 +377,8 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     contacts: list[Contact]
     calls: list[Call]
-    "Those that aren't over, oldest first; then those that are, if the other side has yet to be told by the owner."
+    """Those that aren't over, oldest first; then those that are and whose page asks something still: to save who was in
+    it, to send a link, to leave a voice message."""
 
     log: list[LogEntry]
     "The latest calls, newest first."
@@ -405,6 +406,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     changes: list[str] = []
     "See ChangedElsewhere."
+
+    notes: list[Said] = []
+    "What the other side has said last of those of the calls above that wait."
 
 
 class ChangedElsewhere(_ToPage, frozen=True, tag="changed-elsewhere"):
@@ -570,6 +574,12 @@ class Call(_ToPage, frozen=True, tag="call"):
     compared: bool = False
     "Whether the owner has compared its four words."
 
+    differed: bool = False
+    "The owner has, and they weren't the same."
+
+    recorded: list[Recorded] = []
+    "The recordings of it that are over."
+
     on_hold: bool = False
     """The owner has put it on hold: the page lets go of microphone and camera, closes its media leg and plays nothing,
     until it is resumed and the next Offer comes."""
@@ -708,7 +718,7 @@ class Said(_ToPage, frozen=True, tag="said"):
     sentence: str
 
     path: str | None = None
-    "The file of our own recording that is over, on the computer that the program runs on."
+    "The file of a recording that is over, on the computer that the program runs on."
 
     recording: int | None = None
     "Its number, for SaveFile."
@@ -924,6 +934,8 @@ class HangUp(_FromPage, frozen=True, tag="hang-up"):
     """End a call, or take it back."""
 
     call: Number
+    words_differ: bool = False
+    "The owner has compared its four words, and they aren't the same."
 
 
 class Hold(_FromPage, frozen=True, tag="hold"):
@@ -1133,7 +1145,7 @@ class SeenChanges(_FromPage, frozen=True, tag="seen-changes"):
 
 
 class SeenEnd(_FromPage, frozen=True, tag="seen-end"):
-    """The owner has put away the page of a call that is over, and needs its link no more."""
+    """The owner has put away the page of a call that is over, with all that it asked."""
 
     call: Number
 

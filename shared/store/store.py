@@ -83,6 +83,13 @@ class Store(
             elif first and contact is not None:
                 self.save_contact(msgspec.structs.replace(contact, confirmed_in_clear=True))
 
+    def words_differ(self, node: NodeId, secrets: Collection[bytes]) -> None:
+        """The owner has compared the words of a call that was made with these secrets (32 bytes), or in which they were
+        agreed, and the words weren't the same: the secrets are quarantined, whatever they have proved until now.
+        """
+        with self.transaction():
+            self.quarantine_secrets(node, but=[each for each in self.secrets_of(node) if each not in secrets])
+
     def words_matched(self, node: NodeId, reference: bytes, secret: bytes | None) -> bool:
         """Whether the owner has compared the words of that call, in which that secret was agreed."""
         if secret is None:

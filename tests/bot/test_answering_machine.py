@@ -13,6 +13,7 @@ from asyncinotify import Inotify, Mask
 
 from bot.kinds import Kind
 from tests.bot.console import SECONDS, connect, hang_up, people, ring
+from tests.peer.handset.wire import wire_page
 from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
@@ -50,7 +51,7 @@ def _seconds(folder: Path) -> float:
 async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_message_plays(
     friends: Path, tmp_path: Path, speaks: str
 ) -> None:
-    configs = {"anna": speaks, "bob": MACHINE}
+    configs = {"anna": speaks, "bob": f"{MACHINE}[handset]\nport = 0\n"}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
         await bob.told(kind=Kind.TAKES_MESSAGE)
@@ -64,6 +65,8 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
         told = await bob.told("anna", kind=Kind.MESSAGE)
         path = Path(told.removeprefix("A message from anna is in "))
         assert (await bob.call("ended"))["reason"] == "remote-hung-up"
+        async with wire_page(bob) as (_, hello):
+            assert [each["path"] for each in hello["log"][0]["recorded"]] == [str(path)]
     assert path.parent == bob.home / "recordings"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert [stream["codec_name"] for stream in probed(path)["streams"]] == ["opus"]

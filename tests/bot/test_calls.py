@@ -419,14 +419,18 @@ async def test_a_call_that_is_taken_back_stops_ringing(pair: list[Person]) -> No
 async def test_a_contact_can_say_that_it_rings(pair: list[Person]) -> None:
     anna, bob = pair
     link = await ring(anna, bob)
-    call = decode(link["token"])
-    with bob.store() as store:
-        secret = store.writable_secret(anna.id)
-    assert secret is not None
-    said = PairedBody(Operation.RINGING, Media.NONE, int(time.time()), reference=reference_of(call))  # type: ignore[arg-type]
-    token = seal(said, secret=secret, source=bob.id, destination=anna.id, nonce=secrets.token_bytes(12))
-    anna.write(token.token, sender="bob")
+    anna.write(says_that_it_rings(link["token"], bob, anna), sender="bob")
     assert "bob" in await anna.told(kind=Kind.REMOTE_RINGS)
+
+
+def says_that_it_rings(token: str, callee: Person, caller: Person) -> str:
+    """What a program could send that says so; ours doesn't."""
+    with callee.store() as store:
+        secret = store.writable_secret(caller.id)
+    assert secret is not None
+    reference = reference_of(decode(token))  # type: ignore[arg-type]
+    said = PairedBody(Operation.RINGING, Media.NONE, int(time.time()), reference=reference)
+    return seal(said, secret=secret, source=callee.id, destination=caller.id, nonce=secrets.token_bytes(12)).token
 
 
 @pytest.mark.parametrize("first", ["winner", "loser", "loser, much later"])

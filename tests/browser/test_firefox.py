@@ -249,11 +249,11 @@ async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_record
             latest = recordings(carol)[-1]
             assert abs(await asyncio.to_thread(tone, latest) - sign.hertz) < 5
         for person in (anna, bob):
-            await person.page.shows("records this call")
+            await person.page.shows("is recording")
         await anna.page.press("Refuse")
         await sees_no_mark(anna.page)
         await carol.told(kind=Kind.RECORDING_REFUSED)
-        await bob.page.shows("records this call")
+        await bob.page.shows("is recording")
 
         await bob.page.press("Hang up")
         await meets(anna.page, {"Somebody you haven't saved": PATTERN})

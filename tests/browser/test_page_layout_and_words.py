@@ -146,7 +146,7 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
 
 
 async def test_whose_words_match_is_offered_to_be_saved_at_once() -> None:
-    async with theatre() as play:
+    async with theatre(greeting(contacts=[])) as play:
         stranger = {"contact": None, "trust": "stranger", "paired": False}
         play.tell(call(1, "active", **stranger))
         await play.view.press("They match")
@@ -176,10 +176,14 @@ async def test_words_that_differ_end_the_call_and_say_what_that_means() -> None:
         stranger = {"contact": None, "trust": "stranger", "paired": False}
         play.tell(call(1, "active", **stranger))
         await play.view.shows("If they differ, someone is between you:")
-        await play.view.press("They don't match: hang up")
-        await play.wants(HangUp, call=1)
-        play.tell(call(1, "ended", **(stranger | {"connected_at": NOW})))
+        await play.view.press("About")
+        await play.can_be_used()
+        for button in ("words-differ", "about-differ"):
+            await play.view.click(play.page.locator(f"#{button}"))
+            await play.wants(HangUp, call=1, words_differ=True)
+        play.tell(call(1, "ended", **(stranger | {"connected_at": NOW, "differed": True})))
         await play.view.shows("The words didn't match, so someone may have listened in.")
+        await play.until("document.getElementById('announce').textContent.includes('listened in')")
         assert not await play.page.locator("#ended-save").is_visible()
         await play.can_be_used()
 

@@ -36,7 +36,7 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.page.locator(".toast").get_by_role("button", name="Copy path").click()
         await play.page.locator(".toast").get_by_role("button", name="Save a copy").click()
         await play.wants(SaveFile, file=7, recording=True)
-        play.tell(call(1, "ended"))
+        play.tell(call(1, "ended", recorded=[Recorded(7, path)]))
         await play.view.shows("Recorded in this call")
         made = play.page.locator("#ended-recordings")
         await made.get_by_text(path).wait_for()
@@ -50,6 +50,16 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.page.locator("#log [data-hold='save recording 7']").click()
         await play.wants(SaveFile, file=7, recording=True)
         await play.can_be_used()
+
+
+async def test_what_the_answering_machine_has_taken_is_told_and_can_be_saved() -> None:
+    path = "/home/me/recordings/anna.webm"
+    async with theatre() as play:
+        said = f"A message from anna is in {path}"
+        play.tell(Said(call=1, kind=Kind.MESSAGE, sentence=said, path=path, recording=7))
+        await play.view.shows(said)
+        await play.page.locator(".toast").get_by_role("button", name="Save a copy").click()
+        await play.wants(SaveFile, file=7, recording=True)
 
 
 async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse() -> None:
@@ -103,7 +113,7 @@ async def test_in_a_conversation_everybody_who_records_is_shown_and_heard_and_re
         play.tell(call(2, "active", **BESIDE, **together, **by_bob))
         await play.view.shows("bob is recording this call.")
         await play.until(f"tones.includes({hertz})")
-        await play.until("document.querySelector('#people .person').innerText.includes('records this call')")
+        await play.until("document.querySelector('#people .person').innerText.includes('is recording')")
         play.tell(call(1, "active", **together, **BY_THEM))
         await play.view.shows("anna is recording this call. So does bob.")
         await play.until(f"tones.filter((each) => each === {hertz}).length === {2 * len(SIGNAL)}")

@@ -126,7 +126,7 @@ STRANGER = {
     "contact": None,
     "node": BOB,
     "trust": "stranger",
-    "trust_words": "Make sure you know who this is.",
+    "trust_words": "Not sure who this is? Ask in your chat before you answer.",
 }
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
@@ -182,7 +182,7 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
         await play.wants(Place, whom="anna", node=ANNA, media="audio")
         await play.view.press("Audio call to somebody you haven't saved again")
         await play.wants(Place, whom=ANNA, media="audio")
-        await play.view.press("Save them in your contacts")
+        await play.view.press(re.compile("^Save them in your contacts, from the call of "))
         await play.view.shows("After your first call, one link is enough.")
         await play.can_be_used()
         await play.page.locator("#add-name").fill("nora")
@@ -1019,7 +1019,7 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
         await play.page.keyboard.press("Escape")
         play.tell(call(1, "reconnecting", sentence="Lost contact with anna. Trying to reconnect for a minute …"))
         await play.view.shows("Lost contact with anna.")
-        await play.view.shows("Nothing arrives")
+        await play.view.shows("No connection")
         await play.until(OWN_PICTURE)
         await everywhere(play, "reconnecting")
         play.tell(call(1, "active"))
@@ -1124,6 +1124,8 @@ async def test_a_problem_of_the_program_is_a_sentence_and_a_hint() -> None:
         )
         await play.view.shows("don't reach this program. Reload the page.")
         await play.can_be_used()
+        play.tell(Said(call=1, kind=Kind.NOT_KEPT, sentence="The call with anna can't be saved: the disk is full."))
+        await play.view.shows("The call with anna can't be saved: the disk is full.")
 
 
 # A call is over.

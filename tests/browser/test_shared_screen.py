@@ -53,7 +53,7 @@ async def test_the_screens_sound_is_heard_and_text_or_motion_can_be_chosen_while
         await page.evaluate(CHOICE)
         await anna.page.press("Share screen")
         await bob.page.remote(audio=True, video=True, screen=True)
-        await anna.page.shows("You share your screen and its sound.")
+        await anna.page.shows("You are sharing your screen and its sound.")
         await bob.page.pictures_are(640, 360)
         await bob.page.hears(TONE)
         assert (await pressed(anna.page, "Sharp text"), await pressed(anna.page, "Smooth motion")) == (True, False)
@@ -81,7 +81,7 @@ async def test_what_is_shared_and_how_stands_there_in_every_look() -> None:
         await play.until("document.getElementById('own-video').videoWidth > 0")
         await play.page.evaluate(CHOICE)
         await play.view.press("Share screen")
-        await play.view.shows("You share your screen and its sound.")
+        await play.view.shows("You are sharing your screen and its sound.")
         await everywhere(play, "sharing")
 
 
@@ -94,7 +94,7 @@ async def test_who_shares_without_sound_reads_whether_the_browser_could_give_it(
         await play.until("document.getElementById('own-video').videoWidth > 0")
         await play.page.evaluate(CHOICE.replace("[picture, sound])", "[picture])"))
         await play.view.press("Share screen")
-        await play.view.shows("without its sound." if gives else "This browser gives no page the sound of it.")
+        await play.view.shows("without its sound." if gives else "This browser can't share its sound.")
         await play.can_be_used()
 
 

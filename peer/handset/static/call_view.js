@@ -73,7 +73,8 @@ export class CallView {
     press("held-aside", () => calls.setAside(true));
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
-    press("words-differ", () => this.#wordsDiffer());
+    press("words-differ", () => this.#differ(this.#words?.id));
+    press("about-differ", () => this.#differ(this.#call.id));
     press("keep-not", () => this.#keepNot());
     onSubmit("keep-form", "keep-problem", () => this.#keep());
     press("offer-use", () => this.#pluggedIn.use());
@@ -371,10 +372,10 @@ export class CallView {
     $("stage-name").focus({ preventScroll: true });
   }
 
-  #wordsDiffer() {
-    if (!this.#words) return;
+  #differ(id) {
+    if (!id) return;
     const several = this.#calls.companions.length > 0;
-    this.#calls.differ(this.#words.id);
+    this.#calls.differ(id);
     // The page of the call says it when the last one has ended.
     if (several) toast(DIFFERED, { urgent: true, seconds: 30 });
   }
@@ -438,7 +439,7 @@ export class CallView {
   async #everySecond() {
     const call = this.#call;
     if (call?.state === "reconnecting") {
-      put($("quality-text"), "Nothing arrives");
+      put($("quality-text"), "No connection");
       $("stage-quality").dataset.grade = "bad";
     }
     if (call?.state !== "active") return;

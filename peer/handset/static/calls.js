@@ -10,6 +10,9 @@ import { SwitchedOff } from "./switched_off.js";
 // Links that tell the other side that the call is over.
 const SAYS_SO = ["link.refusal", "link.cancel"];
 
+// Tells the lines that were written in a call apart.
+const same = ({ call, ours, at, text }) => JSON.stringify([call, ours, at, text]);
+
 export class Calls extends EventTarget {
   #program;
   #calls = new Map();
@@ -26,8 +29,6 @@ export class Calls extends EventTarget {
   drawn = null;
   // The ids of those whose link that says so was copied.
   #copied = new Set();
-  // The ids of those whose four words didn't match.
-  differed = new Set();
   links = new Map();
   texts = new Map();
   quality = new Map();
@@ -57,14 +58,21 @@ export class Calls extends EventTarget {
     return call.state === "ended" && !call.connected_at && SAYS_SO.includes(link?.kind) ? link : null;
   }
 
+  // Whether the page of this call, which is over, offers to save who was in it: the program knows the key of the call
+  // that was connected last.
+  canBeSaved(call) {
+    const later = (each) => !each.echo && (each.connected_at ?? 0) > call.connected_at;
+    return call.state === "ended" && !call.contact && Boolean(call.connected_at) && !call.differed && ![...this.#calls.values()].some(later);
+  }
+
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
-  // it is put away. Beside a call on hold the page shows one that reached no one, which asks what to do about that, and
-  // one whose end the other side has yet to be told.
+  // it is put away. Beside a call on hold the page shows one that reached no one, which asks what to do about that, one
+  // whose end the other side has yet to be told, and one with somebody to save.
   get current() {
     const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && (!this.#dismissed.has(call.id) || this.unsent(call.id)) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
     const last = calls.at(-1) ?? null;
-    const asks = last?.state === "ended" && ((last.role === "caller" && !last.connected_at) || this.linkThatSaysSo(last));
+    const asks = last?.state === "ended" && ((last.role === "caller" && !last.connected_at) || this.linkThatSaysSo(last) || this.canBeSaved(last));
     return lives.findLast((call) => !call.on_hold) ?? (asks ? last : lives.at(-1) ?? last);
   }
 
@@ -150,11 +158,12 @@ export class Calls extends EventTarget {
   begin(hello) {
     this.leave();
     for (const id of this.#calls.keys()) if (!this.unsent(id)) this.#calls.delete(id);
-    this.texts.clear();
-    this.links.clear();
+    const read = [...this.texts.values()].flat().filter((text) => text.read).map(same);
+    for (const told of [this.texts, this.links, this.notes]) told.clear();
     for (const call of hello.calls) this.#calls.set(call.id, call);
-    for (const text of hello.texts) this.#write(text);
+    for (const text of hello.texts) this.#write({ ...text, read: read.includes(same(text)) });
     for (const link of hello.links) this.links.set(link.call, link);
+    for (const note of hello.notes) this.notes.set(note.call, note);
     for (const call of hello.calls) this.#prepare(call);
     for (const call of hello.calls) this.#offerLink(call);
   }
@@ -173,8 +182,7 @@ export class Calls extends EventTarget {
 
   // The four words of that call don't match.
   differ(id) {
-    this.differed.add(id);
-    this.#program.send("hang-up", { call: id });
+    this.#program.send("hang-up", { call: id, words_differ: true });
   }
 
   hold(id) {
@@ -222,17 +230,17 @@ export class Calls extends EventTarget {
     this.#changed();
   }
 
-  // A link that is still to be sent isn't in the log.
+  // A link that is still to be sent isn't in the log, nor is the key with which somebody is saved.
   #putEndedAway() {
     for (const [id, call] of this.#calls) {
-      if (call.state === "ended" && (this.#copied.has(id) || !this.linkThatSaysSo(call))) this.#dismiss(id);
+      const asks = (this.linkThatSaysSo(call) && !this.#copied.has(id)) || this.canBeSaved(call);
+      if (call.state === "ended" && !asks) this.#dismiss(id);
     }
   }
 
-  // The program keeps such a link for a page that is loaded again.
+  // The program keeps what such a page asks for one that is loaded again.
   #dismiss(id) {
-    const call = this.#calls.get(id);
-    if (call && !this.#dismissed.has(id) && this.linkThatSaysSo(call)) this.#program.send("seen-end", { call: id });
+    if (this.#calls.get(id)?.state === "ended" && !this.#dismissed.has(id)) this.#program.send("seen-end", { call: id });
     this.#dismissed.add(id);
   }
 

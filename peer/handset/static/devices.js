@@ -3,7 +3,7 @@
 // What the browser does with the microphone's sound, unless the person switches it off.
 export const FILTERS = ["echoCancellation", "noiseSuppression", "autoGainControl"];
 
-export const SIZES = { "320x240": [320, 240], "640x480": [640, 480], "1280x720": [1280, 720] };
+const SIZES = { "320x240": [320, 240], "640x480": [640, 480], "1280x720": [1280, 720] };
 const USUAL_SIZE = "640x480";
 
 const GONE = ["NotFoundError", "OverconstrainedError"];

@@ -87,16 +87,18 @@ export function onSubmit(id, said, act) {
   });
 }
 
+// What stands on a button that copies; it says for a moment what came of a press, perhaps of several.
+const labels = new WeakMap();
+
 export async function copy(button, text) {
   const label = button.querySelector("span");
-  const before = label.textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    label.textContent = "Copied";
-  } catch {
-    label.textContent = "Select it and press Ctrl+C";
-  }
-  setTimeout(() => { label.textContent = before; }, 2000);
+  const { words, timer } = labels.get(button) ?? { words: label.textContent };
+  clearTimeout(timer);
+  let came = "Copied";
+  await navigator.clipboard.writeText(text).catch(() => { came = "Select it and press Ctrl+C"; });
+  put(label, came);
+  announce(came);
+  labels.set(button, { words, timer: setTimeout(() => put(label, words), 2000) });
 }
 
 export function copyButton(words, text) {
@@ -158,10 +160,16 @@ export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
   box.append(line);
   if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
   placeToasts();
-  setTimeout(() => {
+  const leave = () => {
+    // The focus of somebody at a keyboard would be nowhere.
+    if (line.querySelector(":focus-visible")) {
+      setTimeout(leave, 1000);
+      return;
+    }
     line.remove();
     if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();
-  }, seconds * 1000);
+  };
+  setTimeout(leave, seconds * 1000);
 }
 
 export function duration(seconds) {

@@ -39,9 +39,8 @@ export class Ended {
     const seconds = call.report.seconds;
     const tested = "Didn't see or hear yourself? Choose other devices under “Camera, microphone, settings”, and test again.";
     const talked = call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "";
-    const differed = this.#calls.differed.has(call.id);
-    put($("ended-text"), differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
-    $("ended-text").classList.toggle("problem", differed);
+    put($("ended-text"), call.differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
+    $("ended-text").classList.toggle("problem", call.differed);
     sayNetwork($("ended-network"), this.#world.overlay, call);
     show($("ended-who"), !call.contact);
     put($("ended-node"), call.node);
@@ -53,14 +52,16 @@ export class Ended {
     }
     put($("ended-save-text"), call.compared ? "Save them, and next time one link is enough."
       : "Save them now, and next time one link is enough. Later you would have to compare the four words first.");
-    show($("ended-save"), !call.contact && Boolean(call.connected_at) && !differed);
+    // Or they were saved elsewhere meanwhile.
+    show($("ended-save"), this.#calls.canBeSaved(call) && this.#world.contacts.every((each) => each.node !== call.node));
   }
 
   async #again() {
     const { id, contact, node, media, echo } = this.#call;
     try {
       await (echo ? this.#program.ask("place-echo", { media }) : this.#program.ask("place", { whom: contact ?? node, node, media }));
-      this.#calls.putAway(id);
+      // If nobody answers, who was in the last one can be saved still.
+      if (!this.#calls.canBeSaved(this.#call)) this.#calls.putAway(id);
     } catch (error) {
       toast(error, { urgent: true });
     }
@@ -70,5 +71,6 @@ export class Ended {
     const name = wantedName("ended-name");
     toast(await this.#program.ask("save-contact", { name, call: this.#call.id, node: this.#call.node }));
     this.#calls.saved(this.#call.id, name);
+    $("ended-title").focus({ preventScroll: true });
   }
 }

@@ -29,6 +29,8 @@ export class Upload {
 
   get number() { return this.#number; }
 
+  get name() { return this.#file.name; }
+
   get words() {
     return `${this.#file.name}: getting it ready, ${Math.floor(100 * this.#taken / Math.max(1, this.#file.size))} %`;
   }
@@ -155,10 +157,9 @@ export class Files {
     this.#calls = calls;
     program.addEventListener("hello", ({ detail }) => {
       this.#files = new Map((detail.files ?? []).map((file) => [file.file, { ...file, since: 0 }]));
-      for (const upload of this.#uploads) upload.stop();
-      this.#uploads.clear();
       this.draw();
     });
+    program.addEventListener("state", () => this.#interrupt());
     program.addEventListener("file", ({ detail }) => this.#told(detail));
     program.addEventListener("file-taken", ({ detail }) => {
       for (const upload of this.#uploads) if (upload.number === detail.upload) upload.taken(detail.bytes);
@@ -229,6 +230,8 @@ export class Files {
       try {
         await upload.run(call.id);
       } catch (error) {
+        // Of one that was interrupted that was said.
+        if (!this.#uploads.has(upload)) return;
         // A folder, or a file that is gone, fails in the browser.
         toast(error.sentence ? error : { sentence: `${file.name} can't be read.`, hint: "Pack a folder into an archive first." }, { urgent: true });
       } finally {
@@ -236,6 +239,16 @@ export class Files {
         this.draw();
       }
     }));
+  }
+
+  // The program forgets what it doesn't have whole when it loses its page.
+  #interrupt() {
+    for (const upload of this.#uploads) {
+      this.#uploads.delete(upload);
+      upload.stop();
+      const sentence = `${upload.name} wasn't sent: the connection to Copybara was interrupted.`;
+      toast({ sentence, hint: "Send it again." }, { urgent: true, seconds: 30 });
+    }
   }
 
   #whyNot(id) {

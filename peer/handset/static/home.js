@@ -153,7 +153,8 @@ export class Home {
   #saveButton(entry) {
     const { node, started } = entry;
     const save = make("button", {
-      className: "button round plain", type: "button", title: "Save them in your contacts", "aria-label": "Save them in your contacts",
+      className: "button round plain", type: "button", title: "Save them in your contacts",
+      "aria-label": `Save them in your contacts, from the call of ${moment(started)}`,
       "data-hold": `save ${started} ${node}`,
     }, icon("i-user-plus"));
     save.addEventListener("click", () => this.#dialogs.save(entry));
@@ -178,7 +179,7 @@ export class Home {
       make("ul", { className: "arrived" },
         ...files.map((file) => received(this.#program, file, within(name))), ...made.map((each) => recorded(this.#program, each))))] : [];
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
-      make("span", { className: "row-main flat" },
+      make("span", { className: "row-main" },
         make("span", { className: "row-icon" }, icon(symbol)),
         make("span", { className: "row-text" },
           make("b", { text: name }),

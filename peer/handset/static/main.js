@@ -8,7 +8,7 @@ import { Calls } from "./calls.js";
 import { tellConversationNews } from "./conversation_news.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, copy, copyButton, placeToasts, put, say, show, toast } from "./dom.js";
-import { Ended } from "./ended.js";
+import { DIFFERED, Ended } from "./ended.js";
 import { Files } from "./files.js";
 import { whenReleased } from "./gestures.js";
 import { Home } from "./home.js";
@@ -304,12 +304,16 @@ calls.addEventListener("changed", () => {
   if (!call || (told.id === call.id && told.state === call.state)) return;
   if (call.state === "active" && told.state === "reconnecting") announce(`Connected with ${within(call.name)} again.`);
   else if (call.state === "active") announce(`Connected with ${within(call.name)}.`);
-  else if (call.state === "ended") announce(call);
+  else if (call.state === "ended") announce(call.differed ? { ...call, sentence: `${call.sentence} ${DIFFERED}` } : call);
   told = { id: call.id, state: call.state };
 });
 
 program.addEventListener("problem", ({ detail }) => {
   toast(detail, { urgent: true });
+});
+
+program.addEventListener("said", ({ detail }) => {
+  if (detail.kind === "call.not-kept") toast(detail, { urgent: true, seconds: 20 });
 });
 
 // A call was declined beside another, which the page goes on to show.

@@ -25,7 +25,7 @@ function silence() {
 
 // Which call the keys are for. A call that rings beside another one isn't: they hang up the one in which you talk. In
 // one on hold you don't: no key ends it.
-export function keysAreFor(current, ringing, beside) {
+function keysAreFor(current, ringing, beside) {
   if (ringing && (!beside || current.on_hold)) return { call: ringing, rings: true };
   if (!current || current.state === "ended" || current.on_hold || current.elsewhere != null) return null;
   return { call: current, rings: false };

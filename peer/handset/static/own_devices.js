@@ -14,7 +14,7 @@ export class OwnDevices {
 
   constructor(program) {
     this.#program = program;
-    $("open-own-devices").addEventListener("click", () => this.open());
+    for (const id of ["open-own-devices", "adding-show"]) $(id).addEventListener("click", () => this.open());
     onSubmit("add-device-form", "own-devices-problem", () => this.#add());
     $("adding-copy").addEventListener("click", () => copy($("adding-copy"), this.#told.adding.link.text));
     $("adding-cancel").addEventListener("click", () => this.#ask("cancel-device", {}));
@@ -42,6 +42,9 @@ export class OwnDevices {
     show($("add-device-form"), canChange && !adding);
     show($("add-device-lan-line"), lan);
     show($("adding"), Boolean(adding));
+    // It goes on in a dialog, which may be closed, and isn't there on a page that is loaded again.
+    show($("adding-notice"), canChange && Boolean(adding));
+    put($("adding-notice-text"), adding ? `${adding.name} ${adding.code ? "waits until you have compared its code" : "can be added now"}.` : "");
     const another = this.#isAnother(adding);
     if (!adding) return;
     put($("adding-title"), `Add ${adding.name}`);
@@ -71,7 +74,7 @@ export class OwnDevices {
   }
 
   #row(device) {
-    const row = make("li", {}, make("span", { className: "row-main flat" }, make("span", { className: "row-text" },
+    const row = make("li", {}, make("span", { className: "row-main" }, make("span", { className: "row-text" },
       make("b", { text: device.here ? `${device.name} (this one)` : device.name }), make("small", { text: device.words }))));
     if (device.canChange) {
       const button = settles(make("button", {

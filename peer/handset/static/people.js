@@ -29,7 +29,6 @@ export class People {
     }
     for (const each of others) this.#drawTile(each);
     show(list, others.length > 0);
-    $("stage").classList.toggle("several", others.length > 0);
   }
 
   #drawTile(call) {
@@ -49,7 +48,6 @@ export class People {
     const words = doubt(call);
     put(tile.trust, words);
     show(tile.trust, words !== "");
-    tile.item.classList.toggle("records", call.remote_recording === "shown");
     tile.enlarge.setAttribute("aria-label", `Show ${within(call.name)} large`);
     tile.enlarge.title = `Show ${within(call.name)} large`;
     tile.picture.setAttribute("aria-label", `The picture of ${within(call.name)}`);
@@ -63,7 +61,7 @@ export class People {
 
   #state(call) {
     if (call.state !== "active") return "connecting …";
-    if (call.remote_recording === "shown") return "records this call";
+    if (call.remote_recording === "shown") return "is recording";
     if (call.remote_on_hold) return "has you on hold";
     if (call.remote && !call.remote.audio) return "muted";
     return call.remote?.paused ? "slow connection, picture paused" : "";

@@ -8,7 +8,7 @@ const KINDS = { audioinput: "mic", audiooutput: "speaker", videoinput: "camera" 
 const NOT_DEVICES = ["", "default", "communications"];
 
 // What has come since: the parts of one device, such as a headset's microphone and speaker, together.
-export function comeSince(before, now) {
+function comeSince(before, now) {
   const known = new Set(before.map(({ kind, deviceId }) => `${kind} ${deviceId}`));
   const devices = new Map();
   for (const { kind, deviceId, groupId, label } of now) {

@@ -7,14 +7,15 @@ import { recordingTone } from "./sounds.js";
 
 const BETWEEN_TONES = 2000;
 
+// What is told of recordings; the mark itself says who records.
+const TOLD = ["recording.stopped", "recording.refused", "recording.failed", "call.message", "call.recorded"];
+
 export class Recording {
   #program;
   #calls;
   // The calls whose tone was played.
   #heard = new Set();
   #sounded = -BETWEEN_TONES;
-  // By call: our recordings of it.
-  #made = new Map();
 
   constructor(program, calls) {
     this.#program = program;
@@ -26,9 +27,7 @@ export class Recording {
     });
     $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
     program.addEventListener("said", ({ detail }) => {
-      // The mark itself says who records.
-      if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail, { acts: detail.path ? recordingButtons(program, detail) : [] });
-      if (detail.path) this.#made.set(detail.call, [...this.#made.get(detail.call) ?? [], { recording: detail.recording, path: detail.path }]);
+      if (TOLD.includes(detail.kind)) toast(detail, { acts: detail.path ? recordingButtons(program, detail) : [] });
     });
   }
 
@@ -60,9 +59,8 @@ export class Recording {
 
   // After the call: where its recordings are.
   drawMade(call) {
-    const made = this.#made.get(call.id) ?? [];
-    redraw($("ended-recordings-list"), made, (each) => recorded(this.#program, each));
-    show($("ended-recordings"), made.length > 0);
+    redraw($("ended-recordings-list"), call.recorded, (each) => recorded(this.#program, each));
+    show($("ended-recordings"), call.recorded.length > 0);
   }
 
   draw(call) {

@@ -7,8 +7,8 @@ import { canInset } from "./inset.js";
 const GIVES_SOUND = Boolean(navigator.mediaDevices?.getSupportedConstraints().suppressLocalAudioPlayback);
 
 const WITHOUT_SOUND = GIVES_SOUND
-  ? "You share your screen, without its sound."
-  : "You share your screen. This browser gives no page the sound of it.";
+  ? "You are sharing your screen, without its sound."
+  : "You are sharing your screen. This browser can't share its sound.";
 
 export class SharingBar {
   #sending = null;
@@ -24,7 +24,7 @@ export class SharingBar {
     const screen = sending?.shared ?? null;
     show($("sharing"), Boolean(screen));
     if (!screen) return;
-    put($("sharing-text"), screen.sound ? "You share your screen and its sound." : WITHOUT_SOUND);
+    put($("sharing-text"), screen.sound ? "You are sharing your screen and its sound." : WITHOUT_SOUND);
     $("share-text").setAttribute("aria-pressed", String(!screen.motion));
     $("share-motion").setAttribute("aria-pressed", String(screen.motion));
     $("share-camera").setAttribute("aria-pressed", String(sending.inserts));

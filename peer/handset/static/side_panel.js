@@ -80,6 +80,7 @@ export class SidePanel extends EventTarget {
     const unread = this.unread(call);
     put($("unread"), String(unread));
     show($("unread"), unread > 0);
+    $("c-chat").setAttribute("aria-label", unread ? `Write, ${unread} unread` : "Write");
     const last = this.#calls.written(call).at(-1);
     show($("last-text"), unread > 0 && this.#open !== "chat" && Boolean(last) && !last.ours);
     if (last) {
@@ -97,8 +98,9 @@ export class SidePanel extends EventTarget {
     show($("about-words").parentElement, !call.echo);
     drawWords($("phrase"), call);
     put($("phrase-text"), call.compared ? "You confirmed them." : call.phrase
-      ? `Read them to each other. If ${call.contact ?? "the other person"} sees the same four, nobody is between you. If not, hang up.`
+      ? `Read them to each other. If ${call.contact ?? "the other person"} sees the same four, nobody is between you.`
       : "Both programs are still agreeing on them.");
+    show($("about-differ"), Boolean(call.phrase) && !call.compared);
     put($("path-full"), path);
     const quality = this.#calls.quality.get(call.id);
     redraw($("figures"), quality ? figures(quality, size) : [], ([name, value]) =>
@@ -130,6 +132,7 @@ export class SidePanel extends EventTarget {
   async #save() {
     const name = wantedName("save-name");
     toast(await this.#program.ask("save-contact", { call: this.#call.id, name }));
+    $("panel-title").focus();
   }
 }
 

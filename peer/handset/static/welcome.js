@@ -16,6 +16,8 @@ export class Welcome {
   #program;
   #world;
   #invitation;
+  // What the page has put into the field of the name.
+  #name = "";
 
   constructor(program, calls, world, dialogs) {
     this.#program = program;
@@ -78,7 +80,8 @@ export class Welcome {
       kind: overlay.kind,
       sentence: done.network ? `${overlayInWords(overlay)}.` : overlay.name === "Loopback" && overlay.address ? LOOPBACK : overlay.notice,
     });
-    if (document.activeElement !== $("welcome-name") && !$("welcome-name").dataset.typed) $("welcome-name").value = hello.name;
+    // What somebody has typed there stays.
+    if ($("welcome-name").value === this.#name) $("welcome-name").value = this.#name = hello.name;
   }
 
   // Who has contacts sees them first.

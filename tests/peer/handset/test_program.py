@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.kinds import Kind
 from shared.node_id import NodeId
-from tests.bot.console import befriend, connect, people
+from tests.bot.console import Person, befriend, connect, people
 from tests.bot.stranger import forged
-from tests.peer.handset.wire import AT_THE_PAGE, wire_page
+from tests.bot.test_calls import says_that_it_rings
+from tests.peer.handset.wire import AT_THE_PAGE, WirePage, wire_page
 
 
 async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
@@ -125,6 +127,81 @@ async def test_who_is_saved_from_the_log_after_a_kill_needs_one_link_if_the_word
             assert contact["paired"] is compared
             placed = await bob.ask("place", whom="anna", media="audio")
             assert len((await bob.next("link"))["link"]["token"]) == (64 if compared else 128)
+
+
+async def first_call(anna: WirePage, bob: WirePage, bob_node: Person) -> int:
+    """Anna calls bob, who hasn't saved her; returns the number of the call at his page, once there are words."""
+    await anna.ask("place", whom=bob_node.node, media="audio")
+    ring = await bob.next("ring")
+    await bob.say("answer", call=ring["call"], media="audio")
+    await bob_node.told(kind=Kind.WORDS)
+    return int(ring["call"])
+
+
+async def test_who_was_in_a_first_call_can_be_saved_on_a_page_that_comes_after_it(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        async with wire_page(anna_node) as (anna, _):
+            async with wire_page(bob_node) as (bob, _):
+                number = await first_call(anna, bob, bob_node)
+            await anna.say("hang-up", call=(await anna.next("call", state="active"))["id"])
+            await bob_node.call("ended")
+        async with wire_page(bob_node) as (_, first), wire_page(bob_node) as (bob, hello):
+            for (call,) in (first["calls"], hello["calls"]):
+                assert [call[each] for each in ("id", "state", "contact")] == [number, "ended", None]
+            saved = await bob.ask("save-contact", call=number, name="anna", node=anna_node.node)
+            assert "From now on one link is enough" in saved["sentence"]
+        async with wire_page(bob_node) as (_, hello):
+            assert hello["calls"] == []
+
+
+async def test_an_offer_to_save_somebody_does_not_come_back_once_it_was_put_away(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            number = await first_call(anna, bob, bob_node)
+            await bob.ask("hang-up", call=number)
+            await bob.next("call", state="ended")
+            await bob.ask("seen-end", call=number)
+        async with wire_page(bob_node) as (_, hello):
+            assert hello["calls"] == []
+
+
+@pytest.mark.parametrize("contact", [False, True])
+async def test_that_the_words_differ_is_said_on_every_page_and_the_key_of_that_call_proves_nothing(
+    tmp_path: Path, contact: bool
+) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            if contact:
+                await bob_node.asked(f"/contact add anna {anna_node.node}", kind=Kind.CONTACT_SAVED)
+            number = await first_call(anna, bob, bob_node)
+            await bob.ask("hang-up", call=number, words_differ=True)
+            assert (await bob.next("call", state="ended"))["differed"]
+        async with wire_page(bob_node) as (bob, hello):
+            assert [call["differed"] for call in hello["calls"]] == [True]
+            if not contact:
+                saved = await bob.ask("save-contact", call=number, name="anna", node=anna_node.node)
+                assert "Compare the four words in your next call" in saved["sentence"]
+        async with wire_page(bob_node) as (bob, hello):
+            assert [each["paired"] for each in hello["contacts"]] == [False]
+            # The next call is a first one again, whose words can be compared.
+            await bob.ask("place", whom="anna", media="audio")
+            assert len((await bob.next("link"))["link"]["token"]) == 128
+
+
+async def test_what_the_other_side_said_of_a_call_is_there_again_while_it_waits(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        async with wire_page(anna_node) as (anna, _):
+            placed = await anna.ask("place", whom="bob", media="audio")
+            token = (await anna.next("link"))["link"]["token"]
+            anna_node.write(says_that_it_rings(token, bob_node, anna_node), sender="bob")
+            said = await anna.next("said", sentence="It is ringing at bob's.")
+        async with wire_page(anna_node) as (anna, hello):
+            assert hello["notes"] == [said]
+            await anna.ask("hang-up", call=placed["call"])
+            await anna.next("call", state="ended")
+        async with wire_page(anna_node) as (_, hello):
+            assert hello["notes"] == []
 
 
 async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None:

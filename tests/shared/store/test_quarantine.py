@@ -51,6 +51,18 @@ def test_what_an_unproven_call_agrees_on_neither_replaces_nor_erases_the_proven_
     assert not store.proves(ANNA, secret(2))
 
 
+def test_the_keys_of_a_call_whose_words_differ_prove_nothing_and_the_rest_stays(store: Store) -> None:
+    for number in (2, 3):
+        store.propose_secret(BOB, secret(number), 0)
+        store.commit_secret(BOB, secret(number))
+    store.words_differ(BOB, [secret(3)])
+    assert (store.secrets_of(BOB), store.quarantined_secrets(BOB)) == ([secret(2)], [secret(3)])
+    # Also a contact's only key: anybody may have been in their first call.
+    store.words_differ(ANNA, [secret(1)])
+    assert not store.keyed(ANNA)
+    assert store.writable_secret(ANNA) is None
+
+
 def test_what_a_proven_call_agrees_on_takes_its_place_as_ever(store: Store) -> None:
     assert store.propose_secret(ANNA, secret(2), 0, chain=store.chain_of(ANNA, secret(1)))
     store.secret_used(ANNA, secret(2))
