@@ -102,7 +102,14 @@ def run(
                 page_is_first = config.answer.endpoint == AUTO
                 messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
             else:
-                screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
+                store = program.thread.store
+                screen = Screen(
+                    as_json=as_json,
+                    starts=starts,
+                    opens=opens,
+                    link=link,
+                    names=lambda: [contact.name for contact in store.contacts()],
+                )
                 messengers.append(screen)
             page = None
             in_browser = not console and screen.opens

@@ -6,6 +6,7 @@ import datetime
 import enum
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,13 +14,19 @@ import msgspec
 from shared.errors import InputError
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.printable import is_blank, is_printable
+from shared.printable import is_blank, is_printable, seen_alike
+from shared.typed import keyword
 
 STRANGER = "somebody you haven't saved"
 "Who isn't in the book, in sentences."
 
 MAX_NAME = 40
 "Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
+
+_BESIDE_NAMES = frozenset(
+    {"audio", "voice", "video", "classic", "deltachat", "unproven", "hold", "hangup", "stop", "refuse"}
+)
+"What commands may have before or behind a name: `/call Ann audio` calls no Ann Audio."
 
 ENTRY_BYTES = 8
 
@@ -215,37 +222,56 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_name(name: str) -> str:
-    """Check a name for a contact and return it in its one normal form (Unicode NFC).
+    """Check a name for a contact and return it in its one normal form: Unicode NFC, its words with one space between.
 
-    One word of 1 to 40 visible characters that can't be taken for a command, an option of the command line or a link.
-    Raises InputError. That nobody else has the name is for the store to see.
+    1 to 40 visible characters, no word of which can be taken for a command, for what stands behind a name in one, for
+    an option of the command line or for a link. Raises InputError. That nobody else has the name is for the store to
+    see.
     """
-    name = unicodedata.normalize("NFC", name)
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    words = name.split(" ")
     if not name:
-        raise InputError("A contact needs a name.", "Write one word, such as anna.")
+        raise InputError("A contact needs a name.", "Write one, such as anna.")
     if len(name) > MAX_NAME:
         raise InputError(f"That name is too long: {len(name)} characters.", f"Use at most {MAX_NAME}.")
-    if any(character.isspace() for character in name):
-        raise InputError("A contact's name is one word.", "Leave out the spaces, or write a dash instead.")
-    # A combining mark at the beginning would change the character before the name.
-    if not is_printable(name) or is_blank(name) or unicodedata.category(name[0]).startswith("M"):
+    # A combining mark at the beginning of a word would change the character before it.
+    if not is_printable(name) or is_blank(name) or any(unicodedata.category(word[0]).startswith("M") for word in words):
         raise InputError("That name has characters that can't be seen.", "Type it instead of copying it.")
-    if name.startswith("-") or "/" in name or ":" in name:
+    if any(word.startswith("-") for word in words) or "/" in name or ":" in name:
         raise InputError(
             "That name could be taken for a command or a link.",
-            "Don't begin it with a dash, and leave out slashes and colons.",
+            "Don't begin a word of it with a dash, and leave out slashes and colons.",
+        )
+    if len(words) > 1 and (taken := next(filter(_is_beside, words), "")):
+        raise InputError(
+            f"In a name of several words, {taken} could be taken for a part of a command.", "Leave it out."
         )
     return name
 
 
-def one_word(name: str) -> str:
-    """A name as it was typed, or as it is on a card, with dashes for its blanks: in a command a name is one word."""
-    return "-".join(name.split())
-
-
 def name_key(name: str) -> bytes:
-    """What two spellings of the same name have in common: case and compatible forms (Unicode NFKC) don't count."""
-    return unicodedata.normalize("NFKC", name).casefold().encode("utf-8", "surrogatepass")
+    """What two spellings of the same name have in common: case, compatible forms (Unicode NFKC), and whether there is a
+    space or a dash between its words, don't count.
+    """
+    # The spaces first: NFKC makes some of other characters, which names of earlier versions have in their keys.
+    together = unicodedata.normalize("NFKC", "-".join(name.split()))
+    return together.casefold().encode("utf-8", "surrogatepass")
+
+
+def names_before(words: Sequence[str], names: Iterable[str]) -> list[int]:
+    """How many of the words, from the first on, are one of the names: for each that they are, the longest first.
+
+    `ann audio` is no `ann-audio`.
+    """
+    if not (known := {name_key(seen_alike(name)) for name in names}):
+        return []
+    several = next((place for place, word in enumerate(words) if _is_beside(word)), len(words))
+    counts = range(min(max(several, 1), len(words), MAX_NAME), 0, -1)
+    return [count for count in counts if name_key(seen_alike(" ".join(words[:count]))) in known]
+
+
+def _is_beside(word: str) -> bool:
+    return keyword(word) in _BESIDE_NAMES
 
 
 def _clock(minute: int) -> str:

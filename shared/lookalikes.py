@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib import resources
 
 from shared.printable import seen_alike
+
+_BETWEEN = re.compile(r"[\s_-]+")
+"What stands between words: names that are told apart by that alone look alike."
 
 
 def look_alike(one: str, other: str) -> bool:
@@ -27,6 +31,7 @@ def imitated(name: str, known: Iterable[str]) -> str | None:
 
 @functools.lru_cache(maxsize=1024)
 def _looks(name: str) -> frozenset[str]:
+    name = _BETWEEN.sub("-", name)
     # A capital I looks like a small l, but no i does: the name as it is written, and without its case.
     return frozenset((_skeleton(name), _skeleton(seen_alike(name).casefold())))
 

@@ -7,10 +7,13 @@ long dash between two times. Names and texts aren't read so: they stay as they w
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 
 _DASH = re.compile("[\u2010-\u2015\u2212\uff0d]")
 _COLON = re.compile("[\u2236\ua789\ufe55\uff1a]")
+
+_ONE_ARGUMENT = re.compile(r"[\w@%+=.-]+")
 
 ENDS = ".!?,;\u2026\u3002\uff01\uff1f\uff0c\u061f\u060c\u06d4\u0964"
 "What phones put behind a word."
@@ -25,3 +28,8 @@ def typed(text: str) -> str:
 def keyword(text: str) -> str:
     """A word of a command, in lower case and without the full stop behind it."""
     return typed(text).lower().rstrip(ENDS)
+
+
+def in_shell(name: str) -> str:
+    """A name as one argument of a shell's command: in quotes if it needs them."""
+    return name if _ONE_ARGUMENT.fullmatch(name) else shlex.quote(name)

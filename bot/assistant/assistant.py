@@ -119,7 +119,7 @@ class Assistant:
                 if message.from_owner and commands.is_command(text):
                     if not is_whole:
                         raise InputError(*refusals.COMMAND_TOO_LONG)
-                    await self._obey(turn, commands.parse(text))
+                    await self._obey(turn, commands.parse(text, self._calling.names))
                 elif (
                     message.from_owner
                     and message.alone
@@ -143,7 +143,7 @@ class Assistant:
         """
         lookups: list[asyncio.Task[Outcome]] = []
         async with self._turns.taken(chat, lookups) as turn:
-            await self._obey(turn, commands.parse(text))
+            await self._obey(turn, commands.parse(text, self._calling.names))
         posts = list(turn.posts)
         for task in lookups:
             await asyncio.wait([task])

@@ -79,7 +79,7 @@ class Calling:
             return who
         answer = await ContactBook(self._store).resolve(text)
         if answer is None:
-            raise NameNotFound(*refusals.nobody_known(text, [*self._names(), ECHO]))
+            raise NameNotFound(*refusals.nobody_known(text, [*self.names(), ECHO]))
         return book.Whom(answer.node)
 
     def look_up(self, turn: Turn, name: str, then: Then) -> None:
@@ -132,48 +132,49 @@ class Calling:
     def answerable(self, whom: str = "") -> Line:
         """What /answer means, see which_call. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_answer(self._switchboard.lines, log, time.time(), whom, self._names())
+        return which_call.to_answer(self._switchboard.lines, log, time.time(), whom, self.names())
 
     def declinable(self, said: str) -> tuple[Line, str]:
         """What /decline means, and the words for that caller. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_decline(self._switchboard.lines, log, time.time(), said)
+        return which_call.to_decline(self._switchboard.lines, log, time.time(), said, self.names())
 
     def current(self, whom: str = "") -> Line:
         """What /hangup means, see which_call. Raises NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_hang_up(self._switchboard.lines, whom, self._names(), log, time.time())
+        return which_call.to_hang_up(self._switchboard.lines, whom, self.names(), log, time.time())
 
     def holdable(self, whom: str = "") -> Line:
         """What /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
-        return which_call.to_hold(self._switchboard.lines, whom, self._names())
+        return which_call.to_hold(self._switchboard.lines, whom, self.names())
 
     def held(self, command: str, whom: str = "") -> Line:
         """What /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_resume(self._switchboard.lines, log, time.time(), command, whom, self._names())
+        return which_call.to_resume(self._switchboard.lines, log, time.time(), command, whom, self.names())
 
     def recordable(self, what: str, whom: str = "") -> Line:
         """What /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self._names())
+        return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self.names())
 
     def writable(self, said: str, command: str = "/say") -> tuple[Line, str]:
         """What /say and /send mean, see which_call, and the text or file. Raises InputError, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self._names(), command)
+        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self.names(), command)
 
     def sayable(self, said: str) -> tuple[Line, str, bool]:
         """What /say means, see which_call, the text, and whether it is for that call alone. Raises as `writable`."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_say(self._switchboard.lines, log, time.time(), said, self._names())
+        return which_call.to_say(self._switchboard.lines, log, time.time(), said, self.names())
 
     def unsaved(self) -> NodeId:
         """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""
         log, nodes = self._store.call_log(CALLS_REMEMBERED), [each.node for each in self._store.contacts()]
         return which_call.to_save(self._switchboard.lines, log, time.time(), nodes)
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Those of all contacts."""
         return [each.name for each in self._store.contacts()]
 
     def of_id(self, call: str) -> Line:
@@ -213,7 +214,7 @@ class Calling:
 
         `echo` is a test call, unless a contact has that name.
         """
-        if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self._names()):
+        if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self.names()):
             line = await self._echo.place(media, chat=turn.chat, begins_off=turn.in_clear)
             await self._placed(turn, line, texts.test_call)
         elif self._lookups.knows(whom):

@@ -1,12 +1,14 @@
 """The owner's commands: text in, one frozen value out.
 
 A command starts with `/`, as in every messenger with bots, and may carry the bot's name (`/call@anna_bot bob`).
-Parsing does no look-ups: whether `bob` is somebody is for the assistant to find out.
+Parsing does no look-ups: whether `bob` is somebody is for the assistant to find out. The contacts' names only tell
+where one of several words ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -16,11 +18,12 @@ from bot.texts import files as file_texts
 from bot.texts import recording as recording_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Instead
-from shared.contacts import MAX_NAME, Hours, Trust
-from shared.errors import InputError, UnknownCommand, WrongUse
+from shared.contacts import MAX_NAME, Hours, Trust, check_name, name_key, names_before
+from shared.errors import InputError, NameNotFound, UnknownCommand, WrongUse
 from shared.links.pasted import DescriptionType
 from shared.media import Media
 from shared.messages import MAX_TEXT
+from shared.nearest import nearest
 from shared.printable import as_command, without_invisible_edges
 from shared.typed import ENDS, keyword, typed
 
@@ -37,6 +40,9 @@ MAX_WHY = 200
 "Characters of the words for a caller who is declined."
 
 MAX_PAGE_DIGITS = 6
+
+MAX_CUT = 9
+"Characters with digits among them that may still belong to a name; more are a piece of a node id."
 
 CLASSIC = "classic"
 "The original web app."
@@ -69,6 +75,10 @@ _FILE_WORDS = ("accept", "decline", "cancel")
 
 _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
+
+
+Names = Callable[[], Iterable[str]]
+"The names of all contacts, asked for when a command has words that may be one."
 
 
 class Call(Struct, frozen=True):
@@ -438,18 +448,23 @@ def is_command(text: str) -> bool:
     return start.startswith("/") and start[1:2].isalpha()
 
 
-def without_slash(text: str) -> Command | None:
+def without_slash(text: str, names: Names = tuple) -> Command | None:
     """What a message would be with the slash that a command begins with; None if it would be none."""
     if not text[:1].isalpha() or len(text) > MAX_START:
         return None
     try:
-        return parse(f"/{text}")
+        return parse(f"/{text}", names, guesses=False)
     except InputError:
         return None
 
 
-def parse(text: str) -> Command:
-    """Read one command. Raises InputError with a sentence that shows the right use."""
+def parse(text: str, names: Names = tuple, *, guesses: bool = True) -> Command:
+    """Read one command.
+
+    `names` gives those of the contacts: what a command says of Ann Lee isn't about Ann. With `guesses` several words
+    that are no contact's name may be somebody's all the same, such as one that was mistyped. Raises InputError with a
+    sentence that shows the right use.
+    """
     text = as_command(text)
     head, *words = text.split() or [""]
     words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
@@ -459,7 +474,47 @@ def parse(text: str) -> Command:
     reader = _READERS.get(word)
     if reader is None:
         raise UnknownCommand(*refusals.unknown_command(word, _READERS))
-    return reader(words, text)
+    begins = _where_a_name_begins(word, words)
+    known = [*names()] if begins < len(words) - 1 else []
+    counts = names_before(words[begins:], known)
+    refused: list[InputError] = []
+    for count in counts or (_perhaps_a_name(words[begins:]) if guesses else [1]):
+        try:
+            return reader(_together(words, begins, begins + count), text)
+        except InputError as error:
+            # The end of a longer name may be what stands behind a shorter one: Ann such rebuild roast lazy.
+            refused.append(error)
+    raise (_mistyped(words[begins:], counts, known) if counts else None) or refused[0]
+
+
+def _where_a_name_begins(word: str, words: list[str]) -> int:
+    """With which of a command's words the name of a contact begins; behind the last if the command takes none."""
+    if word in _ABOUT_A_CALL:
+        return int(bool(words) and keyword(words[0]) in _BEFORE_A_NAME.get(word, ()))
+    return 1 if word in _ABOUT_SOMEBODY else len(words)
+
+
+def _together(words: list[str], begins: int, ends: int) -> list[str]:
+    """The words with some of them as one."""
+    return [*words[:begins], *([" ".join(words[begins:ends])] if words[begins:ends] else []), *words[ends:]]
+
+
+def _perhaps_a_name(words: list[str]) -> list[int]:
+    """How many words are somebody's name who is no contact: one, else as many as a contact's name could have."""
+    for count in range(min(len(words), MAX_NAME), 1, -1):
+        with contextlib.suppress(InputError):
+            check_name(" ".join(words[:count]))
+            return [1, count]
+    return [1]
+
+
+def _mistyped(words: list[str], counts: list[int], names: list[str]) -> NameNotFound | None:
+    """Why words can't be read that begin with a name (so many of them as `counts` says), and are nearly another one."""
+    said = " ".join(words)
+    meant = nearest(said, names)
+    if not meant or name_key(meant) in {name_key(" ".join(words[:count])) for count in counts}:
+        return None
+    return NameNotFound(*refusals.no_contact(said, names))
 
 
 def _call(words: list[str], _text: str) -> Command:
@@ -522,10 +577,10 @@ def _contact(words: list[str], _text: str) -> Command:
     match [keyword(words[0]), *words[1:]] if words else []:
         case ["add", card] if len(card) > MAX_NAME:
             return AddContact("", card)
-        case ["add", name]:
-            return AddContact(name)
-        case ["add", *name, whom] if len(name) == 1 or len(whom) > MAX_NAME:
+        case ["add", *name, whom] if name and _is_no_name(whom):
             return AddContact(" ".join(name), whom)
+        case ["add", *name] if name:
+            return AddContact(" ".join(name))
         case ["show", name]:
             return ShowContact(name)
         case ["confirm", name, *four] if len(four) in (0, 4):
@@ -555,6 +610,12 @@ def _contact(words: list[str], _text: str) -> Command:
         case ["remove", name]:
             return RemoveContact(name)
     raise WrongUse(*refusals.unknown_use("/contact", words, _CONTACT_WORDS, refusals.NO_WAY_TO_USE_CONTACT))
+
+
+def _is_no_name(word: str) -> bool:
+    """Whether the last word after a name is a node id or a card, perhaps cut, or a name of a name system."""
+    node = len(word) > MAX_CUT and any(character.isdigit() for character in word)
+    return node or len(word) > MAX_NAME or any(mark in word[1:-1] for mark in ".:/")
 
 
 def _name(words: list[str], _text: str) -> Command:
@@ -592,11 +653,11 @@ def _sdp(words: list[str], text: str) -> Command:
         case ["offer", whom, media]:
             return OfferSdp(whom, Media.parse(keyword(media)))
         case ["answer", first, *_] if first.startswith(_DESCRIPTION):
-            return TakeSdp("offer", text.split(maxsplit=2)[2])
+            return TakeSdp("offer", _behind(text, words[:1]))
         case ["answer", whom, second, *_] if second.startswith(_DESCRIPTION):
-            return TakeSdp("offer", text.split(maxsplit=3)[3], whom)
+            return TakeSdp("offer", _behind(text, words[:2]), whom)
         case ["take", first, *_] if first.startswith(_DESCRIPTION):
-            return TakeSdp("answer", text.split(maxsplit=2)[2])
+            return TakeSdp("answer", _behind(text, words[:1]))
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
@@ -629,16 +690,16 @@ def _devices(words: list[str], _text: str) -> Command:
     match [keyword(words[0]), *words[1:]] if words else []:
         case []:
             return ListDevices()
-        case ["add", name]:
-            return AddDevice(name)
-        case ["add", name, address]:
-            return AddDevice(name, address)
+        case ["add", *name, address] if name and (keyword(address) == "lan" or "." in address or ":" in address):
+            return AddDevice(" ".join(name), address)
+        case ["add", *name] if name:
+            return AddDevice(" ".join(name))
         case ["confirm", *code] if code:
             return ConfirmDevice("".join(code))
         case ["cancel"]:
             return CancelDevice()
-        case ["remove", name]:
-            return RemoveDevice(name)
+        case ["remove", *name] if name:
+            return RemoveDevice(" ".join(name))
     raise WrongUse(*refusals.unknown_use("/devices", words, _DEVICE_WORDS, device_texts.USAGE))
 
 
@@ -662,7 +723,7 @@ def _send(words: list[str], text: str) -> Command:
 def _message(words: list[str], text: str) -> Command:
     if len(words) < 2:
         raise WrongUse(*file_texts.WHAT_MESSAGE)
-    return LeaveMessage(words[0], text.split(maxsplit=2)[2].rstrip())
+    return LeaveMessage(words[0], _behind(text, words[:1]).rstrip())
 
 
 def _files(words: list[str], _text: str) -> Command:
@@ -675,6 +736,20 @@ def _files(words: list[str], _text: str) -> Command:
             return AnswerFile(answer, int(number))
     raise WrongUse(*refusals.unknown_use("/files", words, _FILE_WORDS, file_texts.USAGE))
 
+
+def _behind(text: str, words: list[str]) -> str:
+    """What stands in the text behind the command and these of its words, as it is."""
+    return text.split(maxsplit=1 + len(" ".join(words).split()))[-1]
+
+
+_ABOUT_A_CALL = ("call", "answer", "hangup", "hold", "resume", "swap", "record", "agree", "refuse", "message")
+"Commands after which a contact's name may stand."
+
+_BEFORE_A_NAME = {"answer": tuple(_INSTEAD), "record": ("stop", "refuse")}
+"What may stand between."
+
+_ABOUT_SOMEBODY = ("contact", "sdp")
+"After a word of these."
 
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "call": _call,

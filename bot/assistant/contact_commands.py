@@ -35,7 +35,7 @@ from bot.texts import names as name_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Switchboard
 from peer.media import only_for_trusted, opens_the_room
-from shared.contacts import Contact, check_name, one_word
+from shared.contacts import Contact, check_name
 from shared.errors import InputError
 from shared.names import NamedNode
 from shared.store import Store
@@ -115,7 +115,7 @@ class ContactCommands:
                 await self._set_endpoint(turn, command.name, command.endpoint)
             case RenameContact():
                 renamed_to = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
-                turn.say(texts.renamed(command.old, renamed_to, wanted=command.new))
+                turn.say(texts.renamed(command.old, renamed_to))
             case RemoveContact():
                 turn.say(texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
             case FollowName():
@@ -134,14 +134,13 @@ class ContactCommands:
         elif (read := book.whom(text)) is not None:
             who = read
         elif self._lookups.knows(text):
-            self._calling.look_up(turn, text, functools.partial(self._save_named, name=check_name(one_word(name))))
+            self._calling.look_up(turn, text, functools.partial(self._save_named, name=check_name(name)))
             return
         else:
-            raise InputError(*refusals.neither_node_nor_card(name, text))
-        wanted = name or (who.card.name if who.card else "")
+            raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
         name = name or book.name_on_card(self._store, who)
         contact = await self._saving.add(name, who, met=met, sure=text is not None)
-        self._saving.tell(turn, contact, wanted=wanted)
+        self._saving.tell(turn, contact)
 
     async def _save_named(self, turn: Turn, answer: NamedNode, *, name: str) -> None:
         self._saving.tell(turn, await self._saving.add(name, meant(answer)))

@@ -12,7 +12,7 @@ from bot.conversation import Identity
 from bot.shown_contact import ShownContact
 from bot.texts import refusals
 from peer.media import check_endpoint
-from shared.contacts import ENTRY_BYTES, Contact, Hours, Trust, check_name, one_word
+from shared.contacts import ENTRY_BYTES, Contact, Hours, Trust, check_name, name_key
 from shared.errors import InputError, NameNotFound, NothingToConfirm, OwnNode
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
@@ -60,15 +60,15 @@ def whom(text: str) -> Whom | None:
 def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agreed = NOTHING_AGREED) -> Contact:
     """Save somebody under `name`, or add what their card and the names that led to them say to the contact there.
 
-    Blanks in the name become dashes. `agreed` is what was agreed in the call in which they are saved. What else was
-    agreed with their node waits until the owner has confirmed its words: it may have been anyone at their address.
+    `agreed` is what was agreed in the call in which they are saved. What else was agreed with their node waits until
+    the owner has confirmed its words: it may have been anyone at their address.
     Raises InputError if the name or the node is another contact's, or the node our own.
     """
-    name = check_name(one_word(name))
+    name = check_name(name)
     if who.node == own:
         raise OwnNode() if who.card is None else OwnNode("That is your own card.")
     known = store.contact_of(who.node) or store.contact_named(name)
-    if known is not None and (known.node != who.node or known.name != name):
+    if known is not None and (known.node != who.node or name_key(known.name) != name_key(name)):
         raise InputError(*refusals.taken(known))
     contact = known or Contact(
         name=name, node=who.node, created=int(time.time()), entry=secrets.token_bytes(ENTRY_BYTES)
@@ -152,7 +152,7 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
 
     Raises InputError if all that could be tried are taken.
     """
-    words = (one_word(wanted), *wanted.split()[:1], node.short)
+    words = (" ".join(wanted.split()), *wanted.split()[:1], node.short)
     for word in dict.fromkeys(filter(None, words)):
         for name in (word, *(f"{word}-{number}" for number in range(2, 10))):
             try:
@@ -246,7 +246,6 @@ def rename(store: Store, old: str, new: str, *, in_clear: bool = False) -> Conta
     there (`in_clear`) and the contact has a key: at the page their calls would prove that they are whom the name says.
     """
     contact = named(store, old)
-    new = one_word(new)
     if in_clear and store.keyed(contact.node):
         raise InputError(*refusals.rename_elsewhere(contact, new))
     return store.rename_contact(contact.name, new)

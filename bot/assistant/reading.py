@@ -77,7 +77,7 @@ class MessageReader:
             text = text.replace(address, "")
         found = _few_answers(find(text))
         if not (found or classic) and message.from_owner and message.alone:
-            turn.say(texts.not_understood(_as_command(text)))
+            turn.say(texts.not_understood(self._as_command(text)))
         cards: list[Card] = []
         unopened = 0
         for link in found:
@@ -138,6 +138,10 @@ class MessageReader:
         said = texts.reply_out_of_time(token)
         turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
 
+    def _as_command(self, text: str) -> str:
+        """The text if it would be a command with a slash, else empty."""
+        return text if commands.without_slash(text, self._calling.names) is not None else ""
+
     def _doubt(self, turn: Turn) -> None:
         """Tell the owner, once in DOUBT_SECONDS, that a link which no key opens may be a contact's.
 
@@ -193,18 +197,13 @@ class MessageReader:
             self._explain_card(turn, card)
         elif reading.line is None and reading.reason is not None:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
-                turn.say(texts.not_understood(_as_command(token)))
+                turn.say(texts.not_understood(self._as_command(token)))
             else:
                 turn.say(texts.refusal(reading.reason, token))
 
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
         turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
-
-
-def _as_command(text: str) -> str:
-    """The text, if it would be a command with a slash in front of it; else an empty one."""
-    return text if commands.without_slash(text) is not None else ""
 
 
 def _is_unopened(reading: Reading) -> bool:

@@ -135,14 +135,14 @@ class Saving:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
         return await self.write(lambda store: moving.accept(store, name, node))
 
-    def tell(self, turn: Turn, contact: Contact, *, wanted: str = "") -> None:
-        """Tell the owner that somebody was saved; `wanted` is the name that was asked for, if that was changed."""
-        turn.say(self.saved(contact, wanted=wanted), actions=(Act.TRUST,), contact=contact)
+    def tell(self, turn: Turn, contact: Contact) -> None:
+        """Tell the owner that somebody was saved."""
+        turn.say(self.saved(contact), actions=(Act.TRUST,), contact=contact)
 
-    def saved(self, contact: Contact, *, wanted: str = "") -> Sentence:
+    def saved(self, contact: Contact) -> Sentence:
         """What the owner reads of a contact who was just saved."""
         words = book.unconfirmed(self._store, contact)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact), words, wanted=wanted)
+        return texts.contact_saved(contact, book.is_paired(self._store, contact), words)
 
     def tell_trust(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner what happens to a contact's calls from now on."""
@@ -152,7 +152,7 @@ class Saving:
         """Save the person of a call, and tell the owner. `met` is that call, if this program still knows it."""
         contact = await self.of_node(node, met)
         await self._named(contact)
-        self.tell(turn, contact, wanted=self._origins.name_of(node))
+        self.tell(turn, contact)
         return contact
 
     def _only_call(self, line: Line) -> bool:

@@ -15,6 +15,7 @@ from peer.calls.line import Line
 from peer.calls.lines import one_each
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
+from shared.contacts import name_key, names_before
 from shared.errors import (
     CallRefused,
     InputError,
@@ -89,17 +90,25 @@ def to_answer(
     raise NothingRings()
 
 
-def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str) -> tuple[Line, str]:
-    """What /decline means, and the words for that caller: `said` begins with a name, if it has to.
+def to_decline(
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str] = ()
+) -> tuple[Line, str]:
+    """What /decline means, and the words for that caller: `said` begins with a name, if it has to. `contacts` are all
+    names in the book.
 
     Raises NothingRings, WhichCall.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
-    whom, _, rest = said.partition(" ")
-    if found := named(rings, whom):
-        return _one(found, "/decline"), rest
-    if any(record.name and _same(record.name, whom) for record in _rang_just_now(log, now)):
-        raise NothingRings(*refusals.does_not_ring(whom))
+    words = said.split()
+    callers = [line.shown.contact for line in rings if line.shown.contact is not None]
+    counts = names_before(words, callers) or [1]
+    if longer := [count for count in names_before(words, contacts) if count > counts[0]]:
+        raise NothingRings(*refusals.does_not_ring(" ".join(words[: longer[0]]), rings))
+    if found := named(rings, " ".join(words[: counts[0]])):
+        return _one(found, "/decline"), " ".join(words[counts[0] :])
+    gone = [record.name for record in _rang_just_now(log, now) if record.name]
+    if counts := names_before(words, gone):
+        raise NothingRings(*refusals.does_not_ring(" ".join(words[: counts[0]])))
     if not rings:
         raise NothingRings()
     if len({line.peer for line in rings}) > 1:
@@ -422,4 +431,4 @@ def _within(seconds: float, moment: float, now: float) -> bool:
 
 
 def _same(name: str, whom: str) -> bool:
-    return name.casefold() == whom.casefold()
+    return name_key(name) == name_key(whom)

@@ -17,10 +17,11 @@ from bot.texts import chat as texts
 from bot.texts import files as file_texts
 from bot.texts import refusals
 from bot.texts.as_typed import as_typed
-from shared.contacts import MAX_NAME, Contact, Trust, one_word
-from shared.errors import InputError, NotRunning, OwnNode
+from shared.contacts import MAX_NAME, Contact, Trust
+from shared.errors import CopybaraError, InputError, NotRunning, OwnNode
 from shared.media import Media
 from shared.store import Store
+from shared.typed import in_shell
 
 
 def contacts(home: Home, options: argparse.Namespace) -> int:
@@ -28,13 +29,13 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
     home.prepare()
     if options.action == "add" and len(options.words) == 1 and len(options.words[0]) <= MAX_NAME:
         # Only a name: of a stranger whom only the running copybara knows, from a call.
-        name = one_word(options.words[0])
+        name = options.words[0]
         try:
             return say(home, f"/contact add {name}", as_json=False)
         except NotRunning as error:
             error.hint = (
-                f"With the card that they sent you: copybara contacts add {name} CARD. A name alone is enough for a "
-                "stranger of your last call, while it runs: copybara start"
+                f"With the card that they sent you: copybara contacts add {in_shell(name)} CARD. A name alone is "
+                "enough for a stranger of your last call, while it runs: copybara start"
             )
             raise
     with Store(home.database) as store:
@@ -43,7 +44,13 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
         elif options.action == "show" and options.json:
             print_json(_as_dict(store, book.named(store, options.name)))
         else:
-            print_text(as_typed(_carry_out(home, store, options)))
+            names = [contact.name for contact in store.contacts()]
+            try:
+                said = _carry_out(home, store, options)
+            except CopybaraError as error:
+                error.hint = as_typed(error.hint, names)
+                raise
+            print_text(as_typed(said, [contact.name for contact in store.contacts()]))
     return 0
 
 
@@ -59,13 +66,16 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             *words, card = options.words
             who = book.whom(card) or _named(home, store, card)
             if who is None:
-                raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
+                sentence, hint = refusals.NEITHER_NODE_NOR_CARD
+                if words and len(card) <= MAX_NAME:
+                    whole = in_shell(" ".join(options.words))
+                    hint = f"If it belongs to the name, put the name in quotes: copybara contacts add {whole} CARD"
+                raise InputError(sentence, hint)
             if _is_own(home, store, who):
                 raise OwnNode
-            wanted = " ".join(words) or (who.card.name if who.card else "")
             contact = book.add(store, " ".join(words) or book.name_on_card(store, who), who, own=None)
             waiting = book.unconfirmed(store, contact)
-            return texts.contact_saved(contact, book.is_paired(store, contact), waiting, wanted=wanted).text
+            return texts.contact_saved(contact, book.is_paired(store, contact), waiting).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
             contact = book.set_trust(store, options.name, Trust.AUTO, media, unproven=options.unproven)
@@ -88,7 +98,7 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return file_texts.set_for(book.set_files(store, options.name, always=options.files == "always")).text
         case "rename":
             renamed = book.rename(store, options.old, options.new)
-            return texts.renamed(options.old, renamed, wanted=options.new).text
+            return texts.renamed(options.old, renamed).text
         case _:
             return texts.removed(book.remove(store, options.name)).text
 

@@ -125,12 +125,18 @@ class CommandParser(argparse.ArgumentParser):
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
         else:
             wrong = f"{word} isn't one of: {', '.join(known)}."
-            meant = did_you_mean(word, known)
+            meant = did_you_mean(word, known) or self._in_quotes.strip()
         self._wrong(wrong, f"{meant} {self._more}".strip())
 
     @property
     def _more(self) -> str:
         return f"See: {self.prog} --help"
+
+    @property
+    def _in_quotes(self) -> str:
+        """For a word too many, where it may belong to the name before it."""
+        takes_names = any(action.dest in ("name", "new") and not action.option_strings for action in self._actions)
+        return 'A name of several words needs quotes: "Ann Lee". ' if takes_names else ""
 
     def _wrong(self, sentence: str, hint: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -145,7 +151,7 @@ class CommandParser(argparse.ArgumentParser):
             # Word processors and phones make it of two hyphens.
             dash = _LONG_DASH.search(f" {words}")
             hint = f"Begin it with two hyphens instead of {dash[1]}. " if dash else ""
-            self._wrong(f"`{self.prog}` doesn't take: {words}.", f"{hint}{self._more}")
+            self._wrong(f"`{self.prog}` doesn't take: {words}.", f"{hint or self._in_quotes}{self._more}")
         what = message.removeprefix("argument ")
         self._wrong(f"{what[:1].upper()}{what[1:]}.", self._more)
 

@@ -14,24 +14,43 @@ from bot.streams import print_json, print_text
 from bot.texts.as_typed import as_typed
 from bot.texts.terminal import send_this, written
 from bot.wrapping import NEWS
+from shared.errors import CopybaraError, NotRunning, StoreError
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
     """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
-    with said_if_slow(f"Waiting for copybara to carry out: {as_typed(text.strip())}"):
-        posts = ask(home.command_socket, Say(text)).posts
+    try:
+        with said_if_slow(f"Waiting for copybara to carry out: {as_typed(text.strip())}"):
+            posts = ask(home.command_socket, Say(text)).posts
+    except NotRunning:
+        raise
+    except CopybaraError as error:
+        error.hint = as_typed(error.hint, _names(home))
+        raise
     if as_json:
         print_json({"posts": posts})
         return 0
+    names = _names(home)
     for post in posts:
         text = str(post["text"])
         if post.get("to") == "chat":
             print_text(send_this(str(post.get("kind"))).capitalize())
             print_text(text, to_copy=True)
             continue
-        for line in written(text) if post.get("kind") == Kind.TEXT else [as_typed(text)]:
+        for line in written(text) if post.get("kind") == Kind.TEXT else [as_typed(text, names)]:
             print_text(line, at_least=NEWS)
     return 0
+
+
+def _names(home: Home) -> list[str]:
+    """Those of the contacts, as far as they can be read now: what was asked for is done."""
+    from shared.store import Store  # of no use to `copybara status`
+
+    try:
+        with Store(home.database) as store:
+            return [contact.name for contact in store.contacts()]
+    except StoreError:
+        return []
 
 
 def status(home: Home, *, as_json: bool) -> int:

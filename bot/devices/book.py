@@ -21,7 +21,7 @@ from peer.handset.page import Pages
 from peer.handset.proof import KEY_BYTES
 from peer.overlay import Address
 from peer.overlay.interfaces import Network
-from shared.contacts import check_name, name_key, one_word
+from shared.contacts import check_name, name_key
 from shared.errors import InputError, NoDevice, NoPairing, StoreError
 from shared.nearest import did_you_mean
 from shared.paired_device import DeviceWay, PairedDevice
@@ -118,7 +118,7 @@ class DeviceBook:
         `where` is its address if that is known, `lan` for the home's network, None for the overlay. Raises InputError,
         and why devices can't be served: OverlayError, HandsetError.
         """
-        name = check_name(one_word(name))
+        name = check_name(name)
         if self._of_name(name, self._locked_out.values()) or self._of_name(name, self.listed()):
             raise InputError(*texts.name_taken(name))
         way, expected, network = await self._way_to(where)
@@ -270,7 +270,7 @@ class DeviceBook:
 
     @staticmethod
     def _of_name(name: str, devices: Iterable[PairedDevice]) -> PairedDevice | None:
-        return next((each for each in devices if name_key(each.name) == name_key(one_word(name))), None)
+        return next((each for each in devices if name_key(each.name) == name_key(name)), None)
 
 
 def _erasing(device: PairedDevice) -> Callable[[Store], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.conversation import Capabilities, HandsetPage, Listener, Post
@@ -31,8 +31,13 @@ class Screen:
 
     capabilities = Capabilities(at_terminal=False, private=True, by_hand=True, rings_again=False)
 
-    def __init__(self, *, as_json: bool, starts: bool, opens: bool, link: str = "") -> None:
-        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`."""
+    def __init__(
+        self, *, as_json: bool, starts: bool, opens: bool, link: str = "", names: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`.
+        `names` are the contacts'.
+        """
+        self._names = names
         self._as_json = as_json
         self._starts = starts
         self._link = link
@@ -92,7 +97,7 @@ class Screen:
         if self._as_json or not (watched or post.kind in HOW_THINGS_STAND):
             return
         if post.to == "owner":
-            for line in texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text)]:
+            for line in texts.written(post.text) if post.kind == Kind.TEXT else [as_typed(post.text, self._names())]:
                 print_text(line, at_least=NEWS)
         elif post.kind in texts.SAYS_THAT_IT_IS_OVER:
             # The page may show another call by now.

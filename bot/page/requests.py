@@ -443,7 +443,7 @@ class PageRequests:
         def rename(store: Store) -> Contact:
             return book.rename(store, _shown(store, message.name, message.node).name, message.new_name)
 
-        return texts.renamed(message.name, await self._assistant.write(rename), wanted=message.new_name)
+        return texts.renamed(message.name, await self._assistant.write(rename))
 
     async def _remove(self, message: RemoveContact) -> Sentence:
         def remove(store: Store) -> Contact:
@@ -459,13 +459,13 @@ class PageRequests:
             if (who := book.whom(message.node)) is None:
                 raise CallOver
             met = line if line is not None and line.peer == who.node else None
-            return self._saved(await self._assistant.save(message.name, who, met), message.name)
+            return self._saved(await self._assistant.save(message.name, who, met))
         line = self._line(message.call)
-        return self._saved(await self._assistant.save(message.name, book.Whom(line.peer), line), message.name)
+        return self._saved(await self._assistant.save(message.name, book.Whom(line.peer), line))
 
-    def _saved(self, contact: Contact, wanted: str) -> Sentence:
+    def _saved(self, contact: Contact) -> Sentence:
         paired = book.is_paired(self._store, contact)
-        return page_texts.saved(contact, paired, bool(book.unconfirmed(self._store, contact)), wanted=wanted)
+        return page_texts.saved(contact, paired, bool(book.unconfirmed(self._store, contact)))
 
     async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())
@@ -473,13 +473,13 @@ class PageRequests:
             raise CallRefused(
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
-        name = wanted = message.name.strip()
+        name = message.name.strip()
         if not name and who.card is not None and who.card.name:
-            name, wanted = book.name_on_card(self._store, who), who.card.name
+            name = book.name_on_card(self._store, who)
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
         contact = await self._assistant.save(name, who, after=_reference(message.reference))
-        return self._saved(contact, wanted)
+        return self._saved(contact)
 
 
 def _reference(written: str) -> bytes:

@@ -21,7 +21,7 @@ from peer.calls.reading import MissedCall
 from peer.media import HANDSET, only_for_trusted
 from peer.media.trouble import MediaTrouble
 from shared.call.table import EndReason, State
-from shared.contacts import STRANGER, Contact, Trust, name_key, one_word
+from shared.contacts import STRANGER, Contact, Trust
 from shared.durations import duration
 from shared.errors import CopybaraError
 from shared.links.card import Card
@@ -32,6 +32,7 @@ from shared.node_id import NodeId
 from shared.printable import visible
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
+from shared.typed import in_shell
 
 CONTACTS_A_PAGE = 25
 "Lines of the contact list in one message: as many as always fit into it, whatever people are called."
@@ -488,7 +489,7 @@ def announced(contact: Contact, node: NodeId, *, clear: bool = False) -> Sentenc
         "proves that the link is theirs, or of somebody who has stolen that key: ask them by voice or in person. "
         f"Nothing changes until you accept.{others}",
         f"To accept: /contact move {contact.name} {'NODE' if several else node.short}"
-        + (f"\nThe whole node id, at my computer: copybara contacts show {contact.name}" if clear else ""),
+        + (f"\nThe whole node id, at my computer: copybara contacts show {in_shell(contact.name)}" if clear else ""),
     )
 
 
@@ -794,19 +795,10 @@ def no_contacts() -> Sentence:
     return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "With a friend's card: /contact add CARD")
 
 
-def dashed(contact: Contact, wanted: str) -> str:
-    """For who is called otherwise than `wanted`, because that has blanks; else empty."""
-    if len(wanted.split()) > 1 and name_key(contact.name).startswith(name_key(one_word(wanted))):
-        return " Spaces in a name become dashes."
-    return ""
-
-
-def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = (), *, wanted: str = "") -> Sentence:
-    """After /contact add. `unconfirmed` are the words of calls with that node before it was saved; `wanted` is the name
-    as it was typed, or as it is on the card.
-    """
+def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = ()) -> Sentence:
+    """After /contact add. `unconfirmed` are the words of calls with that node before it was saved."""
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
-    text = f"Saved {contact.name}, node {contact.node.short}…{dashed(contact, wanted)} {again}"
+    text = f"Saved {contact.name}, node {contact.node.short}… {again}"
     if not unconfirmed:
         return Sentence(Kind.CONTACT_SAVED, text)
     other = "Another call" if paired else "Before you saved this node, a call"
@@ -948,9 +940,9 @@ def endpoint_set(contact: Contact) -> Sentence:
     return Sentence(Kind.CONTACT_ENDPOINT, text)
 
 
-def renamed(old: str, contact: Contact, *, wanted: str) -> Sentence:
-    """After rename; `wanted` is the name as it was typed."""
-    return Sentence(Kind.CONTACT_RENAMED, f"{old} is now called {contact.name}.{dashed(contact, wanted)}")
+def renamed(old: str, contact: Contact) -> Sentence:
+    """After rename."""
+    return Sentence(Kind.CONTACT_RENAMED, f"{old} is now called {contact.name}.")
 
 
 def removed(contact: Contact) -> Sentence:

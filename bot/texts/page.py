@@ -42,6 +42,7 @@ from shared.links.card import Card
 from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
 from shared.secrets.handshake import Role
+from shared.typed import in_shell
 
 NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or more."
 
@@ -200,17 +201,15 @@ def words_match(contact: Contact | None, *, at_device: bool) -> Sentence:
 SILENCED = Sentence(Kind.STRANGER_SILENCED, "Their calls won't ring for a day, and get no reply.")
 
 
-def saved(contact: Contact, paired: bool, unconfirmed: bool, *, wanted: str) -> Sentence:
-    """Somebody was saved. `paired`: we share a key; `unconfirmed`: there is one whose words weren't compared; `wanted`
-    is the name as it was typed, or as it is on the card.
-    """
+def saved(contact: Contact, paired: bool, unconfirmed: bool) -> Sentence:
+    """Somebody was saved. `paired`: we share a key; `unconfirmed`: there is one whose words weren't compared."""
     if paired:
         then = "From now on one link is enough."
     elif unconfirmed:
         then = "Compare the four words in your next call. After that, one link is enough."
     else:
         then = "After your first call, one link is enough."
-    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}.{texts.dashed(contact, wanted)} {then}")
+    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}. {then}")
 
 
 def path(overlay: str, local: str | None, remote: str | None) -> str:
@@ -308,7 +307,8 @@ def explained_move(link: MovedLink, contact: Contact) -> str:
     """A contact's notice of a new node id."""
     stolen = (
         f" Another new node id was announced, too: somebody has {contact.name}'s key. So this page accepts neither: "
-        f"write “/contact move {contact.name} NODE” in the chat, or run “copybara contacts move {contact.name} NODE”."
+        f"write “/contact move {contact.name} NODE” in the chat, or run “copybara contacts move "
+        f"{in_shell(contact.name)} NODE”."
         if contact.other_announced(link.node)
         else ""
     )

@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 from bot.texts.chat import shown
 from peer.calls.line import Line
 from shared.call.records import CallRecord
-from shared.contacts import MAX_NAME, STRANGER, Contact, one_word
+from shared.contacts import STRANGER, Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
 from shared.nearest import did_you_mean
 from shared.node_id import NodeId
+from shared.typed import in_shell
 
 Refusal = tuple[str, str]
 
@@ -52,14 +53,6 @@ NEITHER_NODE_NOR_CARD = (
     "That is neither a node id nor a contact card.",
     "Ask the other person for their card. On their side /card shows it.",
 )
-
-
-def neither_node_nor_card(name: str, text: str) -> Refusal:
-    """What stands behind the name in /contact add is nobody: perhaps the rest of the name."""
-    sentence, hint = NEITHER_NODE_NOR_CARD
-    if name and len(whole := one_word(f"{name} {text}")) <= MAX_NAME:
-        hint = f"If it belongs to the name, write a dash between: /contact add {whole}"
-    return sentence, hint
 
 
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
@@ -186,7 +179,8 @@ def rename_elsewhere(contact: Contact, new: str) -> Refusal:
     """A contact's name is what the page calls, so it isn't changed where others can write."""
     return (
         f"Others could write that here in your place, and the page would then call {contact.name} by another name.",
-        f"Rename them on the page, or at your computer: copybara contacts rename {contact.name} {shown(new)}",
+        "Rename them on the page, or at your computer: "
+        f"copybara contacts rename {in_shell(contact.name)} {in_shell(shown(new))}",
     )
 
 
@@ -194,8 +188,8 @@ def remove_elsewhere(contact: Contact) -> Refusal:
     """Who is removed leaves their name behind, and somebody else may be added under it where others can write."""
     return (
         f"Others could write that here in your place, and give the name {contact.name} to somebody else then.",
-        f"Remove them on the page, or at your computer: copybara contacts remove {contact.name}. Here you can have "
-        f"their calls get no answer: /contact block {contact.name}",
+        f"Remove them on the page, or at your computer: copybara contacts remove {in_shell(contact.name)}. "
+        f"Here you can have their calls get no answer: /contact block {contact.name}",
     )
 
 
@@ -404,7 +398,7 @@ def room_in_clear(name: str, endpoint: str) -> Refusal:
     """A contact is to see or hear the room, says a chat in which others can write in the owner's place."""
     return (
         f"{endpoint} lets {name} into the room, and others could write that here in your place.",
-        f"Say it at the computer: copybara contacts endpoint {name} {endpoint}",
+        f"Say it at the computer: copybara contacts endpoint {in_shell(name)} {endpoint}",
     )
 
 

@@ -10,6 +10,7 @@ from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_truste
 from shared.contacts import Contact, Trust
 from shared.errors import OnlyForTrusted
 from shared.store import Store
+from shared.typed import in_shell
 
 
 class Endpoints(Protocol):
@@ -81,7 +82,7 @@ def _require_trusted(line: Line, contact: Contact | None, *, proven: bool) -> No
         raise OnlyForTrusted(
             "The camera is only for contacts that you trust, and others could write in your place that "
             f"{line.name} is one.",
-            f"Say it at the computer: copybara contacts trust {line.name}",
+            f"Say it at the computer: copybara contacts trust {in_shell(line.name)}",
         )
     if contact.confirmed_in_clear:
         raise OnlyForTrusted(

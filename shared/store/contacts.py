@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.contacts import Contact, check_name, name_key, one_word
+from shared.contacts import Contact, check_name, name_key
 from shared.errors import InputError, NameNotFound
 from shared.lookalikes import imitated
 from shared.node_id import NodeId
 from shared.printable import seen_alike
 from shared.store.database import Database, encode
+from shared.typed import in_shell
 
 
 class ContactRow(NamedTuple):
@@ -44,8 +45,10 @@ class ContactTable(Database):
         return [ContactRow(key, node, value, bool(writable)) for key, node, value, writable in rows]
 
     def contact_named(self, name: str) -> Contact | None:
-        """The contact of that name, in upper or lower case, with or without the joiners that nobody sees."""
-        contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(one_word(name)))
+        """The contact of that name, in upper or lower case, with spaces or dashes between its words, with or without
+        the joiners that nobody sees.
+        """
+        contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
         if contact is not None or name.isascii():
             return contact
         wanted = name_key(seen_alike(name))
@@ -115,5 +118,5 @@ class ContactTable(Database):
         if holder is not None and name_key(holder.name) != name_key(contact.name):
             raise InputError(
                 f"That node is already in the contacts, as {holder.name}.",
-                f"Rename it with: copybara contacts rename {holder.name} {contact.name}",
+                f"Rename it with: copybara contacts rename {in_shell(holder.name)} {in_shell(contact.name)}",
             )

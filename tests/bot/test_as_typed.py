@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 
 import pytest
 
@@ -34,6 +35,37 @@ SENTENCES = {
 @pytest.mark.parametrize(("said", "typed"), SENTENCES.items())
 def test_a_command_of_the_chat_is_written_as_it_is_typed_here(said: str, typed: str) -> None:
     assert as_typed(said) == typed
+
+
+NAMES = ("Ann", "Ann Lee", "Conan O'Brien", "Änne", "a; rm -rf ~", "$(reboot)")
+
+WITH_NAMES = {
+    "/call Ann Lee audio": "copybara call 'Ann Lee' audio",
+    "/call Ann audio": "copybara call Ann audio",
+    "/call Änne calls them": "copybara call Änne calls them",
+    "Say which: /answer Ann Lee or /answer Ann": "Say which: copybara answer 'Ann Lee' or copybara answer Ann",
+    "/contact trust Ann Lee unproven": "copybara contacts trust 'Ann Lee' --unproven",
+    "/send Ann Lee: FILE or /send Ann: FILE": "copybara send --to 'Ann Lee' FILE or copybara send --to Ann FILE",
+    "/record stop Ann Lee": "copybara record stop 'Ann Lee'",
+    "/contact remove a; rm -rf ~.": "copybara contacts remove 'a; rm -rf ~'.",
+    "/call $(reboot)": "copybara call '$(reboot)'",
+    "/say Ann Lee: TEXT": "/say Ann Lee: TEXT",
+    "/contact program Ann Lee classic": "/contact program Ann Lee classic",
+    "Ann Lee is calling": "Ann Lee is calling",
+}
+
+
+@pytest.mark.parametrize(("said", "typed"), WITH_NAMES.items())
+def test_a_name_is_in_quotes_where_a_shell_needs_them(said: str, typed: str) -> None:
+    assert as_typed(said, NAMES) == typed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_with_any_name_is_one_that_can_be_pasted(name: str) -> None:
+    words = shlex.split(as_typed(f"/contact trust {name} unproven", NAMES))
+    given = argparse.Namespace(home=None, verbose=False, json=False)
+    options = make_parser().parse_args(words[1:], given)
+    assert (options.name, options.unproven, options.media) == (name, True, None)
 
 
 def test_the_commands_are_those_of_the_chat_and_of_the_command_line() -> None:

@@ -45,6 +45,7 @@ from peer.handset.protocol import (
     Problem,
     RemoteMedia,
     RemoveDevice,
+    RenameContact,
     Ring,
     Said,
     SeenChanges,
@@ -482,6 +483,15 @@ async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
             assert where in ("contact", "BODY"), await play.page.evaluate("document.activeElement.outerHTML")
         await play.page.keyboard.press("Escape")
         assert await play.page.evaluate("document.activeElement.dataset.hold") == "who anna"
+
+
+async def test_a_contact_may_be_given_a_name_with_spaces() -> None:
+    async with theatre() as play:
+        await play.page.get_by_role("button", name="anna rings").click()
+        await play.page.locator("#contact-name").fill(" Ann   Lee ")
+        await play.view.click(play.page.locator("#rename-form").get_by_role("button", name="Rename"))
+        await play.wants(RenameContact, name="anna", node=ANNA, new_name="Ann   Lee")
+        await play.until("document.getElementById('contact-title').textContent === 'Ann Lee'")
 
 
 async def test_trust_is_set_with_one_click() -> None:

@@ -96,6 +96,9 @@ def test_a_name_in_which_nothing_is_seen_is_refused(name: str) -> None:
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u062e\u0648\u0627\u0647\u0645"),
         ("葛\U000e0100", "葛"),
         ("a-b", "a\u2010b"),
+        ("Ann Lee", "Ann-Lee"),
+        ("Ann Lee", "ann_lee"),
+        ("Ann Lee", "Ann  L\u0435e"),
     ],
 )
 def test_names_that_look_the_same_are_found(one: str, other: str) -> None:
@@ -108,6 +111,7 @@ def test_names_that_look_the_same_are_found(one: str, other: str) -> None:
     [
         ("anna", "bob"),
         ("anna", "anna-2"),
+        ("Ann", "Ann Lee"),
         ("Jürgen", "Jurgen"),
         ("bob", "rob"),
         ("李", "王"),

@@ -16,7 +16,7 @@ from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
 from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
 
-_WHOSE_APP = re.compile(r"\s*/contact\s+deltachat\s+(?P<name>\S{1,40})\s*", re.IGNORECASE)
+_WHOSE_APP = re.compile(r"\s*/contact\s+deltachat\s+(?P<name>\S(?:.{0,38}\S)?)\s*", re.IGNORECASE)
 
 SINGLE, GROUP, CALL = "Single", "Group", "Call"
 

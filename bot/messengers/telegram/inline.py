@@ -7,6 +7,8 @@ busy until it connects.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 
 from bot.conversation import Listener, Post
 from bot.messengers.telegram import render
@@ -15,8 +17,20 @@ from bot.messengers.telegram.conversations import TelegramChat, Way
 from bot.messengers.telegram.incoming import Asked, Chosen
 from peer.calls.line import Line
 from shared.call.table import State
-from shared.errors import CopybaraError
+from shared.errors import CopybaraError, InputError
 from shared.media import Media
+
+
+def whom_and_media(words: Sequence[str]) -> tuple[str, Media]:
+    """Return the name in the words after `call`, and what kind of call stands behind it.
+
+    No contact's name of several words ends in such a kind.
+    """
+    *name, last = words
+    with contextlib.suppress(InputError):
+        if name:
+            return " ".join(name), Media.parse(last)
+    return " ".join(words), Media.BOTH
 
 
 class InlineQueries:
@@ -40,13 +54,13 @@ class InlineQueries:
         if not asked.text:
             await self._api.answer_question(asked.query)
             return
-        if not 1 <= len(words) <= 2:
+        if not words:
             await self._api.answer_question(asked.query, hint="Write: call NAME")
             return
+        whom, media = whom_and_media(words)
         try:
-            media = Media.parse(words[1]) if len(words) == 2 else Media.BOTH
             async with self._preparing:
-                line = await self._prepare(words[0], media, TelegramChat(Way.INLINE, (asked.query,)).chat, listener)
+                line = await self._prepare(whom, media, TelegramChat(Way.INLINE, (asked.query,)).chat, listener)
         except CopybaraError as error:
             await self._api.answer_question(asked.query, hint=error.sentence)
             return

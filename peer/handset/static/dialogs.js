@@ -2,7 +2,7 @@
 
 import { $, copy, make, moment, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
 import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
-import { oneWord, wantedName } from "./names.js";
+import { asSaved, wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
 
@@ -247,8 +247,8 @@ export class Dialogs {
     const name = $("contact-name").value.trim();
     const { name: before, node } = this.#contact;
     const done = await this.#program.ask("rename-contact", { name: before, node, new_name: name });
-    this.#contact = { ...this.#contact, name: oneWord(name) };
-    put($("contact-title"), oneWord(name));
+    this.#contact = { ...this.#contact, name: asSaved(name) };
+    put($("contact-title"), asSaved(name));
     say($("contact-done"), done);
   }
 

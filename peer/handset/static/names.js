@@ -6,7 +6,7 @@ import { $, STRANGER } from "./dom.js";
 export const within = (name) => (name === STRANGER ? name.replace("S", "s") : name);
 
 // As the program saves a name.
-export const oneWord = (name) => name.trim().split(/\s+/).join("-");
+export const asSaved = (name) => name.trim().split(/\s+/).join(" ");
 
 // What stands in a field. Throws a problem if nothing does.
 export function wantedName(field) {

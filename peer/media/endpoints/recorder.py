@@ -241,7 +241,7 @@ class Recorder:
 
     def _names(self) -> Iterator[Path]:
         """What the file may be called, after the time and the label."""
-        label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
+        label = " ".join(re.sub(r"[^\w-]+", " ", self._label).split()).strip("-_ ")[:MAX_LABEL].rstrip()
         stem = "_".join(filter(None, (f"{self._began:%Y-%m-%d_%H%M%S}", label)))
         for number in range(1, MAX_NAMES):
             yield self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"

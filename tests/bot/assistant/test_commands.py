@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from bot.assistant import commands
 from bot.assistant.commands import (
+    AcceptMove,
     AddContact,
+    AddDevice,
+    Agree,
     Answer,
     Call,
     Command,
@@ -16,19 +19,28 @@ from bot.assistant.commands import (
     Decline,
     HangUp,
     Help,
+    Hold,
+    LeaveMessage,
     ListContacts,
+    OfferSdp,
     OpenHandset,
+    Record,
     RemoveContact,
+    RemoveDevice,
     RenameContact,
     Say,
+    SetEndpoint,
+    SetFiles,
+    SetProgram,
     SetTrust,
     ShowCard,
     ShowContact,
     ShowLog,
     Status,
+    TakeSdp,
 )
 from shared.contacts import Hours, Trust
-from shared.errors import InputError
+from shared.errors import InputError, NameNotFound
 from shared.media import Media
 from shared.printable import as_command, is_printable
 
@@ -69,6 +81,15 @@ MEANT = {
     f"/contact add Anna  Miller {NODE}": AddContact("Anna Miller", NODE),
     "/contact rename anna Anna Miller": RenameContact("anna", "Anna Miller"),
     "/contact ADD Anna": AddContact("Anna"),
+    "/contact add Ann Lee": AddContact("Ann Lee"),
+    "/contact add Ann Lee 2": AddContact("Ann Lee 2"),
+    "/contact add Ann Lee copybara.azero": AddContact("Ann Lee", "copybara.azero"),
+    "/contact add Ann Lee copybara:FQEgE1o7": AddContact("Ann Lee", "copybara:FQEgE1o7"),
+    f"/contact add Ann {NODE[:20]}": AddContact("Ann", NODE[:20]),
+    "/devices add old phone": AddDevice("old phone"),
+    "/devices add old phone lan": AddDevice("old phone", "lan"),
+    "/devices add old phone 200:1234::1": AddDevice("old phone", "200:1234::1"),
+    "/devices remove old phone": RemoveDevice("old phone"),
     "/contact show anna": ShowContact("anna"),
     "/contact trust anna": SetTrust("anna", Trust.AUTO),
     "/contact trust anna unproven": SetTrust("anna", Trust.AUTO, unproven=True),
@@ -94,17 +115,13 @@ WRONG = [
     "/",
     "/nonsense",
     "/call",
-    "/call anna smell",
     "/call anna audio now",
-    "/answer anna loudly",
     "/answer audio video",
-    "/hangup anna now",
     "/contacts all",
     "/log 2",
     "/contact",
     "/contact anna",
     "/contact add",
-    "/contact add anna smith 1",
     "/contact trust",
     "/contact trust anna audio video 08:00-09:00",
     "/contact trust anna 8-9:00",
@@ -145,6 +162,118 @@ texts = st.text() | st.lists(
 def test_a_command_means_what_the_help_says(text: str, command: Command) -> None:
     assert commands.is_command(text)
     assert commands.parse(text) == command
+
+
+NAMES = ["Ann", "Ann Lee", "Ann Rebuild", "Conan O'Brien", "Anna-Maria Lee", "carol"]
+
+WITH_A_NAME = {
+    "/call Ann Lee": Call("Ann Lee", Media.BOTH),
+    "/call ann  lee": Call("ann lee", Media.BOTH),
+    "/call Ann-Lee": Call("Ann-Lee", Media.BOTH),
+    "/call Ann Lee audio": Call("Ann Lee", Media.AUDIO),
+    "/call Ann-Lee audio": Call("Ann-Lee", Media.AUDIO),
+    "/call Ann Lee classic audio": Call("Ann Lee", Media.AUDIO, "classic"),
+    "/call Ann audio": Call("Ann", Media.AUDIO),
+    "/call Ann\u00a0\u2066Lee\u2069 audio": Call("Ann Lee", Media.AUDIO),
+    "/call Anna Maria Lee audio": Call("Anna Maria Lee", Media.AUDIO),
+    "/answer Ann Lee": Answer(whom="Ann Lee"),
+    "/answer Ann Lee hold audio": Answer(Media.AUDIO, "Ann Lee", "hold"),
+    "/answer hold Ann Lee": Answer(None, "Ann Lee", "hold"),
+    "/hangup Conan O'Brien": HangUp("Conan O'Brien"),
+    "/hold Ann Lee": Hold("Ann Lee"),
+    "/record Ann Lee": Record("", "Ann Lee"),
+    "/record stop ann lee": Record("stop", "ann lee"),
+    "/agree Ann Lee": Agree("Ann Lee"),
+    "/message Ann Lee /a b.ogg": LeaveMessage("Ann Lee", "/a b.ogg"),
+    "/message Ann-Lee /a  b.ogg": LeaveMessage("Ann-Lee", "/a  b.ogg"),
+    "/message Ann /a b.ogg": LeaveMessage("Ann", "/a b.ogg"),
+    "/sdp offer Ann Lee audio": OfferSdp("Ann Lee", Media.AUDIO),
+    "/sdp answer Ann Lee v=0 x  y": TakeSdp("offer", "v=0 x  y", "Ann Lee"),
+    "/contact show Ann Lee": ShowContact("Ann Lee"),
+    "/contact trust Ann Lee unproven video 08:00-22:00": SetTrust(
+        "Ann Lee", Trust.AUTO, Media.BOTH, Hours(480, 1320), unproven=True
+    ),
+    "/contact block Ann Lee": SetTrust("Ann Lee", Trust.BLOCK),
+    "/contact confirm Ann Lee such rebuild roast lazy": ConfirmContact("Ann Lee", "such rebuild roast lazy"),
+    "/contact confirm Ann rebuild such roast lazy": ConfirmContact("Ann", "rebuild such roast lazy"),
+    "/contact confirm Ann Rebuild rebuild such roast lazy": ConfirmContact("Ann Rebuild", "rebuild such roast lazy"),
+    "/contact confirm Ann Lee": ConfirmContact("Ann Lee"),
+    "/contact move Ann Lee h8syf1xc": AcceptMove("Ann Lee", "h8syf1xc"),
+    "/contact endpoint Ann Lee echo": SetEndpoint("Ann Lee", "echo"),
+    "/contact program Ann Lee classic": SetProgram("Ann Lee", "classic"),
+    "/contact files Ann Lee always": SetFiles("Ann Lee", always=True),
+    "/contact rename Ann Lee Ann Smith": RenameContact("Ann Lee", "Ann Smith"),
+    "/contact rename Ann-Lee Ann Lee": RenameContact("Ann-Lee", "Ann Lee"),
+    "/contact rename carol Ann Lee": RenameContact("carol", "Ann Lee"),
+    "/contact remove Ann Lee": RemoveContact("Ann Lee"),
+}
+
+
+@pytest.mark.parametrize(("text", "command"), WITH_A_NAME.items())
+def test_a_contacts_name_may_have_spaces_in_every_command(text: str, command: Command) -> None:
+    assert commands.parse(text, lambda: NAMES) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/call Ann Smith",
+        "/call Ann Lee audio now",
+        "/hangup Ann Smith",
+        "/contact block Ann Smith",
+        "/contact remove Ann Le",
+    ],
+)
+def test_nothing_is_done_to_the_one_whose_name_only_begins_alike(text: str) -> None:
+    with pytest.raises(InputError):
+        commands.parse(text, lambda: NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    {
+        "/call Zoe Quinn": Call("Zoe Quinn", Media.BOTH),
+        "/call Zoe Quinn audio": Call("Zoe Quinn", Media.AUDIO),
+        "/hangup Zoe Quinn": HangUp("Zoe Quinn"),
+        "/contact trust Zoe Quinn 08:00-22:00": SetTrust("Zoe Quinn", Trust.AUTO, None, Hours(480, 1320)),
+        "/contact rename Zoe Quinn": RenameContact("Zoe", "Quinn"),
+    }.items(),
+)
+def test_a_name_that_no_contact_has_may_have_spaces_too(text: str, command: Command) -> None:
+    assert commands.parse(text, lambda: NAMES) == command
+
+
+@pytest.mark.parametrize(
+    "text", [f"/call {NODE} smell", "/call carol smell", "/answer carol loudly", "/hangup carol now"]
+)
+def test_what_stands_behind_a_node_id_or_a_contacts_name_is_no_part_of_it(text: str) -> None:
+    with pytest.raises(InputError):
+        commands.parse(text, lambda: NAMES)
+
+
+def test_a_mistyped_name_with_spaces_is_asked_back() -> None:
+    for text in ("/call Ann Le", "/contact block Ann Leee"):
+        with pytest.raises(NameNotFound) as wrong:
+            commands.parse(text, lambda: NAMES)
+        assert wrong.value.hint.startswith("Did you mean ")
+    with pytest.raises(InputError) as wrong_media:
+        commands.parse("/call carol vdeo", lambda: NAMES)
+    assert wrong_media.value.sentence == "A call is either audio or video."
+
+
+def test_the_contacts_are_read_only_for_words_that_may_be_a_name() -> None:
+    def none() -> list[str]:
+        raise AssertionError("nobody is meant")
+
+    for text in (
+        "/status",
+        "/call anna",
+        "/say Ann Lee: hello",
+        "/contact show anna",
+        "/name follow anna.azero",
+        "/answer",
+    ):
+        commands.parse(text, none)
 
 
 @pytest.mark.parametrize("text", WRONG)

@@ -208,6 +208,27 @@ def test_a_name_says_which() -> None:
         to_answer(rings, [], NOW, "carol")
 
 
+def test_a_name_with_spaces_says_which() -> None:
+    ann, lee, bob = call(ANNA, "Ann", proven=True), call(OTHER, "Ann Lee", proven=True), call(BOB, "bob", proven=True)
+    rings = [ann, lee, bob]
+    for said in ("Ann Lee", "ann lee", "Ann-Lee"):
+        assert to_answer(rings, [], NOW, said) is lee
+        assert to_decline(rings, [], NOW, f"{said} I am busy") == (lee, "I am busy")
+    assert to_decline(rings, [], NOW, "Ann I am busy") == (ann, "I am busy")
+    up = [call(OTHER, "Ann Lee", proven=True, state=State.ACTIVE), call(BOB, "bob", proven=True, state=State.ACTIVE)]
+    assert to_hang_up(up, "ann lee") is up[0]
+    assert to_write(up, [], NOW, "Ann Lee: hello", ["Ann", "Ann Lee", "bob"]) == (up[0], "hello")
+
+
+def test_words_for_somebody_who_doesnt_ring_decline_nobody_whose_name_begins_alike() -> None:
+    ann = call(ANNA, "Ann", proven=True)
+    assert to_decline([ann], [], NOW, "Ann later", ["Ann", "Ann Lee"]) == (ann, "later")
+    with pytest.raises(NothingRings):
+        to_decline([ann], [], NOW, "Ann Lee later", ["Ann", "Ann Lee"])
+    with pytest.raises(NothingRings):
+        to_decline([ann], [ended(OTHER, "Ann Lee")], NOW, "Ann Lee later", ["Ann", "Ann Lee"])
+
+
 def test_two_nodes_that_begin_alike_are_told_apart_by_the_whole_id() -> None:
     one, other = (call(NodeId(bytes(31) + bytes([number]))) for number in (1, 2))
     with pytest.raises(WhichCall) as refused:

@@ -102,6 +102,7 @@ def test_as_another_device_of_the_owners_account_saved_messages_command_everythi
     assert entry is not None
     assert (entry.text, entry.chat, entry.from_owner, entry.alone) == ("/contacts", "deltachat:owner", True, True)
     assert asks_whose_app(from_own_device("/contact deltachat bob"), SAVED, SELF) == "bob"
+    assert asks_whose_app(from_own_device("/contact deltachat  Ann Lee "), SAVED, SELF) == "Ann Lee"
     for chat in (ALONE, GROUP):
         assert heard(from_own_device("/contacts"), chat, SELF, "deltachat") is None
         assert asks_whose_app(from_own_device("/contact deltachat bob"), chat, SELF) == ""

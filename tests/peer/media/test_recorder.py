@@ -95,7 +95,7 @@ async def test_a_finished_recording_has_an_index_and_only_its_owner_can_read_it(
         assert asyncio.all_tasks() <= before
     assert recorder.path is not None
     assert recorder.path.parent == tmp_path / "new folder"
-    assert recorder.path.name.endswith("_Anna-B-c.webm")
+    assert recorder.path.name.endswith("_Anna B c.webm")
     assert stat.S_IMODE(recorder.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(recorder.path.parent.stat().st_mode) == 0o700
     duration, sound, pictures = decoded(recorder.path)

@@ -120,6 +120,39 @@ class TestContacts:
         assert store.contacts() == [contact("ANNA", 2)]
         assert store.contact_of(node(1)) is None
 
+    @pytest.mark.parametrize("name", ["Ann Lee", "Ann-Lee"])
+    def test_a_name_is_found_with_spaces_or_dashes(self, store: Store, name: str) -> None:
+        store.save_contact(contact(name))
+        for said in ("Ann Lee", "ann-lee", " ANN\u00a0 lee "):
+            assert store.contact_named(said) == contact(name)
+        assert store.contact_named("AnnLee") is None
+
+    def test_who_was_saved_with_a_dash_can_be_renamed_to_a_space(self, store: Store) -> None:
+        store.save_contact(contact("Ann-Lee"))
+        assert store.rename_contact("ann lee", "Ann  Lee") == contact("Ann Lee")
+        assert store.contacts() == [contact("Ann Lee")]
+
+    def test_two_names_that_only_blanks_dashes_or_underscores_tell_apart_are_refused(self, store: Store) -> None:
+        store.save_contact(contact("Ann Lee", 1))
+        store.save_contact(contact("Bob", 2))
+        for name in ("Ann-Lee", "ANN LEE", "Ann_Lee"):
+            with pytest.raises(InputError):
+                store.rename_contact("Bob", name)
+        with pytest.raises(InputError, match="could be taken for Ann Lee"):
+            store.save_contact(contact("ann_lee", 3))
+
+    def test_a_pair_of_an_earlier_version_stays_two(self, store: Store, path: Path) -> None:
+        store.save_contact(contact("Ann-Lee", 1))
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            other = contact("Ann_Lee", 2)
+            database.execute(
+                "INSERT INTO contacts VALUES (?, ?, ?)", (b"ann_lee", other.node.key, msgspec.json.encode(other))
+            )
+        assert store.contact_named("Ann Lee") == contact("Ann-Lee", 1)
+        assert store.contact_named("ann_lee") == contact("Ann_Lee", 2)
+        store.save_contact(msgspec.structs.replace(contact("Ann_Lee", 2), trust=Trust.BLOCK))
+        assert store.contact_of(node(1)) == contact("Ann-Lee", 1)
+
     def test_contacts_are_listed_by_name(self, store: Store) -> None:
         for number, name in enumerate(["carol", "Bob", "anna"]):
             store.save_contact(contact(name, number))
@@ -155,7 +188,7 @@ class TestContacts:
     def test_a_name_that_no_contact_may_have_cannot_be_given(self, store: Store) -> None:
         store.save_contact(contact("Anna"))
         with pytest.raises(InputError):
-            store.rename_contact("Anna", "a\nb")
+            store.rename_contact("Anna", "a\x1bb")
         assert store.contacts() == [contact("Anna")]
 
     def test_nobody_can_be_renamed_or_removed_who_is_not_there(self, store: Store) -> None:

@@ -478,12 +478,19 @@ async def test_a_link_from_before_a_restore_is_none_either_if_the_one_who_introd
             assert "restored your backup" in (await ben.hears(CantMeet)).why
 
 
-@pytest.mark.parametrize("name", ["ben” (in your contacts) and “mum", 'a "b"', "a b", "(proven)", "x/y"])
+@pytest.mark.parametrize("name", ["ben” (in your contacts) and “mum", 'a "b"', "a --b", "(proven)", "x/y"])
 async def test_a_name_that_could_be_words_of_the_program_counts_as_none(tmp_path: Path, name: str) -> None:
     async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
         await calls_with(anna, ben)
         says(anna, ben, JoinAsk(CONVERSATION, ("carl", name)))
         assert (await ben.hears(AskedToJoin)).names == ("carl", "")
+
+
+async def test_a_name_of_several_words_is_one_that_others_are_called_by(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl", "Ann Lee")))
+        assert (await ben.hears(AskedToJoin)).names == ("carl", "Ann Lee")
 
 
 async def test_what_was_agreed_before_a_merger_brings_nobody_out_of_it(tmp_path: Path) -> None:
