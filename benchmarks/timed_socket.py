@@ -78,13 +78,18 @@ class TimedSocket(OverlaySocket):
                 seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
                 self.arrivals.append((datagram, seconds + nanoseconds / 1e9))
 
-    # As much of an asyncio.DatagramTransport as a port uses.
+    # As much of a BurstTransport as a port uses.
 
     def get_extra_info(self, name: str) -> Any:
         return {"sockname": self._socket.getsockname()}[name]
 
     def is_closing(self) -> bool:
         return self._closing
+
+    def sendto_all(self, datagrams: list[bytes], address: tuple[str, int]) -> None:
+        """Send several, as `sendto` does."""
+        for datagram in datagrams:
+            self.sendto(datagram, address)
 
     def sendto(self, datagram: bytes, address: tuple[str, int]) -> None:
         """Send now, or keep. What a full buffer refuses is lost, and counts as lost."""

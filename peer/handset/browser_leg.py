@@ -129,6 +129,11 @@ class BrowserLeg:
         """Sends RTP and RTCP packets to the browser as they are, once the leg was connected."""
         return self._dtls.send_now if self._dtls is not None else lambda packets: None
 
+    @property
+    def transport(self) -> PinnedDtlsTransport | None:
+        """The DTLS transport, for a relay's fast path; None before the leg was connected."""
+        return self._dtls
+
     async def send_rtp(self, packet: bytes) -> None:
         """The same of one, awaited."""
         self.send_now([packet])

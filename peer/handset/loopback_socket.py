@@ -14,7 +14,7 @@ from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
-from peer.transport.bursts import BurstProtocol, in_bursts
+from peer.transport.bursts import BurstProtocol, BurstTransport, in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from peer.transport.udp_socket import RECEIVE_BUFFER, bound_socket
@@ -113,12 +113,16 @@ class LoopbackSocket:
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the browser by the way that its datagrams came. Nothing is sent to a port that has shown nothing."""
+        self.send_all([datagram], remote_port)
+
+    def send_all(self, datagrams: list[bytes], remote_port: int) -> None:
+        """Send several datagrams, as `send` does."""
         way = self._way_to(remote_port)
         if way is None or way.by.closed:
             return
-        way.by.send(datagram, (way.host, remote_port))
-        self.counters.sent_packets += 1
-        self.counters.sent_bytes += len(datagram)
+        way.by.send_all(datagrams, (way.host, remote_port))
+        self.counters.sent_packets += len(datagrams)
+        self.counters.sent_bytes += sum(map(len, datagrams))
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
         """The address that a datagram came from. Firefox takes no answer that says 127.0.0.1."""
@@ -200,7 +204,7 @@ class _BoundSocket(BurstProtocol):
         "Address and port."
 
         self._owner = owner
-        self._transport: asyncio.DatagramTransport
+        self._transport: BurstTransport
 
     @property
     def closed(self) -> bool:
@@ -209,8 +213,8 @@ class _BoundSocket(BurstProtocol):
     def close(self) -> None:
         self._transport.abort()
 
-    def send(self, datagram: bytes, to: tuple[str, int]) -> None:
-        self._transport.sendto(datagram, to)
+    def send_all(self, datagrams: list[bytes], to: tuple[str, int]) -> None:
+        self._transport.sendto_all(datagrams, to)
 
     def flooded(self, ends: list[tuple[Address, int]], end: tuple[str, int]) -> None:
         """More has come from there than any browser sends. These are the ends where ours has proved itself."""
@@ -229,7 +233,7 @@ class _BoundSocket(BurstProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast(BurstTransport, transport)
         host, port = transport.get_extra_info("sockname")
         self.at = IPv4Address(host), port
 

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 from peer.transport.connections import MAX_DATAGRAM, MEDIA_BEGINS, MEDIA_ENDS
 
+MEDIA = frozenset(range(MEDIA_BEGINS, MEDIA_ENDS))
+"First bytes of SRTP and SRTCP."
+
 P = TypeVar("P", bound="BurstProtocol")
 
 AT_ONCE = 32
@@ -63,17 +66,23 @@ class BurstTransport(asyncio.DatagramTransport):
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send one datagram to a host and port."""
-        try:
-            if not self._waiting:
-                self._sock.sendto(data, addr)
-                return
-        except (BlockingIOError, InterruptedError):
-            self._loop.add_writer(self._sock, self._write)
-        except OSError as error:
-            self._protocol.error_received(error)
-            return
-        if len(self._waiting) < self._most_waiting:
-            self._waiting.append((data, addr))
+        self.sendto_all([data], addr)
+
+    def sendto_all(self, datagrams: list[bytes], addr: Any) -> None:
+        """Send several datagrams to one host and port."""
+        send, waiting = self._sock.sendto, self._waiting
+        for datagram in datagrams:
+            try:
+                if not waiting:
+                    send(datagram, addr)
+                    continue
+            except (BlockingIOError, InterruptedError):
+                self._loop.add_writer(self._sock, self._write)
+            except OSError as error:
+                self._protocol.error_received(error)
+                continue
+            if len(waiting) < self._most_waiting:
+                waiting.append((datagram, addr))
 
     def close(self) -> None:
         """Close at once; the protocol learns of it in the next turn of the loop."""
@@ -107,18 +116,20 @@ class BurstTransport(asyncio.DatagramTransport):
             except OSError as error:
                 self._protocol.error_received(error)
                 break
-            if not data or not MEDIA_BEGINS <= data[0] < MEDIA_ENDS:
+            if not data or data[0] not in MEDIA:
                 self._hand_on(media, sender)
                 # What a check or a record sets off in the event loop comes before the next datagram.
                 if not self._closing:
                     self._protocol.datagram_received(data, address)
                 return
-            if media and address != sender:
-                self._hand_on(media, sender)
-                media = []
-            sender = address
+            if address != sender:
+                if media:
+                    self._hand_on(media, sender)
+                    media = []
+                sender = address
             media.append(data)
-        self._hand_on(media, sender)
+        if media and not self._closing:
+            self._protocol.media_received(media, sender)
 
     def _hand_on(self, media: list[bytes], sender: Any) -> None:
         if media and not self._closing:

@@ -176,6 +176,9 @@ class ConnectionSocket(Protocol):
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the other side. Does nothing once the socket is closed."""
 
+    def send_all(self, datagrams: list[bytes], remote_port: int) -> None:
+        """Send several datagrams, as `send` does."""
+
     def address_at(self, remote_port: int) -> tuple[str, int]:
         """Host and port of the other side at that UDP port, as ICE writes them into its answers."""
 

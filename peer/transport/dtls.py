@@ -30,6 +30,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
+from peer.transport.fast_path import FastPath, Passing, fast_path
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE, Kind
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
@@ -191,6 +192,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Whether RTP is dropped instead of sent, because the call is on hold. RTCP is still sent: it reports how
         packets arrive."""
 
+        self._relayed: tuple[PinnedDtlsTransport, FastPath] | None = None
+        "The leg that RTP is relayed to, and the fast path to it."
+
         self._feedback = feedback
         self._translation = translation
         self._path = path
@@ -255,7 +259,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Do the same with several packets at once, without a task. `own`: they come from our own encoders."""
         if self._way is None or self._state is not CONNECTED:
             return
-        send, port = self._way
+        socket, port = self._way
+        send = socket.send
         session, translation, silent, path = self._tx_srtp, self._translation, self.silent, self._path
         lately, twice = self._lately, self._twice
         for packet in packets:
@@ -285,8 +290,30 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     def _send_copy(self, datagram: bytes) -> None:
         if self._way is not None and self._state is CONNECTED and not self.silent:
-            send, port = self._way
-            send(datagram, port)
+            socket, port = self._way
+            socket.send(datagram, port)
+
+    def relay_to(self, other: PinnedDtlsTransport, passing: Passing) -> None:
+        """Let RTP take the fast path to another leg from now on, whenever nothing else has to be done with it.
+
+        Does nothing unless both legs are connected and neither translates.
+        """
+        incoming, outgoing = self._rx_srtp, other._tx_srtp
+        if self._translation is not None or other._translation is not None:
+            return
+        if isinstance(incoming, BoundedSession) and isinstance(outgoing, BoundedSession):
+            path = fast_path(incoming, outgoing, passing, self.counters.by_payload_type, other._lately)
+            self._relayed = other, path
+
+    def relay_no_more(self) -> None:
+        """Let RTP take the usual path again."""
+        self._relayed = None
+
+    @property
+    def _open_way(self) -> Way | None:
+        """How to send packets that only have to be encrypted; None while anything else has to be done with them."""
+        busy = self.silent or self.sent_taps or self._twice.active or self._state is not CONNECTED
+        return None if busy else self._way
 
     async def send_data(self, data: bytes) -> None:
         """Encrypt one SCTP packet and send it. Raises ConnectionError or SSL.Error if it can't be sent."""
@@ -425,6 +452,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         feedback, router, session = self._feedback, self._rtp_router, self._rx_srtp
         if self.taps or router.receivers or (feedback is not None and feedback.enabled):
             return datagrams
+        if self._relayed is not None:
+            datagrams = self._take_fast_path(datagrams, *self._relayed)
         left: list[bytes] = []
         packets: list[bytes] = []
         now = None
@@ -446,6 +475,23 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if packets:
             self._forward(packets)
         return left
+
+    def _take_fast_path(self, datagrams: list[bytes], other: PinnedDtlsTransport, path: FastPath) -> list[bytes]:
+        """Forward what may take the fast path. Returns the datagrams that have to take the usual one."""
+        now, before, way = time.monotonic(), self.last_heard, other._open_way
+        if way is None or before is None or now - before > DARK_SECONDS or self._was_dark:
+            return datagrams
+        try:
+            passed, others = path(datagrams, now)
+        except Exception as error:
+            self.relay_no_more()
+            self._on_tap_failed(error)
+            return []
+        if passed:
+            self.last_heard = now
+            socket, port = way
+            socket.send_all(passed, port)
+        return others
 
     def _media_packet(self, packet: bytes, now: float) -> bytes | None:
         """Count and translate a decrypted RTP packet; returns None if it isn't of our profile."""
@@ -485,6 +531,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 forward(packets)
             except Exception as error:
                 self.forwards = tuple(other for other in self.forwards if other is not forward)
+                self.relay_no_more()
                 self._on_tap_failed(error)
 
     async def _pass_on(self, packet: bytes) -> None:

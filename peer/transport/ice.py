@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import cast
 
 from aioice import Candidate, Connection, ConnectionClosed, stun
@@ -57,8 +56,8 @@ MAX_WAITING = 512
 "How many datagrams are kept for a reader. DTLS reads them as they come, so if more wait, nobody reads."
 
 
-Way = tuple[Callable[[bytes, int], None], int]
-"A function that sends a datagram to a UDP port of the other side, and that port."
+Way = tuple[ConnectionSocket, int]
+"A socket that sends to the other side, and the other side's UDP port."
 
 
 def host_candidate(address: Address, port: int) -> Candidate:
@@ -362,7 +361,7 @@ class OverlayConnection(Connection):
     def way(self) -> Way | None:
         """How to send a datagram without a task; None before the connection is up and after its end."""
         address = self.remote_address
-        return (self._socket.send, address[1]) if address is not None else None
+        return (self._socket, address[1]) if address is not None else None
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:

@@ -263,6 +263,11 @@ class Leg:
         """A function that does the same at once, with a list of packets."""
         return self._dtls.send_now
 
+    @property
+    def transport(self) -> PinnedDtlsTransport:
+        """The DTLS transport, for a relay's fast path."""
+        return self._dtls
+
     async def request_keyframe(self) -> None:
         """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""
         await self._dtls.request_keyframe()

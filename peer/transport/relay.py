@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from peer.transport.dtls import Forward
+from peer.transport.dtls import Forward, PinnedDtlsTransport
+from peer.transport.fast_path import Forwarded, Passing
 from peer.transport.profile import KINDS, MEDIA
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.transport_cc import TransportFeedback
@@ -31,22 +32,12 @@ class RelayedLeg(Protocol):
         """A function that sends a list of packets as they are."""
 
     @property
+    def transport(self) -> PinnedDtlsTransport | None:
+        """The DTLS transport; None if the leg never had one."""
+
+    @property
     def feedback(self) -> TransportFeedback:
         """What reports how packets arrive while nobody else does."""
-
-
-@dataclass(slots=True)
-class Forwarded:
-    """Counts what has passed in one direction."""
-
-    rtp_packets: int = 0
-    rtp_bytes: int = 0
-    "Bytes of whole packets before encryption, headers included."
-
-    rtcp_packets: int = 0
-
-    dropped: int = 0
-    "Packets of a kind of media that wasn't agreed on, and those that are neither RTP nor RTCP."
 
 
 @dataclass(slots=True)
@@ -75,25 +66,28 @@ class Relay:
 
         `counters` are counted on, so that one call can have several relays.
 
-        `left_out` tells whether an RTP packet from the overlay isn't forwarded.
+        `left_out` tells whether an RTP packet from the overlay isn't forwarded. It sees only the packet's header: the
+        rest may be encrypted.
         """
         self.counters = counters
         self._overlay = overlay
         self._own = own
         payload_types = frozenset(number for number, kind in KINDS.items() if MEDIA[kind] in media)
-        self._inward = _forwarding(own.send_now, payload_types, counters.inward, left_out)
-        self._outward = _forwarding(overlay.send_now, payload_types, counters.outward, None)
+        self._directions = (
+            _Direction(overlay, own, Passing(payload_types, left_out, counters.inward)),
+            _Direction(own, overlay, Passing(payload_types, None, counters.outward)),
+        )
 
     def start(self) -> None:
         """Begin to forward what arrives."""
         self._answer_for_others(False)
-        self._overlay.forward(self._inward)
-        self._own.forward(self._outward)
+        for direction in self._directions:
+            direction.start()
 
     def stop(self) -> None:
         """Stop forwarding."""
-        self._overlay.unforward(self._inward)
-        self._own.unforward(self._outward)
+        for direction in self._directions:
+            direction.stop()
         self._answer_for_others(True)
 
     def _answer_for_others(self, answer: bool) -> None:
@@ -101,20 +95,35 @@ class Relay:
             leg.feedback.enable(answer)
 
 
-def _forwarding(
-    send: Forward, payload_types: frozenset[int], forwarded: Forwarded, left_out: Callable[[bytes], bool] | None
-) -> Forward:
-    """Make the function that forwards the packets of one direction. It runs for each packet, so it looks up little."""
+class _Direction:
+    """Forwards from one leg to the other."""
 
-    def forward(packets: list[bytes]) -> None:
-        passing = []
+    def __init__(self, leg: RelayedLeg, to: RelayedLeg, passing: Passing) -> None:
+        self._leg = leg
+        self._to = to
+        self._send = to.send_now
+        self._passing = passing
+
+    def start(self) -> None:
+        self._leg.forward(self._forward)
+        if self._leg.transport is not None and self._to.transport is not None:
+            self._leg.transport.relay_to(self._to.transport, self._passing)
+
+    def stop(self) -> None:
+        self._leg.unforward(self._forward)
+        if self._leg.transport is not None:
+            self._leg.transport.relay_no_more()
+
+    def _forward(self, packets: list[bytes]) -> None:
+        """Forward the packets that didn't take the fast path."""
+        passing, forwarded = [], self._passing.forwarded
         for packet in packets:
             kind = packet[1] & 0x7F if len(packet) > 1 else None
             # RTCP has none of our payload types (RFC 5761, section 4).
-            if kind in payload_types:
+            if kind in self._passing.payload_types:
                 forwarded.rtp_packets += 1
                 forwarded.rtp_bytes += len(packet)
-                if left_out is not None and left_out(packet):
+                if self._passing.left_out is not None and self._passing.left_out(packet):
                     continue
             elif kind is not None and not is_rtp(packet):
                 forwarded.rtcp_packets += 1
@@ -123,6 +132,4 @@ def _forwarding(
                 continue
             passing.append(packet)
         if passing:
-            send(passing)
-
-    return forward
+            self._send(passing)

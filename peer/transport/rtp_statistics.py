@@ -60,7 +60,8 @@ class StreamCounter:
         self._received = 0
         self._restart_at: int | None = None
         self._lost_before = 0
-        self._timestamp = 0
+        self._timestamp = -1
+        "The newest packet's timestamp. No packet has this one."
 
     @property
     def lost(self) -> int:
@@ -70,6 +71,14 @@ class StreamCounter:
 
     def add(self, sequence: int, timestamp: int, size: int, arrival: float) -> None:
         """Count one packet: its 16-bit sequence number, 32-bit timestamp, size in bytes and arrival in seconds."""
+        if timestamp == self._timestamp and sequence == self._highest + 1 and arrival == self.last_arrival:
+            # It is of the same picture as the packet before, and came with it.
+            self.jitter -= self.jitter / 16
+            self._highest = sequence
+            self._received += 1
+            self.packets += 1
+            self.bytes += size
+            return
         if self.packets:
             step = timestamp - self._timestamp
             if not -HALF <= step < HALF:
@@ -116,8 +125,6 @@ class KindCounter:
     """Everything of one kind that has arrived on a leg."""
 
     clock_rate: int
-    packets: int = 0
-    bytes: int = 0
 
     gaps: int = 0
     "How often nothing came for longer than GAP_SECONDS."
@@ -133,8 +140,22 @@ class KindCounter:
     streams: dict[int, StreamCounter] = field(default_factory=dict)
     "By SSRC, in the order of their first packets; at most MAX_STREAMS."
 
+    packets_before: int = 0
+    bytes_before: int = 0
+    "Packets and bytes of streams that have given way to others, or had no room."
+
     lost_before: int = 0
     "Packets lost in streams that have given way to others."
+
+    @property
+    def packets(self) -> int:
+        """Packets in all streams."""
+        return self.packets_before + sum(stream.packets for stream in self.streams.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in all streams."""
+        return self.bytes_before + sum(stream.bytes for stream in self.streams.values())
 
     @property
     def lost(self) -> int:
@@ -148,8 +169,23 @@ class KindCounter:
         idle = min(self.streams, key=lambda ssrc: self.streams[ssrc].last_arrival)
         if now - self.streams[idle].last_arrival < IDLE_SECONDS:
             return False
-        self.lost_before += self.streams.pop(idle).lost
+        gone = self.streams.pop(idle)
+        self.packets_before += gone.packets
+        self.bytes_before += gone.bytes
+        self.lost_before += gone.lost
         return True
+
+    def came(self, arrival: float) -> None:
+        """Note when a packet came, and for how long nothing came before it."""
+        last, self.last_arrival = self.last_arrival, arrival
+        if last is None:
+            self.first_arrival = arrival
+            return
+        gap = arrival - last
+        if gap > self.longest_gap:
+            self.longest_gap = gap
+        if gap > GAP_SECONDS:
+            self.gaps += 1
 
     @property
     def newest(self) -> int | None:
@@ -163,6 +199,9 @@ class MediaCounters:
     def __init__(self) -> None:
         self.audio = KindCounter(CLOCK_RATES["audio"])
         self.video = KindCounter(CLOCK_RATES["video"])
+        self.by_payload_type = {number: self.of(kind) for number, kind in KINDS.items()}
+        "The same two counters."
+
         self.rtcp = 0
         "RTCP datagrams."
 
@@ -190,21 +229,12 @@ class MediaCounters:
             return None
         first, second, sequence, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
         kind = KINDS.get(second & 0x7F)
-        if kind is None or first >> 6 != RTP_VERSION or (first & EXTENDED and _extensions(packet) > MAX_EXTENSIONS):
+        if kind is None or first >> 6 != RTP_VERSION or (first & EXTENDED and extensions(packet) > MAX_EXTENSIONS):
             self.malformed += 1
             return None
         counter = self.audio if kind == "audio" else self.video
-        last, counter.last_arrival = counter.last_arrival, arrival
-        if last is None:
-            counter.first_arrival = arrival
-        elif arrival != last:
-            gap = arrival - last
-            if gap > counter.longest_gap:
-                counter.longest_gap = gap
-            if gap > GAP_SECONDS:
-                counter.gaps += 1
-        counter.packets += 1
-        counter.bytes += size
+        last = counter.last_arrival
+        counter.came(arrival)
         stream = counter.streams.get(ssrc)
         if stream is not None:
             stream.add(sequence, timestamp, size, arrival)
@@ -212,12 +242,15 @@ class MediaCounters:
             stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
             stream.add(sequence, timestamp, size, arrival)
             self.streams.tell(kind)
+        else:
+            counter.packets_before += 1
+            counter.bytes_before += size
         if last is None:
             self.first.tell(kind)
         return kind
 
 
-def _extensions(packet: bytes) -> int:
+def extensions(packet: bytes) -> int:
     """How many words of header extensions a packet says that it has."""
     at = HEADER_BYTES + 4 * (packet[0] & 0x0F)
     return int.from_bytes(packet[at + 2 : at + 4], "big")

@@ -30,20 +30,23 @@ class SentLately:
     """Of one leg, encrypted as they were."""
 
     def __init__(self) -> None:
-        self._datagrams = [b""] * KEPT
-        self._credit = 0.0
-        self._sent = 0
+        self.datagrams = [b""] * KEPT
+        "Each at its sequence number's remainder when divided by KEPT."
+
+        self.unpaid = 0
         "Bytes of those whose part of the credit isn't counted yet: it is when somebody asks."
+
+        self._credit = 0.0
 
     def sent(self, datagram: bytes) -> None:
         """Keep one, of at least 12 bytes."""
-        self._datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
-        self._sent += len(datagram)
+        self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
+        self.unpaid += len(datagram)
 
     def asked(self, packet: bytes) -> tuple[list[bytes], bytes]:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says."""
-        self._credit = min(MOST_CREDIT, self._credit + self._sent * SHARE)
-        self._sent = 0
+        self._credit = min(MOST_CREDIT, self._credit + self.unpaid * SHARE)
+        self.unpaid = 0
         again: list[bytes] = []
         left: list[bytes] = []
         for part in parts(packet):
@@ -63,7 +66,7 @@ class SentLately:
         return again, b"".join(left) if again else packet
 
     def _kept(self, ssrc: bytes, number: int) -> bytes:
-        datagram = self._datagrams[number % KEPT]
+        datagram = self.datagrams[number % KEPT]
         return datagram if datagram[8:12] == ssrc and datagram[2:4] == number.to_bytes(2, "big") else b""
 
 

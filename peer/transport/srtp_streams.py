@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pylibsrtp
 from pylibsrtp import ffi, lib  # type: ignore[attr-defined]
@@ -31,8 +33,23 @@ for what is larger: some programs send packets of 1,400 bytes, which the relay i
 TRAILER = 148
 "Bytes of that which are kept for what encrypting adds: SRTP_MAX_SRTCP_TRAILER_LEN of libsrtp."
 
+LONGEST = ROOM - TRAILER
+"Bytes of a packet that can be encrypted."
+
 Process = Callable[[object, object, object], int]
 "A function of libsrtp: session, packet and length, which it changes; 0 if it could."
+
+
+class PacketRoom:
+    """Memory in which libsrtp decrypts or encrypts one packet."""
+
+    def __init__(self) -> None:
+        self.memory = ffi.new("char[]", ROOM)
+        self.content: Any = ffi.buffer(self.memory)
+        "The packet's bytes, to be read and written in slices."
+
+        self.length: Any = ffi.new("int *")
+        "Holds the packet's length at [0], at most LONGEST before it is encrypted."
 
 
 class BoundedSession:
@@ -45,8 +62,11 @@ class BoundedSession:
         """`clock` gives seconds that never go back."""
         self._session = session
         self._clock = clock
-        self._last: dict[bytes, float] = {}
+        self.last: dict[int, float] = {}
         "When each stream was heard last, by its SSRC."
+
+        self.room = PacketRoom()
+        "The session's own, for one packet after the other."
 
         self.protect = self._processing(RTP_SSRC, lib.srtp_protect)
         "Encrypts RTP. Raises pylibsrtp.Error, and ValueError for more than 1,900 bytes."
@@ -63,17 +83,27 @@ class BoundedSession:
     @property
     def streams(self) -> int:
         """How many there are."""
-        return len(self._last)
+        return len(self.last)
+
+    def decrypting(self, room: PacketRoom) -> Callable[[], int]:
+        """Make a function that decrypts the RTP packet there, whose stream has to be in `last`.
+
+        It returns 0 if it could.
+        """
+        return partial(lib.srtp_unprotect, self._session._srtp[0], room.memory, room.length)
+
+    def encrypting(self, room: PacketRoom) -> Callable[[], int]:
+        """Make a function that encrypts the RTP packet there, as `decrypting` does."""
+        return partial(lib.srtp_protect, self._session._srtp[0], room.memory, room.length)
 
     def _processing(self, where: slice, process: Process) -> Callable[[bytes], bytes]:
         """What processes each packet. All that doesn't change from one to the next is there before."""
-        srtp, last, clock = self._session._srtp[0], self._last, self._clock
-        room, length = ffi.new("char[]", ROOM), ffi.new("int *")
-        content, longest, error = ffi.buffer(room), ROOM - TRAILER, pylibsrtp.Error
+        srtp, last, clock, error = self._session._srtp[0], self.last, self._clock, pylibsrtp.Error
+        room, length, content = self.room.memory, self.room.length, self.room.content
 
         def processed(packet: bytes) -> bytes:
-            size, ssrc = len(packet), packet[where]
-            if size > longest:
+            size, ssrc = len(packet), int.from_bytes(packet[where], "big")
+            if size > LONGEST:
                 raise ValueError("packet is too long")
             if ssrc not in last and len(last) >= MOST:
                 self._make_room(clock())
@@ -89,8 +119,8 @@ class BoundedSession:
         return processed
 
     def _make_room(self, now: float) -> None:
-        idle, since = min(self._last.items(), key=lambda each: each[1])
+        idle, since = min(self.last.items(), key=lambda each: each[1])
         if now - since < IDLE_SECONDS:
             raise pylibsrtp.Error("There are too many streams.")
-        self._session.remove_stream(int.from_bytes(idle, "big"))
-        del self._last[idle]
+        self._session.remove_stream(idle)
+        del self.last[idle]

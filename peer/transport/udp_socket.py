@@ -17,7 +17,7 @@ from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from peer.transport.bursts import BurstProtocol, in_bursts
+from peer.transport.bursts import BurstProtocol, BurstTransport, in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
@@ -51,8 +51,8 @@ class OverlaySocket(BurstProtocol):
         self.connections = Connections()
         self.counters = self.connections.counters
         self._remote_host = _as_kernel_writes(remote)
-        self._transport: asyncio.DatagramTransport | None = None
-        self._sendto: Callable[[bytes, tuple[str, int]], None] | None = None
+        self._transport: BurstTransport | None = None
+        self._sendto_all: Callable[[list[bytes], tuple[str, int]], None] | None = None
         "The transport's method, while it is open."
 
         self._late: asyncio.Event | None = None
@@ -110,7 +110,7 @@ class OverlaySocket(BurstProtocol):
             return
         if self._transport is not None and not self._transport.is_closing():
             self._moving = asyncio.get_running_loop().create_future()
-            self._sendto = None
+            self._sendto_all = None
             self._transport.abort()
             await self._moving
         self.local, self.remote = local, remote
@@ -132,7 +132,7 @@ class OverlaySocket(BurstProtocol):
     def close(self) -> None:
         """Close the socket at once. Connections that still use it learn that it is gone."""
         self._over = True
-        self._sendto = None
+        self._sendto_all = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -162,13 +162,17 @@ class OverlaySocket(BurstProtocol):
 
         Does nothing once the socket is closed.
         """
-        sendto = self._sendto
-        if sendto is None:
+        self.send_all([datagram], remote_port)
+
+    def send_all(self, datagrams: list[bytes], remote_port: int) -> None:
+        """Send several datagrams, as `send` does."""
+        send = self._sendto_all
+        if send is None:
             return
-        sendto(datagram, (self._remote_host, remote_port))
+        send(datagrams, (self._remote_host, remote_port))
         counters = self.counters
-        counters.sent_packets += 1
-        counters.sent_bytes += len(datagram)
+        counters.sent_packets += len(datagrams)
+        counters.sent_bytes += sum(map(len, datagrams))
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
         """Host and port of the other side at that UDP port, as ICE writes them into its answers."""
@@ -177,8 +181,8 @@ class OverlaySocket(BurstProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self._sendto = self._transport.sendto
+        self._transport = cast(BurstTransport, transport)
+        self._sendto_all = self._transport.sendto_all
         self.port = transport.get_extra_info("sockname")[1]
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -95,7 +95,7 @@ NO_SOCKET.close()
 
 
 class MemoryTransport:
-    """As much of an asyncio.DatagramTransport as a call's socket uses."""
+    """As much of a BurstTransport as a call's socket uses."""
 
     def __init__(self, sock: MemorySocket, network: MemoryNetwork, place: Place) -> None:
         self._sock = sock
@@ -109,8 +109,9 @@ class MemoryTransport:
     def is_closing(self) -> bool:
         return self._closing
 
-    def sendto(self, datagram: bytes, destination: Place) -> None:
-        self._network.carry(datagram, self._place, destination)
+    def sendto_all(self, datagrams: list[bytes], destination: Place) -> None:
+        for datagram in datagrams:
+            self._network.carry(datagram, self._place, destination)
 
     def abort(self) -> None:
         if not self._closing:

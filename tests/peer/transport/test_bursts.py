@@ -101,6 +101,16 @@ async def test_what_the_kernel_does_not_take_is_sent_later_in_order(tmp_path: Pa
     assert came == list(range(count))
 
 
+async def test_several_are_sent_in_order_also_where_the_kernel_does_not_take_them_all(tmp_path: Path) -> None:
+    several = [[MEDIA + number.to_bytes(2) for number in range(at, at + 7)] for at in range(0, 1_400, 7)]
+    async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
+        for datagrams in several:
+            transport.sendto_all(datagrams, str(tmp_path / "one"))
+        async with asyncio.timeout(PATIENCE):
+            came = [int.from_bytes((await heard.came.get())[1][2:]) for _ in range(1_400)]
+    assert came == list(range(1_400))
+
+
 async def test_no_more_waits_than_there_is_room_for(tmp_path: Path) -> None:
     other = listening(tmp_path / "other", most_waiting=10)
     async with listening(tmp_path / "one") as (heard, _), other as (_, transport):
@@ -115,7 +125,7 @@ async def test_no_more_waits_than_there_is_room_for(tmp_path: Path) -> None:
 
 async def test_an_error_of_sending_is_the_protocols_and_costs_nothing_else(tmp_path: Path) -> None:
     async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
-        transport.sendto(MEDIA, str(tmp_path / "nobody"))
+        transport.sendto_all([MEDIA, MEDIA], str(tmp_path / "nobody"))
         transport.sendto(MEDIA, str(tmp_path / "one"))
         async with asyncio.timeout(PATIENCE):
             assert (await heard.came.get())[1] == MEDIA

@@ -201,6 +201,69 @@ async def test_what_is_forged_or_repeated_among_others_costs_nothing_else() -> N
         assert legs.relay.counters.inward.rtp_packets == 2
 
 
+async def test_a_leg_that_is_silent_gets_no_rtp_of_a_stream_that_passes_already() -> None:
+    async with relayed() as legs:
+        near = Sink(legs.near)
+        report = bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, 8))
+        await legs.far.send_rtp(rtp(1))
+        assert await near.next() == rtp(1)
+        legs.own.silence(True)
+        for packet in (rtp(2), report):
+            await legs.far.send_rtp(packet)
+        assert await near.next() == report
+        legs.own.silence(False)
+        await legs.far.send_rtp(rtp(3))
+        assert await near.next() == rtp(3)
+        assert legs.relay.counters.inward.rtp_packets == 3
+
+
+async def test_who_taps_what_a_relayed_leg_sends_sees_also_streams_that_pass_already() -> None:
+    async with relayed() as legs:
+        near = Sink(legs.near)
+        seen: list[bytes] = []
+        for number in range(4):
+            if number == 1:
+                legs.own.tap_sent(seen.append)
+            if number == 3:
+                legs.own.untap_sent(seen.append)
+            await legs.far.send_rtp(rtp(number))
+            assert await near.next() == rtp(number)
+        assert seen == [rtp(1), rtp(2)]
+
+
+@pytest.mark.parametrize("passes_already", [False, True])
+async def test_a_relay_that_fails_is_heard_of_and_the_legs_live_on(passes_already: bool) -> None:
+    def fails(packet: bytes) -> bool:
+        return packet[2:4] == b"\0\2" and bool(1 // 0)
+
+    async with relayed(left_out=fails) as legs:
+        near, far = Sink(legs.near), Sink(legs.far)
+        failures: asyncio.Queue[Exception] = asyncio.Queue()
+        legs.overlay.tap_failures.listen(failures.put_nowait)
+        if passes_already:
+            await legs.far.send_rtp(rtp(1))
+            assert await near.next() == rtp(1)
+        await legs.far.send_rtp(rtp(2))
+        async with asyncio.timeout(PATIENCE):
+            assert isinstance(await failures.get(), ZeroDivisionError)
+        await legs.near.send_rtp(rtp(1))
+        assert await far.next() == rtp(1)
+
+
+async def test_what_is_forged_is_no_sign_of_the_other_side() -> None:
+    async with relayed() as legs:
+        near = Sink(legs.near)
+        await legs.far.send_rtp(rtp(1))
+        assert await near.next() == rtp(1)
+        sealed = legs.far._dtls._tx_srtp.protect(rtp(2))
+        heard = legs.overlay._dtls.last_heard
+        assert legs.overlay._dtls._taken_at_once([sealed[:-1] + bytes([sealed[-1] ^ 1])]) == []
+        assert legs.overlay._dtls.last_heard == heard
+        assert legs.overlay._dtls._taken_at_once([sealed]) == []
+        assert legs.overlay._dtls.last_heard != heard
+        assert await near.next() == rtp(2)
+
+
 async def test_the_ends_answer_for_arrival_and_the_middle_only_while_it_relays_nothing() -> None:
     async with relayed() as legs:
         assert not legs.overlay.feedback.enabled
