@@ -31,6 +31,7 @@ ELSEWHERE = {
     "bugreport": "test_bugreport.py::test_nothing_is_written_without_a_yes_nor_over_another_file",
     "bugreport --log FILE": "test_bugreport.py::test_a_report_tells_a_maintainer_what_they_need",
     "backup copybara.backup": BACKUP,
+    "restore": BACKUP,
     "restore copybara.backup": BACKUP,
     "demo --handset": "../browser/test_one_browser.py::test_the_echo_brings_the_own_tone_and_picture_back",
     "start": "test_start.py::test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_key",
