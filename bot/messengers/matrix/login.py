@@ -117,7 +117,8 @@ def _refuse_clear(server: str) -> None:
     """Raise InputError for no address at all, and for one where a password would go in clear by way of others."""
     if not web_address(server):
         raise InputError(
-            f"“{server[:80]}” isn't the address of a homeserver.", "One looks like https://matrix.example.org"
+            f"“{server[:80]}” isn't the address of a homeserver.",
+            "One looks like this: https://matrix.example.org.",
         )
     parts = urlsplit(server)
     if parts.scheme != "https" and not is_near(parts.hostname or ""):
