@@ -162,9 +162,10 @@ def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.Capt
         ({}, {**plan.ALONE, "Peers": [PEER]}),
         ({"Peers": ["tls://there:1"], "IfName": "mine0"}, {"Peers": ["tls://there:1", PEER]}),
         ({"Peers": ["tls://there:1", PEER], "IfName": "none"}, {"IfName": "ygg0"}),
+        ({"Peers": ["tls://there:1", PEER], "IfName": "auto"}, {"IfName": "ygg0"}),
         ({"Listen": ["tls://[::]:1"], "IfName": "none"}, {"IfName": "ygg0", "Peers": [PEER]}),
     ],
-    ids=["new", "has a peer", "has no device", "listens"],
+    ids=["new", "has a peer", "has no device", "has a device without a name of its own", "listens"],
 )
 def test_a_new_node_is_silent_and_what_somebody_has_set_up_stays(
     tmp_path: Path, settings: dict[str, Any], changes: dict[str, Any]

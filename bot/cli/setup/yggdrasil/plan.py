@@ -93,12 +93,13 @@ with open(path) as file:
 before = settings.get("Peers") or []
 if not before and not settings.get("Listen"):
     settings.update({alone})
-elif settings.get("IfName") == "{no_device}":
+elif settings.get("IfName") in ("auto", "{no_device}"):
     settings["IfName"] = "{device}"
 settings["Peers"] = before + [peer for peer in peers if peer not in before]
 with open(path, "w") as file:
     json.dump(settings, file, indent=2)"""
-"What somebody has set up stays as it is."
+"""What somebody has set up stays as it is. `auto` is the node's default: the firewall's rules need a name before there
+is a device."""
 
 NEW_LINE = "\n"
 
