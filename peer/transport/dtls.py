@@ -509,7 +509,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Count and translate a decrypted RTCP packet; returns None if it is beyond the limit, or empty."""
         if not self._rtcp.takes(now, len(packet)):
             return None
-        again, packet = self._lately.asked(packet)
+        again, packet = self._lately.asked(packet, now)
         for datagram in again:
             self._send_copy(datagram)
             if self._twice.active:

@@ -7,8 +7,10 @@ section 3.3.2).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from peer.transport.send_path import parts
+from shared.rate import Bucket, Limit
 
 KEPT = 512
 "Packets: three seconds of the best picture, or 600 kB."
@@ -16,6 +18,11 @@ KEPT = 512
 SHARE, MOST_CREDIT = 0.25, 32 * 1024
 """Of the bytes of pictures, the part that may be sent again, and how many of them at once. Where more than that is lost
 the path is full, and sound has to pass it too: then only the page is asked, and notices."""
+
+NAMED = Limit(at_once=2 * KEPT, per_second=2 * KEPT)
+"""Packets that may be named. Each takes as long whether it is here or not, and a report in a full datagram can name six
+thousand.
+"""
 
 RTPFB, GENERIC_NACK = 205, 1
 "RTCP packet type and format (RFC 4585, sections 6.1 and 6.2.1)."
@@ -37,20 +44,26 @@ class SentLately:
         "Bytes of those whose part of the credit isn't counted yet: it is when somebody asks."
 
         self._credit = 0.0
+        self._named = Bucket(NAMED)
 
     def sent(self, datagram: bytes) -> None:
         """Keep one, of at least 12 bytes."""
         self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
         self.unpaid += len(datagram)
 
-    def asked(self, packet: bytes) -> tuple[list[bytes], bytes]:
-        """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says."""
+    def asked(self, packet: bytes, now: float) -> tuple[list[bytes], bytes]:
+        """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says. `now` is
+        in seconds of a clock that never goes back.
+        """
         self._credit = min(MOST_CREDIT, self._credit + self.unpaid * SHARE)
         self.unpaid = 0
         again: list[bytes] = []
         left: list[bytes] = []
         for part in parts(packet):
             if len(part) < HEADER or part[1] != RTPFB or part[0] & 0x1F != GENERIC_NACK:
+                left.append(part)
+                continue
+            if not self._named.takes(now, _count(part)):
                 left.append(part)
                 continue
             wanted = dict.fromkeys(_named(part))
@@ -70,10 +83,19 @@ class SentLately:
         return datagram if datagram[8:12] == ssrc and datagram[2:4] == number.to_bytes(2, "big") else b""
 
 
+def _count(nack: bytes) -> int:
+    """How many packets it names."""
+    return sum(1 + others.bit_count() for _, others in _entries(nack))
+
+
 def _named(nack: bytes) -> list[int]:
     """Sequence numbers."""
     found = []
-    for at in range(HEADER, len(nack) - _NAMED.size + 1, _NAMED.size):
-        first, others = _NAMED.unpack_from(nack, at)
+    for first, others in _entries(nack):
         found += [first, *((first + 1 + bit) % 2**16 for bit in range(16) if others >> bit & 1)]
     return found
+
+
+def _entries(nack: bytes) -> Iterator[tuple[int, int]]:
+    """A sequence number each, and a bit for each of the sixteen after it."""
+    return _NAMED.iter_unpack(nack[HEADER : len(nack) - len(nack) % _NAMED.size])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.overlay import Address
-from peer.transport.sent_lately import KEPT, MOST_CREDIT, SHARE, SentLately
+from peer.transport.sent_lately import KEPT, MOST_CREDIT, NAMED, SHARE, SentLately
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, together, two_legs
 
@@ -35,37 +35,46 @@ def after(*numbers: int) -> SentLately:
 
 def test_what_is_here_is_sent_again_and_nobody_else_is_asked() -> None:
     lately = after(*range(65_500, 65_550))
-    assert lately.asked(nack(65_530, 65_533)) == ([picture(65_530), picture(65_533)], b"")
+    assert lately.asked(nack(65_530, 65_533), 1.0) == ([picture(65_530), picture(65_533)], b"")
     over_the_end = nack(65_535)[:-2] + b"\0\x11"
-    assert lately.asked(over_the_end) == ([picture(each) for each in (65_535, 0, 4)], b"")
+    assert lately.asked(over_the_end, 1.0) == ([picture(each) for each in (65_535, 0, 4)], b"")
 
 
 def test_what_is_not_here_is_asked_for_where_it_came_from() -> None:
     lately = after(*range(20))
-    assert lately.asked(nack(5, 40)) == ([picture(5)], nack(5, 40))
-    assert lately.asked(nack(KEPT + 5)) == ([], nack(KEPT + 5))
-    assert lately.asked(nack(5, ssrc=3)) == ([], nack(5, ssrc=3))
+    assert lately.asked(nack(5, 40), 1.0) == ([picture(5)], nack(5, 40))
+    assert lately.asked(nack(KEPT + 5), 1.0) == ([], nack(KEPT + 5))
+    assert lately.asked(nack(5, ssrc=3), 1.0) == ([], nack(5, ssrc=3))
 
 
 def test_the_rest_of_what_is_said_goes_on() -> None:
-    assert after(*range(20)).asked(PLI + nack(5) + PLI) == ([picture(5)], PLI + PLI)
-    assert after().asked(PLI) == ([], PLI)
+    assert after(*range(20)).asked(PLI + nack(5) + PLI, 1.0) == ([picture(5)], PLI + PLI)
+    assert after().asked(PLI, 1.0) == ([], PLI)
 
 
 def test_no_more_is_sent_again_than_a_part_of_what_was_sent_and_then_the_page_is_asked() -> None:
     lately = after(*range(100))
-    again = [datagram for number in range(100) for datagram in lately.asked(nack(number))[0]]
+    again = [datagram for number in range(100) for datagram in lately.asked(nack(number), 1.0)[0]]
     assert len(again) == 100 * SHARE
-    assert lately.asked(nack(99)) == ([], nack(99))
+    assert lately.asked(nack(99), 1.0) == ([], nack(99))
     for number in range(10_000):
         lately.sent(picture(number, 1_000))
-    again = [datagram for number in range(9_900, 10_000) for datagram in lately.asked(nack(number))[0]]
+    again = [datagram for number in range(9_900, 10_000) for datagram in lately.asked(nack(number), 1.0)[0]]
     assert len(again) == MOST_CREDIT // 1_000
+
+
+def test_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None:
+    lately = after(*range(20))
+    many = nack(*range(1_000, 1_000 + NAMED.at_once // 2))
+    for _ in range(2):
+        assert lately.asked(many, 1.0) == ([], many)
+    assert lately.asked(nack(5), 1.0) == ([], nack(5)), "the page is asked"
+    assert lately.asked(nack(5), 2.0) == ([picture(5)], b"")
 
 
 @given(st.binary(max_size=80))
 def test_whatever_is_asked_can_be_read(packet: bytes) -> None:
-    again, left = after(*range(50)).asked(b"\x81\xcd" + packet)
+    again, left = after(*range(50)).asked(b"\x81\xcd" + packet, 1.0)
     assert all(datagram == picture(int.from_bytes(datagram[2:4])) for datagram in again)
     assert len(left) <= len(packet) + 2
 
