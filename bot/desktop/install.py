@@ -16,7 +16,7 @@ from bot.desktop.places import ENTRY, Places
 from bot.streams import print_text
 from peer import handset
 from shared.errors import StoreError
-from shared.store.files import known_errors
+from shared.store.files import known_errors, make_folder
 
 ICON = Path(handset.__file__).parent / "static" / "icon.svg"
 "The page's own."
@@ -102,7 +102,7 @@ def _write(path: Path, text: str) -> None:
     with known_errors(path):
         # What the link points to: some people keep such files in one place, and link to them.
         true_path = path.resolve()
-        true_path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(true_path.parent)
         number, name = tempfile.mkstemp(dir=true_path.parent, prefix=f".{path.name}.")
         try:
             with open(number, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:

@@ -29,7 +29,7 @@ from bot.user_units import keeps_port
 from shared.config.schema import Config
 from shared.errors import ConfigError, CopybaraError, InputError, NotRunning, StoreError
 from shared.sentences import ended, joined
-from shared.store.files import known_errors
+from shared.store.files import known_errors, locked_folder, make_folder, replace_file
 
 SECONDS = 30.0
 "How long systemctl may take."
@@ -68,8 +68,7 @@ def install(home: Home) -> int:
     _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
     for other in _other_folders(config):
-        with known_errors(other):  # the service can't make it: it may write in it alone
-            other.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(other)  # the service can't: it may write in it alone
     was_installed = installed()
     since = int(time.time())
     try:
@@ -165,9 +164,9 @@ def _begin(texts: dict[str, str]) -> None:
     """Write the units and start them. Raises StoreError if systemd refuses."""
     for name, text in texts.items():
         path = folder() / name
-        with known_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        make_folder(path.parent)
+        with locked_folder(path.parent):
+            replace_file(path, text.encode())
         print_text(f"Wrote {path}")
     _systemctl("daemon-reload")
     _forget_failures()

@@ -58,10 +58,9 @@ def service(
 
 [Unit]
 Description=Copybara: private calls between overlay nodes
-# What somebody has to mend, such as a wrong configuration, the program waits for. It fails only of a bug: give up after
-# some tries.
-StartLimitIntervalSec=300
-StartLimitBurst=10
+# It is never given up: systemd would give up copybara.socket with it, and another user could take the page's port. What
+# somebody has to mend, such as a wrong configuration, the program waits for.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -75,10 +74,9 @@ WatchdogSec={WATCHDOG_SECONDS}
 KillSignal=SIGINT
 TimeoutStartSec=90
 TimeoutStopSec=10
+# Whatever it ends with: the next question at the port would start it again at once.
 Restart=on-failure
 RestartSec=10
-# 2: wrong usage.
-RestartPreventExitStatus=2
 
 # Its files are private.
 UMask=0077

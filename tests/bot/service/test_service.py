@@ -91,6 +91,26 @@ def test_install_writes_valid_units_for_that_home_and_remove_takes_them_away(
     assert home.own_config.exists()
 
 
+def test_nobody_else_may_change_what_the_service_runs(tmp_path: Path, systemctl: Path) -> None:
+    before = os.umask(0)
+    try:
+        service.install(home_of(tmp_path, f'[media]\nrecord_to = "{tmp_path}/of/recordings"\n{NO_PORT}'))
+    finally:
+        os.umask(before)
+    made = [*(tmp_path / each for each in ("config", "config/systemd", "of")), service.folder()]
+    assert [path for path in (*made, *service.folder().iterdir()) if path.stat().st_mode & 0o022] == []
+
+
+def test_systemd_keeps_the_port_however_often_the_program_fails() -> None:
+    """A service that has used up its starts takes its socket down with it: packages/test_debian.py, with a real one."""
+    settings = dict(line.split("=", 1) for line in units.service().splitlines() if "=" in line and line[0] != "#")
+    assert settings["StartLimitIntervalSec"] == "0"
+    # One that isn't started again is started by the next question at the port: at once, and so on.
+    assert settings["Restart"] == "on-failure"
+    assert int(settings["RestartSec"]) > 2, "systemd gives up a socket that is asked twenty times in two seconds"
+    assert not {"StartLimitBurst", "RestartPreventExitStatus"} & settings.keys()
+
+
 @pytest.mark.parametrize("page", ["enabled = false", "port = 0"])
 def test_without_a_fixed_port_none_is_held(tmp_path: Path, systemctl: Path, page: str) -> None:
     service.install(home_of(tmp_path, f"[handset]\n{page}\n"))
