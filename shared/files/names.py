@@ -41,10 +41,9 @@ def safe_name(name: str) -> str:
         stem, suffix = shown, ""
     else:
         suffix = f".{suffix}"
-    stem = _cut(stem, MAX_BYTES - len(suffix.encode()) - 1)
-    if _RESERVED.fullmatch(stem.partition(".")[0].rstrip(" ")):
-        stem = f"_{stem}"
-    return f"{stem}{suffix}" or NAMELESS
+    mark = "_" if _RESERVED.fullmatch(stem.partition(".")[0].rstrip(" ")) else ""
+    stem = _cut(stem, MAX_BYTES - len(f"{mark}{suffix}".encode()))
+    return f"{mark}{stem}{suffix}" or NAMELESS
 
 
 def numbered(name: str, number: int) -> str:

@@ -280,7 +280,7 @@ TEXTS = {
         lambda data: DeltaChatApp(0).read(SWITCHED_ON, text(data)), (), (b'{"audioEnabled":true,"videoEnabled":false}',)
     ),
     "Delta Chat's owner": Target(lambda data: Owner.read(data), (), (b"10 DA01338A3A57F87DFDBEC7D1B6CBC67E153CE8CC",)),
-    "a file's name": Target(_file_name, (), _each("holiday.jpg", "../con.txt", "a" * 200 + ".tar.gz")),
+    "the name of a file": Target(_file_name, (), _each("holiday.jpg", "../con.txt", "a" * 200 + ".tar.gz")),
     "a friend's peers": Target(
         _peers,
         (InputError,),
