@@ -34,16 +34,9 @@ def safe_name(name: str) -> str:
     component = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     shown = "".join(character for character in component if _is_shown(character))
     shown = unicodedata.normalize("NFC", " ".join(_FORBIDDEN.sub("_", shown).split()))
-    while (tidy := _tidy_edges(shown)) != shown:
-        shown = tidy
-    stem, dot, suffix = shown.rpartition(".")
-    if not dot or len(suffix.encode()) > MAX_SUFFIX_BYTES or not stem:
-        stem, suffix = shown, ""
-    else:
-        suffix = f".{suffix}"
-    mark = "_" if _RESERVED.fullmatch(stem.partition(".")[0].rstrip(" ")) else ""
-    stem = _cut(stem, MAX_BYTES - len(f"{mark}{suffix}".encode()))
-    return f"{mark}{stem}{suffix}" or NAMELESS
+    while (fitting := _fitting(shown)) != shown:  # what is cut has another end, and perhaps another suffix
+        shown = fitting
+    return shown or NAMELESS
 
 
 def numbered(name: str, number: int) -> str:
@@ -56,6 +49,18 @@ def _is_shown(character: str) -> bool:
     selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
     control = character.isspace()  # becomes a blank
     return control or not (selector or character in _INVISIBLE or unicodedata.category(character) in _NOT_SHOWN)
+
+
+def _fitting(name: str) -> str:
+    """Nearer to one with tidy edges that is short enough and no device; the same if it is that."""
+    name = _tidy_edges(name)
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) > MAX_SUFFIX_BYTES or not stem:
+        stem, suffix = name, ""
+    else:
+        suffix = f".{suffix}"
+    mark = "_" if _RESERVED.fullmatch(stem.partition(".")[0].rstrip(" ")) else ""
+    return f"{mark}{_cut(stem, MAX_BYTES - len(f'{mark}{suffix}'.encode()))}{suffix}"
 
 
 def _tidy_edges(name: str) -> str:
