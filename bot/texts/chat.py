@@ -466,8 +466,9 @@ def renewing(contact: Contact) -> Sentence:
     """After /contact renew."""
     return Sentence(
         Kind.CONTACT_RENEWS,
-        f"In your next call with {contact.name} you agree on a new key. It rings there as unproven: "
-        "compare the four words, and both of you confirm them.",
+        f"The next time you call {contact.name} you agree on a new key. The call rings there as unproven: compare the "
+        "four words, and confirm them where you are asked to. If you both still have the same key, there is nothing to "
+        "confirm.",
         f"To call: /call {contact.name}",
     )
 

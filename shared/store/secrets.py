@@ -15,7 +15,8 @@ call, removed the contact), the call doesn't either, and what is agreed in it be
 
 A secret is doubted after the home was restored from a backup, or when the owner says so: the contact may have a newer
 one. Links can be read with it and prove their writer, which ends the doubt, but none is written with it: the next call
-to the contact is a request, which rings there, and in it a new secret is agreed, quarantined on both sides.
+to the contact is a request, which rings there, and in it a new secret is agreed. That one is quarantined, unless both
+sides show on the connection that they still have the same older one.
 """
 
 from __future__ import annotations

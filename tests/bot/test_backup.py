@@ -72,10 +72,10 @@ async def find_back(anna: Person, bob: Person) -> None:
     assert len(link["token"]) > 64
     assert "anna" in await bob.told(kind=Kind.UNPROVEN_RINGS)
     bob.write("/answer anna")
-    words = await asyncio.gather(words_of(anna), words_of(bob))
-    assert words[0] == words[1]
-    for person, other in ((anna, bob), (bob, anna)):
-        await person.asked(f"/contact confirm {other.name} {words[0]}", kind=Kind.CONTACT_CONFIRMED)
+    told = await asyncio.gather(*(person.told("/contact confirm", kind=Kind.WORDS) for person in (anna, bob)))
+    for said, person, other in zip(told, (anna, bob), (bob, anna), strict=True):
+        (words,) = re.findall(rf"/contact confirm {other.name} (.+)", said)
+        await person.asked(f"/contact confirm {other.name} {words}", kind=Kind.CONTACT_CONFIRMED)
     await hang_up(anna, bob)
     for caller, callee in ((anna, bob), (bob, anna)):
         link = await connect(caller, callee, answer=f"/answer {caller.name}")
@@ -116,7 +116,8 @@ async def test_a_restored_home_whose_key_the_contact_still_has_shows_it_in_the_n
         anna.write("/call bob")
         await bob.told(kind=Kind.UNPROVEN_RINGS)
         bob.write("/answer")
-        await asyncio.gather(words_of(anna), words_of(bob))
+        for said in await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (anna, bob))):
+            assert ("nothing to confirm" in said, "/contact confirm" in said) == (True, False)
         await hang_up(anna, bob)
         # Both have shown the key, so nobody has to compare words for what they have agreed on.
         for person, other in ((anna, bob), (bob, anna)):
