@@ -167,7 +167,7 @@ def _reported(data: bytes) -> None:
             path.reported(part, now)
         copies.reported(packet, now)
         copies.wants(packet, now)
-        again, _ = lately.asked(packet)
+        again, _ = lately.asked(packet, now)
         assert sum(map(len, again)) <= MOST_CREDIT
 
 
