@@ -82,7 +82,6 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "peer/overlay/source_filter.py _loads_address",
         "peer/overlay/source_filter.py source_filter",
         "peer/overlay/yggdrasil_address.py yggdrasil_address",
-        "peer/transport/srtp_streams.py BoundedSession._make_room",
         "peer/transport/srtp_streams.py BoundedSession._processing.<locals>.processed",
         "shared/connection_user.py _in_table",
         "shared/names/azero.py AzeroId.__init__",
