@@ -172,6 +172,8 @@ def trust_words(line: Line, contact: Contact | None, *, compared: bool = False) 
         how = COMPARED
     elif line.proven:
         how = "The link was sealed with a key that only the two of you have."
+    elif line.link.keyed and line.call.role is Role.CALLER:
+        return f"This call doesn't have the key you share with {contact.name}. Compare the four words."
     elif line.link.keyed:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:

@@ -243,6 +243,20 @@ def test_what_comes_in_a_call_without_the_contacts_key_never_stands_under_their_
         assert "anna (without your key)" in said.text
 
 
+@pytest.mark.parametrize(
+    ("role", "begins"),
+    [(Role.CALLEE, "It says it is anna, but"), (Role.CALLER, "This call doesn't have the key you share with anna.")],
+)
+def test_only_a_call_from_somebody_says_who_it_is(role: Role, begins: str) -> None:
+    link = CallLink(NODE, Media.BOTH, created=0, keyed=True)
+    doubtful = Line(
+        1, Call(role, paired=False, state=State.ACTIVE), link, chat="chat", expires=600, shown=Presented("anna")
+    )
+    said = page.trust_words(doubtful, Contact(name="anna", node=NODE, created=0))
+    assert said.startswith(begins)
+    assert said.endswith("Compare the four words.")
+
+
 def test_a_sealed_notice_is_not_repeated_whole_where_others_can_read_it() -> None:
     contact = Contact(name="anna", node=NODE, created=0)
     said = texts.announced(contact, NODE, clear=True).text
