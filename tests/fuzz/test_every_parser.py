@@ -155,5 +155,5 @@ def met() -> set[str]:
 
 def test_whatever_takes_foreign_bytes_apart_is_met_by_a_target() -> None:
     all_of_them, without = parsers(), {each for reason in NO_TARGET.values() for each in reason}
-    assert all_of_them - met() - without == set()
-    assert without - all_of_them == set(), "there is no such parser any more"
+    assert all_of_them - met() - without == set(), "they need a target, or a reason in NO_TARGET"
+    assert without - all_of_them == set(), "they are in NO_TARGET, and there is no such parser any more"
