@@ -45,7 +45,7 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 	@$(BIN)/python -m benchmarks
 
 campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their homes, KILLS=300, PAIRS=3, SEED=1; MESSENGER=1: two bots
-	@echo "about ten minutes for 300 kills on two cores; a line for each round"
+	@echo "some minutes for 300 kills on two cores, ten beside other work; a line for each round"
 	@$(BIN)/python -m tests.campaign --kills $(KILLS) --pairs $(PAIRS) --seed $(SEED) $(if $(MESSENGER),--messenger)
 PAIRS ?= 3
 MESSENGER ?=
