@@ -171,6 +171,8 @@ class CallNotices:
                 except NoNotifications as error:
                     self._log(error.sentence)
                 self._forget()
+            else:
+                self._unwanted.clear()
 
     async def _serve(
         self,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -457,6 +458,22 @@ async def test_without_a_bus_it_is_said_once(
     assert [record.getMessage() for record in caplog.records] == [
         "notifications: There is no session bus: the desktop shows no calls."
     ]
+
+
+async def test_without_a_bus_nothing_is_kept_of_calls_that_are_over(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line has its session, with all that carried media: a computer without a desktop would fill its memory."""
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    rang = line()
+    forgotten = asyncio.Event()
+    weakref.finalize(rang, forgotten.set)
+    program.notices.told(rang, Rings(Reason.ASK))
+    del rang
+    program.becomes(State.ACTIVE)
+    async with asyncio.timeout(SECONDS):
+        await forgotten.wait()
 
 
 @pytest.mark.parametrize("capabilities", [EVERYTHING, ()])
