@@ -63,3 +63,22 @@ async def test_who_shows_another_secret_or_one_that_is_quarantined_proves_nothin
         _, ours = await calls(impostor, anna)
         assert ours.shown.quarantined
         assert anna.store.writable_secret(impostor.id) == FIRST
+
+
+@pytest.mark.parametrize("held", [[], [OTHER]])
+async def test_who_answers_a_call_for_a_new_key_without_the_old_one_proves_nothing(
+    tmp_path: Path, held: list[bytes]
+) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as impostor:
+        anna.knows(impostor, key=FIRST)
+        anna.store.doubt_secrets(impostor.id)
+        impostor.knows(anna)
+        for secret in held:
+            impostor.store.propose_secret(anna.id, secret, 0)
+        ours, theirs = await calls(anna, impostor)
+        assert not ours.proven
+        assert ours.shown.quarantined
+        assert not theirs.shown.quarantined, "who has no key of hers has nothing to confirm"
+        assert anna.store.writable_secret(impostor.id) is None, "neither the new key nor the one in doubt"
+        assert anna.store.secrets_of(impostor.id) == [FIRST]
