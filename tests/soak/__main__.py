@@ -65,8 +65,8 @@ def _summed_up(footprints: dict[str, list[Footprint]], each: str, most: float) -
         clean = clean and not found and grows < most
         _say(
             f"{name}: {late[0].memory:.1f} to {late[-1].memory:.1f} MB in the second half, {grows:.2f} kB a {each}; "
-            f"{late[-1].tasks} tasks, {late[-1].descriptors} descriptors, {late[-1].threads} threads, "
-            f"{late[-1].files} files; {'; '.join(found) or 'nothing piled up'}"
+            f"{late[-1].tasks} tasks, {late[-1].calls} calls, {late[-1].descriptors} descriptors, "
+            f"{late[-1].threads} threads, {late[-1].files} files; {'; '.join(found) or 'nothing piled up'}"
         )
     return clean
 

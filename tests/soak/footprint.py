@@ -22,6 +22,9 @@ class Footprint:
     tasks: int
     "Unfinished asyncio tasks."
 
+    calls: int
+    "Calls in memory, also of those that are over: a call that somebody keeps has its session and all its buffers."
+
     descriptors: int
     threads: int
     files: int
@@ -34,12 +37,13 @@ class Footprint:
     "Megabytes, resident."
 
 
-def footprint(pid: int, home: Path, at: float, tasks: int) -> Footprint:
+def footprint(pid: int, home: Path, at: float, tasks: int, calls: int) -> Footprint:
     """Look at a running program."""
     process = Path(f"/proc/{pid}")
     return Footprint(
         at=at,
         tasks=tasks,
+        calls=calls,
         descriptors=len(os.listdir(process / "fd")),
         threads=len(os.listdir(process / "task")),
         files=sum(path.is_file() for path in home.rglob("*")),
@@ -71,7 +75,7 @@ def kilobytes_each(footprints: Sequence[Footprint]) -> float:
     return slope * 1000
 
 
-SLACK = {"tasks": 3, "descriptors": 3, "threads": 6, "files": 3}
+SLACK = {"tasks": 3, "calls": 3, "descriptors": 3, "threads": 6, "files": 3}
 "What there may be more of by chance: somebody's question, a journal of SQLite's, worker threads of the event loop."
 
 

@@ -21,26 +21,27 @@ FIRST_CONTACT_EVERY = 20
 
 
 class Counted(Person):
-    """A person whose program counts its tasks."""
+    """A person whose program counts what it has."""
 
     program = "tests.soak.counted"
 
     def command(self, *arguments: str) -> list[str]:
         """Not the usual one, so it isn't forked from a program that has imported everything."""
-        return [sys.executable, "-m", self.program, str(self._tasks), "--home", str(self.home), *arguments]
+        return [sys.executable, "-m", self.program, str(self._counts), "--home", str(self.home), *arguments]
 
     @property
-    def _tasks(self) -> Path:
-        return self.home.with_suffix(".tasks")
+    def _counts(self) -> Path:
+        return self.home.with_suffix(".counts")
 
     async def footprint(self, at: float) -> Footprint:
         """What it holds now."""
-        self._tasks.unlink(missing_ok=True)
+        self._counts.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR2)
         async with asyncio.timeout(SECONDS):
-            while not self._tasks.exists():
+            while not self._counts.exists():
                 await self.in_order()  # the signal is taken between two steps of the program
-        return footprint(self.process.pid, self.home, at, int(self._tasks.read_text()))
+        tasks, calls = map(int, self._counts.read_text().split())
+        return footprint(self.process.pid, self.home, at, tasks, calls)
 
 
 @dataclass
