@@ -121,6 +121,7 @@ class Act(enum.StrEnum):
     SAVE = "save"
     TRUST = "trust"
     CONFIRM = "confirm"
+    DIFFER = "differ"
 
 
 RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)

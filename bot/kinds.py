@@ -50,6 +50,10 @@ class Kind(enum.StrEnum):
     TEST_CALL = "call.test", "A call with your own program's echo was placed."
     CONNECTED = "call.connected", "The call is up."
     WORDS_MATCH = "call.words-match", "You confirmed at the page that the four words of a call were the same."
+    WORDS_DIFFER = (
+        "call.words-differ",
+        "You said that the four words of a call differ: the key that was agreed in it proves nothing.",
+    )
     MEDIA_AGREED = "call.media-agreed", "The other side answered with less than you called for: sound only."
     RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."
     REJOINING = "call.rejoining", "The program was interrupted during the call and tries to restore it."

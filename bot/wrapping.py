@@ -22,8 +22,8 @@ stands where a line of the program begins.
 _PROGRAMS = (
     *("apt", "apt-get", "chmod", "copybara", "docker", "git", "journalctl", "keyring", "less", "loginctl"),
     *("pipx", "ssh", "su", "sudo", "systemctl", "tar"),
-    *("/answer", "/call", "/contact", "/contacts", "/devices", "/files", "/hangup", "/hold", "/name", "/record"),
-    *("/refuse", "/resume", "/say", "/sdp", "/send"),
+    *("/answer", "/call", "/contact", "/contacts", "/devices", "/differ", "/files", "/hangup", "/hold", "/name"),
+    *("/record", "/refuse", "/resume", "/say", "/sdp", "/send"),
 )
 "What a command that is to be copied begins with."
 

@@ -264,6 +264,8 @@ class Assistant:
                 turn.say(name_texts.given_up(name_or_none))
             case commands.HangUp():
                 await calling.hang_up(calling.current(command.whom))
+            case commands.Differ():
+                await self._taps.differ(turn, calling.comparable(command.whom))
             case commands.Hold():
                 await calling.hold(calling.holdable(command.whom))
             case commands.Resume():

@@ -126,8 +126,8 @@ class CallNews:
                 self._posting.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
                 if not line.proven:
-                    actions = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
-                    self._posting.about(line, texts.phrase(line), actions=actions)
+                    first = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
+                    self._posting.about(line, texts.phrase(line), actions=(*first, Act.DIFFER))
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
                 self._posting.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))

@@ -144,6 +144,20 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_hang_up(self._switchboard.lines, whom, self.names(), log, time.time())
 
+    def comparable(self, whom: str = "") -> Line:
+        """What /differ means, see which_call. Raises NoCall, WhichCall."""
+        lines, log = self._switchboard.lines, self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_differ(lines, lines.latest, log, time.time(), whom, self._store.contact_named(whom))
+
+    def comparable_of(self, call: str) -> Line:
+        """The call with that `Line.id` and words to compare, unless it is over and not the latest. Raises CallOver."""
+        latest = self._switchboard.lines.latest
+        lines = self._switchboard.lines if latest is None else [*self._switchboard.lines, latest]
+        for line in lines:
+            if line.id == call and which_call.is_to_compare(line):
+                return line
+        raise CallOver()
+
     def holdable(self, whom: str = "") -> Line:
         """What /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
         return which_call.to_hold(self._switchboard.lines, whom, self.names())

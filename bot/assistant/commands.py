@@ -130,6 +130,13 @@ class HangUp(Struct, frozen=True):
     "With whom, if there are several calls."
 
 
+class Differ(Struct, frozen=True):
+    """`/differ [NAME]`: the four words of a call aren't the same on both sides."""
+
+    whom: str = ""
+    "With whom, if several calls have words to compare."
+
+
 class Hold(Struct, frozen=True):
     """`/hold [NAME]`"""
 
@@ -395,6 +402,7 @@ Command = (
     | Answer
     | Decline
     | HangUp
+    | Differ
     | Hold
     | Resume
     | Swap
@@ -661,7 +669,9 @@ def _sdp(words: list[str], text: str) -> Command:
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
-def _of_call(kind: type[HangUp | Hold | Resume | Swap | Agree | Refuse]) -> Callable[[list[str], str], Command]:
+def _of_call(
+    kind: type[HangUp | Differ | Hold | Resume | Swap | Agree | Refuse],
+) -> Callable[[list[str], str], Command]:
     def read(words: list[str], text: str) -> Command:
         match words:
             case []:
@@ -742,7 +752,10 @@ def _behind(text: str, words: list[str]) -> str:
     return text.split(maxsplit=1 + len(" ".join(words).split()))[-1]
 
 
-_ABOUT_A_CALL = ("call", "answer", "hangup", "hold", "resume", "swap", "record", "agree", "refuse", "message")
+_ABOUT_A_CALL = (
+    *("call", "answer", "hangup", "differ", "hold", "resume", "swap", "record", "agree", "refuse"),
+    "message",
+)
 "Commands after which a contact's name may stand."
 
 _BEFORE_A_NAME = {"answer": tuple(_INSTEAD), "record": ("stop", "refuse")}
@@ -757,6 +770,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "answer": _answer,
     "decline": _decline,
     "hangup": _of_call(HangUp),
+    "differ": _of_call(Differ),
     "hold": _of_call(Hold),
     "resume": _of_call(Resume),
     "swap": _of_call(Swap),

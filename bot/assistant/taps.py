@@ -69,7 +69,15 @@ class Taps:
                     raise NothingToConfirm(*refusals.words_not_known(contact.name if contact else node.short))
                 name = contact.name
                 turn.say(texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
+            case Act.DIFFER:
+                await self.differ(turn, calling.comparable_of(action.call))
         return texts.TAPPED[action.act]
+
+    async def differ(self, turn: Turn, line: Line) -> None:
+        """The owner says that the words of that call differ, see Saving.words_differ. Raises StoreError."""
+        await self._saving.words_differ(line)
+        await over(line)
+        turn.say(texts.words_differ(line))
 
     async def block(self, line: Line) -> Sentence:
         """Silence a call that rings and later ones of that node; the caller gets no reply.

@@ -15,7 +15,7 @@ from peer.calls.line import Line
 from peer.calls.lines import one_each
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
-from shared.contacts import name_key, names_before
+from shared.contacts import Contact, name_key, names_before
 from shared.errors import (
     CallRefused,
     InputError,
@@ -142,6 +142,40 @@ def to_hang_up(
     if ours and not attended and (gone := _others_ended(line, log, now)):
         raise WhichCall(*refusals.ended_and_held(gone[0], line))
     return line
+
+
+def to_differ(
+    lines: Sequence[Line],
+    latest: Line | None,
+    log: Sequence[CallRecord],
+    now: float,
+    whom: str = "",
+    contact: Contact | None = None,
+) -> Line:
+    """What /differ means: the call whose four words were shown, or the one that was connected last, for an hour after
+    its end; beside another one only if its end may be news to the owner. `contact` is the one with the name `whom`, if
+    there is such. Raises NoCall, WhichCall.
+    """
+    up = [line for line in lines if is_to_compare(line) and not line.call.ended]
+    over = [latest] if latest is not None and latest.call.ended and is_to_compare(latest) else []
+    ends = [record.ended for record in log if latest is not None and record.reference == latest.link.reference]
+    if whom:
+        names = [contact.name] if contact else []
+        for found in (up, over):
+            if meant := named(found, whom, names) or [each for each in found if contact and each.peer == contact.node]:
+                found[:] = meant
+            else:
+                found.clear()
+    seconds = JUST_NOW_SECONDS if up else LATELY_SECONDS
+    found = [*(over if all(_within(seconds, ended, now) for ended in ends) else []), *up]
+    if not found:
+        raise NoCall(*refusals.no_words_to_compare(whom, contact))
+    return _one(found, "/differ", refusals.several_up, whole=bool(whom))
+
+
+def is_to_compare(line: Line) -> bool:
+    """Whether the chat has shown the words of that call, and the owner hasn't confirmed them since."""
+    return bool(line.shown.phrase) and not (line.proven or line.shown.echo)
 
 
 def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:

@@ -16,7 +16,7 @@ GROUPS = (
     (
         "calls, while it runs",
         (
-            *("call", "answer", "decline", "hangup", "hold", "resume", "swap", "record", "send", "files"),
+            *("call", "answer", "decline", "hangup", "differ", "hold", "resume", "swap", "record", "send", "files"),
             *("merge", "agree", "refuse", "status", "log"),
         ),
     ),
@@ -201,6 +201,7 @@ def _add_calls(commands: Commands) -> None:
     hang_up = commands.add("hangup", "end the call", dispatch.do_hang_up, json=True)
     hang_up.add_argument("name", nargs="?", type=a_name, help="with whom, if there are several calls")
     for word, help_ in (
+        ("differ", "the four words differ: end the call, and trust nothing from it"),
         ("hold", "put the call on hold"),
         ("resume", "take the call off hold"),
         ("swap", "put the call on hold, and take the other one off"),

@@ -12,7 +12,7 @@ ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=
 (core.telegram.org/bots/features#commands).
 """
 
-ABOUT_CALLS = frozenset({"call", "answer", "decline", "hangup", "hold", "resume", "swap"})
+ABOUT_CALLS = frozenset({"call", "answer", "decline", "hangup", "differ", "hold", "resume", "swap"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
 
 _FOR_NOW = ABOUT_CALLS | {"record", "say", "sdp"}

@@ -33,6 +33,7 @@ ACTS = {
     Act.SAVE: "Save contact",
     Act.TRUST: "Answer automatically",
     Act.CONFIRM: "The words are the same",
+    Act.DIFFER: "The words differ: hang up",
 }
 "What the owner can do about a call, as buttons and numbered choices say it."
 

@@ -362,9 +362,11 @@ class Presenter:
         self._kept_ends.put_away(number)
 
     def _is_to_save(self, call: page_protocol.Call) -> bool:
-        """Whether the key of that call is still known, and who was in it is no contact."""
+        """Whether the key of that call is still known and may be theirs, and who was in it is no contact."""
         latest = self._lines.latest
-        return latest is not None and latest.number == call.id and self._store.contact_of(latest.peer) is None
+        if latest is None or latest.number != call.id or latest.shown.differed:
+            return False
+        return self._store.contact_of(latest.peer) is None
 
     def _keep_end(self, line: Line) -> None:
         if _is_shown(line):

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from shared.typed import in_shell
 
 SAME = (
-    *("call", "answer", "decline", "hangup", "hold", "resume", "swap", "merge", "agree", "refuse", "record", "send"),
-    *("files", "log", "contacts", "card", "invite", "devices", "status"),
+    *("call", "answer", "decline", "hangup", "differ", "hold", "resume", "swap", "merge", "agree", "refuse", "record"),
+    *("send", "files", "log", "contacts", "card", "invite", "devices", "status"),
 )
 "Commands that are called the same here."
 

@@ -57,6 +57,7 @@ HELP = f"""\
 /answer [NAME] [audio|video]    answer the call that is ringing
 /decline [NAME] [why]       refuse it
 /hangup [NAME]              end or cancel the call
+/differ [NAME]              the four words of a call differ: end it, and trust nothing from it
 /hold [NAME]                put the call on hold
 /resume [NAME]              take it off hold
 /swap                       put this call on hold, and take the other one off
@@ -159,6 +160,7 @@ TAPPED = {
     Act.SAVE: "Saved.",
     Act.TRUST: "Answered automatically from now on.",
     Act.CONFIRM: "Confirmed.",
+    Act.DIFFER: "Ended. Its key proves nothing now.",
 }
 "A word for the owner who has tapped."
 
@@ -429,10 +431,11 @@ def resumed(line: Line) -> Sentence:
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
     who = line.shown.contact or "the other person"
+    differ = f"If they differ, hang up with: /differ {line.shown.contact or ''}".rstrip()
     nothing_to_do = "" if line.shown.quarantined else ", and there is nothing to confirm"
     text = (
         f"Compare these words by voice: {line.shown.phrase}\n"
-        f"If {who} sees the same four, nobody is between you{nothing_to_do}. If not, hang up. "
+        f"If {who} sees the same four, nobody is between you{nothing_to_do}. "
         "If you can't hear each other here, read them out on the phone."
     )
     if line.shown.quarantined:
@@ -441,8 +444,24 @@ def phrase(line: Line) -> Sentence:
             if line.link.keyed
             else f" Until you confirm, nothing proves that it is {line.name}."
         )
-        return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.shown.phrase}")
-    return Sentence(Kind.WORDS, text)
+        return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.shown.phrase}\n{differ}")
+    return Sentence(Kind.WORDS, text, f"\n{differ}")
+
+
+def words_differ(line: Line) -> Sentence:
+    """After /differ."""
+    text = (
+        f"The words of the call with {line.name} differ, so somebody may be between you. "
+        "The key that was agreed in it proves nothing now."
+    )
+    if line.link.keyed:
+        text += " The one that you shared before stays valid."
+    return Sentence(
+        Kind.WORDS_DIFFER,
+        text,
+        f"Ask {line.shown.contact or 'the other person'} through another channel whether it was them, "
+        "and compare the words again in your next call.",
+    )
 
 
 CONFIRMED_IN_CLEAR = (

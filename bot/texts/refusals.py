@@ -163,7 +163,8 @@ def other_words(contact: Contact) -> Refusal:
     """Calls in a contact's name wait to be confirmed, and none has the words that the owner gave."""
     return (
         f"No unconfirmed call that said it was {contact.name} has those words.",
-        f"Nothing changed. /contact confirm {contact.name} shows the words that wait.",
+        f"Nothing changed. /contact confirm {contact.name} shows the words that wait. "
+        f"If {contact.name} read others to you than you see: /differ {contact.name}",
     )
 
 
@@ -198,7 +199,7 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
     return (
         f"There is no new key of {contact.name} to confirm.",
         "Only a call that rang as unproven has one. In any other there is nothing to type if the words are the same. "
-        "If they differ: /hangup",
+        f"If they differ: /differ {contact.name}",
     )
 
 
@@ -276,6 +277,15 @@ def several_to_save(nodes: Sequence[NodeId]) -> Refusal:
 def no_call_with(whom: str, lines: Sequence[Line] = ()) -> Refusal:
     """The owner named a call that isn't there; `lines` are those that are."""
     return f"There is no call with {shown(whom, LONGEST_NAME)}.", _one_of(whom, lines)
+
+
+def no_words_to_compare(whom: str, contact: Contact | None) -> Refusal:
+    """No call has shown four words that the owner could say differ; `contact` is the one with that name."""
+    who = f" with {shown(whom, LONGEST_NAME)}" if whom else ""
+    none = f"There is no call{who} whose words you could have compared."
+    if contact is not None:
+        return none, f"To agree on a new key in your next call, and compare its words: /contact renew {contact.name}"
+    return none, "Only a first call, or one that rang as unproven, shows you words. To end any other: /hangup"
 
 
 def not_in_call_with(whom: str) -> Refusal:

@@ -459,9 +459,10 @@ class Switchboard:
             each.put(HangUp())
 
     def words_differ(self, line: Line) -> None:
-        """The owner has compared the four words of a call, and they aren't the same: end it, as `hang_up` does."""
+        """The owner has compared the four words of a call, and they aren't the same: end it, if it isn't over yet."""
         line.differs()
-        self.hang_up(line)
+        if not line.call.ended:
+            self.hang_up(line)
 
     def look_at_book(self) -> None:
         """Give every call the name and the proof that the contact book has for it by now.

@@ -188,6 +188,7 @@ def test_wrong_usage_exits_2_and_shows_the_right_one(copybara: Copybara, argumen
         "answer",
         "decline",
         "hangup",
+        "differ",
         "contacts",
         "card",
         "resolve",

@@ -42,6 +42,7 @@ COMMANDS = [
     ["answer"],
     ["decline", "later"],
     ["hangup"],
+    ["differ"],
     ["contacts", "list"],
     ["contacts", "list", "--json"],
     ["contacts", "add", "anna", NODE],

@@ -49,6 +49,7 @@ COMMANDS = (
     ("answer", "answer the call that is ringing"),
     ("decline", "refuse it"),
     ("hangup", "end the call"),
+    ("differ", "the four words of the call differ: end it"),
     ("hold", "put the call on hold"),
     ("resume", "take it off hold"),
     ("swap", "change over to the call on hold"),

@@ -33,10 +33,11 @@ _ROWS = (
     (Act.RESUME, Act.HOLD, Act.HANG_UP),
     (Act.SAVE, Act.TRUST),
     (Act.CONFIRM,),
+    (Act.DIFFER,),
 )
 
 
-ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM)
+ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM, Act.DIFFER)
 "What is done once: the message that offers it offers nothing afterwards."
 
 OPENS = frozenset(

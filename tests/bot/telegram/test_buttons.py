@@ -7,6 +7,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from bot.conversation import Act
 from bot.messengers.telegram.texts import TAP_REFUSED
 from bot.texts import refusals
@@ -272,6 +274,25 @@ async def test_save_is_for_the_caller_of_the_call_that_it_was_shown_for_also_aft
         await bob.reads(says.saved())
         with bob.store() as store:
             assert [each.node for each in store.contacts()] == [anna.id]
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_that_the_words_differ_has_a_button_during_the_call_and_after_it(tmp_path: Path, over: bool) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await begin_as_stranger_to(bob, anna)
+        anna.says("/call bob")
+        bob.human.taps_button(await bob.reads(says.stranger_rings()), "Answer")
+        words = await bob.reads(says.words(), "If they differ, hang up with: /differ")
+        await asyncio.gather(anna.media(), bob.media())
+        if over:
+            anna.says("/hangup")
+            await bob.reads("hung up")
+        bob.human.taps_button(words, "The words differ")
+        await bob.reads("proves nothing now")
+        if not over:
+            await anna.reads(says.ended(EndReason.REMOTE_HUNG_UP, "bob"))
+        with bob.store() as store:
+            assert (len(store.secrets_of(anna.id)), len(store.quarantined_secrets(anna.id))) == (0, 1)
 
 
 async def unproven_call(anna: Person, bob: Person) -> Message:

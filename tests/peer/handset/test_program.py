@@ -161,6 +161,22 @@ async def test_an_offer_to_save_somebody_does_not_come_back_once_it_was_put_away
             await bob.ask("hang-up", call=number)
             await bob.next("call", state="ended")
             await bob.ask("seen-end", call=number)
+        await bob_node.calm()
+        async with wire_page(bob_node) as (_, hello):
+            assert hello["calls"] == []
+
+
+async def test_nobody_is_offered_to_be_saved_after_a_call_whose_words_the_chat_says_differ(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            number = await first_call(anna, bob, bob_node)
+            await bob.next("call", state="active")
+            await bob.ask("hang-up", call=number)
+            await bob.next("call", state="ended")
+        await bob_node.calm()
+        async with wire_page(bob_node) as (_, hello):
+            assert [call["id"] for call in hello["calls"]] == [number]
+        await bob_node.asked("/differ", kind=Kind.WORDS_DIFFER)
         async with wire_page(bob_node) as (_, hello):
             assert hello["calls"] == []
 
