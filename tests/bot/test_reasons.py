@@ -396,7 +396,7 @@ async def test_a_card_gets_a_word_from_the_owner_and_silence_from_others(world: 
     theirs = Card(world.stranger.node, bytes(32), "Zoe Maria")
     (said,) = await bob.after(theirs.token)
     assert (said["kind"], str(world.stranger.node) in said["text"]) == (Kind.CARD_SEEN, True)
-    assert said["text"].endswith(f"/contact add Zoe-Maria {as_copybara(theirs.token)}")
+    assert said["text"].endswith(f"/contact add Zoe Maria {as_copybara(theirs.token)}")
     await bob.asked(said["text"].partition("with ")[2], "Zoe", kind=Kind.CONTACT_SAVED)
     await bob.asked(theirs.token, "Zoe-Maria", kind=Kind.CARD_KNOWN)
     await bob.asked("/contact remove Zoe-Maria", kind=Kind.CONTACT_REMOVED)
