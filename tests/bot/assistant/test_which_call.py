@@ -14,6 +14,7 @@ from bot.assistant.which_call import (
     to_agree,
     to_answer,
     to_decline,
+    to_differ,
     to_hang_up,
     to_record,
     to_resume,
@@ -336,6 +337,29 @@ def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:
     assert to_hang_up(both, "anna") is anna
     with pytest.raises(NoCall):
         to_hang_up(both, "dora")
+
+
+def test_words_that_differ_are_of_the_call_that_is_up_or_of_the_latest_and_neither_is_guessed() -> None:
+    up, over, proven = (
+        call(ANNA, "anna", state=UP),
+        call(OTHER, "carol", state=State.ENDED),
+        call(BOB, "bob", proven=True),
+    )
+    for line in (up, over, proven):
+        line.pairs("lamp ocean zoo actor", quarantined=False)
+
+    def record(ago: float) -> CallRecord:
+        return ended(OTHER, "carol", ago=ago, reference=over.link.reference)
+
+    with pytest.raises(WhichCall) as refused:
+        to_differ([up, proven], over, [record(JUST_NOW_SECONDS - 2)], NOW)
+    assert "/differ carol or /differ anna" in refused.value.hint
+    assert to_differ([up, proven], over, [record(JUST_NOW_SECONDS + 2)], NOW) is up
+    assert to_differ([up], over, [record(JUST_NOW_SECONDS + 2)], NOW, "carol") is over
+    assert to_differ([proven], over, [record(LATELY_SECONDS - 2)], NOW) is over
+    for lines, ago, whom in (([], LATELY_SECONDS + 2, ""), ([up], 1, "bob"), ([proven], LATELY_SECONDS + 2, "bob")):
+        with pytest.raises(NoCall):
+            to_differ(lines, over, [record(ago)], NOW, whom)
 
 
 def test_a_text_is_for_all_of_a_conversation_and_a_file_for_one_person() -> None:
