@@ -398,7 +398,7 @@ async def test_a_card_gets_a_word_from_the_owner_and_silence_from_others(world: 
     assert (said["kind"], str(world.stranger.node) in said["text"]) == (Kind.CARD_SEEN, True)
     assert said["text"].endswith(f"/contact add Zoe Maria {as_copybara(theirs.token)}")
     await bob.asked(said["text"].partition("with ")[2], "Zoe", kind=Kind.CONTACT_SAVED)
-    await bob.asked(theirs.token, "Zoe-Maria", kind=Kind.CARD_KNOWN)
-    await bob.asked("/contact remove Zoe-Maria", kind=Kind.CONTACT_REMOVED)
+    await bob.asked(theirs.token, "Zoe Maria", kind=Kind.CARD_KNOWN)
+    await bob.asked("/contact remove Zoe Maria", kind=Kind.CONTACT_REMOVED)
     (said,) = await bob.after(as_copybara(mistyped(card)))
     assert said["kind"] == Kind.LINK_DAMAGED
