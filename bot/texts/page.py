@@ -286,7 +286,7 @@ def explained_call(link: CallLink, contact: Contact | None, *, at_once: bool = F
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
     text = f"{contact.name} is calling you ({link.media.words}); link made {ago}."
-    return f"{text} It is answered automatically, with your microphone and camera." if at_once else text
+    return f"{text} If you answer, it connects at once, with your microphone and camera." if at_once else text
 
 
 def already_here(line: Line) -> str:

@@ -93,6 +93,10 @@ async def test_a_long_name_without_blanks_pushes_nothing_off_any_view() -> None:
         play.tell(call(1, "calling", role="caller", paired=False, **who))
         play.tell(ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence=f"Send this to {LONG}."))
         await play.view.shows("Copy link")
+        button, text = [await play.page.locator(f"#outgoing-{each}").bounding_box() for each in ("copy", "token")]
+        assert button is not None
+        assert text is not None
+        assert button["height"] < text["height"]
         await fits(play, "#outgoing")
         play.tell(call(1, "active", **who))
         await play.view.shows("Hang up")

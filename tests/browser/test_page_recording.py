@@ -40,6 +40,11 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.view.shows("Recorded in this call")
         made = play.page.locator("#ended-recordings")
         await made.get_by_text(path).wait_for()
+        assert await play.page.locator(".toast").get_by_text("It is over.").count() == 0
+        play.tell(Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="It is over.", path=path, recording=7))
+        play.tell(Said(call=1, kind=REFUSED.kind, sentence="Said after it."))
+        await play.view.shows("Said after it.")
+        assert await play.page.locator(".toast").get_by_text("It is over.").count() == 0
         await made.get_by_role("button", name="Save a copy").click()
         await play.wants(SaveFile, file=7, recording=True)
         await play.can_be_used()
@@ -50,6 +55,15 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.page.locator("#log [data-hold='save recording 7']").click()
         await play.wants(SaveFile, file=7, recording=True)
         await play.can_be_used()
+
+
+async def test_a_test_call_says_why_it_cant_be_recorded() -> None:
+    async with theatre(greeting(calls=[call(1, "active", echo=True)])) as play:
+        record = play.page.locator("#c-record:disabled")
+        await record.wait_for()
+        assert await record.get_attribute("title") == "A test call isn't recorded: nobody else is in it."
+        play.tell(call(1, "active"))
+        await play.page.locator("#c-record:enabled[title^='Record the call']").wait_for()
 
 
 async def test_what_the_answering_machine_has_taken_is_told_and_can_be_saved() -> None:

@@ -150,7 +150,7 @@ export function placeToasts() {
   box.classList.toggle("above", below > 0 && covered(true) < below);
 }
 
-// `said` is what the program or the page says: a sentence, perhaps with a kind and a hint.
+// `said` is what the program or the page says: a sentence, perhaps with a kind and a hint. Returns what ends it early.
 export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
   const box = $("toasts");
   const line = make("p", { className: urgent ? "toast urgent" : "toast" });
@@ -170,6 +170,7 @@ export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
     if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();
   };
   setTimeout(leave, seconds * 1000);
+  return leave;
 }
 
 export function duration(seconds) {

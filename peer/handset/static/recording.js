@@ -16,6 +16,8 @@ export class Recording {
   // The calls whose tone was played.
   #heard = new Set();
   #sounded = -BETWEEN_TONES;
+  // By the number of the recording: what ends the toast that names its file.
+  #toasts = new Map();
 
   constructor(program, calls) {
     this.#program = program;
@@ -27,7 +29,11 @@ export class Recording {
     });
     $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
     program.addEventListener("said", ({ detail }) => {
-      if (TOLD.includes(detail.kind)) toast(detail, { acts: detail.path ? recordingButtons(program, detail) : [] });
+      if (!TOLD.includes(detail.kind)) return;
+      const leave = toast(detail, { acts: detail.path ? recordingButtons(program, detail) : [] });
+      if (!detail.path) return;
+      this.#toasts.set(detail.recording, leave);
+      if (calls.current?.state === "ended") this.#leaveListed(calls.current);
     });
   }
 
@@ -61,6 +67,15 @@ export class Recording {
   drawMade(call) {
     redraw($("ended-recordings-list"), call.recorded, (each) => recorded(this.#program, each));
     show($("ended-recordings"), call.recorded.length > 0);
+    this.#leaveListed(call);
+  }
+
+  // The view of a call that is over has their files and buttons itself.
+  #leaveListed(call) {
+    for (const { recording } of call.recorded) {
+      this.#toasts.get(recording)?.();
+      this.#toasts.delete(recording);
+    }
   }
 
   draw(call) {
@@ -80,7 +95,10 @@ export class Recording {
     put($("c-record").querySelector(".text"), label);
     put($("m-record").querySelector("span"), label);
     $("c-record").classList.toggle("on", ours.length > 0);
-    for (const id of ["c-record", "m-record"]) $(id).disabled = call.echo || (call.state !== "active" && !ours.length);
+    for (const id of ["c-record", "m-record"]) {
+      $(id).disabled = call.echo || (call.state !== "active" && !ours.length);
+      $(id).title = call.echo ? "A test call isn't recorded: nobody else is in it." : "Record the call. The other side sees that.";
+    }
   }
 
   // Who records. Of a conversation perhaps only some are recorded: somebody has joined since, or refused.

@@ -29,6 +29,7 @@ async def test_a_call_that_only_the_node_id_proves_rings_where_it_would_open_the
         await anna.switchboard.place(ben.id, Media.BOTH)
         said = explainer(ben).explain(anna.posts[0])
         assert (said.kind, said.rings, said.button) == ("call", rings, "Let it ring" if rings else "Answer")
+        assert ("If you answer, it connects at once" in said.sentence) is not rings
         line = (await ben.reads_all(anna))[0].line
         assert line is not None
         assert (line.call.state is State.RINGING) is rings
