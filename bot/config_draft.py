@@ -15,7 +15,7 @@ from shared.config.schema import Config
 from shared.errors import ConfigError
 from shared.store.files import locked_folder, replace_file
 
-HEADER = "# Written by `copybara setup`. Everything that can be set is explained in config/copybara.toml.\n"
+HEADER = "# Written by `copybara setup`. `copybara manual settings` explains everything that can be set.\n"
 
 
 class ConfigDraft:

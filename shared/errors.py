@@ -179,7 +179,7 @@ class WrongUse(InputError):
 class ConfigError(InputError):
     """The configuration can't be used.
 
-    Correct that line, or compare it with config/copybara.toml.
+    Correct that line. `copybara manual settings` explains each setting.
     """
 
     def __init__(self, sentence: str = "", hint: str = "", *, line: int | None = None, key: str = "") -> None:

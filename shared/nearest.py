@@ -9,11 +9,17 @@ LONGEST = 64
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`, in upper or lower case; empty if none is like it. Pure."""
+    """The known word most like `word`, in upper or lower case; empty if none is like it. Pure.
+
+    Of names with several words the only one that begins with `word`, such as a first name, is most like it.
+    """
     spelled = {each.casefold(): each for each in known if len(each) <= LONGEST}
     wanted = word.casefold()
     if not wanted or len(wanted) > LONGEST:
         return ""
+    begun = [name for each, name in spelled.items() if each.startswith(f"{wanted} ")]
+    if len(begun) == 1 and wanted not in spelled:
+        return begun[0]
     from difflib import get_close_matches
 
     return next((spelled[each] for each in get_close_matches(wanted, spelled, n=1)), "")

@@ -35,6 +35,10 @@ _TO_STOP = ("stop", "quit", "exit")
 
 _HOW_TO_STOP = "Ctrl-C ends Copybara, in the window where it runs. To end a call: copybara hangup"
 
+_TO_READ = ("read", "paste")
+
+_HOW_TO_READ = "Paste a friend's link or card on the page or in the console, or open it with: copybara start LINK"
+
 _OTHER_WORDS = {
     "accept": "answer",
     "address": "card",
@@ -122,6 +126,8 @@ class CommandParser(argparse.ArgumentParser):
             wrong = f"There is no command: {self.prog} {word}."
             if word in _TO_STOP:
                 self._wrong(wrong, _HOW_TO_STOP)
+            if word in _TO_READ:
+                self._wrong(wrong, _HOW_TO_READ)
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
         else:
             wrong = f"{word} isn't one of: {', '.join(known)}."

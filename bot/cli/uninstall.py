@@ -189,7 +189,7 @@ def _overwrite(path: Path) -> None:
 
 def _shreds(home: Home, asking: Asking) -> bool:
     asking.say(
-        f"The home {home.folder} holds your keys, contacts and settings. Nobody can bring them back, and without them "
-        "your contacts need a new card of yours.",
+        f"The home {home.folder} holds your keys, contacts and settings. Only a backup can bring them back, and "
+        "without them your contacts need a new card of yours.",
     )
     return asking.yes("Remove them for good?", default=False, what="shred")

@@ -106,10 +106,12 @@ def backed_up(file: Path) -> str:
 
 def brought_back(folder: Path, contacts: int) -> str:
     """After `copybara restore`."""
+    people = "1 contact" if contacts == 1 else f"{contacts or 'no'} contacts"
     return (
-        f"The home is in {folder}, with {contacts} contacts.\n"
+        f"The home is in {folder}, with {people}.\n"
         "Contacts who had calls with you since the backup have newer keys. Call each of them once, "
-        "compare the four words, and confirm them on both sides: /contact confirm NAME WORDS\n"
+        "compare the four words, and confirm them on both sides: They match on the page, or in a chat "
+        "/contact confirm NAME WORDS.\n"
         "All calls ring now: you may have allowed less since the backup, and whom you removed or blocked since is a "
         "contact again. To have calls answered automatically: copybara contacts trust NAME"
     )

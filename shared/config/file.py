@@ -23,6 +23,11 @@ _CURLY = re.compile("[\u2018-\u201f\u00ab\u00bb\uff02]")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ODD_SPACE = re.compile(r"(?![ \t\r])\s|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
 
+_QUOTE_MISSING = "the closing quote is missing"
+
+_NOT_CLOSED = (r"Illegal character '\n'", "Unterminated string", """Expected "'\"""", """Expected "'''\"""")
+"What tomllib says of text whose closing quote is missing."
+
 
 def load(path: Path | None) -> Config:
     """Read a configuration file; None stands for no file and gives the defaults.
@@ -80,7 +85,7 @@ def _document(text: str, path: Path) -> dict[str, Any]:
         said, _, place = str(error).rpartition(" (at ")
         where = re.match(r"line (\d+)", place)
         line = int(where[1]) if where else text.rstrip().count("\n") + 1
-        sentence = f"{said[:1].lower()}{said[1:]}"
+        sentence = _said(said)
         reason: Exception = error
     except (ValueError, RecursionError) as error:  # these name no line: a number, or nesting, without bounds
         kind = type(error)
@@ -90,6 +95,15 @@ def _document(text: str, path: Path) -> dict[str, Any]:
         reason = error
     broken = f"{path}, line {line}: this isn't valid TOML: {sentence}."
     raise ConfigError(broken, _hint([*text.split("\n"), ""][line - 1], sentence), line=line) from reason
+
+
+def _said(said: str) -> str:
+    """What tomllib says, as a part of a sentence, without backslashes: systemd drops them from a status."""
+    if said in _NOT_CLOSED:
+        return _QUOTE_MISSING
+    named = re.sub(r"'\\x([0-9a-f]{2})'", lambda found: _name(chr(int(found[1], 16))), said)
+    plain = named.replace(r"'\r'", _name("\r")).replace(r"'\\'", "a backslash").replace("'\\'", "a backslash")
+    return f"{plain[:1].lower()}{plain[1:]}"
 
 
 def _hint(line: str, sentence: str) -> str:
@@ -106,7 +120,9 @@ def _hint(line: str, sentence: str) -> str:
         return f'Write straight quotes, as in: name = "Anna". {curly[0]} is one that word processors make.'
     if odd := _ODD_SPACE.search(line):
         return f"Type the line instead of copying it: it has a character that only looks like a space, {_name(odd[0])}."
-    return 'Text needs quotes, as in: name = "Anna". Compare the line with config/copybara.toml.'
+    if sentence == _QUOTE_MISSING:
+        return 'Text ends with the quote that it begins with, as in: name = "Anna".'
+    return 'Text needs quotes, as in: name = "Anna". `copybara manual settings` explains each setting.'
 
 
 def _name(character: str) -> str:

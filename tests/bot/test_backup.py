@@ -27,6 +27,7 @@ from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, restore, write
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
+from bot.texts import terminal
 from shared.contacts import Contact, Trust
 from shared.errors import BadBackup, HomeInUse, StoreError
 from shared.node_id import NodeId
@@ -53,6 +54,11 @@ async def brought_back(person: Person, file: Path) -> None:
     assert (code, errors) == (0, "")
     await person.begin()
     await next_second()
+
+
+@pytest.mark.parametrize(("contacts", "said"), [(0, "no contacts."), (1, "1 contact."), (2, "2 contacts.")])
+def test_a_restore_says_how_many_contacts_came_back(contacts: int, said: str) -> None:
+    assert terminal.brought_back(Path("home"), contacts).startswith(f"The home is in home, with {said}\n")
 
 
 async def next_second() -> None:

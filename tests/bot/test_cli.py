@@ -138,6 +138,19 @@ def test_who_looks_for_a_command_that_stops_the_program_is_told_how(copybara: Co
     assert (code, "\nhint:  Ctrl-C ends Copybara" in err, "Did you mean" in err) == (2, True, False)
 
 
+def test_who_looks_for_a_command_that_reads_a_link_is_told_how(copybara: Copybara) -> None:
+    code, _, err = copybara("read", "copybara:call")
+    assert (code, "\nhint:  Paste a friend's link" in err, "copybara start LINK" in err) == (2, True, True)
+
+
+def test_a_first_name_is_asked_back(copybara: Copybara, home: Home) -> None:
+    with Store(home.database) as store:
+        store.save_contact(Contact(name="Ben Smith", node=NodeId(bytes(31) + b"\1"), created=0))
+    for command in (["contacts", "show", "ben"], ["resolve", "ben"]):
+        code, _, err = copybara("--home", str(home.folder), *command)
+        assert (code, err.splitlines()[1:]) == (1, ["hint:  Did you mean Ben Smith?"])
+
+
 def test_what_is_meant_by_none_of_them_is_not_guessed(copybara: Copybara) -> None:
     assert "Did you mean" not in copybara("qwxyz")[2]
 

@@ -27,6 +27,15 @@ def test_the_word_that_is_spelled_most_like_it(word: str, meant: str) -> None:
     assert nearest(word, NAMES) == meant
 
 
+@pytest.mark.parametrize(("word", "meant"), {"ben": "Ben Smith", "ANNA MARIA": "Anna Maria Berg", "anna": ""}.items())
+def test_a_first_name_that_only_one_has_is_asked_back(word: str, meant: str) -> None:
+    assert nearest(word, ["Anna Maria Berg", "Anna Antonia Lund", "Ben Smith", "Bea"]) == meant
+
+
+def test_a_whole_name_comes_before_one_that_begins_with_it() -> None:
+    assert nearest("ben", ["Ben Smith", "Ben"]) == "Ben"
+
+
 def test_the_hint_asks_and_without_a_near_word_says_something_else() -> None:
     assert did_you_mean("anan", NAMES, before="/call ") == "Did you mean /call anna?"
     assert did_you_mean("zoe", NAMES, otherwise="Look.") == "Look."

@@ -121,7 +121,8 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     kept = load(tmp_path / "home" / "copybara.toml").yggdrasil
     assert (kept.private_peers, kept.public_peers) == ("tls://127.0.0.1:12347", False)
     shown = written["first"].partition("This is what will be done, as root:")[0]
-    assert f"{GIVEN}\n  tls://127.0.0.1:12345\n" in shown, "a peer that came with a command is shown first"
+    given = GIVEN.format("this peer", "sees")
+    assert f"{given}\n  tls://127.0.0.1:12345\n" in shown, "a peer that came with a command is shown first"
     assert "A private one connects you, and a friend needs it too" in checks["peers"]["detail"]
 
     assert "Yggdrasil runs, and a peer is connected." in written["first"]

@@ -194,6 +194,20 @@ def test_what_is_no_toml_is_named_by_its_line(text: str, line: int) -> None:
     assert f"line {line}: this isn't valid TOML" in error.sentence
 
 
+@pytest.mark.parametrize(
+    "text", ['name = "Anna\noverlay = ""', 'name = "Anna', "name = 'Anna\n", 'name = """Anna\n', "name = '''A"]
+)
+def test_a_quote_that_is_not_closed_is_what_is_missing(text: str) -> None:
+    assert mistake(text).sentence.endswith("this isn't valid TOML: the closing quote is missing.")
+
+
+@pytest.mark.parametrize(
+    "text", ["name = 'a\x01'", "name = 'a\x7f'", "name = 1\rlan = 2", "name = 'a' # \r x", 'name = "\\q"', "name = \\"]
+)
+def test_what_is_wrong_is_said_without_a_backslash_which_systemd_drops(text: str) -> None:
+    assert "\\" not in mistake(text).sentence
+
+
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "copybara.toml"
     file.write_text('[media]\nfile = "films/one.webm"\nrecord_to = "/var/recordings"\n', encoding="utf-8")
@@ -319,6 +333,7 @@ def test_a_name_that_nobody_sees_is_refused(name: str) -> None:
         ("name = 'Anna'\nname = 'Bob'", "It is there twice"),
         ("[calls]\n[calls]", "It is there twice"),
         ("name = Anna", "Text needs quotes"),
+        ("name = 'Anna", "ends with the quote that it begins with"),
     ],
 )
 def test_the_hint_says_what_makes_a_line_unreadable(text: str, hint: str) -> None:

@@ -38,7 +38,7 @@ ASK = "ask"
 
 FRIENDS = "The line of your friend's private peer, such as tls://HOST:PORT?key=KEY (empty: choose other peers):"
 
-GIVEN = "Who carries your packets, and sees your internet address and whom you call, never what you say:"
+GIVEN = "Your packets will go through {}, which {} your internet address and whom you call, never what you say:"
 "Of peers that came with a command, such as that of an invitation: a person sees them before they are asked."
 
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
@@ -117,7 +117,7 @@ def _peers(asking: Asking, *, asks: bool) -> tuple[list[str], bool]:
     """Those that the node gets, and whether they are private ones. A person hears first what they mean."""
     peers, private = peers_wanted(asking), True
     if peers:
-        asking.say("", GIVEN)
+        asking.say("", GIVEN.format(*(("this peer", "sees") if len(peers) == 1 else ("these peers", "see"))))
         asking.say(*(f"  {peer}" for peer in peers), to_copy=True)
     elif asks and asking.at_terminal:
         peers, private = _chosen(asking, minor=for_root.minor() or 5)
