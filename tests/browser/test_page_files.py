@@ -147,6 +147,10 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
         await play.wants(CancelFile, file=2)
         await play.view.press("Save a copy")
         await play.wants(SaveFile, file=3)
+        await play.view.press("Hide notes.pdf")
+        await play.page.locator("#files [data-name='notes.pdf']").wait_for(state="detached")
+        assert await play.page.locator("#files li").count() == 2
+        assert await play.focused() == "stage-name"
         play.tell(call(1, "ended"))
         await play.view.shows("Received in this call")
         await play.view.shows("/home/me/files/notes.pdf")

@@ -144,6 +144,8 @@ export class Files {
   #calls;
   #files = new Map();
   #uploads = new Set();
+  // The numbers of those that have come and that the person has hidden. A program that was started again counts anew.
+  #hidden = new Set();
   // The call that was here when the dialog was opened, and when what is dragged came over the page: for no other is it.
   #chosenFor = null;
   #draggedFor = null;
@@ -157,6 +159,7 @@ export class Files {
     this.#calls = calls;
     program.addEventListener("hello", ({ detail }) => {
       this.#files = new Map((detail.files ?? []).map((file) => [file.file, { ...file, since: 0 }]));
+      this.#hidden.clear();
       this.draw();
     });
     program.addEventListener("state", () => this.#interrupt());
@@ -279,7 +282,7 @@ export class Files {
     const rows = [...this.#uploads].map((upload) => ({ upload: upload.key, sentence: upload.words }));
     // Those of all who are in the conversation: nobody has to be large to offer something.
     const shown = call ? this.#calls.conversation(call).map((each) => each.id) : [];
-    for (const file of this.#files.values()) if (shown.includes(file.call)) rows.push(file);
+    for (const file of this.#files.values()) if (shown.includes(file.call) && !this.#hidden.has(file.file)) rows.push(file);
     show($("files"), Boolean(rows.length));
     // A row that says what it said is the same element, so that its button settles while others count their bytes.
     const drawn = new Map();
@@ -310,6 +313,17 @@ export class Files {
     return button;
   }
 
+  // A file that has come stands beside the picture until it is hidden; after the call it is listed either way.
+  #hideButton(number, name) {
+    const button = make("button", { className: "button round plain", type: "button", title: "Hide", "aria-label": `Hide ${name}`, "data-hold": `hide ${number}` }, icon("i-close"));
+    button.addEventListener("click", () => {
+      this.#hidden.add(number);
+      this.draw();
+      $("stage-name").focus({ preventScroll: true });
+    });
+    return button;
+  }
+
   #uploadRow({ upload, sentence }) {
     const cancel = this.#button("Cancel", `upload ${upload}`, () => {
       for (const each of this.#uploads) if (each.key === upload) each.stop();
@@ -335,7 +349,7 @@ export class Files {
       cancel.setAttribute("aria-label", `Cancel ${name}`);
       parts.push(cancel);
     } else if (file.path) {
-      parts.push(...useButtons(this.#program, file, this.#calls.name(file.call) ?? "them"), copyPath(file.path));
+      parts.push(...useButtons(this.#program, file, this.#calls.name(file.call) ?? "them"), copyPath(file.path), this.#hideButton(number, name));
     }
     return make("li", { "data-state": state, "data-name": name }, ...parts);
   }
