@@ -43,6 +43,11 @@ SEALING_KEY_BYTES = 32
 
 HANDSET_KEY_BYTES = 32
 
+STOP_HINT = (
+    "Stop it first: press Ctrl-C in the window where it runs, or for the background service run "
+    "`systemctl --user stop copybara.socket copybara.service`. Or give this one another home with --home."
+)
+
 
 class Home(msgspec.Struct, frozen=True):
     """One home. Making the value touches nothing; `prepare` makes the folder."""
@@ -298,7 +303,7 @@ class HomeLock:
             holder = os.pread(descriptor, 32, 0).strip()
             process = int(holder) if holder.isdigit() else None
             who = f"Process {process}" if process else "Another process"
-            in_use = HomeInUse(f"{who} is already running with the home {self._home.folder}.")
+            in_use = HomeInUse(f"{who} is already running with the home {self._home.folder}.", STOP_HINT)
             in_use.process = process
             raise in_use from error
 

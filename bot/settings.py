@@ -16,7 +16,7 @@ from bot.slow_steps import said_if_slow
 from peer.overlay import Overlay, overlay_name
 from shared.config.file import load
 from shared.config.schema import Config
-from shared.errors import NotRunning, OverlayError
+from shared.errors import NotRunning, OverlayError, OverlayForbidden
 from shared.links.card import Card
 from shared.names.endings import has_known_ending
 from shared.node_id import NodeId
@@ -68,10 +68,11 @@ async def open_overlay(
         with said_if_slow("Waiting for the overlay's node"):
             choice = await choose(as_chosen.overlay, configured(config, home.folder))
     except OverlayError as error:
-        # One that is only stopped has to be started: another overlay would be another node id.
-        if as_chosen is not config and error.sentence != STOPPED:
+        # One that is only stopped or can't be asked is still there: another overlay would be another node id.
+        is_there = error.sentence == STOPPED or isinstance(error, OverlayForbidden)
+        if as_chosen is not config and not is_there:
             used = overlay_name(as_chosen.overlay)
-            another = "For another, with a new node id: copybara run --new-node"
+            another = "For another, with a new node id: `copybara run --new-node`."
             error.hint = joined(error.hint, f"This home uses {used}.", another)
         raise
     assert choice.report.taken is not None

@@ -361,6 +361,9 @@ class OverlayForbidden(OverlayDown):
     If you were only just given permission, log out and in again; otherwise see `copybara manual overlays`.
     """
 
+    joined_since = False
+    "Whether the user is a member of its group already, and only this process began before that."
+
 
 class NodeUnreachable(OverlayError):
     """The overlay has no route to that node.

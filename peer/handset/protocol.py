@@ -432,7 +432,7 @@ class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
     hint: str
 
     command: str
-    "What to run in a terminal."
+    "What to run in a terminal; empty if no command helps."
 
 
 class CantStart(_ToPage, frozen=True, tag="cant-start"):

@@ -11,9 +11,11 @@ import os
 import pwd
 import re
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -23,15 +25,21 @@ from peer.overlay.bounded import read_bounded
 from peer.overlay.port_owner import refuse_foreign_end, refuse_foreign_server
 from shared.errors import ConfigError, OverlayDown, OverlayForbidden
 from shared.not_json import NOT_JSON
+from shared.user_namespace import hides
 
 MOST_BYTES = 4 * 1024 * 1024
 "Of a response. A node with 10,000 sessions says about 2 MB."
 
 ADMIN_PORT = 9001
 
+GROUP = "yggdrasil"
+"Owns the socket of an installed node."
+
+GROUP_MAP = Path("/proc/self/gid_map")
+
 OPEN_HINT = (
     "`copybara setup overlay` adds you to the group that owns it. "
-    "By hand: `sudo adduser $USER yggdrasil`, then log in again."
+    "By hand: `sudo adduser $USER yggdrasil`, then restart the computer."
 )
 START_HINT = (
     "`copybara setup overlay` installs and starts Yggdrasil. If it ends again: `journalctl -u yggdrasil` says why. "
@@ -180,9 +188,7 @@ class YggdrasilAdmin:
             except FileNotFoundError:
                 continue
             except PermissionError:
-                problems.insert(
-                    0, OverlayForbidden(f"You may not open Yggdrasil's admin socket {place}.", _open_hint(place))
-                )
+                problems.insert(0, _forbidden(place))
             except ConnectionRefusedError:
                 if place.path:
                     problems.append(OverlayDown(f"No Yggdrasil node listens at {place} any more.", START_HINT))
@@ -246,13 +252,51 @@ def read_response(raw: bytes, form: type[Wanted], request: str, place: AdminSock
         ) from error
 
 
-def _open_hint(place: AdminSocket) -> str:
-    """What lets the user open the socket: the group that owns it, or the log-in that makes it take effect."""
+def _forbidden(place: AdminSocket) -> OverlayForbidden:
+    """That the user may not open the socket, and what changes that."""
+    error = OverlayForbidden(f"You may not open Yggdrasil's admin socket {place}.", OPEN_HINT)
+    if group := _joined_since(place):
+        error.joined_since = True
+        error.hint = restart_hint(group, os.geteuid(), _control_groups())
+    return error
+
+
+def _joined_since(place: AdminSocket) -> str:
+    """The group that may open the socket, if the user has become a member since this process began; else empty.
+
+    The sandbox of the background service hides whose the socket is; a node that was installed runs in one group.
+    """
     try:
-        group = grp.getgrgid(os.stat(place.path).st_gid)
+        status = os.stat(place.path)
+        hidden = hides(status.st_gid, GROUP_MAP)
+        group = grp.getgrnam(GROUP) if hidden else grp.getgrgid(status.st_gid)
         user = pwd.getpwuid(os.geteuid()).pw_name
     except (OSError, KeyError):
-        return OPEN_HINT
-    if user in group.gr_mem and group.gr_gid not in os.getgroups():
-        return f"You are in the group {group.gr_name} from your next log-in on: log out and in again."
-    return OPEN_HINT
+        return ""
+    may = status.st_mode & stat.S_IWGRP and user in group.gr_mem
+    return group.gr_name if may and group.gr_gid not in os.getgroups() else ""
+
+
+def restart_hint(group: str, uid: int, control_groups: str) -> str:
+    """What gives a process with these control groups (cgroups(7)) the new membership of its user. Pure.
+
+    What the user's systemd has started gets the groups that this systemd began with. It outlives a log-out where
+    lingering is on or another session is open.
+    """
+    manager = f"user@{uid}.service"
+    if any(manager in line.split("/") for line in control_groups.splitlines()):
+        return (
+            f"You are in the group {group}, but your systemd started before you joined it: restart the computer. "
+            f"On a server, `sudo systemctl restart {manager}` does it too, but it also ends other programs of yours."
+        )
+    return (
+        f"You are in the group {group}, but this session started before you joined it: log out and in again. "
+        "If that doesn't help, restart the computer."
+    )
+
+
+def _control_groups() -> str:
+    try:
+        return Path("/proc/self/cgroup").read_text(errors="replace")
+    except OSError:  # not Linux
+        return ""

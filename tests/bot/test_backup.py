@@ -25,6 +25,7 @@ from bot.backup.place import put_in_place
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, restore, write
+from bot.cli.service.units import SERVICE, SOCKET
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
 from bot.texts import terminal
@@ -285,8 +286,10 @@ async def test_what_an_uninstall_has_left_is_no_obstacle_to_a_restore_and_stays(
 def test_a_home_that_is_in_use_is_not_restored_over(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.prepare()
-    with HomeLock(home), pytest.raises(HomeInUse, match=f"Process {os.getpid()} is already running"):
+    with HomeLock(home), pytest.raises(HomeInUse, match=f"Process {os.getpid()} is already running") as refused:
         restore(home, tmp_path / "none")
+    assert "Ctrl-C" in refused.value.hint
+    assert f"`systemctl --user stop {SOCKET} {SERVICE}`" in refused.value.hint
 
 
 async def test_two_different_passphrases_are_asked_for_again_three_times_at_most(friends: Path, tmp_path: Path) -> None:

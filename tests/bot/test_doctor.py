@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import errno
 import getpass
@@ -21,6 +22,7 @@ from bot.cli.doctor import home as home_checks
 from bot.cli.doctor.check import Check
 from bot.cli.doctor.overlay import _peers
 from bot.cli.doctor.service import background, yggdrasil_node
+from bot.command_socket import Question, Reply, listening
 from bot.home import Home, HomeLock
 from peer.overlay.choose import Finding
 from shared.config.schema import Config, Devices, Yggdrasil
@@ -173,6 +175,24 @@ def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(
     assert check is not None
     assert (check.ok, check.note, check.detail) == (True, note, detail)
     assert bool(check.hint) == note
+
+
+async def test_the_doctor_asks_the_service_itself_whether_it_can_call(tmp_path: Path, machine: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    unit = service.folder() / "copybara.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    (tmp_path / "state").write_text("active\n")
+
+    async def waits(_: Question) -> Reply:
+        return Reply(error="You may not open it.", hint="Restart the computer.", kind="error.overlay-forbidden")
+
+    async with listening(home.command_socket, waits):
+        check = await asyncio.to_thread(background, home, Config())
+    assert check is not None
+    assert (check.ok, check.hint) == (False, "Restart the computer.")
+    assert check.detail == "runs, but can't call yet: You may not open it."
 
 
 def test_a_service_of_another_version_is_to_be_installed_once_more(tmp_path: Path, machine: Path) -> None:

@@ -13,7 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.cli.start import without_opening
+from bot.texts.no_overlay import COMMAND
+from peer.overlay.yggdrasil_admin import OPEN_HINT, restart_hint
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import reachable_folder
 
@@ -32,13 +36,26 @@ if name:
     print("as before")
 """
 
+HINT = """
+import asyncio
+from peer.overlay.yggdrasil_admin import YggdrasilAdmin
+from shared.errors import OverlayForbidden
+from bot.texts.no_overlay import for_the_page
+try:
+    asyncio.run(YggdrasilAdmin("unix://" + {socket!r}).myself())
+except OverlayForbidden as error:
+    print(error.hint)
+    print("command", for_the_page(error).command)
+"""
+
 INSIDE = """
 set -eu
 cd {folder}
 for each in passwd group gshadow; do cp -p /etc/$each $each; done
 echo 'copytester:x:4242:4242::/tmp:/bin/sh' >> passwd
-printf 'copytester:x:4242:\\ncopyoverlay:x:4243:{members}\\n' >> group
-echo 'copyoverlay:!::{members}' >> gshadow
+sed -i '/^{group}:/d' group gshadow
+printf 'copytester:x:4242:\\n{group}:x:4243:{members}\\n' >> group
+echo '{group}:!::{members}' >> gshadow
 for each in passwd group gshadow; do mount --bind $each /etc/$each; done
 chown root:4243 socket; chmod 660 socket
 case {base} in {home}/*)
@@ -50,12 +67,12 @@ exec setpriv --reuid=4242 --regid=4242 --clear-groups {more} {python} script.py
 """
 
 
-def said(*, member: bool, more: str = "") -> list[str]:
-    """The lines of the program, run by a user whose session knows no groups. `more` is added to setpriv's options."""
+def said(*, member: bool, more: str = "", script: str = SCRIPT, group: str = "copyoverlay") -> list[str]:
+    """The lines of a program, run by a user whose session knows no groups. `more` is added to setpriv's options."""
     need("unshare", "setpriv", "sg", "mount")
     with reachable_folder() as folder, contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
         listening.bind(str(folder / "socket"))
-        (folder / "script.py").write_text(SCRIPT.format(socket=str(folder / "socket")))
+        (folder / "script.py").write_text(script.format(socket=str(folder / "socket")))
         base = Path(sys.base_prefix)
         inside = INSIDE.format(
             folder=folder,
@@ -65,6 +82,7 @@ def said(*, member: bool, more: str = "") -> list[str]:
             python=sys.executable,
             members="copytester" if member else "",
             more=more,
+            group=group,
         )
         ended = subprocess.run(
             ["unshare", "--mount", "sh", "-c", inside],
@@ -92,3 +110,30 @@ def test_a_service_that_may_gain_no_rights_goes_on_as_it_is() -> None:
 def test_a_link_stays_behind_the_options_when_the_program_starts_itself_again() -> None:
     assert without_opening(["start", "--", "copybara:abc"]) == ["start", "--no-open", "--", "copybara:abc"]
     assert without_opening(["start"]) == ["start", "--no-open"]
+
+
+SANDBOX = "unshare --user --map-user=4242 --map-group=4242"
+"As PrivateUsers= has it: all other users and groups are hidden."
+
+
+@pytest.mark.parametrize("sandbox", ["", SANDBOX])
+def test_a_new_member_is_not_sent_to_the_set_up_that_has_done_its_part(sandbox: str) -> None:
+    hint, command = said(member=True, more=sandbox, script=HINT, group="yggdrasil")
+    assert hint.startswith("You are in the group yggdrasil, but ")
+    assert "restart the computer" in hint
+    assert command == "command "
+
+
+@pytest.mark.parametrize("sandbox", ["", SANDBOX])
+def test_nobody_else_is_said_to_be_a_member(sandbox: str) -> None:
+    assert said(member=False, more=sandbox, script=HINT, group="yggdrasil") == [OPEN_HINT, f"command {COMMAND}"]
+
+
+def test_what_systemd_has_started_needs_another_systemd_and_not_a_log_in() -> None:
+    service = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/copybara.service\n"
+    hint = restart_hint("yggdrasil", 1000, service)
+    assert "restart the computer. On a server, `sudo systemctl restart user@1000.service` does it too" in hint
+    assert "log out" not in hint
+    session = restart_hint("yggdrasil", 1000, "0::/user.slice/user-1000.slice/session-3.scope\n")
+    assert "log out and in again" in session
+    assert "systemctl" not in session

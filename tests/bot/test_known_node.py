@@ -19,12 +19,13 @@ from peer.overlay import yggdrasil_admin
 from peer.overlay.choose import choose, configured
 from peer.overlay.yggdrasil_admin import AdminSocket
 from shared.config.schema import Config, Staex, Yggdrasil
-from shared.errors import NodeChanged, OverlayDown
+from shared.errors import NodeChanged, OverlayDown, OverlayForbidden
 from shared.store import Store
 from tests.peer.overlay import staex_service, yggdrasil_service
 from tests.peer.overlay.staex_service import answering, listening, node
 from tests.peer.overlay.yggdrasil_service import OUR_ADDRESS, myself, pretending
 from tests.peer.own_namespace import in_own_namespace, ip
+from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,6 +137,18 @@ async def test_a_node_that_only_has_to_be_started_is_not_to_be_replaced(
             await open_overlay(Config(), home, store)
     assert "sudo systemctl restart yggdrasil" in down.value.hint
     assert "--new-node" not in down.value.hint
+
+
+async def test_a_node_that_only_may_not_be_asked_is_not_to_be_replaced() -> None:
+    with reachable_folder() as folder:
+        home = Home(folder)
+        with Store(home.database) as store:
+            remember(store, "yggdrasil", yggdrasil_service.US)
+            async with pretending(folder / "sock", myself()) as admin:
+                (folder / "sock").chmod(0)
+                with ordinary_user(), pytest.raises(OverlayForbidden) as refused:
+                    await open_overlay(Config(yggdrasil=Yggdrasil(admin=admin)), home, store)
+    assert "--new-node" not in refused.value.hint
 
 
 def test_another_node_that_answers_in_the_nodes_place_is_refused(tmp_path: Path) -> None:

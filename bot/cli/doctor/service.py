@@ -38,6 +38,8 @@ def background(home: Home, config: Config) -> Check | None:
     if state not in service.RUNS:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
         return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)
+    if (waits := service.why_it_waits(home)) is not None:
+        return Check("service", ok=False, detail=f"runs, but can't call yet: {waits.sentence}", hint=waits.hint)
     if service.is_outdated(home, config):
         hint = "To renew it: copybara service install"
         detail = "runs as another version or other settings had it"

@@ -209,14 +209,20 @@ def _text_of(path: Path) -> str:
 
 
 def waits_for(home: Home) -> str:
-    """Why the running program can't call yet, as its page says it; empty if it can, or doesn't run."""
+    """Why the running program can't call yet, and what to do; empty if it can, or doesn't run."""
+    error = why_it_waits(home)
+    return joined(error.sentence, error.hint) if error else ""
+
+
+def why_it_waits(home: Home) -> CopybaraError | None:
+    """Why the running program can't call yet, as its page says it. None if it can, or doesn't run."""
     try:
         ask(home.command_socket, AskStatus())
     except NotRunning:
-        return ""
+        return None
     except CopybaraError as error:
-        return joined(error.sentence, error.hint)
-    return ""
+        return error
+    return None
 
 
 def status(home: Home) -> int:
