@@ -3,5 +3,5 @@
 app.py is the composition root of `copybara run`: read it first. conversation.py has the values that
 pass between a messenger and the assistant, kinds.py a stable word for every sentence. The rooms are messengers (ways to
 read and write), assistant (what is done with a message), page (the handset page's side), texts (all sentences), cli
-and demo. May import peer and shared.
+and demo; terminal and process are what they all rest on. May import peer and shared.
 """

@@ -20,7 +20,6 @@ from bot.assistant.assistant import Assistant
 from bot.command_replies import CommandReplies
 from bot.command_socket import listening
 from bot.conversation import Messenger
-from bot.ending import Ending
 from bot.home import HANDSET_KEY_BYTES, Home, HomeLock, who_runs
 from bot.known_node import has_moved
 from bot.makers import (
@@ -42,18 +41,20 @@ from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
-from bot.one_heap import share_one_heap
 from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
-from bot.service_manager import READY, STOPPING, ServiceManager
+from bot.process.ending import Ending
+from bot.process.one_heap import share_one_heap
+from bot.process.service_manager import READY, STOPPING, ServiceManager
+from bot.process.systemd_sockets import SystemdSockets, handed_over
+from bot.process.uncollected import keep_for_good
 from bot.settings import settings
-from bot.streams import only_the_user_reads, print_text, write_aside
-from bot.systemd_sockets import SystemdSockets, handed_over
+from bot.terminal.streams import only_the_user_reads, print_text, write_aside
+from bot.terminal.texts import ENDED
 from bot.texts import overlay as overlay_texts
-from bot.texts.chat import moved_notice, part_restarted, restored_notice
+from bot.texts.chat import part_restarted
+from bot.texts.contacts import moved_notice, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
-from bot.texts.terminal import ENDED
-from bot.uncollected import keep_for_good
 from peer.media import AUTO
 from shared import asleep
 from shared.config.schema import Config

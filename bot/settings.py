@@ -12,7 +12,7 @@ from bot.command_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
 from bot.messengers.kept_facts import number, text
-from bot.slow_steps import said_if_slow
+from bot.terminal.slow_steps import said_if_slow
 from peer.overlay import Overlay, overlay_name
 from shared.config.file import load
 from shared.config.schema import Config

@@ -26,6 +26,7 @@ from bot.friends_peers import FriendsPeers
 from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import devices as device_texts
 from bot.texts import names as name_texts
 from bot.texts import overlay as overlay_texts
@@ -304,7 +305,7 @@ class Assistant:
                 await self._contact_commands.obey(turn, command)
             case commands.ShowCard():
                 card = self._own_card()
-                turn.say(texts.card(card.token, card.name), card.token)
+                turn.say(contact_texts.card(card.token, card.name), card.token)
             case commands.Invite():
                 peers = await self._friends_peers()
                 turn.say(invitation(self._own_card(), self._overlay, self._program_source, peers))

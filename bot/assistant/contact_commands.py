@@ -29,7 +29,7 @@ from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.saving import Saving
 from bot.assistant.turn import Turn
-from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
 from bot.texts import refusals
@@ -85,27 +85,27 @@ class ContactCommands:
         saving, write = self._saving, self._saving.write
         match command:
             case ListContacts():
-                turn.say(texts.contacts(book.listed(self._store), command.page))
+                turn.say(contact_texts.contacts(book.listed(self._store), command.page))
             case AddContact():
                 await self._add(turn, command.name, command.whom)
             case ShowContact():
                 contact = book.named(self._store, command.name)
-                turn.say(texts.contact_details(contact, book.is_paired(self._store, contact)))
+                turn.say(contact_texts.contact_details(contact, book.is_paired(self._store, contact)))
             case SetTrust():
                 saving.tell_trust(turn, await write(functools.partial(_set_trust, command, turn.in_clear)))
             case ConfirmContact():
                 name, words = command.name, command.words
-                turn.say(texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
+                turn.say(contact_texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
             case RenewContact():
                 renewed = command.name
-                turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))
+                turn.say(contact_texts.renewing(await write(lambda store: book.renew(store, renewed))))
             case TellMove():
                 await saving.tell_move(turn, command.name)
             case AcceptMove():
-                turn.say(texts.moved(await saving.move(command.name, command.node)))
+                turn.say(contact_texts.moved(await saving.move(command.name, command.node)))
             case SetProgram():
                 name, program = command.name, command.program
-                turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))
+                turn.say(contact_texts.program_set(await write(lambda store: book.set_program(store, name, program))))
             case SetFiles():
                 name, always = command.name, command.always
                 turn.say(file_texts.set_for(await write(lambda store: book.set_files(store, name, always=always))))
@@ -115,9 +115,9 @@ class ContactCommands:
                 await self._set_endpoint(turn, command.name, command.endpoint)
             case RenameContact():
                 renamed_to = await saving.rename(command.old, command.new, in_clear=turn.in_clear)
-                turn.say(texts.renamed(command.old, renamed_to))
+                turn.say(contact_texts.renamed(command.old, renamed_to))
             case RemoveContact():
-                turn.say(texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
+                turn.say(contact_texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
             case FollowName():
                 name = command.name
                 turn.say(name_texts.followed(*await write(lambda store: name_book.follow(store, name))))
@@ -150,7 +150,7 @@ class ContactCommands:
         if turn.in_clear and (opens_the_room(means) or only_for_trusted(means)):
             raise InputError(*refusals.room_in_clear(name, means))
         contact = await self._saving.write(lambda store: book.set_endpoint(store, name, endpoint))
-        turn.say(texts.endpoint_set(contact))
+        turn.say(contact_texts.endpoint_set(contact))
 
 
 def _set_trust(command: SetTrust, in_clear: bool, store: Store) -> Contact:

@@ -17,6 +17,7 @@ from bot.assistant.turn import Turn
 from bot.conversation import IncomingMessage, Post
 from bot.known_node import has_moved
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from peer.calls.line import Line
 from peer.calls.reading import OtherClock, Reading
 from peer.calls.switchboard import Switchboard
@@ -112,7 +113,7 @@ class MessageReader:
             self._doubt(turn)
         if reading.moved is not None and reading.moved_to is not None:
             moved, node = reading.moved, reading.moved_to
-            turn.say(texts.announced(moved, node), in_clear=texts.announced(moved, node, clear=True))
+            turn.say(contact_texts.announced(moved, node), in_clear=contact_texts.announced(moved, node, clear=True))
             return None
         clock = reading.other_clock
         if clock is not None and _clocks_differ(clock, message):
@@ -154,7 +155,7 @@ class MessageReader:
         names = [contact.name for contact in known if contact is not None]
         if names:
             self._doubted = now
-            why = texts.key_unknown_since_move if has_moved(self._store) else texts.key_unknown
+            why = contact_texts.key_unknown_since_move if has_moved(self._store) else contact_texts.key_unknown
             turn.say(why(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
@@ -192,7 +193,7 @@ class MessageReader:
         """Say what a link is, in a chat that only the owner reads: there every link gets an answer."""
         if (card := reading.card) is not None:
             if card.node == self._own:
-                turn.say(texts.own_card_seen())
+                turn.say(contact_texts.own_card_seen())
                 return
             self._explain_card(turn, card)
         elif reading.line is None and reading.reason is not None:
@@ -203,7 +204,7 @@ class MessageReader:
 
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
-        turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+        turn.say(contact_texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
 
 
 def _is_unopened(reading: Reading) -> bool:

@@ -12,7 +12,7 @@ from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import Act, Post
 from bot.kinds import Sentence
-from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact
@@ -96,7 +96,7 @@ class Saving:
         """Write the notice of our new node id for a contact, into the chat. Raises NameNotFound, InputError."""
         contact, token = await self.write(lambda store: moving.notice(store, name, self._own))
         bot = self._origins.bot_of(contact.node, contact)
-        post = Post("chat", texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
+        post = Post("chat", contact_texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
         turn.posting.post(post)
 
     async def confirm(self, name: str, words: str, *, in_clear: bool = False) -> tuple[Contact, str]:
@@ -142,11 +142,11 @@ class Saving:
     def saved(self, contact: Contact) -> Sentence:
         """What the owner reads of a contact who was just saved."""
         words = book.unconfirmed(self._store, contact)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact), words)
+        return contact_texts.contact_saved(contact, book.is_paired(self._store, contact), words)
 
     def tell_trust(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner what happens to a contact's calls from now on."""
-        turn.say(texts.trust_set(contact, book.is_paired(self._store, contact)))
+        turn.say(contact_texts.trust_set(contact, book.is_paired(self._store, contact)))
 
     async def save(self, turn: Turn, node: NodeId, met: Line | None) -> Contact:
         """Save the person of a call, and tell the owner. `met` is that call, if this program still knows it."""

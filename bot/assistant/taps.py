@@ -9,6 +9,7 @@ from bot.assistant.turn import Turn
 from bot.conversation import Act, Action
 from bot.kinds import Sentence
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -54,7 +55,7 @@ class Taps:
             case Act.SAVE:
                 node = calling.node_of(action.call)
                 if (known := self._store.contact_of(node)) is not None:
-                    return texts.known_as(known).text
+                    return contact_texts.known_as(known).text
                 await saving.save(turn, node, calling.met(node, action.call))
             case Act.TRUST:
                 shown, in_clear = action.contact, turn.in_clear
@@ -68,7 +69,7 @@ class Taps:
                 if not words or contact is None:
                     raise NothingToConfirm(*refusals.words_not_known(contact.name if contact else node.short))
                 name = contact.name
-                turn.say(texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
+                turn.say(contact_texts.confirmed(*await saving.confirm(name, words, in_clear=turn.in_clear)))
             case Act.DIFFER:
                 await self.differ(turn, calling.comparable_of(action.call))
         return texts.TAPPED[action.act]
@@ -95,4 +96,4 @@ class Taps:
             return texts.stranger_silenced(line)
         name = contact.name
         blocked = await self._saving.write(lambda store: book.set_trust(store, name, Trust.BLOCK, None))
-        return texts.trust_set(blocked, True) if line.proven else texts.blocked_unproven(blocked)
+        return contact_texts.trust_set(blocked, True) if line.proven else contact_texts.blocked_unproven(blocked)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from bot.asking import Answers, Asking, Stopped
 from bot.backup.place import put_in_place
 from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, check_sealed, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.cli.uninstall import own_files, shred
 from bot.home import Home, HomeLock, who_runs
-from bot.slow_steps import said_if_slow
-from bot.streams import print_json, print_text
-from bot.texts import terminal
+from bot.terminal import texts
+from bot.terminal.asking import Answers, Asking, Stopped
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_json, print_text
 from shared.config.file import load
 from shared.contacts import Contact
 from shared.errors import BadBackup, InputError, StoreError
@@ -58,7 +58,7 @@ def backup(home: Home, file: Path) -> int:
     passphrase = _new_passphrase(file)
     with said_if_slow("Packing and encrypting the home"):
         write(home, file, passphrase)
-    print_text(terminal.backed_up(file))
+    print_text(texts.backed_up(file))
     return 0
 
 
@@ -94,7 +94,7 @@ def restore(home: Home, file: Path) -> int:
     archive = _unsealed(read(file), Asking(Answers(), f"copybara restore {shlex.quote(str(file))}"))
     with said_if_slow("Making a home of it"):
         contacts = _made_from(archive, home)
-    print_text(terminal.brought_back(home.folder, contacts))
+    print_text(texts.brought_back(home.folder, contacts))
     return 0
 
 

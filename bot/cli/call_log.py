@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.home import Home
-from bot.streams import print_json, print_text
+from bot.terminal.streams import print_json, print_text
 from bot.texts import call_log as texts
 from shared.call.records import CallRecord
 from shared.store import Store

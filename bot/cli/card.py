@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bot import qr_code
 from bot.home import Home
 from bot.settings import own_card, own_name, own_overlay, settings
-from bot.streams import print_json, print_text
-from bot.texts import chat as texts
+from bot.terminal import qr_code
+from bot.terminal.streams import print_json, print_text
+from bot.terminal.texts import own_address
+from bot.texts import contacts as contact_texts
 from bot.texts import names as name_texts
-from bot.texts.terminal import own_address
 from shared.links.kinds import as_copybara
 from shared.names.records import to_publish
 from shared.store import Store
@@ -46,7 +46,7 @@ def show_card(home: Home, *, overlay: str | None, records: bool, qr: Path | None
         sys.stdout.write(f"{picture}\n")
     else:
         print_text(f"{NO_ROOM}\n")
-    print_text(f"{texts.card(card.token, card.name).text}\n\n{own_address(str(node))}")
+    print_text(f"{contact_texts.card(card.token, card.name).text}\n\n{own_address(str(node))}")
     return 0
 
 

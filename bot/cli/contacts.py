@@ -12,8 +12,8 @@ from bot.home import Home
 from bot.known_node import is_own
 from bot.name_systems import system_names
 from bot.settings import own_node, settings
-from bot.streams import print_json, print_text
-from bot.texts import chat as texts
+from bot.terminal.streams import print_json, print_text
+from bot.texts import contacts as contact_texts
 from bot.texts import files as file_texts
 from bot.texts import refusals
 from bot.texts.as_typed import as_typed
@@ -57,11 +57,11 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
 def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
     match options.action:
         case "list":
-            lines = [texts.contact_line(*each) for each in book.listed(store)]
-            return "\n".join(lines) or texts.no_contacts().text
+            lines = [contact_texts.contact_line(*each) for each in book.listed(store)]
+            return "\n".join(lines) or contact_texts.no_contacts().text
         case "show":
             contact = book.named(store, options.name)
-            return texts.contact_details(contact, book.is_paired(store, contact)).text
+            return contact_texts.contact_details(contact, book.is_paired(store, contact)).text
         case "add":
             *words, card = options.words
             who = book.whom(card) or _named(home, store, card)
@@ -75,32 +75,32 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
                 raise OwnNode
             contact = book.add(store, " ".join(words) or book.name_on_card(store, who), who, own=None)
             waiting = book.unconfirmed(store, contact)
-            return texts.contact_saved(contact, book.is_paired(store, contact), waiting).text
+            return contact_texts.contact_saved(contact, book.is_paired(store, contact), waiting).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
             contact = book.set_trust(store, options.name, Trust.AUTO, media, unproven=options.unproven)
-            return texts.trust_set(contact, book.is_paired(store, contact)).text
+            return contact_texts.trust_set(contact, book.is_paired(store, contact)).text
         case "ring" | "block":
             contact = book.set_trust(store, options.name, Trust(options.action), None)
-            return texts.trust_set(contact, book.is_paired(store, contact)).text
+            return contact_texts.trust_set(contact, book.is_paired(store, contact)).text
         case "confirm":
-            return texts.confirmed(*book.confirm(store, options.name, " ".join(options.words))).text
+            return contact_texts.confirmed(*book.confirm(store, options.name, " ".join(options.words))).text
         case "renew":
-            return texts.renewing(book.renew(store, options.name)).text
+            return contact_texts.renewing(book.renew(store, options.name)).text
         case "tell":
             own = own_node(home, settings(home))
-            return texts.moved_in_chat(moving.notice(store, options.name, own)[1]).text
+            return contact_texts.moved_in_chat(moving.notice(store, options.name, own)[1]).text
         case "move":
-            return texts.moved(moving.accept(store, options.name, options.node)).text
+            return contact_texts.moved(moving.accept(store, options.name, options.node)).text
         case "endpoint":
-            return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
+            return contact_texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "files":
             return file_texts.set_for(book.set_files(store, options.name, always=options.files == "always")).text
         case "rename":
             renamed = book.rename(store, options.old, options.new)
-            return texts.renamed(options.old, renamed).text
+            return contact_texts.renamed(options.old, renamed).text
         case _:
-            return texts.removed(book.remove(store, options.name)).text
+            return contact_texts.removed(book.remove(store, options.name)).text
 
 
 def _is_own(home: Home, store: Store, who: book.Whom) -> bool:

@@ -9,9 +9,9 @@ from bot.desktop.install import install as install_files
 from bot.desktop.install import remove as remove_files
 from bot.desktop.places import Places
 from bot.home import Home
-from bot.own_program import own_program
-from bot.slow_steps import said_if_slow
-from bot.streams import print_text
+from bot.process.own_program import own_program
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_text
 
 UNKNOWN = "The desktop doesn't know Copybara. `copybara desktop install` changes that."
 

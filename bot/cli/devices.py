@@ -7,13 +7,13 @@ import sys
 import time
 from typing import Any
 
-from bot import qr_code
-from bot.asking import Answers, Asking
 from bot.cli.remote import say
 from bot.command_socket import AskPairing, AskStatus, Say, ask
 from bot.home import Home
-from bot.slow_steps import said_if_slow
-from bot.streams import print_json, print_text
+from bot.terminal import qr_code
+from bot.terminal.asking import Answers, Asking
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_json, print_text
 from bot.texts import devices as texts
 from bot.texts.as_typed import as_typed
 from shared.errors import NoPairing, NotRunning

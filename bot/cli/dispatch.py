@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bot.cli.utf8 import is_undecoded
-from bot.uncollected import uncollected
+from bot.process.uncollected import uncollected
 from shared.errors import StoreError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def do_demo(options: argparse.Namespace) -> int:
 
 
 def do_setup(options: argparse.Namespace) -> int:
-    from bot.asking import Answers
     from bot.cli.setup import setup
+    from bot.terminal.asking import Answers
 
     given = {name: value for name in ("name", "overlay", "peers") if (value := getattr(options, name)) is not None}
     answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
@@ -105,15 +105,15 @@ def do_desktop(options: argparse.Namespace) -> int:
 
 
 def do_uninstall(options: argparse.Namespace) -> int:
-    from bot.asking import Answers, Asking
     from bot.cli.uninstall import uninstall
+    from bot.terminal.asking import Answers, Asking
 
     answers = Answers({} if options.shred is None else {"shred": options.shred})
     return uninstall(_home(options), Asking(answers, "copybara uninstall"))
 
 
 def do_doctor(options: argparse.Namespace) -> int:
-    from bot.slow_steps import said_if_slow
+    from bot.terminal.slow_steps import said_if_slow
 
     with said_if_slow("Starting"):
         from bot.cli.doctor import doctor

@@ -7,7 +7,7 @@ import time
 
 from bot.home import Home
 from bot.settings import own_node, settings
-from bot.streams import print_json, print_text
+from bot.terminal.streams import print_json, print_text
 from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.link_reader import LinkReader, Opened, OwnLink, SaidLink

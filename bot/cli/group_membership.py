@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.streams import drain
+from bot.terminal.streams import drain
 from peer.overlay.yggdrasil_admin import USUAL_PLACES
 
 VARIABLE = "COPYBARA_JOINED"

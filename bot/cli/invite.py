@@ -9,7 +9,7 @@ from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.program_source import installed_folder, program_source
 from bot.settings import own_card, own_overlay, settings
-from bot.streams import as_wide_as, print_json, print_text
+from bot.terminal.streams import as_wide_as, print_json, print_text
 from bot.texts.invitation import invitation, no_source, peers_note, what_lines_show
 from peer.overlay.yggdrasil_peers import check
 from shared.config.checks import program_address

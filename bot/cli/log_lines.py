@@ -32,7 +32,7 @@ class OneLine(logging.Formatter):
 
 
 class ToStderr(logging.StreamHandler[TextIO]):
-    """To what is stderr when a line is written, and not when the handler was made (see bot/streams.py)."""
+    """To what is stderr when a line is written, and not when the handler was made (see bot/terminal/streams.py)."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""

@@ -12,12 +12,12 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from bot import streams
 from bot.cli.arguments import make_parser
 from bot.cli.dispatch import ASK_THE_NODE
 from bot.cli.first_page import first_page
 from bot.cli.parser import Run
 from bot.cli.utf8 import as_utf8
+from bot.terminal import streams
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
 from shared.printable import visible
 from shared.sentences import ended

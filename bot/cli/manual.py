@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bot.streams import print_text
+from bot.terminal.streams import print_text
 from shared.errors import InputError
 from shared.nearest import did_you_mean
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bot.streams import as_wide_as
+from bot.terminal.streams import as_wide_as
 from shared.printable import visible, without_invisible_edges
 
 if TYPE_CHECKING:

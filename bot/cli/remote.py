@@ -9,11 +9,11 @@ from bot.cli.status_lines import status_lines
 from bot.command_socket import AskStatus, Say, ask
 from bot.home import Home
 from bot.kinds import Kind
-from bot.slow_steps import said_if_slow
-from bot.streams import print_json, print_text
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_json, print_text
+from bot.terminal.texts import send_this, written
+from bot.terminal.wrapping import NEWS
 from bot.texts.as_typed import as_typed
-from bot.texts.terminal import send_this, written
-from bot.wrapping import NEWS
 from shared.errors import CopybaraError, NotRunning, StoreError
 
 

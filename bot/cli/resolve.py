@@ -9,8 +9,8 @@ from bot.assistant import contact_names as name_book
 from bot.home import Home
 from bot.name_systems import azero_networks, networks, systems
 from bot.settings import settings
-from bot.slow_steps import said_if_slow
-from bot.streams import print_json, print_text
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_json, print_text
 from bot.texts import names as name_texts
 from bot.texts import refusals
 from bot.texts.chat import shown

@@ -6,7 +6,7 @@ import sys
 
 from bot.command_socket import Say, ask
 from bot.home import Home
-from bot.streams import print_json
+from bot.terminal.streams import print_json
 from shared.errors import InputError
 from shared.links.pasted import MAX_PASTED
 

@@ -12,9 +12,9 @@ from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.cli.group_membership import missing_group, start_within
 from bot.command_socket import AskPage, AskStatus, ask
 from bot.home import Home
-from bot.streams import only_the_user_reads, print_json, print_text
-from bot.texts import terminal as texts
-from bot.uncollected import uncollected
+from bot.process.uncollected import uncollected
+from bot.terminal import texts
+from bot.terminal.streams import only_the_user_reads, print_json, print_text
 from shared.errors import CopybaraError, HomeInUse, InputError, NotRunning
 from shared.links.finding import SHORTEST, find
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bot.terminal.wrapping import wrapped
 from bot.texts import devices as texts
 from bot.texts.as_typed import as_typed
 from bot.texts.times import lasted
-from bot.wrapping import wrapped
 from shared.printable import visible
 
 LABEL = 8

@@ -8,10 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.as_root import as_root, has_sudo, is_root
-from bot.asking import Asking
 from bot.cli.setup.yggdrasil import firewall, plan
 from bot.cli.setup.yggdrasil.root import can_become_root
+from bot.terminal.as_root import as_root, has_sudo, is_root
+from bot.terminal.asking import Asking
 from shared.store.files import known_errors
 
 IN_PACKAGE = "/usr/lib/copybara-relay"

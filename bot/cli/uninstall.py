@@ -17,15 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bot.as_root import as_root
-from bot.asking import Asking
 from bot.cli import service
 from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock, who_runs
-from bot.slow_steps import said_if_slow
+from bot.terminal.as_root import as_root
+from bot.terminal.asking import Asking
+from bot.terminal.slow_steps import said_if_slow
 from shared.errors import CopybaraError, HomeInUse
 from shared.store.files import UNFINISHED, known_errors
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.desktop import entries
 from bot.desktop.mimeapps import with_default, without_default
 from bot.desktop.places import ENTRY, Places
-from bot.streams import print_text
+from bot.terminal.streams import print_text
 from peer import handset
 from shared.errors import StoreError
 from shared.store.files import known_errors, make_folder

@@ -14,11 +14,11 @@ import msgspec
 
 from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
 from bot.kinds import STATES, Kind
-from bot.line_writer import LineWriter
-from bot.streams import READABLE, as_wide_as
+from bot.terminal.line_writer import LineWriter
+from bot.terminal.streams import READABLE, as_wide_as
+from bot.terminal.texts import left_out, own_address, send_this, where_to_talk, written
+from bot.terminal.wrapping import NEWS
 from bot.texts.chat import shown, with_commands
-from bot.texts.terminal import left_out, own_address, send_this, where_to_talk, written
-from bot.wrapping import NEWS
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line

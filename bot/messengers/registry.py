@@ -10,10 +10,10 @@ from typing import Protocol
 
 import msgspec
 
-from bot.asking import Asking
 from bot.conversation import Messenger
 from bot.home import Home
 from bot.messengers import deltachat, matrix, telegram
+from bot.terminal.asking import Asking
 from shared.config.schema import Config
 from shared.store import StoreThread
 
@@ -51,7 +51,7 @@ class Entry(msgspec.Struct, frozen=True):
     "As `copybara setup` offers it."
 
     asks_first: str
-    "What its setup asks first, by its name in bot/asking.py."
+    "What its setup asks first, by its name in bot/terminal/asking.py."
 
     asks_a_secret: bool = False
     "Whether that is one."

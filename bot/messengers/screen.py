@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.conversation import Capabilities, HandsetPage, Listener, Post
 from bot.kinds import Kind
-from bot.slow_steps import said_if_slow
-from bot.streams import only_the_user_reads, print_json, print_text
-from bot.texts import terminal as texts
+from bot.terminal import texts
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import only_the_user_reads, print_json, print_text
+from bot.terminal.wrapping import NEWS
 from bot.texts.as_typed import as_typed
-from bot.wrapping import NEWS
 from peer.calls.line import Line
 
 PLACE = "start"

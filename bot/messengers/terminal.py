@@ -6,7 +6,7 @@ import sys
 
 from bot.kinds import Sentence
 from bot.messengers import texts
-from bot.streams import as_wide_as
+from bot.terminal.streams import as_wide_as
 
 
 def say(said: Sentence) -> None:

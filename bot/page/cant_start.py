@@ -10,10 +10,10 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
-from bot.ending import Ending
 from bot.page.waiting_page import WaitingPage, says_otherwise, stops
-from bot.service_manager import READY, STOPPING, ServiceManager
-from bot.streams import print_text
+from bot.process.ending import Ending
+from bot.process.service_manager import READY, STOPPING, ServiceManager
+from bot.terminal.streams import print_text
 from bot.texts import cant_start as texts
 from shared.errors import ConfigError, CopybaraError, DamagedStore
 from shared.kept_running import Part, kept_running

@@ -8,6 +8,7 @@ import msgspec
 
 from bot.page.foreign import explained
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import foreign as foreign_texts
 from bot.texts import page as handset_texts
 from peer.calls.call_link import CallLink
@@ -56,7 +57,7 @@ class Explainer:
             case OwnLink():
                 return _explained(token, "own", foreign_texts.OWN_LINK)
             case Card() if link.node == self._reader.own:
-                own = _explained(token, "own", texts.OWN_CARD)
+                own = _explained(token, "own", contact_texts.OWN_CARD)
                 return msgspec.structs.replace(own, card_name=link.name, card_node=str(link.node))
             case Card():
                 known = self._store.contact_of(link.node)

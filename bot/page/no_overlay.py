@@ -15,7 +15,7 @@ from typing import TypeVar
 from bot.browser import open_page, with_link
 from bot.command_socket import AskPage, Question, Reply, listening
 from bot.page.service import listening_at
-from bot.streams import print_text
+from bot.terminal.streams import print_text
 from bot.texts import no_overlay as texts
 from shared.errors import NodeChanged, OverlayError
 

@@ -18,6 +18,7 @@ from bot.page.presenter import Presenter
 from bot.page.uploads import Uploads
 from bot.page.view import media
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import conversations as conversation_texts
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
@@ -409,7 +410,7 @@ class PageRequests:
         known = self._store.contact_of(line.peer)
         if known is not None and line.shown.quarantined:
             confirmed = await self._assistant.confirm_words(known.name, words, in_clear=bool(page.device))
-            return texts.confirmed(*confirmed)
+            return contact_texts.confirmed(*confirmed)
         if words != line.shown.phrase:
             raise NothingToConfirm(*page_texts.OTHER_WORDS)
         await self._assistant.words_match(line, in_clear=bool(page.device))
@@ -437,19 +438,19 @@ class PageRequests:
             )
 
         contact = await self._assistant.write(trust)
-        return texts.trust_set(contact, book.is_paired(self._store, contact))
+        return contact_texts.trust_set(contact, book.is_paired(self._store, contact))
 
     async def _rename(self, message: RenameContact) -> Sentence:
         def rename(store: Store) -> Contact:
             return book.rename(store, _shown(store, message.name, message.node).name, message.new_name)
 
-        return texts.renamed(message.name, await self._assistant.write(rename))
+        return contact_texts.renamed(message.name, await self._assistant.write(rename))
 
     async def _remove(self, message: RemoveContact) -> Sentence:
         def remove(store: Store) -> Contact:
             return book.remove(store, _shown(store, message.name, message.node).name)
 
-        return texts.removed(await self._assistant.write(remove))
+        return contact_texts.removed(await self._assistant.write(remove))
 
     async def _save_contact(self, message: SaveContact) -> Sentence:
         """Save the person of a call as a contact. The call may be over, if it was the one that connected last."""

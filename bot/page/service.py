@@ -12,8 +12,8 @@ from bot.devices.serving import DeviceServing
 from bot.page.last_place import LastPlace
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
+from bot.process.user_units import keeps_port
 from bot.texts import page as texts
-from bot.user_units import keeps_port
 from peer.handset.late_server import LateServer, listening_socket
 from peer.handset.page import Pages
 from shared.kept_running import Part, kept_running

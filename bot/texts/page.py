@@ -7,6 +7,7 @@ import time
 
 from bot.kinds import Kind, Sentence
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts.times import time_of_day
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
@@ -334,7 +335,7 @@ def card_named(name: str) -> Sentence:
 def explained_card(card: Card, known: Contact | None) -> str:
     """A contact card; the page shows its name above, and its node below."""
     if known is not None:
-        return texts.card_seen(card, known).sentence
+        return contact_texts.card_seen(card, known).sentence
     return "Save it if you got it from them: anyone can write a name on a card."
 
 

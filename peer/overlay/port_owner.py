@@ -2,7 +2,7 @@
 
 Trusted are root, ourselves and the node's own system user. Where the kernel doesn't tell (other systems than Linux,
 services on other machines) nothing is refused. In a user namespace it shows every other user as "nobody": then all of
-them are, unless it can be asked from outside (bot/systemd_sockets.py).
+them are, unless it can be asked from outside (bot/process/systemd_sockets.py).
 """
 
 from __future__ import annotations

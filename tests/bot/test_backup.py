@@ -28,7 +28,7 @@ from bot.cli.backup import read, restore, write
 from bot.cli.service.units import SERVICE, SOCKET
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
-from bot.texts import terminal
+from bot.terminal import texts
 from shared.contacts import Contact, Trust
 from shared.errors import BadBackup, HomeInUse, StoreError
 from shared.node_id import NodeId
@@ -59,7 +59,7 @@ async def brought_back(person: Person, file: Path) -> None:
 
 @pytest.mark.parametrize(("contacts", "said"), [(0, "no contacts."), (1, "1 contact."), (2, "2 contacts.")])
 def test_a_restore_says_how_many_contacts_came_back(contacts: int, said: str) -> None:
-    assert terminal.brought_back(Path("home"), contacts).startswith(f"The home is in home, with {said}\n")
+    assert texts.brought_back(Path("home"), contacts).startswith(f"The home is in home, with {said}\n")
 
 
 async def next_second() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.home import Home
 from bot.kinds import Kind
-from bot.texts.chat import CONTACTS_A_PAGE
+from bot.texts.contacts import CONTACTS_A_PAGE
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.kinds import Kind
+from bot.terminal import texts as says
 from bot.texts import chat as chat_texts
 from bot.texts import foreign
 from bot.texts import page as page_texts
-from bot.texts import terminal as says
 from shared.node_id import NodeId
 from tests.bot.console import cli
 from tests.bot.test_start import Running, home_in, running

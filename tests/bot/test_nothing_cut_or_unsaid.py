@@ -11,6 +11,7 @@ from bot.kinds import Kind
 from bot.messengers.console import MAX_LINE
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from shared.contacts import MAX_NAME, Contact
 from shared.messages import MAX_TEXT, Text
 from shared.node_id import NodeId
@@ -71,7 +72,7 @@ def test_a_page_of_contacts_fits_into_a_message_whatever_they_are_called() -> No
     everybody = [
         (Contact(name="\N{EARTH GLOBE EUROPE-AFRICA}" * MAX_NAME, node=NodeId(bytes(32)), created=0), False)
     ] * 150
-    said = texts.contacts(everybody, 2).text
+    said = contact_texts.contacts(everybody, 2).text
     assert "26 to 50 of 150 contacts. /contacts 3 shows the next ones" in said
     assert len(said.encode("utf-16-le")) // 2 <= MESSAGE_CHARACTERS
 

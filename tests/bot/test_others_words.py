@@ -14,8 +14,8 @@ from bot.cli.main import main
 from bot.cli.remote import status
 from bot.command_socket import Question, Reply, listening
 from bot.home import Home
-from bot.qr_code import in_terminal, made, or_why_not
-from bot.streams import print_text
+from bot.terminal.qr_code import in_terminal, made, or_why_not
+from bot.terminal.streams import print_text
 
 HOSTILE = "[red]anna[/red][bold]\N{ESCAPE}[31m\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe:smile:"
 "Rich's markup and emoji, a terminal's command, and a mark that turns the line around."

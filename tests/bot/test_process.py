@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.ending import INTERRUPTED
 from bot.kinds import Kind
-from bot.texts.terminal import AT_ONCE
+from bot.process.ending import INTERRUPTED
+from bot.terminal.texts import AT_ONCE
 from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
 from tests.peer.overlay.staex_service import listening
 from tests.peer.sockets import sockets_of

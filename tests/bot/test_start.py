@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.kinds import Kind
-from bot.texts import terminal as says
+from bot.terminal import texts as says
 from shared.node_id import NodeId
 from tests.bot.console import cli, connect, environment_of_a_person, people
 from tests.peer.handset.wire import page_at

@@ -8,7 +8,7 @@ import pytest
 
 from bot.cli.status_lines import status_lines
 from bot.kinds import Kind
-from bot.texts.chat import moved_notice
+from bot.texts.contacts import moved_notice
 from bot.texts.overlay import alone
 from shared.node_id import NodeId
 

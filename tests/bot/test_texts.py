@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.kinds import Sentence, errors
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import files as file_texts
 from bot.texts import page
 from peer.calls.call_link import CallLink
@@ -136,7 +137,7 @@ def test_a_text_beside_the_call_is_visible(text: str) -> None:
 
 @given(cards)
 def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
-    said = texts.card_seen(card, None).text
+    said = contact_texts.card_seen(card, None).text
     assert as_copybara(card.token) in said
     assert str(card.node) in said
     assert visible(said, lines=True) == said
@@ -147,12 +148,12 @@ def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
 def test_what_a_contact_may_do_is_told(trust: Trust, hours: Hours | None) -> None:
     contact = Contact(name="anna", node=NODE, trust=trust, hours=hours, created=0)
     for paired in (False, True):
-        assert "anna" in texts.trust_set(contact, paired).text
-        assert contact.node.short in texts.contact_line(contact, paired)
-        details = texts.contact_details(contact, paired).text
+        assert "anna" in contact_texts.trust_set(contact, paired).text
+        assert contact.node.short in contact_texts.contact_line(contact, paired)
+        details = contact_texts.contact_details(contact, paired).text
         assert str(contact.node) in details
         assert (str(hours) in details) == (hours is not None)
-        assert "anna" in texts.contact_saved(contact, paired).text
+        assert "anna" in contact_texts.contact_saved(contact, paired).text
 
 
 def test_the_help_names_every_command() -> None:
@@ -175,14 +176,15 @@ def test_the_page_says_what_a_command_lets_be_answered_beyond_what_it_sets() -> 
 def test_what_an_automatic_answer_rests_on_is_shown_wherever_trust_is() -> None:
     trusted = Contact(name="anna", node=NODE, trust=Trust.AUTO, created=0)
     on_the_id = Contact(name="anna", node=NODE, trust=Trust.AUTO, unproven=True, created=0)
-    for said in (texts.contact_line, lambda *each: texts.contact_details(*each).text, page.trust_in_words):
+    details = contact_texts.contact_details
+    for said in (contact_texts.contact_line, lambda *each: details(*each).text, page.trust_in_words):
         assert "once you share a key" in said(trusted, False)
         assert "on the node id alone: unproven" in said(on_the_id, False)
         for contact in (trusted, on_the_id):
             assert "key" not in said(contact, True)
             assert "unproven" not in said(contact, True)
-    assert "the first call still rings" in texts.trust_set(trusted, False).text
-    assert "on the node id alone" in texts.trust_set(on_the_id, False).text
+    assert "the first call still rings" in contact_texts.trust_set(trusted, False).text
+    assert "on the node id alone" in contact_texts.trust_set(on_the_id, False).text
 
 
 # The page has buttons where the chat has commands.
@@ -216,7 +218,7 @@ def shown_on_the_page() -> list[Sentence]:
         *(page.call_sentence(each) for each in calls),
         *(say(each) for each in calls for say in (texts.answered_alone, texts.takes_message, texts.unproven)),
         *(texts.refusal(reason) for reason in Reason if reason not in ACCEPTED),
-        *(texts.trust_set(each, paired) for each in contacts for paired in (False, True)),
+        *(contact_texts.trust_set(each, paired) for each in contacts for paired in (False, True)),
     ]
 
 
@@ -259,10 +261,10 @@ def test_only_a_call_from_somebody_says_who_it_is(role: Role, begins: str) -> No
 
 def test_a_sealed_notice_is_not_repeated_whole_where_others_can_read_it() -> None:
     contact = Contact(name="anna", node=NODE, created=0)
-    said = texts.announced(contact, NODE, clear=True).text
+    said = contact_texts.announced(contact, NODE, clear=True).text
     assert str(NODE) not in said
     assert NODE.short in said
-    assert str(NODE) in texts.contact_details(msgspec.structs.replace(contact, announced=NODE), True).text
+    assert str(NODE) in contact_texts.contact_details(msgspec.structs.replace(contact, announced=NODE), True).text
 
 
 @pytest.mark.parametrize(

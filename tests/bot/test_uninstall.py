@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.asking import Answers, Asking
 from bot.cli import service
 from bot.cli.service import units
 from bot.cli.system_files import found, listed, removal, remove_program
@@ -17,6 +16,7 @@ from bot.cli.uninstall import uninstall
 from bot.desktop.install import MAX_FILE, anything_installed, install
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock
+from bot.terminal.asking import Answers, Asking
 from shared.errors import HomeInUse
 from shared.store import Store
 from tests.bot.console import people

@@ -16,11 +16,11 @@ from typing import BinaryIO
 
 import pytest
 
-from bot import line_writer
 from bot.command_socket import AskStatus, Reply, Say, ask
 from bot.home import Home
 from bot.kinds import Kind
-from bot.line_writer import LineWriter
+from bot.terminal import line_writer
+from bot.terminal.line_writer import LineWriter
 from shared.errors import NotRunning
 from tests.bot.console import SECONDS, Person, befriend, connect, environment_of_a_person, hang_up, people
 

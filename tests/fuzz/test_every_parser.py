@@ -73,7 +73,7 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
     ),
     "Values of ours, or of a size that is known, and any of them will do.": (
         "bot/messengers/matrix/reading.py number_of",
-        "bot/service_manager.py ServiceManager.tell_status",
+        "bot/process/service_manager.py ServiceManager.tell_status",
         "bot/page/view.py report_of",
         "peer/handset/devices/pairing.py pairing_code",
         "peer/handset/endpoint.py HandsetEndpoint._is_notice",

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bot.asking import Answers, Asking
 from bot.cli.bugreport.private import of_home
 from bot.cli.bugreport.scrubber import Scrubber
 from bot.cli.bugreport.sections import report
 from bot.cli.bugreport.vocabulary import own_vocabulary
 from bot.home import Home
+from bot.terminal.asking import Answers, Asking
 from shared.errors import InputError
 from shared.store.files import known_errors, write_new_file
 

@@ -24,7 +24,7 @@ from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
 from bot.program_source import installed_folder, program_source
 from bot.settings import settings
-from bot.streams import print_json, print_text
+from bot.terminal.streams import print_json, print_text
 from bot.texts.invitation import no_source_here
 from peer.overlay.loopback import LoopbackOverlay
 from shared.config.schema import Config

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bot.slow_steps import said_if_slow
+from bot.terminal.slow_steps import said_if_slow
 from shared.errors import CopybaraError
 
 SECONDS = 1.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 
-from bot.as_root import as_root
 from bot.cli import service
 from bot.cli.doctor.check import Check
 from bot.cli.service import units
 from bot.cli.setup.yggdrasil.plan import UNIT
 from bot.home import Home
+from bot.terminal.as_root import as_root
 from shared.config.schema import Config
 
 ENDED = ("failed", "activating")

@@ -9,10 +9,10 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from bot.as_root import as_root
 from bot.browser import has_browser, opener
 from bot.cli.doctor.check import Check
-from bot.user_units import keeps_port
+from bot.process.user_units import keeps_port
+from bot.terminal.as_root import as_root
 
 BUILT = 1_780_000_000
 "Unix seconds, May 2026: a clock before that is wrong, and links would be refused."

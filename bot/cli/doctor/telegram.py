@@ -6,12 +6,12 @@ import email.utils
 import os
 import time
 
-from bot.as_root import as_root
 from bot.cli.doctor.check import Check
 from bot.home import Home
 from bot.messengers.telegram import switches
 from bot.messengers.telegram.setup import look
 from bot.messengers.telegram.token import VARIABLE, read_token, silence
+from bot.terminal.as_root import as_root
 from shared.config.schema import Config
 from shared.errors import CopybaraError, MessengerError
 

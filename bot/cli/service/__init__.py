@@ -16,16 +16,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bot.as_root import as_root
 from bot.cli.service import units
 from bot.command_socket import AskStatus, ask
 from bot.home import Home, who_runs
-from bot.own_program import own_program
+from bot.process.own_program import own_program
+from bot.process.user_units import folder as folder
+from bot.process.user_units import keeps_port
 from bot.settings import settings
-from bot.slow_steps import said_if_slow
-from bot.streams import print_text
-from bot.user_units import folder as folder
-from bot.user_units import keeps_port
+from bot.terminal.as_root import as_root
+from bot.terminal.slow_steps import said_if_slow
+from bot.terminal.streams import print_text
 from shared.config.schema import Config
 from shared.errors import ConfigError, CopybaraError, InputError, NotRunning, StoreError
 from shared.sentences import ended, joined

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.user_units import SOCKET as SOCKET
+from bot.process.user_units import SOCKET as SOCKET
 
 SERVICE = "copybara.service"
 

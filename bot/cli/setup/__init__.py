@@ -1,6 +1,6 @@
 """`copybara setup`, whose old name is `init`: from nothing to a first call, one part after the other.
 
-Start at parts.py, the table of the parts. bot/asking.py asks questions, or answers them where nobody sits at a
+Start at parts.py, the table of the parts. bot/terminal/asking.py asks questions, or answers them where nobody sits at a
 terminal; bot/config_draft.py holds what is to be written into the configuration. Doing it twice changes nothing. May
 import what the command line may.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.asking import Answers, Asking, Stopped, until_stopped, variable
 from bot.cli.setup.parts import PARTS, SetupPart, after_one, in_turn
 from bot.config_draft import ConfigDraft
 from bot.home import Home
+from bot.terminal.asking import Answers, Asking, Stopped, until_stopped, variable
 from shared.errors import CopybaraError, InputError
 from shared.sentences import joined
 

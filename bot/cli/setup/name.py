@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.asking import Asking
 from bot.card_name import check_card_name
 from bot.config_draft import ConfigDraft
 from bot.home import Home
+from bot.terminal.asking import Asking
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:

@@ -7,14 +7,14 @@ import os
 import shutil
 import sys
 
-from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import for_root
 from bot.cli.setup.yggdrasil.install import ASK, JUST_DONE, PRIVATE_PEERS, hand_over, install, only_shown, peers_wanted
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
-from bot.slow_steps import said_if_slow
+from bot.terminal.asking import Asking
+from bot.terminal.slow_steps import said_if_slow
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.staex_api import NOTHING_LISTENS
 from peer.overlay.yggdrasil import admin_of

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.asking import Asking
 from bot.cli.setup import name, overlay, sound
 from bot.cli.setup.yggdrasil import for_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
+from bot.terminal.asking import Asking
 from shared.config.schema import Config
 from shared.errors import InputError
 
@@ -33,7 +33,7 @@ class SetupPart:
 
     set_up: SetUp
     first: str = ""
-    "What it asks first, by its name in bot/asking.py; empty if it asks nothing that could be given beforehand."
+    "What it asks first, by its name in bot/terminal/asking.py; empty if nothing can be given beforehand."
 
     secret: bool = False
     "Whether that may not stand on a command line, which other users can read."

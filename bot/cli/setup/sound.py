@@ -9,9 +9,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bot.asking import Asking
 from bot.config_draft import ConfigDraft
 from bot.home import Home
+from bot.terminal.asking import Asking
 from peer.media.sound.types import SoundSystem
 from shared.config.schema import Config
 from shared.errors import MediaError

@@ -9,15 +9,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot import qr_code
-from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.deltachat import NAME
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
 from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
 from bot.messengers.deltachat.rpc import NoAnswer, Rpc, RpcDown, RpcError, program
 from bot.messengers.deltachat.second_device import is_code, is_file, take_over
-from bot.slow_steps import said_if_slow
+from bot.terminal import qr_code
+from bot.terminal.asking import Asking
+from bot.terminal.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.sentences import ended

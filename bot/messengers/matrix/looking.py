@@ -7,7 +7,7 @@ import asyncio
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import MatrixApi, ServerRefusal, Unreachable
 from bot.messengers.matrix.canonical import text
-from bot.slow_steps import said_if_slow
+from bot.terminal.slow_steps import said_if_slow
 from shared.errors import InputError
 from shared.sentences import ended
 

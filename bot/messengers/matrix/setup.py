@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.matrix import NAME, check_installed
 from bot.messengers.matrix.account_file import MatrixAccount, check_user, logged_in_account, read_account
-from bot.slow_steps import said_if_slow
+from bot.terminal.asking import Asking
+from bot.terminal.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError
 from shared.store import Store

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.asking import Asking, Stopped
 from bot.home import Home
 from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, forget_owner, owner_of
 from bot.messengers.telegram import NAME, switches
 from bot.messengers.telegram.token import BotToken, checked, read_token, silence, token_file
+from bot.terminal.asking import Asking, Stopped
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, MessengerError
 from shared.store import Store

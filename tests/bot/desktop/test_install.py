@@ -16,7 +16,7 @@ from bot.desktop import entries
 from bot.desktop.install import install, remove
 from bot.desktop.places import ENTRY, Places
 from bot.home import Home
-from bot.own_program import own_program
+from bot.process.own_program import own_program
 from shared.errors import StoreError
 from tests.bot.console import environment_of_a_person
 from tests.bot.test_start import Browser, home_in, running

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.home import Home, HomeLock, who_runs
-from bot.service_manager import READY
+from bot.process.service_manager import READY
 from bot.texts.cant_start import AFTER_DAMAGE, GOES_ON, RUNS_ELSEWHERE
 from shared.errors import ConfigError, DamagedStore, HomeInUse
 from tests.bot.console import environment_of_a_person

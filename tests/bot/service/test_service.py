@@ -19,7 +19,7 @@ from bot.cli import service
 from bot.cli.doctor.service import background
 from bot.cli.service import units
 from bot.home import Home, HomeLock
-from bot.service_manager import READY, ServiceManager
+from bot.process.service_manager import READY, ServiceManager
 from bot.settings import settings
 from shared.errors import HomeInUse, InputError, StoreError
 from shared.in_thread import in_thread

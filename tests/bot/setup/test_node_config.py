@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.as_root import as_root, may_use_sudo
-from bot.asking import Answers, Asking
 from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
 from bot.cli.setup.yggdrasil.install import only_shown
 from bot.cli.setup.yggdrasil.root import Step, numbered
-from bot.wrapping import wrapped
+from bot.terminal.as_root import as_root, may_use_sudo
+from bot.terminal.asking import Answers, Asking
+from bot.terminal.wrapping import wrapped
 from peer.overlay.yggdrasil_peers import addresses_in, in_own_network, peers_in
 from shared.errors import InputError, OverlayError
 from tests.programs import need

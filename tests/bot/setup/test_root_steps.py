@@ -12,7 +12,7 @@ from tests.bot.setup.test_asked import answered
 
 STEPS = """
 import os
-from bot.asking import Answers, Asking
+from bot.terminal.asking import Answers, Asking
 from bot.cli.setup.yggdrasil.root import Step, agreed, numbered, run
 os.environ["PATH"] = f"{folder}:{{os.environ['PATH']}}"  # for somebody who isn't root a sudo that asks nothing
 asking, steps = Asking(Answers()), {steps}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.asking import Answers
 from bot.cli import arguments
 from bot.cli.setup import setup
 from bot.cli.setup.parts import PARTS
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS
+from bot.terminal.asking import Answers
 from shared.config.file import load
 from shared.errors import ConfigError, InputError
 from tests.bot.console import cli

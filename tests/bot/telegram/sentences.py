@@ -7,6 +7,7 @@ from bot.kinds import Sentence
 from bot.messengers import texts as common
 from bot.messengers.telegram import texts as telegram
 from bot.texts import chat, names
+from bot.texts import contacts as contact_texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
@@ -133,24 +134,24 @@ def looking_up(name: str) -> str:
 
 
 def no_contacts() -> str:
-    return chat.no_contacts().text
+    return contact_texts.no_contacts().text
 
 
 def saved() -> str:
     contacts = (Contact(name=name, node=node, created=1) for name, node in zip("ab", _NODES, strict=True))
-    return _beginning(*(chat.contact_saved(each, paired=True) for each in contacts))
+    return _beginning(*(contact_texts.contact_saved(each, paired=True) for each in contacts))
 
 
 def blocked(name: str) -> str:
-    return chat.trust_set(Contact(name=name, node=_NODES[0], trust=Trust.BLOCK, created=1), paired=True).text
+    return contact_texts.trust_set(Contact(name=name, node=_NODES[0], trust=Trust.BLOCK, created=1), paired=True).text
 
 
 def card_seen() -> str:
-    return _beginning(*(chat.card_seen(Card(node=node, sealing_key=bytes(32)), None) for node in _NODES))
+    return _beginning(*(contact_texts.card_seen(Card(node=node, sealing_key=bytes(32)), None) for node in _NODES))
 
 
 def own_card(person: Person) -> str:
-    return chat.card("", person.name).text.partition("\n")[0]
+    return contact_texts.card("", person.name).text.partition("\n")[0]
 
 
 def many_cards() -> str:

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from bot.assistant import moving
-from bot.texts import chat, page
+from bot.texts import contacts as contact_texts
+from bot.texts import page
 from peer.calls.moves import MovedLink
 from peer.calls.reading import Reading
 from shared.contacts import Trust
@@ -199,7 +200,7 @@ async def test_each_notice_is_about_the_node_that_it_names_and_the_page_then_acc
         assert reading.moved_to == new
     other = NEWER if new is NEW else NEW
     assert reading.moved.other_announced(new) == {other}
-    said = chat.announced(reading.moved, new)
+    said = contact_texts.announced(reading.moved, new)
     assert str(new) in said.sentence
     assert str(other) not in said.sentence
     assert "somebody has anna's key" in said.sentence

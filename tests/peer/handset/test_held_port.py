@@ -18,7 +18,7 @@ import pytest
 from bot.cli.doctor.system import handset_port
 from bot.cli.service import units
 from bot.page.service import listening_at
-from bot.systemd_sockets import SystemdSockets, handed_over
+from bot.process.systemd_sockets import SystemdSockets, handed_over
 from peer.handset.access import HOST
 from tests.bot.console import Chat, Person, people
 from tests.peer.handset.test_server_attacks import NOBODY
@@ -118,7 +118,7 @@ def test_a_count_that_is_none_gives_no_socket_and_no_error(count: str) -> None:
 def test_each_socket_is_known_by_what_it_is() -> None:
     script = """
 import os, socket
-from bot.systemd_sockets import handed_over
+from bot.process.systemd_sockets import handed_over
 os.closerange(3, 20)
 others = socket.socket(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 users = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)

@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
-from bot.as_root import as_root, has_sudo
-from bot.asking import Asking
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
 from bot.home import Home
+from bot.terminal.as_root import as_root, has_sudo
+from bot.terminal.asking import Asking
 from shared.errors import OverlayError
 from shared.store.files import known_errors, locked_folder, replace_file
 

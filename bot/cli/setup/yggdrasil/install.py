@@ -7,12 +7,12 @@ import os
 import shutil
 from collections.abc import Callable
 
-from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
 from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, numbered, run
 from bot.home import Home
-from bot.slow_steps import said_if_slow
+from bot.terminal.asking import Asking
+from bot.terminal.slow_steps import said_if_slow
 from bot.texts.overlay import ADD_PEER, only_near
 from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError

@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.as_root import is_root, may_use_sudo
-from bot.asking import NO, YES, Asking
-from bot.slow_steps import PATIENCE_SECONDS
-from bot.wrapping import THEIRS
+from bot.terminal.as_root import is_root, may_use_sudo
+from bot.terminal.asking import NO, YES, Asking
+from bot.terminal.slow_steps import PATIENCE_SECONDS
+from bot.terminal.wrapping import THEIRS
 from shared.errors import InputError, OverlayError
 
 _PLAIN = re.compile(r"[\w ./:@%+=,'-]+")

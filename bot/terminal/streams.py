@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from shared.printable import visible
 
 if TYPE_CHECKING:
-    from bot.line_writer import LineWriter
+    from bot.terminal.line_writer import LineWriter
 
 USUAL_COLUMNS = 80
 "Of a terminal that doesn't say how wide it is."
@@ -62,8 +62,8 @@ def write_aside() -> None:
     """
     if _writers:
         return
-    from bot.line_writer import LineStream, LineWriter
-    from bot.texts.terminal import left_out
+    from bot.terminal.line_writer import LineStream, LineWriter
+    from bot.terminal.texts import left_out
 
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -105,7 +105,7 @@ def as_wide_as(stream: TextIO, text: str, *, hanging: int | None = None, at_leas
     """The text wrapped for the terminal that the stream leads to; as it is for anything else."""
     if not is_terminal(stream):
         return text
-    from bot.wrapping import wrapped
+    from bot.terminal.wrapping import wrapped
 
     return wrapped(text, _columns(stream), hanging=hanging, at_least=at_least)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from bot.home import Home
-from bot.slow_steps import said_if_slow
+from bot.terminal.slow_steps import said_if_slow
 from tests.bot.console import cli, environment_of_a_person
 from tests.wide_terminal import wide_terminal
 

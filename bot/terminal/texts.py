@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.kinds import Kind, Sentence
-from bot.wrapping import THEIRS
+from bot.terminal.wrapping import THEIRS
 
 OPENING = "It opens in your browser."
 

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli.arguments import make_parser
-from bot.texts import invitation, terminal
-from bot.texts.terminal import written
-from bot.wrapping import NEWS, THEIRS, columns, wrapped
+from bot.terminal import texts as terminal_texts
+from bot.terminal.texts import written
+from bot.terminal.wrapping import NEWS, THEIRS, columns, wrapped
+from bot.texts import invitation
 from tests.bot.console import cli, environment_of_a_person
 from tests.wide_terminal import LINES, wide_terminal
 
@@ -34,10 +35,10 @@ def test_words_stay_whole_and_in_order_and_a_line_is_too_long_only_if_it_is_one_
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_sentences_fit_and_what_is_to_be_copied_stays_as_it_is(width: int) -> None:
-    said = terminal.how_to_open(PAGE, opens=False, lasts=True, desktop=False)
+    said = terminal_texts.how_to_open(PAGE, opens=False, lasts=True, desktop=False)
     assert all(len(line) <= width for line in wrapped(said, width).split("\n"))
-    assert wrapped(terminal.page_at(PAGE).text, width).endswith(f"\n{PAGE}" if width == 60 else PAGE)
-    over_ssh = terminal.from_elsewhere(PAGE, "anna@a-computer-with-a-rather-long-name.example.org")
+    assert wrapped(terminal_texts.page_at(PAGE).text, width).endswith(f"\n{PAGE}" if width == 60 else PAGE)
+    over_ssh = terminal_texts.from_elsewhere(PAGE, "anna@a-computer-with-a-rather-long-name.example.org")
     (command,) = (line for line in over_ssh.split("\n") if line.startswith("  ssh"))
     assert command in wrapped(over_ssh, width).split("\n")
 

@@ -11,7 +11,7 @@ from tests.soak.footprint import heaps
 
 THREADS = """
 import sys, threading
-from bot.one_heap import share_one_heap
+from bot.process.one_heap import share_one_heap
 
 if sys.argv[1] == "one":
     share_one_heap()

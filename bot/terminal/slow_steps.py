@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from bot.streams import as_wide_as, is_terminal
+from bot.terminal.streams import as_wide_as, is_terminal
 from shared.printable import visible
 
 PATIENCE_SECONDS = 2.0

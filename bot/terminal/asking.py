@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.streams import as_wide_as, print_text
+from bot.terminal.streams import as_wide_as, print_text
 from shared.errors import InputError
 from shared.printable import visible
 

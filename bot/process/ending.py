@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from bot.texts.terminal import AT_ONCE
+from bot.terminal.texts import AT_ONCE
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 "Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a goodbye to the other side."

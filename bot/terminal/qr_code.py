@@ -9,7 +9,7 @@ from pathlib import Path
 
 import segno
 
-from bot.streams import as_wide_as
+from bot.terminal.streams import as_wide_as
 from shared.errors import InputError
 
 QUIET = 4
