@@ -177,7 +177,7 @@ async def test_a_recording_has_the_name_that_the_other_side_was_given_in_the_cal
         pair.anna.switchboard.recording(pair.ours).stop()
         told = await hears(pair.anna, "us", What.STOPPED)
     assert told.path is not None
-    assert told.path.name.endswith("_call-with-benno.webm")
+    assert told.path.name.endswith("_call with benno.webm")
 
 
 async def test_a_refusal_ends_it_on_both_sides_and_holds_for_the_call(tmp_path: Path) -> None:
