@@ -278,7 +278,7 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 token = (await anna.next("link"))["link"]["token"]
                 call = await bob.ask("explain", text=token)
                 assert call["button"] == "Answer"
-                assert "answered automatically" in call["sentence"]
+                assert "it connects at once" in call["sentence"]
 
 
 async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> None:
