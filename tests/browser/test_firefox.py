@@ -86,6 +86,8 @@ async def two(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         people(folder, "anna", "bob", config=AT_THE_PAGE) as (anna, bob),
         somebody(bob, open_page=False, camera=faces.camera(faces.BOB)) as at_chromium,
     ):
+        # After a call of strangers the next page would ask once more whether to save them.
+        await befriend(anna, bob)
         yield Somebody(anna, desk.browser, PageView(None)), at_chromium
 
 
