@@ -42,6 +42,12 @@ export class SidePanel extends EventTarget {
     return true;
   }
 
+  // Another call fills the stage. A key that is pressed next must not go to a field that isn't shown any more.
+  #leave() {
+    this.#open = "";
+    if ($("panel").contains(document.activeElement)) $("stage-name").focus({ preventScroll: true });
+  }
+
   unread(call) {
     return this.#calls.written(call).filter((text) => !text.ours && !text.read).length;
   }
@@ -51,7 +57,7 @@ export class SidePanel extends EventTarget {
     if (this.#call?.id !== call.id) {
       // Where another one of the same conversation fills the stage, what is written beside it is the same.
       const same = call.conversation && call.conversation === this.#call?.conversation;
-      if (!same || this.#open !== "chat") this.#open = "";
+      if (!same || this.#open !== "chat") this.#leave();
       for (const id of ["write-problem", "save-problem"]) problem($(id), null);
     }
     this.#call = call;
