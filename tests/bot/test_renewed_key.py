@@ -15,6 +15,8 @@ from bot.kinds import Kind
 from tests.bot.console import Person, connect, hang_up, people
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 
+pytestmark = pytest.mark.slow
+
 
 async def words_of(person: Person) -> tuple[str, str]:
     """The four words that a person reads, and what stands below them."""

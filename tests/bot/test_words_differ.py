@@ -10,6 +10,8 @@ import pytest
 from bot.kinds import Kind
 from tests.bot.console import Person, befriend, hang_up, people
 
+pytestmark = pytest.mark.slow
+
 
 async def first_call(caller: Person, callee: Person) -> str:
     """A call of two who share no key, until both have read the words. Returns what the callee read."""
