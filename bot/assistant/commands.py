@@ -395,6 +395,26 @@ class Help(Struct, frozen=True):
     """`/help`"""
 
 
+ContactCommand = (
+    ListContacts
+    | AddContact
+    | ShowContact
+    | SetTrust
+    | ConfirmContact
+    | RenewContact
+    | TellMove
+    | AcceptMove
+    | SetProgram
+    | SetFiles
+    | ChooseApp
+    | SetEndpoint
+    | RenameContact
+    | RemoveContact
+    | FollowName
+    | KeepName
+)
+"The commands about contacts."
+
 Command = (
     Call
     | OfferSdp
@@ -415,24 +435,8 @@ Command = (
     | LeaveMessage
     | ListFiles
     | AnswerFile
-    | ListContacts
     | ShowLog
-    | AddContact
-    | ShowContact
-    | SetTrust
-    | ConfirmContact
-    | RenewContact
-    | TellMove
-    | AcceptMove
-    | SetEndpoint
-    | SetProgram
-    | SetFiles
-    | ChooseApp
-    | RenameContact
-    | RemoveContact
     | LookUp
-    | FollowName
-    | KeepName
     | ShowCard
     | Invite
     | ListDevices
@@ -443,6 +447,7 @@ Command = (
     | OpenHandset
     | Status
     | Help
+    | ContactCommand
 )
 
 
@@ -748,7 +753,7 @@ def _files(words: list[str], _text: str) -> Command:
 
 
 def _behind(text: str, words: list[str]) -> str:
-    """What stands in the text behind the command and these of its words, as it is."""
+    """The rest of the text, after the command and these words, unchanged."""
     return text.split(maxsplit=1 + len(" ".join(words).split()))[-1]
 
 

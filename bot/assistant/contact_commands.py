@@ -12,6 +12,7 @@ from bot.assistant.commands import (
     AddContact,
     ChooseApp,
     ConfirmContact,
+    ContactCommand,
     FollowName,
     KeepName,
     ListContacts,
@@ -39,25 +40,6 @@ from shared.contacts import Contact, check_name
 from shared.errors import InputError
 from shared.names import NamedNode
 from shared.store import Store
-
-ContactCommand = (
-    ListContacts
-    | AddContact
-    | ShowContact
-    | SetTrust
-    | ConfirmContact
-    | RenewContact
-    | TellMove
-    | AcceptMove
-    | SetProgram
-    | SetFiles
-    | ChooseApp
-    | SetEndpoint
-    | RenameContact
-    | RemoveContact
-    | FollowName
-    | KeepName
-)
 
 
 class ContactCommands:

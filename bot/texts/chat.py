@@ -1,8 +1,8 @@
 """What the bot says of calls and links, and its help. What it says of contacts is in contacts.py.
 
 Pure: values in, text out, so that tone and wording can be read in one place. Sentences are short, say what happened
-first and what to do next second, and hold no secrets. What strangers may have written (names, texts) goes through
-`shown` before it stands in one.
+first and what to do next second, and hold no secrets. Names and texts that strangers may have written pass through
+`shown` first.
 """
 
 from __future__ import annotations

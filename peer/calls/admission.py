@@ -1,4 +1,4 @@
-"""Acts on links from the chat: a link begins a call, says something about one of ours, or leads to nothing.
+"""Acts on links from the chat: a link begins a call, says something about a call that runs, or leads to nothing.
 
 shared/policy.py decides what may happen to a call that somebody else begins; here it happens.
 """

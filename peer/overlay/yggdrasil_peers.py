@@ -99,7 +99,7 @@ def check(peers: Sequence[str]) -> None:
 
 
 def _names_no_address(peer: str) -> bool:
-    """Whether what stands in brackets isn't an IPv6 address; urlsplit refuses that in some versions of Python."""
+    """Whether the text in brackets isn't an IPv6 address; urlsplit refuses that in some versions of Python."""
     host = _IN_BRACKETS.search(peer)
     try:
         return host is not None and ip_address(host[1]).version != 6

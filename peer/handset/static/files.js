@@ -144,7 +144,7 @@ export class Files {
   #calls;
   #files = new Map();
   #uploads = new Set();
-  // The numbers of those that have come and that the person has hidden. A program that was started again counts anew.
+  // The numbers of those that have come and that the person has hidden. A program that was started again counts from the beginning.
   #hidden = new Set();
   // The call that was here when the dialog was opened, and when what is dragged came over the page: for no other is it.
   #chosenFor = null;
