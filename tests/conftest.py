@@ -12,6 +12,8 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
+from bot.process.uncollected import keep_for_good, uncollected
+
 # How long one example takes says how busy the machine is. In CI Hypothesis does so by itself.
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")
@@ -43,6 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(ranks, len(LONGEST_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector thousands of tests, which stay: a full look takes half a second with them."""
+    with uncollected():
+        result = yield
+    keep_for_good()
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,7 +19,6 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from tests.shared.names.evm import EthereumTester, PyEVMBackend, TransactionFailed
 from tests.shared.names.tcp import tcp
 
 CONTRACTS = json.loads((Path(__file__).parents[2] / "vectors" / "ens-contracts.json").read_text())["contracts"]
@@ -45,7 +44,10 @@ class Ethereum:
     """A chain of one account, with ENS on it."""
 
     def __init__(self) -> None:
-        self.tester = EthereumTester(PyEVMBackend())
+        from tests.shared.names import evm  # here, for it computes for seconds
+
+        self.tester = evm.EthereumTester(evm.PyEVMBackend())
+        self.failure: type[Exception] = evm.TransactionFailed
         self.account = self.tester.get_accounts()[0]
         self.asked: list[str] = []
         "The methods that were called."
@@ -104,7 +106,7 @@ class Ethereum:
                 call = {"from": self.account, "gas": 3_000_000, **parameters[0]}
                 try:
                     return answer | {"result": self.tester.call(call)}
-                except TransactionFailed as failed:
+                except self.failure as failed:
                     error = {"code": 3, "message": "execution reverted", "data": f"0x{_reverted(failed).hex()}"}
                     return answer | {"error": error}
         return answer | {"error": {"code": -32601, "message": "the method does not exist"}}
@@ -120,7 +122,7 @@ class Ethereum:
             yield self
 
 
-def _reverted(failed: TransactionFailed) -> bytes:
+def _reverted(failed: Exception) -> bytes:
     with contextlib.suppress(ValueError, SyntaxError):
         data = ast.literal_eval(str(failed))
         if isinstance(data, bytes):
