@@ -1,9 +1,9 @@
-"""Sound and pictures: what a call is connected to on our side.
+"""Sound and pictures: the endpoint that a call is connected to on our side.
 
-An endpoint (`endpoints/`) sends and receives on a leg; `devices/`, `sound/`, `picture/` and `rtp/` are what it is made
-of. Here are the names, what an endpoint is, and what makes one; an endpoint and the media libraries are imported when
-one is made. May import `peer.transport` and `shared`. Start with `endpoints/pattern.py`, then `endpoint_host.py`, which
-runs the endpoint of a call.
+An endpoint, in `endpoints/`, sends and receives on a leg. It is built from `devices/`, `sound/`, `picture/` and `rtp/`.
+This file has the names of the endpoints, the protocol `Endpoint` and `make`. `make` imports an endpoint, and the media
+libraries that it needs, only when a call uses it. May import `peer.transport` and `shared`. Start with
+`endpoints/pattern.py`, then `endpoint_host.py`, which runs the endpoint of a call.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEVICES = "devices"
 PATTERN = "pattern"
 
 AUTO = "auto"
-"In the configuration only: the handset, or the pattern in a console without a page."
+"Only in the configuration: the handset, or the pattern in a console without a page."
 
 MODULES = {
     "devices": "devices",
@@ -44,59 +44,59 @@ MODULES = {
     "recorder": "recorder",
     "none": "none",
 }
-"By the name of an endpoint, the module in `endpoints/` whose `make` makes it. The handset's comes from outside."
+"Maps an endpoint's name to the module in `endpoints/` whose `make` makes it. The caller supplies the handset."
 
 NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
-"The names of all endpoints. A sending and a receiving one can be joined by a plus: `file+recorder`."
+"The names of all endpoints. A plus joins an endpoint that sends and one that receives: `file+recorder`."
 
 ANSWERING_MACHINE = "answering-machine"
 
 ONLY_FOR_TRUSTED = frozenset({"camera"})
-"Endpoints that show what only a trusted contact may see, even when the owner answers by hand."
+"Endpoints that only a trusted contact may see, even when the owner answers by hand."
 
 ANY_PICTURE = frozenset({"handset", "pattern", "none"})
-"Endpoints that can do H.264 as well, by a browser or aiortc's own encoder. All others can only do VP8."
+"Endpoints that can also do H.264, with a browser or with aiortc's encoder. All others can only do VP8."
 
 KEEPS = frozenset({ANSWERING_MACHINE, "recorder"})
-"Endpoints that write what the other side sends into a file."
+"Endpoints that write what the other side sends to a file."
 
 INTO_THE_ROOM = frozenset({"devices"})
-"Endpoints that let the other side hear and see the room, whether or not anybody there does anything."
+"Endpoints that let the other side hear and see the room, even if nobody there does anything."
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """The call that an endpoint is made for."""
+    """What an endpoint knows about its call, and the functions with which it reports."""
 
     number: int = 0
     "Line.number."
 
     label: str = ""
-    "Usually the name of the other person; it becomes part of a recording's name."
+    "Usually the other person's name. It becomes part of a recording's file name."
 
     automatic: bool = False
-    "Whether the call was answered automatically, so that a tone has to be heard on both sides."
+    "Whether the call was answered automatically, so that both sides must hear a tone."
 
     recorded: Callable[[Path], None] = lambda path: None
-    "Called in the event loop with the file of a recording that is finished."
+    "Called in the event loop with the path of a finished recording."
 
     handset: Callable[[], Endpoint] | None = None
-    "Makes the endpoint of the handset page; None: this program has no page."
+    "Makes the endpoint of the handset page. None if this program has no page."
 
     chime: Callable[[], bool] = lambda: False
-    "Gives the notice of an automatic answer at the handset page. Returns False if no page can be heard."
+    "Plays the notice of an automatic answer on the handset page. Returns False if no page can play it."
 
     trouble: Callable[[MediaTrouble], None] = lambda trouble: None
-    "Called in the event loop when the owner has to know something about their sound, picture or recording."
+    "Called in the event loop when the owner must know about a problem with their sound, picture or recording."
 
     unheard: Callable[[], None] = lambda: None
-    "Called in the event loop when the notice couldn't be heard on this side, for lack of a page and a speaker."
+    "Called in the event loop when this side couldn't play the notice, for lack of a page and a speaker."
 
     finished: Callable[[], None] = lambda: None
     "Called in the event loop when the endpoint wants the call to end."
 
     wait_for_owner: Callable[[Callable[[], Awaitable[None]]], None] | None = None
-    "Called with a function that lets the waiting endpoint begin; None: it begins at once."
+    "Called with a function that lets a waiting endpoint begin. None: the endpoint begins at once."
 
 
 class Endpoint(Protocol):
@@ -109,53 +109,53 @@ class Endpoint(Protocol):
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start to send and receive these kinds of media on a connected leg.
 
-        All tasks of the endpoint run in `tasks`, which is the same for all legs of a call; if one of them fails, the
-        endpoint is ended. Can be called again with the next leg of the same call; then the leg before is left. Raises
-        MediaError when a file or device can't be used; `detach` has to be called after that as well.
+        All tasks of the endpoint run in `tasks`, the same task group for all legs of a call. If one of them fails, the
+        endpoint ends. `attach` may be called again with the next leg of the same call; the endpoint then leaves the
+        previous leg. Raises MediaError when a file or device can't be used. Call `detach` after that as well.
         """
 
     async def detach(self) -> None:
-        """End everything that was started. Does nothing if that has been done."""
+        """End everything that was started. Calling it again does nothing."""
 
 
 def check_endpoint(name: str) -> str:
-    """Return `name` if there is such an endpoint. Raises InputError, which lists those that there are."""
+    """Return `name` if an endpoint has that name. Raises InputError, which lists the names."""
     if not all(part in NAMES for part in name.split("+", 1)):
         raise InputError("There is no such media endpoint.", f"There are: {', '.join(NAMES)}.")
     return name
 
 
 def only_for_trusted(name: str) -> bool:
-    """Whether an endpoint may be used in a call with a trusted contact only."""
+    """Whether only calls with a trusted contact may use an endpoint."""
     return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
 
 
 def shows_the_room(name: str) -> bool:
-    """Whether an endpoint may let the other side into the room: a page does, once its owner has switched it on."""
+    """Whether an endpoint may let the other side into the room. A page does, once its owner switches it on."""
     return opens_the_room(name) or only_for_trusted(name) or HANDSET in name.split("+")
 
 
 def records(name: str) -> bool:
-    """Whether the endpoint of that name keeps what the other side sends."""
+    """Whether an endpoint writes what the other side sends to a file."""
     return not KEEPS.isdisjoint(name.split("+"))
 
 
 def opens_the_room(name: str) -> bool:
-    """Whether an endpoint lets the other side into the room."""
+    """Whether an endpoint lets the other side into the room as soon as the call is answered."""
     return not INTO_THE_ROOM.isdisjoint(name.split("+"))
 
 
 def video_codecs(name: str) -> frozenset[VideoCodec]:
-    """The codecs that an endpoint's picture may have."""
+    """The video codecs that an endpoint can use."""
     from peer.transport.profile import VideoCodec
 
     return frozenset(VideoCodec) if ANY_PICTURE.issuperset(name.split("+")) else frozenset({VideoCodec.VP8})
 
 
 def make(name: str, config: Config, *, recordings: Path, context: CallContext = CallContext()) -> Endpoint:
-    """Make an endpoint for one call. `recordings` is the folder for recordings if none is configured.
+    """Make an endpoint for one call. `recordings` is the folder for recordings if the configuration names none.
 
-    Raises ConfigError for a name that doesn't exist, or an endpoint that lacks its setting.
+    Raises ConfigError if no endpoint has that name, or if the endpoint lacks its setting.
     """
     endpoint = _make(name, config, recordings, context)
     if context.wait_for_owner is not None:

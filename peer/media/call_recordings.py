@@ -1,4 +1,4 @@
-"""Where recordings of calls go, and the tone by which a person hears that the other side begins one."""
+"""Where recordings of calls go, and the tone that tells a person that the other side has started to record."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SIGNAL = ((1400.0, 0.2), (1400.0, 0.2))
-"Two short notes, higher than all others that the program makes: hertz and seconds. The handset page makes the same."
+"Two short notes in hertz and seconds, higher than the program's other tones. The handset page plays the same."
 
 
 class CallRecordings:
-    """Makes what records calls, as configured."""
+    """Makes the recorders of calls, as configured."""
 
     def __init__(self, config: Config, folder: Path) -> None:
-        """`folder` is where they go if none is configured."""
+        """`folder` is where recordings go if the configuration names no folder."""
         self._devices = config.devices
         self._folder = Path(config.media.record_to) if config.media.record_to else folder
         self._limits = RecordingLimits.of(config.media)
 
     def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
-        """For one recording; `label` becomes part of the file's name."""
-        from peer.media.endpoints.recorder import Recorder  # here, because few calls are recorded
+        """A recorder for one recording. `label` becomes part of the file's name."""
+        from peer.media.endpoints.recorder import Recorder  # few calls are recorded, so load it late
 
         return Recorder(self._folder, label, recorded, limits=self._limits, tell=tell, both=True)
 
     async def sound(self, endpoint: str) -> None:
-        """Play the tone on this machine's speaker, if the call is heard there. The page plays it itself."""
+        """Play the tone on this machine's speaker if the call is heard there. The page plays it itself."""
         if DEVICES not in endpoint.split("+"):
             return
         try:

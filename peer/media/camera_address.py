@@ -1,6 +1,6 @@
-"""Connecting to an IP camera (RTSP, or pictures over HTTP), and to nothing else that its address may lead to.
+"""Connects to an IP camera (RTSP, or pictures over HTTP), and to nothing else that its address may lead to.
 
-The camera's address may hold a password. It appears in no message, no log and no exception that leaves this file.
+A camera's address may hold a password. No message, log line or exception that leaves this file contains the address.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from peer.media.decoding import MAX_PIXELS
 from shared.errors import MediaError
 
 OPEN_SECONDS = 6.0
-"What a camera may take until it is connected."
+"How long connecting to a camera may take."
 
 SILENCE_SECONDS = 3.0
-"A camera that sends nothing for this long has gone. A thread may outlive its endpoint by as much."
+"A camera that sends nothing for this long is gone. A thread may run this much longer than its endpoint."
 
 HTTP_FORMATS = "mpjpeg,mjpeg,jpeg_pipe,image2pipe"
 
@@ -28,30 +28,30 @@ PROTOCOLS = {
     "http": "http,tcp",
     "https": "https,http,tcp,tls",
 }
-"What FFmpeg may open for an address of each scheme: never a file of this machine."
+"The protocols that FFmpeg may use for each scheme. None of them opens a file on this machine."
 
 FORMATS = {"rtsp": "rtsp,sdp,rtp", "rtsps": "rtsp,sdp,rtp", "http": HTTP_FORMATS, "https": HTTP_FORMATS}
-"What an address of each scheme may hold: no playlists, which lead elsewhere, and none of FFmpeg's other containers."
+"The formats that each scheme may carry: no playlists, because they lead elsewhere, and no other containers."
 
 CODECS = (
     *("h264", "hevc", "mpeg4", "mjpeg"),
     *("pcm_alaw", "pcm_mulaw", "pcm_s16be", "pcm_s16le", "aac", "g722", "g726", "g726le", "opus", "libopus"),
 )
-"What cameras send, RTP's payload formats for them among it; nothing else of FFmpeg's decoders is reached."
+"The codecs that cameras use, including those for RTP payloads. FFmpeg's other decoders are never used."
 
 
 def open_camera(address: str) -> InputContainer:
-    """Connect to a camera. Raises MediaError with a sentence that doesn't hold the address."""
+    """Connect to a camera. Raises MediaError with a sentence that doesn't contain the address."""
     scheme = address.partition(":")[0].lower()
     options = {
         "protocol_whitelist": PROTOCOLS.get(scheme, "none"),
         "format_whitelist": FORMATS.get(scheme, "none"),
         "codec_whitelist": ",".join(CODECS),
         "max_pixels": str(MAX_PIXELS),
-        # A camera may not lead anywhere else, least of all to this machine's own services.
+        # A redirect could lead anywhere, even to services on this machine.
         "max_redirects": "0",
-        "fpsprobesize": "0",  # else it watches for seconds to find the frame rate, which nobody needs here
-        # Over UDP a camera's packets would come to a port of their own.
+        "fpsprobesize": "0",  # otherwise FFmpeg measures the frame rate for seconds, and nothing here needs it
+        # Over UDP, the camera's packets would need ports of their own.
         **({"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {"reconnect": "0"}),
     }
     begun = time.monotonic()
@@ -64,7 +64,7 @@ def open_camera(address: str) -> InputContainer:
             "The IP camera refuses the user name or the password.", "Check `address` under [camera] of copybara.toml."
         ) from None
     except (av.FFmpegError, OSError, ValueError) as error:
-        slow = time.monotonic() - begun >= OPEN_SECONDS  # what FFmpeg makes of that depends on where it was
+        slow = time.monotonic() - begun >= OPEN_SECONDS  # FFmpeg's error for a timeout depends on what it was doing
         reason = f"it takes longer than {OPEN_SECONDS:.0f} seconds" if slow else reason_of(error)
         raise MediaError(
             f"The IP camera can't be reached{f': {reason}' if reason else ''}.",
@@ -73,7 +73,7 @@ def open_camera(address: str) -> InputContainer:
 
 
 def can_be_read(stream: Stream) -> bool:
-    """Whether a stream is of a codec that cameras send."""
+    """Whether a stream has one of the codecs in CODECS."""
     return stream.codec_context is not None and stream.codec_context.name in CODECS
 
 

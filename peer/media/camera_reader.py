@@ -29,10 +29,10 @@ from shared.media import Media
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = (0.5, 8.0)
-"The first pause before a camera that has gone is tried again, and the longest: each is twice the one before."
+"The first and the longest pause before a lost camera is tried again. Each pause is twice the one before."
 
 AWAY_SECONDS = 2.0
-"Without a picture or sound for this long, the camera counts as gone."
+"The camera counts as away after this long without a picture or sound."
 
 LEAVE_SECONDS = 0.5
 "How long the end of a call waits for the thread."
@@ -40,17 +40,17 @@ LEAVE_SECONDS = 0.5
 CLOCK = 90_000
 
 GAP_SECONDS = 0.2
-"How far the position of sound may drift from its arrival before arrival decides."
+"How far the timestamps of sound may drift from its arrival before the arrival times count instead."
 
 AHEAD_SECONDS = 1.0
-"Sound that would stand further ahead of its arrival is left out: it comes faster than anybody could hear it."
+"Sound that is further ahead of its arrival than this is dropped: it comes faster than it can be played."
 
 BREATH_SECONDS = 0.01
-"How long the thread then waits before it reads on."
+"How long the thread waits after such sound before it reads on."
 
 
 class CameraReader:
-    """A thread that reads a camera, and continues when it comes back.
+    """A thread that reads a camera, and continues when the camera comes back.
 
     FFmpeg can't be interrupted, so the thread may end some seconds after it was asked to stop.
     """
@@ -63,17 +63,18 @@ class CameraReader:
         put: Callable[[Kind, AudioFrame | VideoFrame], None],
         away: Callable[[MediaError | None], None],
     ) -> None:
-        """`limits` are width, height and pictures a second. `put` is called in the event loop with every frame.
+        """`limits` are width, height and pictures per second. `put` is called in the event loop with every frame.
 
-        `away` is called there too, with why the camera has gone, and with None once it is back.
+        `away` is called in the event loop too: with the reason when the camera is away, and with None when it is back.
         """
         self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
-        "What the camera has, of what was wanted, once it is connected; else the MediaError that prevents it."
+        """The wanted kinds of media that the camera has, once it is connected. Otherwise the MediaError of the first
+        try."""
 
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        "Has a MediaError when the thread has ended for a reason that isn't the camera's."
+        "Gets a MediaError if the thread ends for a reason that isn't the camera's."
 
-        # Nobody may be waiting for them any more.
+        # If nobody awaits them, asyncio must not complain about their exceptions.
         for future in (self.kinds, self.broken):
             future.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._loop = asyncio.get_running_loop()
@@ -88,24 +89,24 @@ class CameraReader:
         self._stopping = threading.Event()
         self._begin = time.monotonic()
         self._next_picture = 0.0
-        "When the next picture may stand; those before are left out."
+        "When the next picture is due. Earlier pictures are dropped."
 
         self._size: tuple[int, int] | None = None
-        "Of the last picture."
+        "The size of the last picture."
 
         self._last = 0.0
-        "When the camera gave something."
+        "When the camera last gave a frame."
 
         self._away = False
         self._pause = RETRY_SECONDS[0]
-        "Before the next try; it is the first one again once the camera has given something."
+        "The pause before the next try. It starts again at the shortest once the camera has given a frame."
 
         self._sound = CameraSound()
         self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
         self._thread.start()
 
     async def stop(self) -> None:
-        """Read no more. What the thread holds is let go of when FFmpeg comes back to it."""
+        """Stop reading. The thread lets go of the connection when FFmpeg returns."""
         self._stopping.set()
         await in_thread_to_its_end(lambda: self._thread.join(LEAVE_SECONDS))
 
@@ -113,7 +114,7 @@ class CameraReader:
         try:
             self._keep_reading()
         except Exception as error:
-            # The text of an error may hold the address; the lines of code that led there don't.
+            # The text of an error may contain the address. The lines of code that led to it don't.
             where = "".join(traceback.format_tb(error.__traceback__))
             logger.error("the IP camera's thread broke: %s\n%s", type(error).__name__, where)
             self._tell(self._broke)
@@ -132,7 +133,7 @@ class CameraReader:
             self._pause = min(self._pause * 2, RETRY_SECONDS[1])
 
     def _read(self, container: InputContainer) -> None:
-        """Read until the camera has gone. Raises MediaError if there is nothing that was wanted."""
+        """Read until the camera is gone. Raises MediaError if it has none of the wanted media."""
         streams = [
             stream
             for stream in (*container.streams.video[:1], *container.streams.audio[:1])
@@ -161,7 +162,7 @@ class CameraReader:
         self._last = now = self._now
         self._pause = RETRY_SECONDS[0]
         if self._away:
-            # Not before: one that takes each connection and shows nothing is as good as gone.
+            # Only a frame counts: a camera that accepts each connection and shows nothing is still away.
             self._away = False
             logger.info("the IP camera is back")
             self._tell(self._tell_away, None)
@@ -172,7 +173,7 @@ class CameraReader:
             for block in self._sound.blocks(frame, now):
                 self._tell(self._put, "audio", block)
             return
-        # A tenth earlier will do: they don't come to the millisecond.
+        # A tenth of a step early is fine: pictures don't come to the millisecond.
         if now < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, now)
@@ -189,8 +190,9 @@ class CameraReader:
         self._tell(self._put, "video", picture)
 
     def _wait(self, pause: float, error: MediaError) -> None:
-        """Wait before the next try, showing that there is nothing to see. A camera that gives one picture for each
-        connection isn't away meanwhile.
+        """Wait before the next try, with a black picture meanwhile.
+
+        A camera that gives one picture per connection doesn't count as away during the pause.
         """
         until = self._now + pause
         while not self._stopping.wait(max(0.0, min(BLACK_SECONDS, until - self._now))):
@@ -209,7 +211,7 @@ class CameraReader:
             self.kinds.set_result(kinds)
 
     def _failed(self, error: MediaError) -> None:
-        """The first time, the code that waits for the camera gets the error; later the camera is only tried again."""
+        """Report the first failure to the code that waits for the camera. Later failures only lead to another try."""
         if not self.kinds.done():
             self.kinds.set_exception(error)
             self._stopping.set()
@@ -221,7 +223,7 @@ class CameraReader:
                 future.set_exception(error)
 
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:
-        """Call a function in the event loop, as long as there is one."""
+        """Call a function in the event loop, unless the loop has ended."""
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
@@ -229,18 +231,18 @@ class CameraReader:
 
 
 class CameraSound:
-    """A camera's sound, whatever its form, cut into blocks of 20 ms."""
+    """A camera's sound, in any format, cut into blocks of 20 ms."""
 
     def __init__(self) -> None:
         self._blocks = SoundBlocks()
         self._position = 0
 
     def ahead(self, now: float) -> bool:
-        """Whether there has been more sound than could be played until `now`."""
+        """Whether more sound has come than could be played until `now`."""
         return self._position > (now + AHEAD_SECONDS) * SAMPLE_RATE
 
     def blocks(self, frame: AudioFrame, now: float) -> Iterator[AudioFrame]:
-        """The blocks that are complete with a frame that arrives `now`, in seconds from the start."""
+        """The blocks that this frame completes. It arrived at `now`, in seconds from the start."""
         self._blocks.put(frame)
         due = round(now * SAMPLE_RATE) - self._blocks.waiting
         if abs(due - self._position) > GAP_SECONDS * SAMPLE_RATE:

@@ -1,4 +1,4 @@
-"""Runs the endpoint of a call, and owns its tasks: one host a call, in the task group of the call's session."""
+"""Runs the endpoint of a call and owns its tasks. Each call has one host, in the task group of its session."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ logger = logging.getLogger(__name__)
 class Host:
     """Runs the endpoint of one call: attaches it to each leg, and notices when a part of it fails.
 
-    If the endpoint can't begin, the call ends, because nobody would hear anything. If it fails later, or its tap of the
-    leg does, only the endpoint ends: its tasks end, it releases its devices and files, and the call goes on without it.
-    If even releasing fails, nothing more happens.
+    If the endpoint can't begin, the call ends, because nobody would hear anything. If the endpoint or its tap of the
+    leg fails later, only the endpoint ends: its tasks end, it closes its devices and files, and the call goes on
+    without it. If closing them fails as well, the call goes on all the same.
 
-    While the call is on hold (`pause`), the endpoint isn't attached, and has released microphone, camera and speaker.
+    While the call is on hold (`pause`), the endpoint is detached, and microphone, camera and speaker are closed.
     """
 
     def __init__(
         self, endpoint: Endpoint, *, refused: Callable[[MediaError], None], tell: Callable[[MediaTrouble], None]
     ) -> None:
-        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of the two, once.
+        """`refused` is called when the endpoint can't begin, `tell` when it fails later.
 
-        `tell` is also called when the endpoint can't release what it has open.
+        At most one of them is called, once.
+
+        `tell` is also called when the endpoint can't close what it has open.
         """
         self._endpoint = endpoint
         self._refused = refused
@@ -46,25 +48,25 @@ class Host:
         self._attached = False
         self._began = False
         self._leaving: asyncio.Future[None] | None = None
-        "Detaches the endpoint for the latest pause."
+        "Detaches the endpoint during the latest pause."
 
         self._tap_error: Exception | None = None
-        "The error that a tap of the endpoint has raised."
+        "The exception from a tap of the endpoint."
 
     def attach(self, leg: Leg, media: Media) -> None:
-        """Attach the endpoint to this leg, for these kinds of media, instead of the leg before."""
+        """Attach the endpoint to this leg, for these kinds of media, instead of the previous leg."""
         self._next = leg, media
         leg.tap_failures.listen(self._tap_failed)
         self._changed.set()
 
     def pause(self, paused: bool) -> None:
-        """With True detach the endpoint; with False attach it again, to the leg that there is then."""
+        """Detach the endpoint if `paused`; otherwise attach it again, to the leg that there is by then."""
         if paused != self._paused:
             self._paused = paused
             self._changed.set()
 
     async def run(self) -> None:
-        """Own every task of the endpoint until cancelled; then detach it."""
+        """Own every task of the endpoint until cancelled, then detach the endpoint."""
         try:
             await self._run()
         finally:
@@ -75,7 +77,7 @@ class Host:
             except Exception:
                 name = self._endpoint.name
                 logger.exception("the endpoint %s can't let go", name)
-                # The owner should know: what is still open may be a microphone.
+                # The owner should know, because a microphone may still be open.
                 self._tell(
                     MediaTrouble(
                         f"The endpoint {name} couldn't close everything that it had open.",
@@ -100,12 +102,13 @@ class Host:
                     if self._paused:
                         if self._attached:
                             self._attached = False
-                            # The end of the call may come meanwhile: what is half closed has to be closed all the same.
+                            # The call may end meanwhile. An endpoint that is half detached must still be detached
+                            # completely.
                             self._leaving = asyncio.ensure_future(self._endpoint.detach())
                             await asyncio.shield(self._leaving)
                     elif self._next is not None:
                         self._attached = True
-                        # A leg that is lost meanwhile is the session's to notice; the next one comes.
+                        # The session notices the lost leg, and attaches the next one.
                         with contextlib.suppress(LegFailed):
                             await self._endpoint.attach(*self._next, tasks)
                             self._began = True

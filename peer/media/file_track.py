@@ -1,4 +1,4 @@
-"""What is read of a file ahead of time, as a track that gives each frame when it is due."""
+"""A track of frames that are read ahead from a file. It gives each frame when it is due."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from peer.media.rtp.encoded import Encoded, VP8Pictures
 from peer.transport.profile import Kind
 
 READ_AHEAD: dict[Kind, int] = {"audio": 50, "video": 15}
-"Frames that are decoded before they are due: about a second of both."
+"How many frames are decoded before they are due: about a second of each kind."
 
 
 class FileTrack(MediaStreamTrack):
-    """The sound or the pictures of a file, each frame when it is due."""
+    """The sound or the pictures of a file. It gives each frame when it is due."""
 
     def __init__(self, kind: Kind, pace: FramePace) -> None:
         super().__init__()
@@ -32,7 +32,8 @@ class FileTrack(MediaStreamTrack):
         self._frames: asyncio.Queue[Played | None] = asyncio.Queue(READ_AHEAD[kind])
 
     async def put(self, frame: Played | None) -> None:
-        """Hand over a frame, or None for the end; wait while enough are there. An ended track takes nothing."""
+        """Add a frame, or None for the end. Waits while READ_AHEAD frames are queued. An ended track drops the frame.
+        """
         if self.readyState == "live":
             await self._frames.put(frame)
 
@@ -55,11 +56,12 @@ class FileTrack(MediaStreamTrack):
                 return picture
 
     def want_key_frame(self) -> None:
-        """The other side needs a whole picture. An encoder makes one without being told here."""
+        """Called when the other side needs a key frame. It does nothing: the encoder makes one without being told here.
+        """
         self._pictures.want_key_frame()
 
     def stop(self) -> None:
-        """End the track, also for tasks that wait to put or to get a frame."""
+        """End the track, and wake up tasks that wait to put or get a frame."""
         super().stop()
         while not self._frames.empty():
             self._frames.get_nowait()

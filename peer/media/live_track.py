@@ -1,4 +1,4 @@
-"""Frames that come when they come: from a microphone or a camera, for the code that sends them."""
+"""A track for frames from a microphone or a camera, which nothing delays."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from av import AudioFrame, VideoFrame
 from peer.transport.profile import Kind
 
 WAITING: dict[Kind, int] = {"audio": 25, "video": 1}
-"Frames that may wait for a sender that is held up; then the oldest is dropped. It takes what waits at once."
+"How many frames may wait for a busy sender before the oldest is dropped. The sender takes waiting frames at once."
 
 
 class LiveTrack(MediaStreamTrack):
-    """What is put in from now on. Frames bring their own timestamps."""
+    """A track that gives the frames that are put in. Frames bring their own timestamps."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class LiveTrack(MediaStreamTrack):
         self._frames: asyncio.Queue[AudioFrame | VideoFrame | None] = asyncio.Queue(WAITING[kind])
 
     def put(self, frame: AudioFrame | VideoFrame) -> None:
-        """Hand over a frame. An ended track takes nothing."""
+        """Add a frame. An ended track drops it."""
         if self.readyState == "live":
             if self._frames.full():
                 self._frames.get_nowait()
@@ -36,7 +36,7 @@ class LiveTrack(MediaStreamTrack):
         return frame
 
     def stop(self) -> None:
-        """End the track, also for a sender that waits for a frame."""
+        """End the track, and wake up a sender that waits for a frame."""
         super().stop()
         while not self._frames.empty():
             self._frames.get_nowait()

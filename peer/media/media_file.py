@@ -1,4 +1,4 @@
-"""A media file as frames: decoded, or as they stand in it where a call carries them so."""
+"""A media file as frames: decoded, or still encoded if the call can carry them as they are."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ AUDIO_TIME = Fraction(1, SAMPLE_RATE)
 VIDEO_TIME = Fraction(1, 90_000)
 
 GAP = 0.04
-"Seconds without sound, by the file's timestamps, that are kept as a gap; shorter ones are rounding."
+"A gap in the sound is kept if it lasts at least this many seconds. Shorter gaps are rounding errors."
 
 SHORTEST_PICTURE = 1 / 240
-"Seconds, whatever the file says, so that each turn through it takes some time."
+"The least number of seconds that a picture is shown, so that each pass through the file takes some time."
 
 NO_MEDIA = frozenset({"adf", "bin", "concat", "dash", "hls", "idf", "imf", "tty", "xbin"})
-"FFmpeg's names of formats that show other files of this machine, or a text as pictures."
+"FFmpeg's names of the formats that open other files on this machine, or show text as pictures."
 
 NO_MEDIA_HINT = "It is damaged, or no sound or video file; choose another one."
 
@@ -43,18 +43,20 @@ Played = AudioFrame | VideoFrame | Encoded
 
 
 class MediaFile:
-    """A media file, read from the start to the end and from the start again, with timestamps that only grow.
+    """A media file that is read over and over, with timestamps that only grow.
 
-    What a call carries as it stands in the file isn't decoded. Its methods block; one thread at a time may use it.
+    Frames that a call can carry as they are aren't decoded. The methods block, and one thread at a time may call them.
     """
 
     def __init__(
         self, path: Path, media: Media, width: int, height: int, rate: int, *, turns: int | None = None
     ) -> None:
-        """Open the file and read its first frame. Raises MediaError with a sentence about what is wrong with it.
+        """Open the file and read its first frame.
 
-        Larger pictures are made smaller to fit `width` and `height`. Of pictures that have to be decoded not more than
-        `rate` a second are given. `turns` is how many times the file is played; None: over and over.
+        Raises MediaError with a sentence that says what is wrong with the file.
+
+        Pictures larger than `width` and `height` are made smaller. At most `rate` decoded pictures a second are given.
+        `turns` is how many times the file is played; None: without end.
         """
         self._path = path
         self._media = media
@@ -66,23 +68,23 @@ class MediaFile:
         self._step = 1 / rate
         self._turns = turns
         self._upright: bool | None = None
-        "Whether pictures may be shown as they stand in the file; None: it wasn't looked at yet."
+        "Whether pictures are upright as they are in the file. None: not known yet."
 
         self._as_they_are: set[Kind] = set()
-        "What isn't decoded."
+        "The kinds of media that aren't decoded."
         self._turn = 0.0
-        "Where on the timeline this turn through the file began, in seconds."
+        "When this pass through the file began, in seconds from the first start."
         self._picture_end = 0.0
-        "Where on the timeline the last picture ends."
+        "When the last picture ends, in seconds from the first start."
         self._next_picture = 0.0
-        "When the next picture may stand; those before are left out."
+        "When the next picture is due, in seconds from the first start. Earlier pictures are dropped."
         self._samples = 0
-        "Where on the timeline the next audio frame stands, in samples."
+        "When the next audio frame begins, in samples from the first start."
         self._blocks = SoundBlocks()
         self._container: InputContainer | None = None
         self._streams: list[AudioStream | VideoStream] = []
         self._first = 0.0
-        "The file's timestamp of its start, in seconds."
+        "The file's own timestamp of its beginning, in seconds."
         self._frames = self._play()
         self._ahead: Played | None = None
         try:
@@ -93,19 +95,19 @@ class MediaFile:
 
     @property
     def kinds(self) -> set[Kind]:
-        """What there is to play, of what was wanted."""
+        """The wanted kinds of media that the file has."""
         return {_kind(stream) for stream in self._streams}
 
     @property
     def ended(self) -> bool:
-        """Whether it has been played the configured number of times."""
+        """Whether the file has been played `turns` times."""
         return self._turns == 0
 
     def read(self) -> Played:
-        """The next frame: 20 ms of 48 kHz stereo, a picture, or one of both as it stands in the file.
+        """The next frame: 20 ms of 48 kHz stereo, a picture, or a frame of either kind that is still encoded.
 
-        Its `time` says when it is due, in seconds from the first start; sound and pictures are each in order. Raises
-        MediaError if a whole turn through the file gave nothing, or it has ended.
+        Its `time` says when it is due, in seconds from the first start. Sound and pictures are each in order. Raises
+        MediaError if a whole pass through the file gave nothing, or if the file has ended.
         """
         ahead, self._ahead = self._ahead, None
         frame = ahead or next(self._frames, None)
@@ -120,7 +122,8 @@ class MediaFile:
             container.close()
 
     def _open(self) -> None:
-        """Open the file, again at each turn: not every kind of file can be wound back to exactly its start."""
+        """Open the file. Each pass opens it again, because not every kind of file can be rewound exactly to its start.
+        """
         self.close()
         self._container = _open(self._path)
         self._streams = _choose_streams(self._container, self._media)
@@ -148,7 +151,7 @@ class MediaFile:
                     continue
                 for frame in decode(packet):
                     yield from self._sound(frame) if isinstance(frame, AudioFrame) else self._picture(frame)
-            # The next turn begins where the longer of sound and pictures has ended.
+            # The next pass begins when both the sound and the pictures have ended.
             end = max(self._picture_end, (self._samples + self._blocks.waiting) / SAMPLE_RATE)
             if end <= self._turn:
                 return
@@ -157,7 +160,7 @@ class MediaFile:
                 self._turns -= 1
 
     def _encoded(self, packet: Packet[Stream]) -> Iterator[Encoded]:
-        """A packet as it is. Those that hold nothing, and pictures before the first whole one, are left out."""
+        """Give a packet as it is. Leave out empty packets, and pictures before the first key frame."""
         data, kind = bytes(packet), _kind(packet.stream)
         if not data or packet.pts is None:
             return
@@ -172,13 +175,13 @@ class MediaFile:
             yield Encoded(kind, data, position, key)
 
     def _packets(self) -> Iterator[Packet[Stream]]:
-        """The packets of one turn. A file that is damaged somewhere ends there."""
+        """The packets of one pass. A damaged file ends at the damage."""
         assert self._container is not None
         with contextlib.suppress(av.FFmpegError):
             yield from self._container.demux(*self._streams)
 
     def _sound(self, frame: AudioFrame) -> Iterator[AudioFrame]:
-        """Cut sound into frames of 20 ms without a seam, also from turn to turn."""
+        """Cut sound into frames of 20 ms without gaps, also between two passes."""
         if frame.time is not None:
             due = round((self._turn + frame.time - self._first) * SAMPLE_RATE)
             if due - self._samples - self._blocks.waiting > GAP * SAMPLE_RATE:
@@ -195,14 +198,14 @@ class MediaFile:
         return frame
 
     def _picture(self, frame: VideoFrame) -> Iterator[VideoFrame]:
-        """Fit a picture to the call, or leave it out where there are more than a call takes."""
-        # Bare streams have no timestamps: their pictures follow each other.
+        """Fit a picture to the call. Leave it out if the file has more pictures per second than the call takes."""
+        # Raw streams have no timestamps: each picture follows the one before.
         if frame.pts is None:
             position = max(self._turn, self._picture_end)
         else:
             position = self._turn + max(0.0, frame.time - self._first)
         self._picture_end = max(self._picture_end, position + self._picture_length())
-        # A tenth earlier will do: timestamps are rounded.
+        # A tenth of a step early is fine: timestamps are rounded.
         if position < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, position)
@@ -211,7 +214,7 @@ class MediaFile:
         yield fitted
 
     def _picture_length(self) -> float:
-        """Seconds that a picture is shown."""
+        """How long a picture is shown, in seconds."""
         rate = next(stream.average_rate for stream in self._streams if isinstance(stream, VideoStream))
         return max(float(1 / rate), SHORTEST_PICTURE) if rate else self._step
 
@@ -229,9 +232,9 @@ def _what_to_do(path: Path) -> str:
 
 
 def _open(path: Path) -> InputContainer:
-    """Open a file and nothing else: what is in it, a playlist for example, must not reach out to the network."""
+    """Open a file and nothing else. A playlist, for example, must not make FFmpeg connect to the network."""
     try:
-        # A pipe or a device would be waited for.
+        # FFmpeg would wait for a pipe or a device.
         if path.exists() and not path.is_file():
             raise MediaError(f"{path} is not a file.")
         options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
@@ -249,7 +252,7 @@ def _open(path: Path) -> InputContainer:
 
 
 def _is_upright(path: Path) -> bool:
-    """Whether a file's first picture needs no turning: nothing in a call's packets would say which way is up."""
+    """Whether the first picture needs no turning. The packets of a call can't say which way is up."""
     with _open(path) as container:
         streams = _choose_streams(container, Media.VIDEO)
         with contextlib.suppress(av.FFmpegError):
@@ -260,7 +263,7 @@ def _is_upright(path: Path) -> bool:
 
 
 def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream | VideoStream]:
-    """The first stream of each wanted kind that can be decoded. The cover of a song is not a video."""
+    """The first stream of each wanted kind that can be decoded. A song's cover doesn't count as video."""
     chosen: list[AudioStream | VideoStream] = []
     if Media.AUDIO in media:
         chosen += [stream for stream in container.streams.audio if stream.codec_context is not None][:1]
@@ -274,7 +277,7 @@ def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream
 
 
 def _padded(frame: AudioFrame) -> AudioFrame:
-    """The same sound with silence up to 20 ms."""
+    """The same sound, padded with silence to 20 ms."""
     whole = AudioFrame("s16", "stereo", SAMPLES)
     whole.sample_rate = SAMPLE_RATE
     data = bytes(frame.planes[0])[: frame.samples * 4]

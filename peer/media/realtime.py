@@ -1,19 +1,19 @@
-"""Media in real time: when each frame is due."""
+"""The clock of media that is played in real time: when each frame is due."""
 
 from __future__ import annotations
 
 import asyncio
 
 SLACK = 0.1
-"Seconds a frame may be late before the whole schedule moves."
+"A frame may be late by this many seconds. If it is later, the whole schedule moves."
 
 
 class FramePace:
-    """The common schedule of the tracks of one endpoint, on the event loop's clock.
+    """The common schedule of an endpoint's tracks, on the event loop's clock.
 
-    The first frame asked for is due at once, every other one as much later as its position is. After a stall (a slow
-    disk, a suspended machine) the schedule moves as a whole: frames keep their distance, sound and picture stay
-    together, and nothing is sent in a burst to catch up.
+    The first frame is due at once, and each later frame at its position after that. After a stall, such as a slow disk
+    or a suspended machine, the whole schedule moves. Frames keep their distance, sound and picture stay together, and
+    no burst of late frames is sent.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How much a recording may take: of the disk, in all, and a second. The other side chooses how much it sends."""
+"""How much space recordings may use, in all and per second. The other side decides how much it sends."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from shared.errors import MediaError
 MEGABYTE = 1_000_000
 
 BYTES_PER_SECOND = 1_000_000
-"What is recorded of a call on average: over five times as much as this program sends."
+"How much of a call is recorded on average: more than five times what this program sends."
 
 BURST = 8 * MEGABYTE
-"What may come at once beyond that."
+"How much more may come at once."
 
 
 class RecordingLimits(msgspec.Struct, frozen=True):
-    """In bytes."""
+    """The limits, in bytes."""
 
     one: int = 2_000 * MEGABYTE
-    "Of one recording."
+    "The largest size of one recording."
 
     folder: int = 10_000 * MEGABYTE
-    "Of everything in the folder, when a recording begins."
+    "The largest size of the whole folder when a recording begins."
 
     free: int = 500 * MEGABYTE
-    "What recordings leave free on the disk."
+    "How much space recordings leave free on the disk."
 
     @classmethod
     def of(cls, settings: MediaSettings) -> RecordingLimits:
-        """As configured, where it is in megabytes."""
+        """The configured limits. The configuration counts in megabytes."""
         return cls(
             settings.recording_mb * MEGABYTE, settings.recordings_mb * MEGABYTE, settings.recordings_leave_mb * MEGABYTE
         )
 
     def check_folder(self, folder: Path) -> None:
-        """Whether another recording may begin there. Raises MediaError if not, and OSError."""
+        """Check that another recording may begin in the folder. Raises MediaError if not, and OSError."""
         self.check_disk(folder)
         with os.scandir(folder) as entries:
             kept = sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
@@ -50,7 +50,7 @@ class RecordingLimits(msgspec.Struct, frozen=True):
             )
 
     def check_disk(self, folder: Path) -> None:
-        """Whether there is room for more. Raises MediaError if not, and OSError."""
+        """Check that the disk has room for more. Raises MediaError if not, and OSError."""
         disk = os.statvfs(folder)
         if disk.f_bavail * disk.f_frsize < self.free:
             raise MediaError(
@@ -60,14 +60,14 @@ class RecordingLimits(msgspec.Struct, frozen=True):
 
 
 class Rate:
-    """Lets through BYTES_PER_SECOND on average."""
+    """Lets BYTES_PER_SECOND through on average, and BURST bytes at once."""
 
     def __init__(self) -> None:
         self._left = float(BURST)
         self._at: float | None = None
 
     def take(self, count: int, now: float) -> bool:
-        """Whether `count` bytes may pass `now`, in seconds."""
+        """Whether `count` bytes may pass at `now`, a time in seconds."""
         if self._at is not None:
             self._left = min(BURST, self._left + max(0.0, now - self._at) * BYTES_PER_SECOND)
         self._at = now

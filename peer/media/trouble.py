@@ -8,12 +8,12 @@ from shared.media import Media
 
 
 class MediaTrouble(msgspec.Struct, frozen=True):
-    """Something about our own sound or picture has changed for the worse, or is all right again; told once."""
+    """A problem with our own sound or picture, or its end. The owner reads it once."""
 
     sentence: str
 
     hint: str = ""
-    "What to do next; may be empty."
+    "What the owner can do about it. May be empty."
 
     sends: Media | None = None
-    "What we still send from now on; None: as before."
+    "The kinds of media that we still send. None: no change."

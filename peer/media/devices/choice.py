@@ -1,4 +1,4 @@
-"""Which device a call uses: the configured one, or what is there instead until that is back."""
+"""Chooses a device: the configured one, or another one while that is missing."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Collection
 import msgspec
 
 MONITOR = ".monitor"
-"How PulseAudio and PipeWire end the names of sources that hear what a speaker plays."
+"The end of the name of a monitor source in PulseAudio and PipeWire: it records what a speaker plays."
 
 NO_DEVICE = "auto_null"
-"The speaker that both of them make where there is none."
+"The name of the placeholder speaker that both make if the machine has no speaker."
 
 
 class FoundDevices(msgspec.Struct, frozen=True):
-    """The devices of one kind that there are."""
+    """The devices of one kind that this machine has."""
 
     names: tuple[str, ...]
-    "Those that can be opened, in the system's order."
+    "The devices that can be opened, in the system's order."
 
     default: str | None
-    "The one that the system would take; empty if it doesn't say which that is, None if there is none."
+    "The system's default device. Empty if the system doesn't say which it is, None if it has none."
 
 
 def may_be_taken(name: str) -> bool:
-    """Whether that is a device of its own: not what hears a speaker, nor what stands for none."""
+    """Whether the name is of a real device, and neither a monitor source nor the placeholder."""
     return not name.endswith(MONITOR) and name != NO_DEVICE
 
 
 def choose(wanted: str, found: FoundDevices, *, last: str = "", failed: Collection[str] = ()) -> str | None:
-    """The name of the device to use; None if there is none. Empty is the system's default.
+    """The name of the device to use. Empty: the system's default. None: there is no device.
 
-    `wanted` is the configured one, empty for the system's default; `last` is what was used before, empty at the
-    beginning; those that have `failed` to open are left out. What hears a speaker is no microphone to take in place of
-    another: the other side would hear itself.
+    `wanted` is the configured name, empty for the system's default. `last` is the device used before, empty at the
+    beginning. Devices in `failed` couldn't be opened and are left out. A monitor source never replaces a microphone,
+    because the other side would hear itself.
     """
     if wanted and wanted in found.names and wanted not in failed:
         return wanted

@@ -1,4 +1,4 @@
-"""What the owner learns when a device goes, comes back, or isn't there when a call begins."""
+"""What the owner reads when a device goes, comes back, or is missing when a call begins."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from shared.media import Media
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """A kind of device, in words."""
+    """A kind of device, and the words for it."""
 
     word: str
-    "As it is called under [devices], too."
+    "Also its key under [devices] in the configuration."
 
     without: str
-    "What it means that there is none."
+    "What it means for the owner that there is none."
 
     sends: Media = Media.NONE
-    "What is sent from it."
+    "The kind of media that the device sends."
 
 
 MICROPHONE = DeviceKind("microphone", "They can't hear you.", Media.AUDIO)
@@ -30,7 +30,10 @@ CAMERA = DeviceKind("camera", "They can't see you.", Media.VIDEO)
 
 
 def at_the_beginning(kind: DeviceKind, wanted: str, now: str | None, why: MediaError | None) -> MediaTrouble | None:
-    """What to say when a call begins with the device `now`, None for none; `why` another one couldn't be opened."""
+    """What to say when a call begins with the device `now` (None: no device).
+
+    `why` is the error that kept another device from opening.
+    """
     if now is not None and (now == wanted or (not wanted and why is None)):
         return None
     if why is not None:
@@ -48,9 +51,10 @@ def at_the_beginning(kind: DeviceKind, wanted: str, now: str | None, why: MediaE
 def changed(
     kind: DeviceKind, wanted: str, last: str, before: str | None, now: str | None, why: MediaError | None
 ) -> MediaTrouble | None:
-    """What to say when `now` is used after `before`, each None for no device; None if it isn't worth a word.
+    """What to say when `now` replaces `before` (None: no device). None if the owner needs to hear nothing.
 
-    `last` is the last that was used, which is `before` unless that is None. `why` a device couldn't be opened.
+    `last` is the last device used: it differs from `before` only if that is None. `why` is the error that kept a device
+    from opening.
     """
     if now == before:
         return None
@@ -65,7 +69,10 @@ def changed(
 
 
 def plugged_in(come: Sequence[tuple[DeviceKind, str]], *, configured: bool) -> MediaTrouble:
-    """Devices that have come in a call and aren't used, one or more. `configured`: the owner has named others."""
+    """What to say about one or more devices that were plugged in during a call and aren't used.
+
+    `configured`: the owner named other devices in the configuration.
+    """
     names = " and ".join(f"the {kind.word} {name}" for kind, name in come)
     kinds = " and ".join(dict.fromkeys(f"`{kind.word}`" for kind, _ in come))
     how = (

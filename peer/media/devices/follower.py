@@ -1,4 +1,4 @@
-"""One device of a call, open: the one that is wanted, or what there is until that is back."""
+"""Keeps one device of a call open: the wanted one, or another one until that is back."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from shared.errors import MediaError
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"Between two tries to open a device while none works, and the shortest time for which one is used."
+"The pause between two tries while no device opens. A device that ends sooner than this counts as quickly gone."
 
 MAX_QUICK = 3
-"How many times in a row a device may end within RETRY_SECONDS before it is left alone until something changes."
+"How many times in a row a device may end within RETRY_SECONDS. After that it isn't used until devices change."
 
 
 class OpenedDevice(Protocol):
     """An open device."""
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close the device."""
 
 
 _Opened = TypeVar("_Opened", bound=OpenedDevice)
 
 
 class FollowedDevice(Generic[_Opened]):
-    """Opens a device, changes over when another one is to be used, and says so.
+    """Opens a device, switches when another one should be used, and reports the change.
 
-    One task opens and closes; readers and writers ask for the open device, and say when it has ended.
+    One task opens and closes devices. Readers and writers get the open device, and report when it has ended.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FollowedDevice(Generic[_Opened]):
     ) -> None:
         """`wanted` is the configured name, empty for the system's default. `find` and `opener` raise MediaError.
 
-        `came` is called when there are `newcomers`.
+        `came` is called when `newcomers` has something to return.
         """
         self.kind = kind
         self._wanted = wanted
@@ -59,26 +59,26 @@ class FollowedDevice(Generic[_Opened]):
         self._tell = tell
         self._came = came
         self._known: set[str] = set()
-        "The names of all that there have been in this call."
+        "The names of all devices seen in this call."
 
         self._newcomers: list[str] = []
         self._opened: _Opened | None = None
         self._before: _Opened | None = None
-        "What was open before, while it is closed."
+        "The previous device while it is being closed."
 
         self._used: str | None = None
-        "The name of what is open."
+        "The name of the open device."
 
         self._names: tuple[str, ...] = ()
-        "Of those that there were when they were last looked for."
+        "The names of the devices at the last look."
 
         self._looked = False
         self._last = ""
-        "The name of what was open last."
+        "The name of the device that was open last."
 
         self._since = 0.0
         self._quick = 0
-        "How many times in a row it has ended soon after it was opened."
+        "How many times in a row the device ended soon after it was opened."
 
         self._failed: set[str] = set()
         self._is_open = asyncio.Event()
@@ -87,7 +87,7 @@ class FollowedDevice(Generic[_Opened]):
 
     @property
     def missing(self) -> bool:
-        """Whether there is no such device, as far as we know."""
+        """Whether no device of this kind was found at the last look."""
         return self._looked and self._used is None
 
     @property
@@ -96,12 +96,12 @@ class FollowedDevice(Generic[_Opened]):
         return self._wanted
 
     def newcomers(self) -> list[str]:
-        """Those that have come for the first time in this call, since this was asked last, and aren't used."""
+        """The unused devices that appeared for the first time in this call since the last time this was called."""
         come, self._newcomers = self._newcomers, []
         return [name for name in come if name in self._names and name != self._used]
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open what there is, and follow what becomes of it."""
+        """Open a device, and start the task that keeps one open."""
         now, why = await self._use()
         self._used, self._last, self._looked = now, now or "", True
         self._known.update(self._names)
@@ -115,18 +115,18 @@ class FollowedDevice(Generic[_Opened]):
         return self._opened
 
     def lost(self, opened: _Opened) -> None:
-        """What `get` gave has ended."""
+        """Report that the device from `get` has ended."""
         if opened is self._opened and self._is_open.is_set():
             self._is_open.clear()
             self._look.set()
 
     def look(self) -> None:
-        """Devices may have come or gone."""
+        """Look again soon: devices may have come or gone."""
         self._failed.clear()
         self._look.set()
 
     async def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
         task, self._task = self._task, None
         await end(task)
         await self._let_go()
@@ -135,7 +135,8 @@ class FollowedDevice(Generic[_Opened]):
         clock = asyncio.get_running_loop().time
         while True:
             if self._opened is None:
-                # What stands in the way may go without a word: another program, or a sound system that isn't there.
+                # The obstacle may vanish without an event: another program that uses the device, or a missing sound
+                # system.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(RETRY_SECONDS):
                         await self._look.wait()
@@ -149,7 +150,7 @@ class FollowedDevice(Generic[_Opened]):
             now, why = await self._use()
             self._used = now
             still = before in self._names and before not in self._failed
-            if not (still and now != self._wanted):  # the system has another default, which its owner knows
+            if not (still and now != self._wanted):  # the owner changed the system's default, and knows it
                 self._said(changed(self.kind, self._wanted, self._last, before, now, why))
             self._last = now if now is not None else self._last
             self._meet()
@@ -163,7 +164,7 @@ class FollowedDevice(Generic[_Opened]):
             self._came()
 
     async def _ended(self, after: float) -> None:
-        """The open device has ended, `after` seconds after it was opened."""
+        """Handle the end of the open device, `after` seconds after it was opened."""
         logger.warning("the %s has ended: %s", self.kind.word, self._used)
         self._quick = self._quick + 1 if after < RETRY_SECONDS else 0
         await self._let_go()
@@ -174,7 +175,8 @@ class FollowedDevice(Generic[_Opened]):
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _use(self) -> tuple[str | None, MediaError | None]:
-        """Open what is to be used, unless it is open. Gives its name, and why one before it couldn't be opened."""
+        """Open the chosen device, unless it is open. Returns its name, and the error of the first device that failed.
+        """
         why: MediaError | None = None
         while True:
             try:
@@ -197,7 +199,7 @@ class FollowedDevice(Generic[_Opened]):
                 why = why or error
                 self._failed.add(name)
                 continue
-            # What is open stays so until then: the other might not have worked.
+            # Keep the old device until the new one is open.
             self._before, self._opened = self._opened, opened
             self._since = asyncio.get_running_loop().time()
             self._is_open.set()
@@ -209,7 +211,7 @@ class FollowedDevice(Generic[_Opened]):
         await self._close_before()
         if self._opened is not None:
             await self._opened.close()
-            # Only now: who is cancelled before leaves it to `close`.
+            # Only now: if this task is cancelled before, `close` still finds the device.
             self._opened = None
 
     async def _close_before(self) -> None:
@@ -224,7 +226,10 @@ class FollowedDevice(Generic[_Opened]):
 
 
 async def keep_looking(changes: Callable[[], AsyncGenerator[None, None]], look: Callable[[], None]) -> None:
-    """Call `look` whenever devices have changed, until cancelled. `changes` may end or raise MediaError; then again."""
+    """Call `look` whenever devices have changed, until cancelled.
+
+    If `changes` ends or raises MediaError, call it again.
+    """
     while True:
         with contextlib.suppress(MediaError):
             async with contextlib.aclosing(changes()) as happened:

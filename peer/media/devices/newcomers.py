@@ -1,4 +1,4 @@
-"""A headset that is plugged in during a call, offered in one line."""
+"""Offers a headset that is plugged in during a call, in one line."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from peer.media.devices.follower import FollowedDevice
 from peer.media.trouble import MediaTrouble
 
 TOGETHER_SECONDS = 1.0
-"""How long the rest of a headset is waited for: a sound server says of its microphone and its speaker one after the
-other, and of a new default after that."""
+"""How long to wait for the rest of a headset: a sound server announces its microphone, its speaker and a new default
+one after the other."""
 
 
 class Newcomers:
-    """Says what has come and isn't used: what the sound system makes its default is used without a word."""
+    """Tells the owner which new devices aren't used.
+
+    A new device that the sound system makes its default needs no word.
+    """
 
     def __init__(self, tell: Callable[[MediaTrouble], None]) -> None:
         self._tell = tell
         self._come = asyncio.Event()
 
     def came(self) -> None:
-        """One of the devices has newcomers."""
+        """Note that one of the devices has newcomers."""
         self._come.set()
 
     async def offer(self, devices: Sequence[FollowedDevice[Any]]) -> None:
-        """Offer what comes, until cancelled."""
+        """Tell the owner of new devices, until cancelled."""
         while True:
             await self._come.wait()
             await asyncio.sleep(TOGETHER_SECONDS)

@@ -1,4 +1,4 @@
-"""The notice of an automatic answer: a tone on both sides, with every endpoint."""
+"""The notice of an automatic answer: a tone on both sides of the call, whatever the endpoint is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHIME = ((660.0, 0.2), (880.0, 0.2), (660.0, 0.2))
-"Three short notes, unlike any ringing or engaged tone: hertz and seconds. The handset page makes the same."
+"Three short notes in hertz and seconds, unlike any ringing or busy tone. The handset page plays the same."
 
 CHIME_SECONDS = sum(seconds for _, seconds in CHIME)
 
@@ -32,10 +32,10 @@ READY_SECONDS = 2.0
 
 
 class Announced:
-    """An endpoint whose sound begins with the chime, while the chime is also heard where it stands.
+    """An endpoint whose sound begins with the chime. The chime is also played on this machine.
 
-    The other side hears it in what is sent, and so with any program; anyone near this machine hears it from the handset
-    page or the speaker, if there is one. docs/endpoints.md says who gives it in which case.
+    The other side hears the chime in the sound that it receives, with any program. Anyone near this machine hears it
+    from the handset page or the speaker, if there is one. docs/endpoints.md says who plays it in which case.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Announced:
         chime: Callable[[], bool] = lambda: False,
         unheard: Callable[[], None] = lambda: None,
     ) -> None:
-        """`chime` and `unheard` as in CallContext."""
+        """`chime` and `unheard` are those of CallContext."""
         self.name = endpoint.name
         self._endpoint = endpoint
         self._devices = devices
@@ -54,20 +54,20 @@ class Announced:
         self._sound = tone(*CHIME)
         self._tone = Tone(self._sound)
         self._sending = Sending()
-        "Of the chime, where the endpoint has no sound."
+        "Sends the chime if the endpoint sends no sound."
 
         self._given = False
         self._bell: asyncio.Task[None] | None = None
         self._saying: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Attach the endpoint; the first time with the chime. Raises as the endpoint does."""
+        """Attach the endpoint. The first time, begin with the chime. Raises what the endpoint's `attach` raises."""
         if not self._given:
             self._given = True
             if not self._chime():
                 self._bell = tasks.create_task(self._ring())
-            # Not before the other side knows of the automatic answer, for it may give the notice itself, nor before it
-            # has something to hear the notice with, which is when it sends sound of its own.
+            # Wait until the other side knows of the automatic answer, because it may play the notice itself. Wait also
+            # until it sends sound, because only then can it play ours.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(READY_SECONDS):
                     await leg.introduced.wait()
@@ -79,7 +79,7 @@ class Announced:
         self._saying = tasks.create_task(self._say(leg, media, tasks, over))
 
     async def detach(self) -> None:
-        """Detach the endpoint."""
+        """Detach the endpoint and end the chime."""
         for task in (self._bell, self._saying):
             await end(task)
         self._bell = self._saying = None
@@ -87,7 +87,7 @@ class Announced:
         await self._sending.stop()
 
     async def _say(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup, over: Callable[[], None]) -> None:
-        """Send the chime if the endpoint sends no sound that it could come before; then call `over`."""
+        """Send the chime alone if the endpoint sends no sound that the chime could precede. Then call `over`."""
         if Media.AUDIO in media and not leg.sends("audio") and not self._tone.over:
             alone = ToneFirst(self._tone)
             try:
@@ -95,7 +95,7 @@ class Announced:
                     await self._sending.start(leg, [alone], tasks, endless=False)
                     await alone.played.wait()
             finally:
-                # What is relayed must not be a second stream beside this one.
+                # Sound that is relayed later must not be a second stream beside this one.
                 await self._sending.stop()
         over()
 
@@ -109,7 +109,7 @@ class Announced:
 
 
 async def _first_packet(leg: Leg) -> None:
-    """Wait until the other side has sent RTP or RTCP."""
+    """Wait until the other side has sent an RTP or RTCP packet."""
     arrived = asyncio.Event()
 
     async def note(packet: bytes) -> None:

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BEEP = (1_000.0, 0.4)
-"Hertz and seconds."
+"The beep's frequency in hertz and its length in seconds."
 
 
 class AnsweringMachine:
-    """One call's message. A new leg goes on where the one before was lost, in the greeting as in the message."""
+    """Takes the message of one call. A new leg continues the greeting or the message where the previous leg was lost.
+    """
 
     name = "answering-machine"
 
@@ -44,10 +45,10 @@ class AnsweringMachine:
         finished: Callable[[], None],
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
-        """`greeting` is a sound or video file, shown within `limits` (width, height, pictures a second).
+        """`greeting` is a sound or video file; pictures fit `limits` (width, height, pictures per second).
 
-        A message lasts `longest` seconds; then `finished` is called, which is to end the call. `tell` is called when
-        the greeting can't be played, or no message be taken.
+        A message lasts at most `longest` seconds. Then `finished` is called to end the call. `tell` is
+        called when the greeting can't be played or the message can't be recorded.
         """
         self._recorder = recorder
         self._greeting = FilePlayer(greeting, *limits, turns=1, tell=tell) if greeting else None
@@ -59,12 +60,12 @@ class AnsweringMachine:
         self._task: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Take the message on this leg, and no longer on the one before."""
+        """Take the message on this leg instead of the previous one."""
         await self._stop()
         self._task = tasks.create_task(self._take(leg, media, tasks))
 
     async def detach(self) -> None:
-        """End the message; its file is complete then."""
+        """End the message and finish its file."""
         await self._stop()
         if self._greeting is not None:
             await self._greeting.detach()
@@ -82,14 +83,14 @@ class AnsweringMachine:
             await self._recorder.attach(leg, media, tasks)
             begin = clock()
             try:
-                # A full disk ends the message, and with it the call.
+                # A full disk ends the message, and so the call.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._left):
                         await self._recorder.ended.wait()
             finally:
                 self._left = max(0.0, self._left - (clock() - begin))
         except LegFailed:
-            # The next leg goes on from here.
+            # The next leg continues from here.
             return
         except CopybaraError as error:
             logger.warning("the answering machine has stopped: %s", error.sentence)
@@ -97,14 +98,14 @@ class AnsweringMachine:
         self._finished()
 
     async def _greet(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Play what has not been played of the greeting and the beep. Raises LegFailed if the leg is gone."""
+        """Play the rest of the greeting and the beep. Raises LegFailed if the leg is gone."""
         greeting = self._greeting
         if greeting is not None:
             try:
                 await greeting.attach(leg, media, tasks)
                 await greeting.ended.wait()
             except MediaError as error:
-                # A message without a greeting is better than none.
+                # Without a greeting, take the message all the same.
                 logger.warning("the greeting can't be played: %s", error.sentence)
                 self._tell(MediaTrouble(f"The greeting can't be played. {error.sentence}", error.hint))
             await greeting.detach()

@@ -1,4 +1,4 @@
-"""The person at this machine, without a browser: microphone, camera and speaker."""
+"""The microphone, camera and speaker of this machine, without a browser."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class LocalDevices:
-    """Sends what the microphone hears and the camera sees, and plays what arrives. Pictures are not shown.
+    """Sends the microphone's sound and the camera's pictures, and plays the other side's sound. Shows no pictures.
 
-    The devices stay open from leg to leg of a call. The microphone is on only while a call is. A missing device is no
-    reason to refuse a call: another one is used, and the owner hears what that means.
+    The devices stay open from leg to leg, and close when the call ends. If a device is missing, the call goes on:
+    another device is used, and the owner reads what that means.
     """
 
     name = "devices"
@@ -47,7 +47,10 @@ class LocalDevices:
         *,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
-        """Limits of the pictures: pixels, and frames a second. `tell` is called when a device goes or comes back."""
+        """`width`, `height` and `rate` limit the pictures: pixels, and pictures per second.
+
+        `tell` is called when a device goes or comes back.
+        """
         self._settings = settings
         self._limits = width, height, rate
         self._tell = tell
@@ -60,7 +63,7 @@ class LocalDevices:
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Talk on this leg, and no longer on the one before. Raises MediaError where there is no sound system."""
+        """Send and play on this leg instead of the previous one. Raises MediaError if there is no sound system."""
         await self._sending.stop()
         self._media = media
         await self._open(media, tasks)
@@ -73,14 +76,14 @@ class LocalDevices:
         await self._sending.start(leg, tracks, tasks)
 
     async def detach(self) -> None:
-        """Let go of all devices."""
+        """Close all devices."""
         await self._sending.stop()
         await self._close(Media.BOTH)
 
     async def _open(self, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Open what the call needs and isn't open, close what it doesn't need.
+        """Open the devices that the call needs, and close the others.
 
-        Each device is kept before it is opened, so that `detach` finds it whatever happens meanwhile.
+        Each device is stored in the object before it is opened, so that `detach` finds it whatever happens meanwhile.
         """
         await self._close(Media.BOTH & ~media)
         if Media.VIDEO in media and self._camera is None and self._settings.camera != "none":
@@ -105,7 +108,7 @@ class LocalDevices:
             self._offering = tasks.create_task(newcomers.offer((microphone.device, speaker.device)))
 
     def _suppressor(self) -> Suppressor:
-        """As configured. A missing library is no reason to refuse a call."""
+        """The configured noise suppressor, or none if its library is missing."""
         try:
             return suppressor(self._settings.noise_suppression)
         except MediaError as error:
@@ -113,7 +116,7 @@ class LocalDevices:
             return Untouched()
 
     def _changed(self, trouble: MediaTrouble) -> None:
-        """Add to what a device says what is sent from all of them now."""
+        """Add the kinds of media that are sent now to a device's report, and pass the report on."""
         sends = Media.NONE
         for device in (self._microphone, self._camera):
             if device is not None and not device.device.missing:

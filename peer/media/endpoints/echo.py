@@ -1,4 +1,4 @@
-"""Sends back what arrives, as it was encoded."""
+"""Sends back the encoded frames that arrive."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 MAX_QUEUE = 64
-"Frames that may wait for the sender: a second and a bit of audio, two of video."
+"How many frames may wait for the sender: more than a second of sound, two of video."
 
 MAX_QUEUED = 1024 * 1024
-"Bytes of them: two of the largest that there are."
+"How many bytes of frames may wait for the sender: two frames of the largest size."
 
 
 class MirrorTrack(MediaStreamTrack):
-    """Frames in, packets for a sender out. The newest are dropped while the sender is held up."""
+    """A track of encoded frames for a sender. While the sender is busy, new frames are dropped."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class MirrorTrack(MediaStreamTrack):
         self._time_base = Fraction(1, CLOCK_RATES[kind])
         self._frames: asyncio.Queue[EncodedFrame | None] = asyncio.Queue(MAX_QUEUE)
         self._queued = 0
-        "Bytes."
+        "The bytes of the queued frames."
 
         self._timeline = Timeline(kind, asyncio.get_running_loop().time())
 
     def put(self, frame: EncodedFrame) -> bool:
-        """Hand over a frame. False if it had to be dropped."""
+        """Add a frame. Returns False if it had to be dropped."""
         if self._frames.full() or self._queued + len(frame.data) > MAX_QUEUED:
             return False
         self._frames.put_nowait(frame)
@@ -55,7 +55,7 @@ class MirrorTrack(MediaStreamTrack):
     async def recv(self) -> Packet[Stream]:
         """The next frame. Raises MediaStreamError once the track has ended."""
         frame = await self._frames.get() if self.readyState == "live" else None
-        # The sender waits for nothing but frames: others get their turn before each, however many there are.
+        # The sender never waits except for frames. Let other tasks run before each frame, however many frames wait.
         await asyncio.sleep(0)
         if frame is None or self.readyState != "live":
             raise MediaStreamError
@@ -66,7 +66,7 @@ class MirrorTrack(MediaStreamTrack):
         return packet
 
     def stop(self) -> None:
-        """End the track, also for a sender that waits for a frame."""
+        """End the track, and wake up a sender that waits for a frame."""
         super().stop()
         while not self._frames.empty():
             self._frames.get_nowait()
@@ -74,10 +74,10 @@ class MirrorTrack(MediaStreamTrack):
 
 
 class Echo:
-    """The other side hears and sees itself.
+    """Lets the other side hear and see itself.
 
-    The frames are not decoded: an echo costs little, loses no quality, and shows what the other side's own encoder
-    made. Retransmission to the other side is the sender's, a request for a key frame is passed on to the source.
+    The frames are not decoded. So an echo uses little processor time, loses no quality, and shows the output of the
+    other side's encoder. Our sender retransmits lost packets, and passes requests for a key frame on to the source.
     """
 
     name = "echo"
@@ -87,14 +87,14 @@ class Echo:
         self._task: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Start to echo on this leg, and no longer on the one before."""
+        """Start to echo on this leg instead of the previous one."""
         await self.detach()
         tracks = {kind: MirrorTrack(kind) for kind, flag in MEDIA.items() if flag in media}
         await self._sending.start(leg, tracks.values(), tasks)
         self._task = tasks.create_task(_reflect(Incoming(leg, media, mirrored=True), tracks))
 
     async def detach(self) -> None:
-        """End the tracks and listen no longer."""
+        """End the tracks and stop listening."""
         task, self._task = self._task, None
         await end(task)
         await self._sending.stop()

@@ -1,4 +1,4 @@
-"""Plays a media file, over and over."""
+"""Plays a media file over and over."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 
 
 class FilePlayer:
-    """Sends a media file in real time, from the start again when it has ended; what arrives is not decoded.
+    """Sends a media file in real time, over and over. Does not decode what arrives.
 
-    A new leg of the same call goes on where the one before was lost.
+    A new leg of the same call continues where the previous leg was lost.
     """
 
     name = "file"
@@ -49,12 +49,13 @@ class FilePlayer:
         turns: int | None = None,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
-        """Limits of the pictures: pixels, and frames a second. `turns`: how often the file is played; None: always.
+        """`width`, `height` and `rate` limit the pictures: pixels, and pictures per second.
 
-        `tell` is called when the rest of the file can't be played.
+        `turns` is how many times the file is played; None: without end. `tell` is called when the rest of the file
+        can't be played.
         """
         self.ended = asyncio.Event()
-        "Set when it has been played the configured number of times."
+        "Set when the file has been played `turns` times."
 
         self._path = path
         self._limits = width, height, rate
@@ -68,7 +69,7 @@ class FilePlayer:
         self._task: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Start to play on this leg. Raises MediaError when the file is missing, damaged or has nothing to play."""
+        """Start to play on this leg. Raises MediaError if the file is missing or damaged, or has nothing to play."""
         await self._stop()
         if media != self._media:
             await self._close()
@@ -98,11 +99,11 @@ class FilePlayer:
 
     async def _on_packet(self, data: bytes) -> None:
         if "video" in self._tracks and key_frame_asked(data):
-            # Not before the sender has read the same packet, which makes its encoder give a whole picture.
+            # The sender must read the packet first. Then its encoder makes a key frame.
             asyncio.get_running_loop().call_soon(self._tracks["video"].want_key_frame)
 
     def _open(self, media: Media) -> None:
-        """The file is kept at once, so that `detach` finds it if the attaching task is cancelled."""
+        """Open the file. Store it at once, so that `detach` finds it if the attaching task is cancelled."""
         self._media, self._file = media, MediaFile(self._path, media, *self._limits, turns=self._turns)
 
     async def _close(self) -> None:
@@ -112,7 +113,7 @@ class FilePlayer:
 
     async def _play(self, file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
         try:
-            # A sender ends its track when its leg is lost.
+            # When a leg is lost, its sender ends the track.
             while any(track.readyState == "live" for track in tracks.values()):
                 frame = await in_thread_to_its_end(file.read)
                 await tracks[_kind_of(frame)].put(frame)
@@ -134,7 +135,7 @@ def _kind_of(frame: Played) -> Kind:
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> FilePlayer:
-    """Make the endpoint for one call, as configured. Raises ConfigError when no file is set."""
+    """Make the endpoint for one call, as configured. Raises ConfigError if no file is configured."""
     settings = config.media
     if not settings.file:
         raise ConfigError(

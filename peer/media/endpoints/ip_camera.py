@@ -1,4 +1,4 @@
-"""An IP camera: what it shows and hears is sent to the other side."""
+"""Sends the pictures and sound of an IP camera."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class IpCamera:
-    """Sends what an IP camera sees and hears; what arrives is not decoded.
+    """Sends the pictures and sound of an IP camera. Does not decode what arrives.
 
-    The camera stays connected from leg to leg of a call. When it goes the picture turns black until it comes back, and
-    the owner learns both.
+    The camera stays connected from leg to leg. While it is away, the picture is black. The owner reads when the camera
+    goes and when it comes back.
     """
 
     name = "camera"
@@ -43,9 +43,10 @@ class IpCamera:
         *,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
-        """`address` may hold a password. Limits of the pictures: pixels, and frames a second.
+        """`address` may hold a password.
 
-        `tell` is called when the camera goes or comes back.
+        `width`, `height` and `rate` limit the pictures: pixels, and pictures per second. `tell` is called when the
+        camera goes or comes back.
         """
         self._connect = lambda: open_camera(address)
         self._limits = width, height, rate
@@ -57,7 +58,7 @@ class IpCamera:
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Show the camera on this leg, and no longer on the one before. Raises MediaError when it can't be reached."""
+        """Show the camera on this leg instead of the previous one. Raises MediaError if the camera can't be reached."""
         await self._sending.stop()
         if media & ~self._media:
             await self._close()
@@ -70,7 +71,7 @@ class IpCamera:
         await self._sending.start(leg, self._tracks.values(), tasks)
 
     async def detach(self) -> None:
-        """Let go of the camera."""
+        """Disconnect from the camera."""
         await self._sending.stop()
         await self._close()
 
@@ -97,12 +98,12 @@ class IpCamera:
 
 
 async def _notice_end(reader: CameraReader) -> None:
-    """Fail when the thread does."""
+    """Raise the error with which the camera's thread ends."""
     await asyncio.shield(reader.broken)
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> IpCamera:
-    """Make the endpoint for one call, as configured. Raises ConfigError when no camera is set."""
+    """Make the endpoint for one call, as configured. Raises ConfigError if no camera is configured."""
     settings = config.media
     if not config.camera.address:
         raise ConfigError(

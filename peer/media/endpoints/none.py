@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class NoMedia:
-    """Leaves a call without media: for measuring, and for calls that only carry messages."""
+    """Sends and decodes nothing: for measurements, and for calls that only carry messages."""
 
     name = "none"
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Do nothing: what arrives is decrypted and counted by the leg, and goes nowhere."""
+        """Do nothing. The leg decrypts and counts what arrives, and nothing reads it."""
 
     async def detach(self) -> None:
         """Do nothing."""
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> NoMedia:
-    """Make the endpoint for one call, as configured."""
+    """Make the endpoint for one call."""
     return NoMedia()

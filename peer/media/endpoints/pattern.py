@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 SPEED = 60
-"Pixels a second that the bars move to the left."
+"How far the bars move to the left, in pixels per second."
 
 BARS = (
     (180, 128, 128),
@@ -39,27 +39,28 @@ BARS = (
     (35, 212, 114),
     (16, 128, 128),
 )
-"Y, Cb, Cr of white, yellow, cyan, green, magenta, red, blue at 75 % and of black (ITU-R BT.601, EBU bars)."
+"Y, Cb, Cr of white, yellow, cyan, green, magenta, red and blue at 75 %, and of black (ITU-R BT.601, EBU bars)."
 
 BLACK, WHITE = 16, 235
 
 TONE_HZ = 440
 AMPLITUDE = 5_000
-"Peak of the tone, of 32,767: clearly heard, no strain (-16 dBFS)."
+"The peak of the tone, of 32,767: clear, but not loud (-16 dBFS)."
 
 
 class Bars:
-    """Draws the picture from rows that are prepared once: a frame costs a few copies, not a loop over pixels."""
+    """Draws the picture from rows that are prepared once, so that a frame takes a few copies and no loop over pixels.
+    """
 
     def __init__(self, width: int, height: int) -> None:
-        """Both are even numbers of pixels."""
+        """`width` and `height` are even numbers of pixels."""
         self._width, self._height = width, height
         self._rows = _rows(width)
         self._dot = min(width // 80, height // 24)
-        "Pixels of a dot of the clock in both directions: its digits are 56 pixels high in 640x480."
+        "The width and height of the clock's dots in pixels. In 640x480 its digits are 56 pixels high."
 
     def draw(self, shift: int, seconds: float) -> VideoFrame:
-        """One YUV 4:2:0 frame: bars `shift` pixels to the left, over them the UTC time `seconds`."""
+        """One YUV 4:2:0 frame: bars `shift` pixels to the left, and over them the UTC time `seconds`."""
         frame = VideoFrame(self._width, self._height, "yuv420p")
         shift %= self._width
         for number, (plane, row) in enumerate(zip(frame.planes, self._rows, strict=True)):
@@ -70,7 +71,7 @@ class Bars:
         return frame
 
     def _draw_clock(self, frame: VideoFrame, text: str) -> None:
-        """White on black, in the middle of the lower half. The box takes the colour out of the bars under it."""
+        """Draw white text on a black box, in the middle of the lower half. The box also removes the bars' colour."""
         blank = "." * (digits.WIDTH * len(text) + 1)
         rows = [blank, *("." + row for row in digits.dots(text)), blank]
         dot = self._dot
@@ -93,7 +94,7 @@ class Bars:
 
 @functools.lru_cache(maxsize=1)
 def _rows(width: int) -> list[bytes]:
-    """Of each plane two turns of the bars, so that every shift is one slice."""
+    """Rows of each plane. Each holds the bars twice, so that every shift is one slice."""
     return [
         bytes(BARS[x * len(BARS) // samples][plane] for x in range(samples)) * 2
         for plane, samples in enumerate((width, width // 2, width // 2))
@@ -101,13 +102,13 @@ def _rows(width: int) -> list[bytes]:
 
 
 def _clock_text(seconds: float) -> str:
-    """`12:34:56.7`, UTC, so that both sides show the same."""
+    """The time as `12:34:56.7`. It is UTC, so that both sides show the same."""
     tenths = int(seconds * 10) % 864_000
     return f"{tenths // 36_000:02}:{tenths // 600 % 60:02}:{tenths // 10 % 60:02}.{tenths % 10}"
 
 
 class BarsTrack(MediaStreamTrack):
-    """The moving bars."""
+    """The moving bars as a track."""
 
     kind = "video"
 
@@ -131,7 +132,7 @@ class BarsTrack(MediaStreamTrack):
 
 
 class ToneTrack(MediaStreamTrack):
-    """The tone: 440 Hz, mono, 48,000 samples a second in frames of 20 ms."""
+    """The tone as a track: 440 Hz, mono, 48,000 samples per second in frames of 20 ms."""
 
     kind = "audio"
 
@@ -156,14 +157,14 @@ class ToneTrack(MediaStreamTrack):
 async def _due(track: BarsTrack | ToneTrack, position: float) -> None:
     if track.readyState == "live":
         await track._pace.until(position)
-    # It may have ended meanwhile.
+    # The track may have ended during the wait.
     if track.readyState != "live":
         raise MediaStreamError
 
 
 @functools.cache
 def _tone_frames() -> list[bytes]:
-    """As many frames as end with a whole wave, so that they can follow each other for ever: five, of 44 waves."""
+    """The tone in frames that repeat without a jump: five frames hold exactly 44 waves."""
     count = SAMPLE_RATE // math.gcd(TONE_HZ * SAMPLES, SAMPLE_RATE)
     waves = array.array(
         "h",
@@ -173,19 +174,19 @@ def _tone_frames() -> list[bytes]:
 
 
 class Pattern:
-    """Sends the test picture and the tone; what arrives is not decoded."""
+    """Sends the test picture and the tone. Does not decode what arrives."""
 
     name = "pattern"
 
     def __init__(self, width: int = 640, height: int = 480, rate: int = 15) -> None:
-        """Even numbers of pixels; frames a second."""
+        """`width` and `height` are even numbers of pixels, `rate` is frames per second."""
         self._bars = Bars(width, height)
         self._rate = rate
-        _tone_frames()  # before the call is connected, so that its first sound doesn't wait for it
+        _tone_frames()  # made before the call connects, so that the first sound doesn't wait
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Start sending on this leg, and no longer on the one before."""
+        """Start to send on this leg instead of the previous one."""
         pace = FramePace()
         tracks: list[MediaStreamTrack] = []
         if Media.AUDIO in media:

@@ -1,4 +1,4 @@
-"""Records what arrives into a WebM file, as it was encoded."""
+"""Records the encoded frames that arrive into a WebM file."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25
-"When nothing more arrives, what has arrived is written after this time."
+"If nothing arrives for this long, the frames so far are written."
 
 MAX_LABEL = 40
-"Characters of a label that become part of a file's name, which may have 255 bytes."
+"How many characters of a label become part of a file's name, which may have 255 bytes."
 
 TRACKS: dict[tuple[bool, Kind], int] = {
     (False, "audio"): AUDIO_TRACK,
@@ -46,18 +46,18 @@ TRACKS: dict[tuple[bool, Kind], int] = {
     (True, "audio"): OWN_AUDIO_TRACK,
     (True, "video"): OWN_VIDEO_TRACK,
 }
-"By whether our own side sends it, and what it is."
+"The track for each frame: by whether our side sends it, and its kind."
 
 MAX_NAMES = 1_000
-"Recordings of one second and one name, before giving up."
+"How many names to try for recordings that begin in the same second with the same label."
 
 
 class Recorder:
-    """Stores Opus and VP8 without decoding; sends nothing.
+    """Stores Opus and VP8 without decoding, and sends nothing.
 
-    A new leg of the same call goes on in the same file. Pictures begin with a key frame, and again with one where one
-    was lost, so that every picture in the file can be shown. With `both` it also stores what our side sends, and asks
-    nobody for what got lost: the one who receives it does.
+    A new leg of the same call continues the same file. Video begins with a key frame, and after a lost frame it
+    continues with a key frame, so that every picture in the file can be shown. With `both`, the recorder also stores
+    what our side sends, and doesn't ask for lost packets: the endpoint that receives them does.
     """
 
     name = "recorder"
@@ -72,16 +72,16 @@ class Recorder:
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
         both: bool = False,
     ) -> None:
-        """`folder` is where the file is made; `label`, usually who calls, becomes part of its name.
+        """`folder` is where the file is made. `label`, usually the caller, becomes part of its name.
 
-        `recorded` is called with the file once it is finished, if anything is in it; `tell` when it ends before the
-        call does.
+        `recorded` is called with the finished file if it isn't empty. `tell` is called when the recording ends before
+        the call.
         """
         self.ended = asyncio.Event()
-        "Set when it has reached a limit or the disk takes no more. The call isn't affected."
+        "Set when the recording has reached a limit or can't write to the disk. The call goes on."
 
         self.path: Path | None = None
-        "The file of this call, once something is in it."
+        "The file of this call, once it isn't empty."
         self._folder = folder
         self._label = label
         self._recorded = recorded
@@ -96,7 +96,7 @@ class Recorder:
         """Start to record this leg. Raises MediaError when no file can be made."""
         await self._stop()
         if self._recording is not None and self._recording.empty and self._recording.media != media:
-            # Begun for what was asked, before it was known what was agreed.
+            # The recording began with the media that were asked for. Now the agreed media are known.
             await self.detach()
         if self.ended.is_set():
             return
@@ -110,11 +110,11 @@ class Recorder:
         self._task = tasks.create_task(self._record(incoming, recording))
 
     async def check(self) -> None:
-        """Whether a recording may begin. Raises MediaError if not."""
+        """Check that a recording may begin. Raises MediaError if not."""
         await in_thread_to_its_end(self._check)
 
     async def pause(self) -> None:
-        """Take nothing until the next `attach`, which goes on in the same file. The time between isn't in it."""
+        """Record nothing until the next `attach`, which continues the same file. The pause isn't in the file."""
         await self._stop()
         if (recording := self._recording) is not None:
             recording.pause()
@@ -125,7 +125,7 @@ class Recorder:
                 await self._ends_early(error)
 
     async def detach(self) -> None:
-        """Finish the file. It is removed if nothing has arrived."""
+        """Finish the file. An empty file is removed."""
         await self._stop()
         await self._finish()
 
@@ -146,7 +146,7 @@ class Recorder:
                 self._recorded(self.path)
 
     def _close(self, recording: RecordingFile) -> None:
-        """Write the rest. Raises OSError."""
+        """Write the remaining frames and close the file. Raises OSError."""
         try:
             if not recording.empty and self.path is None:
                 recording.flush()
@@ -172,7 +172,7 @@ class Recorder:
             incoming.close()
 
     async def _ends_early(self, error: OSError | MediaError) -> None:
-        """What can't be written ends the recording."""
+        """End the recording because writing failed, and tell the owner."""
         why = error.sentence if isinstance(error, MediaError) else f"{self._folder}: {error.strerror}."
         hint = error.hint if isinstance(error, MediaError) else "Check the disk."
         logger.warning("the recording has ended: %s", why)
@@ -181,7 +181,7 @@ class Recorder:
         self._tell(MediaTrouble(f"The recording has ended before the call. {why}", hint))
 
     def _write(self, recording: RecordingFile) -> None:
-        """Write what has come. Raises OSError, and MediaError when there is no more room for it."""
+        """Write the frames so far. Raises OSError, or MediaError if the recording has reached a limit."""
         recording.flush()
         if self.path is None:
             self._appear(recording)
@@ -199,8 +199,9 @@ class Recorder:
     def _create(self, media: Media) -> None:
         """Make a file that only its owner can read.
 
-        Where the system can do that, it gets its name when something is in it: a kill before that leaves nothing.
-        It is kept at once, so that `detach` finds it if the attaching task is cancelled.
+        If the system allows it, the file gets its name only when it isn't empty, so that a kill before that leaves
+        nothing. The recording is stored in the object at once, so that `detach` finds it if the attaching task is
+        cancelled.
         """
         self._check()
         try:
@@ -232,7 +233,8 @@ class Recorder:
         """Give the file its name. Raises OSError."""
         for path in self._names():
             with contextlib.suppress(FileExistsError):
-                # As in open(2), O_TMPFILE. Python follows the link only if a folder is given, which isn't used then.
+                # See open(2), O_TMPFILE. Python follows the link only if a folder is given; it doesn't use that folder
+                # here.
                 number = recording.descriptor
                 os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number, follow_symlinks=True)
                 self.path = path
@@ -240,7 +242,7 @@ class Recorder:
         raise OSError(errno.EEXIST, "There are too many recordings of one second", str(self._folder))
 
     def _names(self) -> Iterator[Path]:
-        """What the file may be called, after the time and the label."""
+        """Possible names of the file, made of the time and the label."""
         label = " ".join(re.sub(r"[^\w-]+", " ", self._label).split()).strip("-_ ")[:MAX_LABEL].rstrip()
         stem = "_".join(filter(None, (f"{self._began:%Y-%m-%d_%H%M%S}", label)))
         for number in range(1, MAX_NAMES):
@@ -248,21 +250,21 @@ class Recorder:
 
 
 def _without_name(folder: Path) -> int | None:
-    """A new file in `folder` that has no name yet; None where the system or the disk can't do that (open(2))."""
+    """Open a new file in `folder` without a name. None if the system or the disk can't do that (open(2))."""
     flags = getattr(os, "O_TMPFILE", None)
     try:
         return None if flags is None else os.open(folder, os.O_WRONLY | flags, 0o600)
     except OSError:
-        return None  # what is wrong shows when one with a name is made
+        return None  # if something else is wrong, opening a file with a name shows it
 
 
 class RecordingFile:
-    """Frames of the one call into one file."""
+    """Writes the frames of one call to one file."""
 
     def __init__(self, file: BinaryIO, media: Media, *, both: bool = False) -> None:
-        """`file` is new and is closed with the recording. `both`: what our side sends is in it too. Raises OSError."""
+        """`file` is new, and is closed with the recording. `both`: it also gets what our side sends. Raises OSError."""
         self.media = media
-        "What the file has tracks for."
+        "The kinds of media that the file has tracks for."
 
         self.empty = True
         "Whether no frame has come yet."
@@ -274,18 +276,18 @@ class RecordingFile:
             raise
         self._rate = Rate()
         self._failed = False
-        "Whether something couldn't be written."
+        "Whether writing has failed."
 
         self._broken: set[int] = set()
-        "The tracks where a picture was left out, so that those after it are too, up to the next whole one."
+        "The tracks where a picture was left out. Pictures after it are left out too, until the next key frame."
 
         self._timelines: dict[int, Timeline] = {}
-        "By track."
+        "The timeline of each track."
 
         self._start = self._latest = 0.0
         self._paused = False
         self._picture: dict[int, int] = {}
-        "When the last picture of a track was, in milliseconds."
+        "The time of each track's last picture, in milliseconds."
 
     @property
     def descriptor(self) -> int:
@@ -294,12 +296,12 @@ class RecordingFile:
 
     @property
     def due(self) -> bool:
-        """Whether enough has come to be written."""
+        """Whether enough frames have come to be written."""
         return self._writer.due
 
     @property
     def pending(self) -> bool:
-        """Whether anything has come that is not written."""
+        """Whether some frames aren't written yet."""
         return self._writer.pending
 
     @property
@@ -308,9 +310,9 @@ class RecordingFile:
         return self._writer.position
 
     def add(self, frame: EncodedFrame) -> bool:
-        """Take a frame; the first one is the start of the file. False: a whole picture is needed to go on.
+        """Take a frame. The first frame is the start of the file. Returns False if a key frame is needed to go on.
 
-        What comes faster than a recording may grow is left out.
+        Frames that come faster than a recording may grow are left out.
         """
         track = TRACKS[frame.own, frame.kind]
         if frame.kind == "video" and frame.key:
@@ -325,7 +327,7 @@ class RecordingFile:
         return True
 
     def pause(self) -> None:
-        """Leave out the time from the last frame to the next one."""
+        """Leave out the time between the last frame and the next one."""
         self._paused = not self.empty
 
     def _add(self, frame: EncodedFrame, track: int) -> None:
@@ -344,13 +346,13 @@ class RecordingFile:
             return
         if frame.size is not None:
             self._writer.set_picture_size(*frame.size, track)
-        # How long a picture is shown is known with the next one; the last one counts as long as that before it.
+        # A picture's length is known when the next one comes. Until then, the length of the picture before it is used.
         length = min(at - self._picture.get(track, at), 1000)
         self._picture[track] = at
         self._writer.add(track, at, length, frame.data, key=frame.key)
 
     def flush(self) -> None:
-        """Write what has come. Raises OSError."""
+        """Write the frames so far. Raises OSError."""
         try:
             self._writer.flush()
         except OSError:
@@ -358,9 +360,9 @@ class RecordingFile:
             raise
 
     def close(self, path: Path | None) -> None:
-        """Write the rest and close the file, at `path` if it has a name.
+        """Write the remaining frames and close the file. `path` is the file's path if it has a name.
 
-        Raises OSError; what was written before can be played then.
+        Raises OSError. The file can be played even then, up to the last frame that was written.
         """
         try:
             with self._file:
@@ -369,7 +371,7 @@ class RecordingFile:
         except OSError:
             self._failed = True
         if self._failed and path is not None:
-            # A part of a cluster at the end would be taken for damage.
+            # A player would take a half-written cluster at the end for damage.
             os.truncate(path, self._writer.position)
 
 

@@ -1,4 +1,4 @@
-"""Two endpoints on one call: one that sends, one that receives."""
+"""Joins two endpoints on one call: one that sends and one that receives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SendAndReceive:
-    """A sender and a receiver as one endpoint: a file and a recorder are an answering machine."""
+    """A sender and a receiver as one endpoint. A file and a recorder, for example, make an answering machine."""
 
     def __init__(self, sender: Endpoint, receiver: Endpoint) -> None:
         self.name = f"{sender.name}+{receiver.name}"
@@ -21,7 +21,7 @@ class SendAndReceive:
         self._receiver = receiver
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Attach the receiver, then the sender, so that nothing of an answer is missed."""
+        """Attach the receiver, then the sender, so that the receiver misses nothing of the reply."""
         await self._receiver.attach(leg, media, tasks)
         await self._sender.attach(leg, media, tasks)
 

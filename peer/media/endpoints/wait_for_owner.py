@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WaitForOwner:
-    """Until it is released it sends nothing, and only counts what arrives."""
+    """Wraps an endpoint. Until `release`, it sends nothing, and the leg only counts what arrives."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.name = endpoint.name
@@ -25,7 +25,10 @@ class WaitForOwner:
         self._waiting: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Attach the endpoint once it is released. Raises as the endpoint does, if it was released before."""
+        """Attach the endpoint once it is released.
+
+        If it is released already, raises what the endpoint's `attach` raises.
+        """
         await self._stop()
         if self._released.is_set():
             await self._endpoint.attach(leg, media, tasks)
@@ -33,7 +36,7 @@ class WaitForOwner:
             self._waiting = tasks.create_task(self._begin(leg, media, tasks))
 
     async def release(self) -> None:
-        """Let the endpoint begin, on this leg and all later ones."""
+        """Let the endpoint begin, on this leg and all later legs."""
         self._released.set()
 
     async def detach(self) -> None:
@@ -43,7 +46,7 @@ class WaitForOwner:
 
     async def _begin(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         await self._released.wait()
-        # A leg that is lost meanwhile is the session's to notice; the next one comes.
+        # The session notices the lost leg, and attaches the next one.
         with contextlib.suppress(LegFailed):
             if leg.connected:
                 await self._endpoint.attach(leg, media, tasks)

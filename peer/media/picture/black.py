@@ -1,11 +1,11 @@
-"""What is shown while a camera is gone."""
+"""The picture that is shown while a camera is gone."""
 
 from __future__ import annotations
 
 from av import VideoFrame
 
 BLACK_SECONDS = 1.0
-"Between two black pictures while it is gone: a picture that stands still would be taken for what is there now."
+"The time between two black pictures. If the last picture stayed instead, it would look like a live one."
 
 
 def black(width: int, height: int) -> VideoFrame:

@@ -1,6 +1,6 @@
-"""A camera of this machine, as a track: Video4Linux by the program ffmpeg.
+"""A camera of this machine as a track: the program ffmpeg reads Video4Linux.
 
-The FFmpeg inside PyAV's wheels is built without Video4Linux, and a program of its own can be ended at any moment.
+The FFmpeg inside PyAV's wheels is built without Video4Linux, and a separate program can be ended at any moment.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 
 START_SECONDS = 5.0
-"What a camera may take until its first picture."
+"How long a camera may take until its first picture."
 
 STILL_SECONDS = 5.0
-"A camera that gives no picture for this long has gone, whatever its driver says. In the dark some give five a second."
+"A camera without a picture for this long is gone, whatever its driver says. In the dark, some give five a second."
 
 READ_BYTES = 512 * 1024
-"What is read ahead of ffmpeg's pictures: about one of 640x480."
+"How many bytes of pictures are read ahead: about one picture of 640x480."
 
 MAX_HEADER = 256
-"Bytes of a line of YUV4MPEG2."
+"The longest line of a YUV4MPEG2 header, in bytes."
 
 CLOCK = 90_000
 
@@ -46,24 +46,24 @@ HINTS = {
     ),
     "Inappropriate ioctl for device": "That isn't a camera. Check `camera` under [devices] of copybara.toml.",
 }
-"What to do, by the last thing that ffmpeg says, in the words of the C library."
+"Maps the end of ffmpeg's last message, in the C library's words, to what the owner can do."
 
 
 def cameras(folder: Path = DEVICES) -> tuple[str, ...]:
-    """The devices that may be cameras, by their numbers. The second of many gives only data about the picture."""
+    """The devices that may be cameras, sorted by number. Many cameras have a second one that only gives metadata."""
     found = [path for path in folder.glob("video*") if path.name.removeprefix("video").isdecimal()]
     return tuple(map(str, sorted(found, key=lambda path: int(path.name.removeprefix("video")))))
 
 
 def found(wanted: str, folder: Path = DEVICES) -> FoundDevices:
-    """The devices that may be cameras, `wanted` first if it is there."""
+    """The devices that may be cameras. `wanted` comes first if it is there."""
     others = tuple(each for each in cameras(folder) if each != wanted)
     names = (wanted, *others) if wanted and Path(wanted).exists() else others
     return FoundDevices(names, others[0] if others else None)
 
 
 def video4linux(device: str, width: int, height: int, rate: int) -> list[str]:
-    """ffmpeg's options for a camera. The driver takes what is next to the size and rate wanted."""
+    """ffmpeg's options for a camera. The driver takes the nearest size and rate that it has."""
     return ["-f", "v4l2", "-framerate", str(rate), "-video_size", f"{width}x{height}", "-i", device]
 
 
@@ -81,10 +81,12 @@ class LocalCamera:
         folder: Path = DEVICES,
         source: Callable[[str, int, int, int], Sequence[str]] = video4linux,
     ) -> None:
-        """`name` is `auto` or a path. The pictures fit `width` and `height`, proportions kept; `rate` is a second's.
+        """`name` is `auto` or a path.
 
-        `tell` is called when it goes or comes back. `folder` is where devices are, `source` gives ffmpeg's options for
-        one.
+        The pictures fit `width` and `height` with their proportions kept; `rate` is per second.
+
+        `tell` is called when the camera goes or comes back. `folder` contains the devices. `source` gives ffmpeg's
+        options for a device.
         """
         wanted = "" if name == "auto" else name
         self._folder, self._wanted = folder, wanted
@@ -96,7 +98,7 @@ class LocalCamera:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the camera, or what replaces it."""
+        """Open the camera, or another one while it is missing."""
         await self.device.open(tasks)
         self._tasks = [
             tasks.create_task(self._see()),
@@ -104,12 +106,12 @@ class LocalCamera:
         ]
 
     def track(self) -> LiveTrack:
-        """A new track, which gets what is seen instead of the one before."""
+        """A new track. From now on it gets the pictures, and the previous track doesn't."""
         self._track = LiveTrack("video")
         return self._track
 
     async def close(self) -> None:
-        """Let go of the camera."""
+        """Close the camera."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             await end(task)
@@ -155,12 +157,12 @@ class CameraProgram:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: asyncio.Future[str] | None = None
-        "Reads ffmpeg's stderr, which would block it otherwise, and gives the last line."
+        "Reads ffmpeg's stderr, because a full pipe would block ffmpeg, and gives the last line."
 
         self._size = (0, 0)
 
     async def open(self, source: Sequence[str], width: int, height: int, rate: int) -> None:
-        """`source` is ffmpeg's options for what to open. Raises MediaError when it gives no picture."""
+        """Start ffmpeg. `source` is its options for the device. Raises MediaError if no picture comes."""
         fit = f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuv420p"
         arguments = (
             *("ffmpeg", "-nostdin", "-loglevel", "error", "-fflags", "nobuffer", *source),
@@ -197,7 +199,7 @@ class CameraProgram:
             ) from error
 
     async def read(self) -> VideoFrame:
-        """The next picture, without a timestamp. Raises MediaError when there will be no more, or it takes too long."""
+        """The next picture, without a timestamp. Raises MediaError if none will come, or it takes too long."""
         assert self._process is not None
         assert self._process.stdout is not None
         width, height = self._size
@@ -210,11 +212,11 @@ class CameraProgram:
         return picture(data, width, height)
 
     async def close(self) -> None:
-        """Let go of the camera."""
+        """Close the camera."""
         await self._end()
 
     async def _end(self) -> str:
-        """End ffmpeg, and return the last that it said."""
+        """End ffmpeg, and return the last line of its messages."""
         if self._process is None:
             return ""
         await end_process(self._process)
@@ -222,7 +224,7 @@ class CameraProgram:
 
 
 async def _last_line(stream: asyncio.StreamReader) -> str:
-    """Read to the end, and return the last that was said."""
+    """Read to the end, and return the last line."""
     last = ""
     while said := await stream.read(4096):
         lines = said.decode("utf-8", "replace").splitlines()
@@ -231,7 +233,7 @@ async def _last_line(stream: asyncio.StreamReader) -> str:
 
 
 def _size(header: bytes) -> tuple[int, int]:
-    """Width and height from the first line of YUV4MPEG2. Raises ValueError."""
+    """The width and height in the first line of YUV4MPEG2. Raises ValueError."""
     name, *fields = header[:MAX_HEADER].decode("ascii").split()
     values = {field[0]: field[1:] for field in fields}
     width, height = int(values.get("W", "")), int(values.get("H", ""))
@@ -241,7 +243,7 @@ def _size(header: bytes) -> tuple[int, int]:
 
 
 def picture(data: bytes, width: int, height: int) -> VideoFrame:
-    """A frame of YUV 4:2:0 from its planes without padding."""
+    """Make a YUV 4:2:0 frame from its planes without padding."""
     frame = VideoFrame(width, height, "yuv420p")
     at = 0
     for plane in frame.planes:

@@ -1,4 +1,4 @@
-"""The kernel's word that a camera was plugged in, or pulled out: inotify(7) on the folders with the devices."""
+"""Reports that a camera was plugged in or pulled out, by inotify(7) on the folders with the devices."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from shared.errors import MediaError
 
 
 async def camera_changes(folders: Iterable[Path]) -> AsyncGenerator[None, None]:
-    """Gives something once it is watching, and whenever a file in a folder comes, goes or changes its permissions.
+    """Yields once when it starts to watch, and whenever a file in a folder comes, goes or changes its permissions.
 
-    Raises MediaError where that can't be watched; then it has to be looked for.
+    Raises MediaError if the folders can't be watched. The caller then has to look at intervals.
     """
     if sys.platform != "linux":
         raise MediaError("Cameras can't be watched on this system.")

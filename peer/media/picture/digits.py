@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WIDTH = 6
-"Dots from one character to the next: five and a gap."
+"The distance from one character to the next in dots: five and a gap."
 
 HEIGHT = 7
 
@@ -24,5 +24,8 @@ _GLYPHS = {
 
 
 def dots(text: str) -> list[str]:
-    """The seven rows of `text`, `#` for a lit dot, six characters to each of text's. KeyError for other characters."""
+    """The seven rows of `text`, with `#` for a lit dot. Raises KeyError for a character that the font lacks.
+
+    Each character of `text` takes WIDTH characters of a row.
+    """
     return ["".join(_GLYPHS[character][row] + "." for character in text) for row in range(HEIGHT)]

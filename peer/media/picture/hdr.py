@@ -1,7 +1,7 @@
-"""Pictures of HDR films, made fit for screens of ordinary brightness: SMPTE ST 2084 (PQ) and the colours of BT.2020.
+"""Converts pictures of HDR films for ordinary screens: SMPTE ST 2084 (PQ) with the colours of BT.2020.
 
-Without this they are grey and dim in a call. HLG (ARIB STD-B67) is made to be shown as it is by screens that know
-nothing of it, and stays.
+Without this, such pictures are grey and dim in a call. HLG (ARIB STD-B67) is designed to look right on ordinary
+screens, so it isn't converted.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from av import VideoFrame
 
 _PQ = 16
-"The transfer characteristics of SMPTE ST 2084 (ITU-T H.273, table 3)."
+"The number for the transfer characteristics of SMPTE ST 2084 (ITU-T H.273, table 3)."
 
 FORM = "gbrp16le"
-"In which the filters below work: linear light in 8 bits would show steps."
+"The pixel format for the filters below. Linear light in 8 bits would show steps."
 
 _POWER = f"pow(val/maxval,{32 / 2523:.8f})"
 _NITS = f"10000*pow(max({_POWER}-0.8359375,0)/(18.8515625-18.6875*{_POWER}),{16384 / 2610:.8f})"
-# ST 2084's m2 is 78.84375, m1 0.1593017578125, c1, c2 and c3 are the numbers in the formula.
+# In ST 2084, m2 is 78.84375, m1 is 0.1593017578125, and the formula has c1, c2 and c3.
 
 _WHITE = 203
-"Candelas a square metre of a sheet of paper in an HDR film (ITU-R BT.2408, 5.1)."
+"The brightness of white paper in an HDR film, in candelas per square metre (ITU-R BT.2408, 5.1)."
 
 _KNEE = 0.7
-"Of the brightness of white: what is below stays as it is, what is above is pressed together, up to white."
+"Brightness below this share of white stays as it is. Brightness above it is compressed to fit below white."
 
 _LINEAR = (
     f"st(0,{_NITS}/{_WHITE});"
@@ -47,5 +47,5 @@ TONES = (
 
 
 def is_pq(picture: VideoFrame) -> bool:
-    """Whether a picture says that its brightness is that of ST 2084."""
+    """Whether a picture says that it uses the transfer characteristics of ST 2084."""
     return int(picture.color_trc or 0) == _PQ

@@ -1,4 +1,4 @@
-"""The size and the way up in which a picture is sent."""
+"""The size and orientation in which a picture is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from peer.media.picture.hdr import FORM, TONES, is_pq
 
 Filters = tuple[tuple[str, str], ...]
-"FFmpeg's, each a name and its arguments."
+"FFmpeg's filters, each with its name and arguments."
 
 TURNS: dict[tuple[int, int, int, int], Filters] = {
     (1, 0, 0, 1): (),
@@ -34,39 +34,41 @@ CLOCKWISE: dict[int, Filters] = {
     180: (("hflip", ""), ("vflip", "")),
     270: (("transpose", "cclock"),),
 }
-"FFmpeg's filters by degrees."
+"FFmpeg's filters by the degrees of a clockwise turn."
 
 ONE_FIELD: Filters = (("field", "type=top"),)
-"Of an interlaced picture, whose lines are of two moments in turn: those of one of them."
+"Keeps one field of an interlaced picture. Its lines belong to two moments in turn."
 
 KEPT_GRAPHS = 3
-"One for fields, one for turning, one to spare; a source whose pictures change gets new ones."
+"One graph for fields, one for turning, one to spare. A source whose pictures change gets new graphs."
 
 MATRIX = struct.Struct("=9i")
-"Of a display matrix: a b u, c d v, x y w."
+"A display matrix: a b u, c d v, x y w."
 
 WIDEST_PIXEL = 4
-"How much wider than high a pixel may be, or the other way round; whatever says more is taken to be damaged."
+"The most that a pixel may be wider than high, or higher than wide. A larger ratio is taken for damage."
 
 
 class Fitting:
-    """Makes a source's pictures fit an encoder: not larger than allowed, the right way up, with square pixels, of one
-    moment.
+    """Makes a source's pictures fit an encoder: within the allowed size, upright, with square pixels, not interlaced.
 
-    Both sides are even, the form is YUV 4:2:0. Cameras and JPEGs often use all 256 levels of brightness, and films in
-    HD the colours of BT.709; a call's pictures use 16 to 235 and BT.601, as VP8 assumes (RFC 6386, 9.2).
+    Width and height are even, and the format is YUV 4:2:0. Cameras and JPEGs often use all 256 levels of brightness,
+    and HD films use the colours of BT.709. The pictures of a call use levels 16 to 235 and BT.601, as VP8 assumes (RFC
+    6386, 9.2).
     """
 
     def __init__(self, widest: int, highest: int) -> None:
         self._box = widest, highest
         self._graphs: dict[tuple[object, ...], Graph] = {}
         self._tones: dict[tuple[object, ...], Graph] = {}
-        """At most two, for the box lying and standing. Making one holds the interpreter for a tenth of a second, so
-        nothing that a source says of its pictures may have more made."""
+        """At most two graphs: one for a landscape box, one for a portrait box. Making one blocks Python for a tenth of
+        a second, so a source must not be able to cause more of them."""
 
     def fit(self, picture: VideoFrame, pixel: Fraction | None = None, tagged: Filters = ()) -> VideoFrame:
-        """`pixel` is the width of a pixel divided by its height; None: it is square. `tagged` turns pictures that say
-        nothing themselves. Timestamps are the caller's.
+        """Fit one picture.
+
+        `pixel` is the width of a pixel divided by its height; None: square. `tagged` turns pictures that have no
+        display matrix. The caller sets the timestamps.
         """
         turn = way_up(picture) or tagged
         shown = (picture.width * _sane(pixel), Fraction(picture.height))
@@ -84,13 +86,13 @@ class Fitting:
         )
         if turn:
             fitted = _through(fitted, turn, self._graphs)
-        # A picture that was a key frame in its source is not to become one in the call.
+        # A key frame of the source must not force a key frame in the call.
         fitted.pict_type = PictureType.NONE
         return fitted
 
 
 def _through(picture: VideoFrame, filters: Filters, kept: dict[tuple[object, ...], Graph]) -> VideoFrame:
-    """The picture after these filters; their graph is made and kept, for pictures of this size and form."""
+    """Apply these filters to a picture. Their graph is kept for pictures of the same size and format."""
     form = picture.width, picture.height, picture.format.name, filters
     graph = kept.get(form)
     if graph is None:
@@ -112,7 +114,7 @@ def _through(picture: VideoFrame, filters: Filters, kept: dict[tuple[object, ...
 
 
 def way_up(picture: VideoFrame) -> Filters:
-    """The filters that turn a picture as its display matrix says; none for one that isn't by quarters of a turn."""
+    """The filters that turn a picture as its display matrix says. None for angles other than quarter turns."""
     matrix = picture.side_data.get("DISPLAYMATRIX")
     data = bytes(matrix) if isinstance(matrix, Buffer) else b""
     if len(data) != MATRIX.size:
@@ -122,8 +124,9 @@ def way_up(picture: VideoFrame) -> Filters:
 
 
 def tagged_way_up(tags: Mapping[str, str]) -> Filters:
-    """The filters for a stream's tag `rotate`, degrees clockwise, as Matroska files made from older phones' films have
-    it; none if there is none.
+    """The filters for a stream's tag `rotate`, in degrees clockwise.
+
+    Matroska files made from films of older phones have that tag. Without it there are no filters.
     """
     degrees = next((value for name, value in tags.items() if name.lower() == "rotate"), "0")
     try:
@@ -133,7 +136,7 @@ def tagged_way_up(tags: Mapping[str, str]) -> Filters:
 
 
 def _sign(number: int) -> int:
-    """Of a 16.16 fixed-point number; 0 for what is nothing but rounding."""
+    """The sign of a 16.16 fixed-point number: -1 or 1, or 0 if the number is only a rounding error."""
     return 0 if abs(number) < 64 else 1 if number > 0 else -1
 
 

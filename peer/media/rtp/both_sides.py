@@ -1,4 +1,4 @@
-"""What both sides send on a leg, as whole encoded frames, beside those who receive and send it."""
+"""Reads what both sides send on a leg, as whole encoded frames, while other code sends and receives it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 MAX_QUEUE = 1024
-"Packets that may wait; what comes beyond it is left out, as if it had been lost."
+"How many packets may wait. Further packets are dropped, as if they had been lost."
 
 
 class BothSides:
-    """Taps a leg in both directions. It changes nothing in either, but asks for a key frame where it needs one."""
+    """Taps a leg in both directions. It only listens, except that it asks for a key frame where it needs one."""
 
     def __init__(self, leg: Leg, media: Media) -> None:
-        """`media` is what is wanted of each side."""
+        """`media` are the kinds of media that are wanted of each side."""
         self._leg = leg
         self._packets: asyncio.Queue[tuple[bool, float, bytes]] = asyncio.Queue(MAX_QUEUE)
-        "Whether our own side has sent it, when, and the packet."
+        "For each packet: whether our side has sent it, when it passed, and its bytes."
 
         self._receptions = {
             own: [Reception(kind, watching=True, own=own) for kind, flag in MEDIA.items() if flag in media]
@@ -39,14 +39,14 @@ class BothSides:
         self._leg.tap_sent(self._sent)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._leg.untap(self._received)
         self._leg.untap_sent(self._sent)
 
     async def next(self, patience: float | None = None) -> list[EncodedFrame] | None:
-        """Wait for the next packet and give the frames that are complete with it, often none.
+        """Wait for the next packet and return the frames that it completes, often none.
 
-        Gives None when nothing came for `patience` seconds. Requests for key frames that are due go to the sender.
+        Returns None if no packet came for `patience` seconds. Also sends requests for key frames that are due.
         """
         try:
             async with asyncio.timeout(patience):

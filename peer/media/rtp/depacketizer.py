@@ -1,7 +1,8 @@
-"""One incoming stream, from RTP packets to whole encoded frames, without decoding (RFC 3550, RFC 7587, RFC 7741).
+"""Turns the RTP packets of one stream into whole encoded frames, without decoding (RFC 3550, RFC 7587, RFC 7741).
 
-For endpoints that store or pass on what arrives as it is. Does what a receiver owes the sender: reports, requests for
-lost packets, for key frames, and the bit rate it can take. No I/O: packets and times in, frames and RTCP packets out.
+For endpoints that store or pass on encoded frames. It also makes the RTCP packets that a receiver sends: reports,
+requests for lost packets and for key frames, and the bit rate that the receiver can take. No I/O: packets and times go
+in, frames and RTCP packets come out.
 """
 
 from __future__ import annotations
@@ -34,74 +35,74 @@ from peer.transport.profile import CLOCK_RATES, KINDS, Kind, receive_parameters
 from peer.transport.sequence_numbers import unwrapped
 
 PATIENCE: dict[Kind, float] = {"audio": 0.1, "video": 0.4}
-"Seconds to wait for a missing packet before going on without it."
+"How many seconds to wait for a missing packet before going on without it."
 
 NACK_SECONDS = 0.1
-"Between two requests for the same lost packets."
+"The time between two requests for the same lost packets."
 
 FIRST_KEY_FRAME_SECONDS = 0.2
-"Before the first request: a sender that has just started sends one unasked."
+"The time before the first request for a key frame: a sender that has just started sends one without a request."
 
 KEY_FRAME_SECONDS = 0.5
-"Between two requests for a key frame."
+"The time between two requests for a key frame."
 
 REPORT_SECONDS = 1.0
-"Between two receiver reports."
+"The time between two receiver reports."
 
 PAUSE_SECONDS = 5.0
-"Without a picture for so long, what is known of the bit rate is of no use any more."
+"After this long without a picture, the estimate of the bit rate is discarded."
 
 MAX_MISSING = 128
-"Lost packets that are asked for; a larger hole is not worth it (senders keep no more, see RTP_HISTORY_SIZE)."
+"How many lost packets are asked for. Senders keep no more (see RTP_HISTORY_SIZE), so a larger hole stays lost."
 
 MAX_DROPOUT = 3_000
-"A jump in sequence numbers beyond which the sender has started again (RFC 3550, A.1)."
+"A larger jump in sequence numbers means that the sender has started again (RFC 3550, A.1)."
 
 MAX_SPAN = 1_024
-"Sequence numbers from the first that is missing to the newest: all that a search may run through, or that may wait."
+"The most sequence numbers from the first missing packet to the newest: it bounds searches and waiting packets."
 
 MAX_WAITING = 1024 * 1024
-"Bytes of packets that wait for one before them."
+"How many bytes of packets may wait for an earlier packet."
 
 MAX_FRAME = 512 * 1024
-"""Bytes of an encoded frame: two seconds of the best video that browsers send. A sender that never ends one is cut off
-here; where the frame goes on to somebody, all of its packets are sent in one go."""
+"""The largest encoded frame in bytes: two seconds of the best video that browsers send. A frame that never ends is cut
+off here. Code that passes a frame on sends all of its packets at once."""
 
 
 class EncodedFrame(msgspec.Struct, frozen=True):
-    """20 ms of Opus, usually, or one VP8 picture."""
+    """One VP8 picture, or an Opus packet, usually of 20 ms."""
 
     kind: Kind
 
     data: bytes
 
     timestamp: int
-    "RTP timestamp without wrap-around: 48,000 a second for audio, 90,000 for video."
+    "The RTP timestamp without wrap-around: 48,000 per second for audio, 90,000 for video."
 
     arrived: float
-    "When its last packet came, in seconds of the clock that was passed in."
+    "When its last packet came, in seconds on the caller's clock."
 
     key: bool = True
-    "Whether it can be decoded without the ones before."
+    "Whether it can be decoded without earlier frames."
 
     size: tuple[int, int] | None = None
-    "Width and height, if it is a key frame of a video."
+    "The width and height of a video key frame in pixels. None for other frames."
 
     restarted: bool = False
-    "The first one of a sender: its timestamp has no relation to the frames before."
+    "Whether this is a sender's first frame. Its timestamp has no relation to those of earlier frames."
 
     own: bool = False
-    "Our own side has sent it."
+    "Whether our own side has sent the frame."
 
 
 class Reception:
-    """The stream of one kind of media; when a new sender takes its place, the frames go on."""
+    """The incoming stream of one kind of media. When a new sender takes over, the frames go on."""
 
     def __init__(self, kind: Kind, patience: float | None = None, *, watching: bool = False, own: bool = False) -> None:
-        """`patience` is how many seconds a missing packet is waited for; None: PATIENCE.
+        """`patience` is how many seconds to wait for a missing packet; None: PATIENCE.
 
-        `watching`: somebody else receives the stream, reports, and asks for what was lost; only key frames are asked
-        for here. `own`: it is the one that our side sends.
+        `watching`: other code receives the stream, sends reports and asks for lost packets, so this object only asks
+        for key frames. `own`: our own side sends the stream.
         """
         self.kind = kind
         self._watching = watching
@@ -112,17 +113,17 @@ class Reception:
         self._own_ssrc = random.getrandbits(32)
         self._source: _Source | None = None
         self._bit_rate: RemoteBitrateEstimator | None = None
-        "Made when it is needed: it is a thousand objects, and a call begins with other things to do."
+        "Made when it is first needed: it consists of a thousand objects, and the start of a call has more urgent work."
 
         self._estimated = 0.0
-        "When a packet was counted last."
+        "When the estimator last counted a packet."
 
         self._feedback: list[bytes] = []
 
     def add(self, data: bytes, now: float) -> list[EncodedFrame]:
-        """Take in an RTP packet; give the frames that are complete with it, in order.
+        """Take an RTP packet. Returns the frames that it completes, in order.
 
-        Packets of another payload type and malformed ones are ignored.
+        Malformed packets, and packets of another payload type, are ignored.
         """
         try:
             packet = RtpPacket.parse(data, self._extensions)
@@ -141,7 +142,7 @@ class Reception:
         return frames
 
     def note_report(self, report: RtcpSrPacket, now: float) -> None:
-        """Take in a sender report, which the next receiver report refers to (RFC 3550, 6.4.1)."""
+        """Take a sender report. The next receiver report refers to it (RFC 3550, 6.4.1)."""
         if self._source is not None and report.ssrc == self._source.ssrc:
             self._source.last_report = (report.sender_info.ntp_timestamp >> 16 & 0xFFFFFFFF, now)
 
@@ -151,7 +152,7 @@ class Reception:
             self._source.key_frame_wanted = True
 
     def take_feedback(self) -> list[bytes]:
-        """RTCP packets for the sender that are due now; each is given once."""
+        """The RTCP packets that are due for the sender. Each packet is returned once."""
         feedback, self._feedback = self._feedback, []
         return feedback
 
@@ -173,14 +174,14 @@ class Reception:
         if self.kind != "video" or packet.extensions.abs_send_time is None:
             return
         if self._bit_rate is None or now - self._estimated > PAUSE_SECONDS:
-            # The estimator makes up for each millisecond of a pause, one after the other: a second for an hour.
+            # The estimator works through each millisecond of a pause: an hour of pause takes it a second.
             self._bit_rate = RemoteBitrateEstimator()
         self._estimated = now
         estimate = self._bit_rate.add(
             arrival_time_ms=int(now * 1000),
             abs_send_time=packet.extensions.abs_send_time,
             payload_size=len(packet.payload) + packet.padding_size,
-            # The estimator remembers every SSRC that it has seen, and the other side chooses how many there are.
+            # The estimator remembers every SSRC that it sees, and the other side chooses how many there are.
             ssrc=0,
         )
         if estimate is not None:
@@ -189,10 +190,10 @@ class Reception:
 
 
 class _Source:
-    """One synchronization source: order, loss and frames.
+    """One synchronization source: puts its packets in order, counts losses and assembles frames.
 
-    The other side chooses every number in its packets. Whatever it chooses, a packet costs its share of the heap and of
-    the frames that it completes, and no more than MAX_SPAN packets of MAX_WAITING bytes wait.
+    The other side chooses every number in its packets. Whatever it chooses, a packet takes only a share of the work on
+    the heap and on the frames that it completes, and at most MAX_SPAN packets with MAX_WAITING bytes wait.
     """
 
     def __init__(self, kind: Kind, first: RtpPacket, now: float, patience: float, own: bool) -> None:
@@ -210,7 +211,8 @@ class _Source:
         self._waiting: dict[int, tuple[float, RtpPacket]] = {}
         self._waiting_size = 0
         self._order: list[int] = []
-        "A heap of the numbers that wait; those that were delivered meanwhile are left in it until they come up."
+        """A heap of the numbers of waiting packets. Numbers of packets that were delivered stay until they reach the
+        top."""
 
         self._ask_missing_at = 0.0
         self._picture: bytearray | None = None
@@ -242,7 +244,7 @@ class _Source:
             yield from self._in_order(now)
 
     def missing_now(self, now: float) -> list[int]:
-        """The 16-bit sequence numbers to ask for, if it is time to."""
+        """The 16-bit sequence numbers to ask for now. Empty if the last request was less than NACK_SECONDS ago."""
         if not self._waiting or now < self._ask_missing_at:
             return []
         self._ask_missing_at = now + NACK_SECONDS
@@ -290,7 +292,7 @@ class _Source:
             self._lose()
             return
         if descriptor.partition_start and descriptor.partition_id == 0:
-            # The frame before it is complete even though its last packet carried no marker: no packet is missing.
+            # The frame before this one is complete: no packet is missing, though its last packet had no marker.
             if self._picture is not None:
                 yield from self._complete(now)
             self._picture, self._picture_timestamp = bytearray(), self._timestamp
@@ -318,20 +320,20 @@ class _Source:
         return EncodedFrame(self._kind, data, timestamp, now, key, size, restarted, self._own)
 
     def _lose(self) -> None:
-        """Something is missing for good: video goes on with the next key frame."""
+        """Note that a packet is lost for good. Video continues with the next key frame."""
         self._picture = None
         if self._kind == "video":
             self.key_frame_wanted = True
 
 
 def _growing(numbers: list[int]) -> list[list[int]]:
-    """The numbers up to 65,535, and those from 0 on: aiortc can't write one request for both."""
+    """Split sequence numbers where they wrap around from 65,535 to 0: aiortc can't write both parts in one request."""
     wrap = next((at for at in range(1, len(numbers)) if numbers[at] < numbers[at - 1]), len(numbers))
     return [part for part in (numbers[:wrap], numbers[wrap:]) if part]
 
 
 def key_frame_size(picture: bytes) -> tuple[int, int] | None:
-    """Width and height of a VP8 key frame, None for another frame (RFC 6386, 9.1)."""
+    """The width and height of a VP8 key frame. None for other frames (RFC 6386, 9.1)."""
     if len(picture) < 10 or picture[0] & 1 or picture[3:6] != b"\x9d\x01\x2a":
         return None
     return int.from_bytes(picture[6:8], "little") & 0x3FFF, int.from_bytes(picture[8:10], "little") & 0x3FFF

@@ -1,4 +1,4 @@
-"""Sound and pictures that a file has in the form in which a call carries them: sent as they are, not decoded."""
+"""Sends the sound and pictures of a file without decoding them, if the file has them in the call's own format."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from peer.transport.profile import CLOCK_RATES, OPUS, Kind
 from shared.in_thread import in_thread_to_its_end
 
 MAX_BITS_PER_SECOND = 1_500_000
-"Of a file whose pictures are sent as they are. They can't be made smaller for a narrow path, as an encoder could."
+"The highest bit rate of a file whose pictures are sent as they are. No encoder can shrink them for a narrow path."
 
 MAX_GROUP_BYTES = 8 * 1024 * 1024
-"What is kept of the pictures since the last whole one."
+"How many bytes of pictures are kept since the last key frame."
 
 PATIENCE = 0.5
-"Seconds after a whole picture in which no other one is made: it may be on its way."
+"Seconds after a key frame during which none is made: the last one may still be on its way."
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """20 ms of Opus, usually, or one VP8 picture."""
+    """One VP8 picture, or an Opus packet, usually of 20 ms."""
 
     kind: Kind
     data: bytes
     time: float
-    "When it is due, in seconds from the first start of the file."
+    "When the frame is due, in seconds from the first start of the file."
 
     key: bool = True
-    "Whether it can be decoded without the ones before."
+    "Whether it can be decoded without earlier frames."
 
     def packet(self) -> Packet[Stream]:
-        """For a sender."""
+        """The frame as a packet for a sender."""
         packet = Packet(self.data)
         packet.time_base = Fraction(1, CLOCK_RATES[self.kind])
         packet.pts = round(self.time * CLOCK_RATES[self.kind])
@@ -50,50 +50,51 @@ class Encoded:
 
 
 def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits_per_second: float | None) -> bool:
-    """Whether a call carries what is in this stream: Opus (RFC 7587), or VP8 (RFC 7741) within `size` and the bit rate.
+    """Whether a call can carry this stream as it is: Opus (RFC 7587), or VP8 (RFC 7741) within the limits.
 
-    `bits_per_second` is the whole file's; None for one that doesn't say how long it is.
+    The limits are `size` and MAX_BITS_PER_SECOND. `bits_per_second` is the whole file's bit rate, None if the file
+    doesn't say how long it is.
     """
     if isinstance(stream, AudioStream):
         head = stream.codec_context.extradata or b""
         return stream.codec_context.name in (OPUS.name, OPUS.library) and opus.plain(head)
     context = stream.codec_context
-    # A player would draw the pictures wider or narrower; a browser in a call doesn't.
+    # A player shows non-square pixels wider or narrower; a browser in a call doesn't.
     square = stream.sample_aspect_ratio in (None, 0, 1)
     fits = square and 0 < context.width <= size[0] and 0 < context.height <= size[1]
     return context.name in ("vp8", "libvpx") and fits and 0 < (bits_per_second or 0) <= MAX_BITS_PER_SECOND
 
 
 class VP8Pictures:
-    """The pictures of a file on their way to a sender.
+    """The VP8 pictures of a file on their way to a sender.
 
-    Anyone who starts watching midway, or has lost one, needs a whole one. If the file has none at that place, pictures
-    are decoded and given to the sender's encoder until it has.
+    Someone who starts watching in the middle, or has lost a picture, needs a key frame. If the file has none at that
+    place, pictures are decoded and encoded again until the file's next key frame.
     """
 
     def __init__(self) -> None:
         self._group: list[Encoded] = []
-        "Since the last whole picture."
+        "The pictures since the last key frame."
 
         self._size = 0
         self._wanted = False
         self._last = -1
         self._decoder: VideoCodecContext | None = None
-        "While pictures are decoded."
+        "Decodes pictures until the next key frame. None while pictures are sent as they are."
 
     def _packet(self, picture: Encoded) -> Packet[Stream]:
         packet = picture.packet()
-        # Two pictures with one timestamp would be taken for one (RFC 7741, section 4.1).
+        # A receiver would take two pictures with the same timestamp for one (RFC 7741, section 4.1).
         self._last = max(packet.pts or 0, self._last + 1)
         packet.pts = self._last
         return packet
 
     def want_key_frame(self) -> None:
-        """The other side needs a whole picture."""
+        """Note that the other side needs a key frame."""
         self._wanted = True
 
     async def next(self, picture: Encoded) -> Packet[Stream] | VideoFrame | None:
-        """What to send for the next picture of the file; nothing for one that isn't shown, while decoding."""
+        """What to send for the file's next picture. None if the decoder shows nothing for it."""
         if picture.key:
             self._group, self._size, self._decoder = [], 0, None
         start = self._group[0].time if self._group else picture.time
@@ -110,11 +111,11 @@ class VP8Pictures:
         self._group.append(picture)
         self._size += len(picture.data)
         if self._size > MAX_GROUP_BYTES:
-            # Too much to decode in one go; the next whole picture of the file has to do.
+            # The group is too large to decode at once. The other side has to wait for the file's next key frame.
             self._group, self._size = [], 0
 
     def _decode(self, pictures: Iterable[Encoded]) -> VideoFrame | None:
-        """The last picture that is shown."""
+        """The last of these pictures that is shown."""
         shown = None
         for picture in pictures:
             try:
@@ -122,7 +123,7 @@ class VP8Pictures:
             except av.FFmpegError:
                 continue
             for frame in frames:
-                # A picture that was a key frame in the file is not to become one in the call.
+                # A key frame of the file must not force a key frame in the call.
                 frame.pict_type = PictureType.NONE
                 frame.pts, frame.time_base = round(picture.time * CLOCK_RATES["video"]), Fraction(1, 90_000)
                 shown = frame

@@ -1,4 +1,4 @@
-"""What arrives on a leg, as whole encoded frames."""
+"""Reads what arrives on a leg, as whole encoded frames."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 MAX_QUEUE = 512
-"Packets that may wait; what comes beyond it is dropped, a loss like any other on the way."
+"How many packets may wait. Further packets are dropped, like packets lost on the way."
 
 
 class Incoming:
     """Taps a leg and reads frames of the wanted kinds from it.
 
-    With `mirrored`, what the other side asks of our sender is asked of its own: for an endpoint that sends back what
-    arrives and has no encoder to make a key frame with.
+    With `mirrored`, a request by the other side for a key frame goes back to the other side. That is for an endpoint
+    that echoes what arrives and has no encoder to make a key frame.
     """
 
     def __init__(self, leg: Leg, media: Media, *, mirrored: bool = False, patience: float | None = None) -> None:
-        """`patience` is how many seconds a missing packet is waited for; None: as long as is good for a recording."""
+        """`patience` is how many seconds to wait for a missing packet; None: as long as suits a recording."""
         self._leg = leg
         self._mirrored = mirrored
         self._packets: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MAX_QUEUE)
@@ -48,13 +48,13 @@ class Incoming:
         self._leg.tap(self._on_packet)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._leg.untap(self._on_packet)
 
     async def next(self, patience: float | None = None) -> list[EncodedFrame] | None:
-        """Wait for the next packet and give the frames that are complete with it, often none.
+        """Wait for the next packet and return the frames that it completes, often none.
 
-        Gives None when nothing came for `patience` seconds. Reports and requests that are due go to the sender.
+        Returns None if no packet came for `patience` seconds. Also sends reports and requests that are due.
         """
         try:
             async with asyncio.timeout(patience):
@@ -91,7 +91,7 @@ class Incoming:
 
 
 def key_frame_asked(data: bytes) -> bool:
-    """Whether that is an RTCP packet in which the other side asks for a whole picture (RFC 4585, RFC 5104)."""
+    """Whether the data is an RTCP packet that asks for a key frame (RFC 4585, RFC 5104)."""
     return is_rtcp(data) and any(map(_asks_key_frame, _parsed(data)))
 
 

@@ -1,4 +1,4 @@
-"""What has to be known of Opus without decoding it (RFC 6716, RFC 7845). Pure."""
+"""Reads facts from Opus packets without decoding them (RFC 6716, RFC 7845). Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import struct
 from peer.transport.profile import OPUS
 
 HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, OPUS.channels, 0, OPUS.clock_rate, 0, 0)
-"Of a file: version 1, two channels, no samples to skip, 48 kHz, no gain, mapping family 0 (RFC 7845, 5.1)."
+"The head of a file: version 1, two channels, no pre-skip, 48 kHz, no gain, mapping family 0 (RFC 7845, 5.1)."
 
 PRE_ROLL_NS = 80_000_000
-"80 ms that a decoder needs before the place it jumped to (RFC 7845, 4.6)."
+"A decoder needs the 80 ms before the place to which it seeks (RFC 7845, 4.6)."
 
 
 def milliseconds(packet: bytes) -> int:
-    """How long the sound in a packet lasts, rounded up (RFC 6716, 3.1)."""
+    """How long the sound in a packet lasts, in milliseconds rounded up (RFC 6716, 3.1)."""
     configuration, code = packet[0] >> 3, packet[0] & 3
     if configuration < 12:
         tenths = (100, 200, 400, 600)[configuration % 4]
@@ -27,8 +27,9 @@ def milliseconds(packet: bytes) -> int:
 
 
 def plain(head: bytes) -> bool:
-    """Whether packets of a file with this head can be sent as they are.
+    """Whether the packets of a file with this head can be sent as they are.
 
-    It has version 1, at most two channels in the common order, and no gain that a decoder would have to apply.
+    The head must have version 1, at most two channels in the usual order, and no gain that a decoder would have to
+    apply.
     """
     return len(head) == len(HEAD) and head[16:19] == b"\0\0\0" and head[9] in (1, 2)

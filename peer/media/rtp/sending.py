@@ -1,4 +1,4 @@
-"""What an endpoint sends on the leg that it is attached to."""
+"""Sends an endpoint's tracks on its leg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sending:
-    """The tracks that are sent now, if any."""
+    """The tracks that an endpoint sends now, if any."""
 
     def __init__(self) -> None:
         self._leg: Leg | None = None
@@ -27,10 +27,10 @@ class Sending:
     async def start(
         self, leg: Leg, tracks: Iterable[MediaStreamTrack], tasks: asyncio.TaskGroup, *, endless: bool = True
     ) -> None:
-        """Send these tracks, and nothing any more that was sent before. Raises LegFailed if the leg is gone.
+        """Send these tracks instead of the previous ones. Raises LegFailed if the leg is gone.
 
-        When an `endless` track ends although the leg is there, as one does whose frames can't be made or encoded, a
-        task in `tasks` fails with a MediaError.
+        An `endless` track should only end with its leg. If one ends earlier, for example because its frames can't be
+        made or encoded, a task in `tasks` fails with a MediaError.
         """
         await self.stop()
         self._leg, self._tracks = leg, list(tracks)

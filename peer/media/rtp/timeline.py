@@ -1,4 +1,4 @@
-"""The times of a stream's frames, on one clock that goes on when its sender changes."""
+"""Places a stream's frames on one clock. The clock goes on when the sender changes."""
 
 from __future__ import annotations
 
@@ -6,37 +6,36 @@ from peer.media.rtp.depacketizer import EncodedFrame
 from peer.transport.profile import CLOCK_RATES, Kind
 
 TOLERANCE = 1.0
-"""Seconds by which RTP timestamps and arrival may drift apart before arrival is believed, and for which frames have to
-come late before it is: what a machine that was busy reads late comes in a burst, and then is in time again.
-"""
+"""How many seconds RTP timestamps and arrival may differ before arrival counts. A frame must also be late for this
+long: a busy machine reads late packets in a burst, and is in time again after that."""
 
 
 class Timeline:
-    """Places the frames of one kind.
+    """Places the frames of one kind of media.
 
-    RTP timestamps say how far frames are from each other, exactly; when the first of a sender came says where they
-    stand. The timelines of sound and picture with the same start are thus together to within the jitter of the path.
+    RTP timestamps give the exact distance between frames. The arrival of a sender's first frame gives their position.
+    So the timelines of sound and picture with the same start differ only by the jitter of the path.
     """
 
     def __init__(self, kind: Kind, start: float) -> None:
-        """`start` is what counts as zero, on the clock of EncodedFrame.arrived."""
+        """`start` is time zero, on the clock of EncodedFrame.arrived."""
         self._rate = CLOCK_RATES[kind]
         self._start = start
         self._offset: int | None = None
         self._last = -1
         self._before: int | None = None
-        "The timestamp of the frame before."
+        "The timestamp of the previous frame."
 
         self._late_since: float | None = None
-        "Since when frames come late."
+        "When the first of the late frames arrived. None if the last frame wasn't late."
 
     def leave_out(self, seconds: float) -> None:
-        """Of the time that comes, so much isn't counted: nothing was taken meanwhile."""
+        """Leave out the next `seconds`, during which no frames were taken."""
         self._start += seconds
         self._offset = None
 
     def place(self, frame: EncodedFrame) -> int:
-        """Ticks of the kind's RTP clock from the start; never negative, always more than for the frame before."""
+        """The frame's place: ticks of the kind's RTP clock since `start`, never negative, and higher for each frame."""
         arrived = round((frame.arrived - self._start) * self._rate)
         if (
             self._offset is None
@@ -49,7 +48,7 @@ class Timeline:
         return self._last
 
     def _has_drifted(self, frame: EncodedFrame, late: int) -> bool:
-        """Whether arrival is to be believed; `late` is by how many ticks the frame came after its place."""
+        """Whether the arrival time counts now, and not the timestamp. The frame came `late` ticks after its place."""
         if late <= TOLERANCE * self._rate:
             self._late_since = None
             return late < -TOLERANCE * self._rate

@@ -1,8 +1,8 @@
-"""A WebM file that can be played at any moment of its making (RFC 8794 EBML, RFC 9559 Matroska).
+"""Writes a WebM file that can be played at any moment while it grows (RFC 8794 EBML, RFC 9559 Matroska).
 
-For Opus and VP8 tracks whose frames come encoded. Nothing is kept for the end that a player needs: each cluster
-is written whole with its size, and the true duration and picture size are put into the header as soon as they are
-known. So a file whose writer was killed has everything but the last moment, and lacks only the index.
+It takes encoded Opus and VP8 frames. A player needs nothing that is written only at the end: each cluster is written
+whole with its size, and the duration and picture size go into the header as soon as they are known. If the writer is
+killed, the file lacks only the last moment and the index.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from peer.media.rtp import opus
 from peer.transport.profile import OPUS
 
 AUDIO_TRACK, VIDEO_TRACK = 1, 2
-"Of the other side, or of the only one."
+"The tracks of the other side, or the only tracks."
 
 OWN_AUDIO_TRACK, OWN_VIDEO_TRACK = 3, 4
-"Of our own side, where both are in the file."
+"The tracks of our own side, if both sides are in the file."
 
 CLUSTER_MS = 250
-"Length of a cluster: what a crash may cost at most."
+"The length of a cluster in milliseconds: the most that a crash can lose."
 
 CLUSTER_BYTES = 256 * 1024
-"A cluster is written when it has grown so large, whatever its length."
+"A cluster of this size is written, whatever its length."
 
 BLOCK_BYTES = 64
-"What a frame counts beyond its own bytes, so that many tiny ones fill a cluster too."
+"Bytes that each frame adds to a cluster's size beyond its own, so that many tiny frames fill a cluster too."
 
 CUE_MS = 5_000
-"An index entry stands at every key frame, and in a file without pictures as far apart as this."
+"An index entry is made at every key frame. Without pictures, entries are this far apart."
 
 EBML, SEGMENT, SEEK_HEAD, VOID, INFO, TRACKS, CLUSTER, CUES = (
     0x1A45DFA3,
@@ -45,29 +45,29 @@ EBML, SEGMENT, SEEK_HEAD, VOID, INFO, TRACKS, CLUSTER, CUES = (
 DURATION = 0x4489
 
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
-"The size of a segment that goes on to the end of the file (RFC 8794, 6.2)."
+"The size of a segment that extends to the end of the file (RFC 8794, 6.2)."
 
 SEEK_SPACE = 96
-"Bytes kept free at the start of the segment for the table of its parts."
+"How many bytes are kept free at the start of the segment for the table of its parts (SeekHead)."
 
 
 @dataclass(slots=True)
 class _Cluster:
     start: int
     blocks: list[tuple[int, int, bool, bytes]] = field(default_factory=list)
-    "Time in ms, track, whether it is a key frame, data."
+    "For each block: time in ms, track, whether it is a key frame, data."
 
     size: int = 0
     cue: bool = False
 
 
 class MatroskaWriter:
-    """Writes the file. What `add` takes is in the file after the next `flush`; the methods raise OSError."""
+    """Writes the file. A frame that `add` takes is in the file after the next `flush`. The methods raise OSError."""
 
     def __init__(self, file: BinaryIO, *, audio: bool, video: bool, both: bool = False) -> None:
-        """`file` is open for writing, empty and seekable; whether closed in the end is up to the caller.
+        """`file` is empty, seekable and open for writing. The caller closes it.
 
-        `both`: our own side has tracks of its own.
+        `both`: our own side has its own tracks.
         """
         self._file = file
         self._video = video
@@ -101,7 +101,7 @@ class MatroskaWriter:
         self._info = SEEK_SPACE
         self._tracks = self._info + len(info)
         start += _void(SEEK_SPACE) + info + tracks
-        # Where in the file the values stand that become known later.
+        # The positions in the file of values that become known later.
         self._duration_at = start.index(_id(DURATION) + b"\x88", self._segment) + 3
         self._size_at: dict[int, int] = {}
         if video:
@@ -111,32 +111,32 @@ class MatroskaWriter:
         self._file.write(start)
         self._file.flush()
         self.position = len(start)
-        "Bytes of the file that are whole: the header and the clusters so far."
+        "How many bytes of the file are complete: the header and the clusters so far."
 
     @property
     def duration(self) -> int:
-        """Milliseconds up to the end of the last frame."""
+        """The time of the end of the last frame, in milliseconds."""
         return self._end
 
     @property
     def pending(self) -> bool:
-        """Whether anything was added that is not in the file."""
+        """Whether a frame was added that isn't in the file yet."""
         return self._cluster is not None
 
     @property
     def due(self) -> bool:
-        """Whether enough has been added for a cluster, so that it is time to flush."""
+        """Whether enough has been added for a cluster."""
         cluster = self._cluster
         return cluster is not None and (self._end - cluster.start >= CLUSTER_MS or cluster.size >= CLUSTER_BYTES)
 
     def add(self, track: int, start: int, length: int, data: bytes, *, key: bool) -> None:
-        """Take a frame of a track that starts at `start` and lasts `length`, both in milliseconds.
+        """Take a frame of a track. It starts at `start` and lasts `length`, both in milliseconds.
 
-        Frames of one track come in order; those of two may be some seconds apart.
+        Frames of one track must come in order. Frames of two tracks may be some seconds out of order.
         """
         cluster = self._cluster
         if cluster is not None and abs(start - cluster.start) > 15_000:
-            # The time of a block counts from its cluster's in 16 bits.
+            # A block has a 16-bit time, relative to its cluster.
             self.flush()
             cluster = None
         if cluster is None:
@@ -147,13 +147,13 @@ class MatroskaWriter:
         self._end = max(self._end, start + length)
 
     def set_picture_size(self, width: int, height: int, track: int = VIDEO_TRACK) -> None:
-        """Note the size of a track's first pictures; players take that of later ones from the pictures."""
+        """Set the size of a track's first pictures. Players read the size of later ones from the pictures."""
         if track not in self._sizes and width and height:
             self._sizes.add(track)
             self._patch(self._size_at[track], _picture_size(width, height))
 
     def flush(self) -> None:
-        """Write what was added."""
+        """Write the frames that were added."""
         cluster, self._cluster = self._cluster, None
         if cluster is None:
             return
@@ -176,7 +176,7 @@ class MatroskaWriter:
         self._file.flush()
 
     def close(self) -> None:
-        """Write the rest and the index. The file itself stays open."""
+        """Write the remaining frames and the index. The file itself stays open."""
         self.flush()
         track = VIDEO_TRACK if self._video else AUDIO_TRACK
         seek = _seek(INFO, self._info) + _seek(TRACKS, self._tracks)
@@ -223,12 +223,12 @@ def _video_track(number: int, title: tuple[bytes, ...]) -> bytes:
 
 
 def _picture_size(width: int, height: int) -> bytes:
-    """PixelWidth and PixelHeight, always 8 bytes."""
+    """The elements PixelWidth and PixelHeight, always 8 bytes."""
     return _element(0xB0, struct.pack(">H", width)) + _element(0xBA, struct.pack(">H", height))
 
 
 def _track(number: int, kind: int, codec: bytes) -> tuple[bytes, ...]:
-    """Number, unique id, type, no lacing, codec."""
+    """A track's number, unique id, type, flag against lacing, and codec."""
     return _number(0xD7, number), _number(0x73C5, number), _number(0x83, kind), _number(0x9C, 0), _element(0x86, codec)
 
 
@@ -237,12 +237,12 @@ def _seek(identifier: int, position: int) -> bytes:
 
 
 def _void(length: int) -> bytes:
-    """A void element of `length` bytes altogether, at least 2 and at most 128."""
+    """A Void element of `length` bytes in all, at least 2 and at most 128."""
     return _id(VOID) + bytes([0x80 | length - 2]) + bytes(length - 2)
 
 
 def _id(identifier: int) -> bytes:
-    """Element ids are written with their length marker (RFC 8794, 5)."""
+    """An element id, written with its length marker (RFC 8794, 5)."""
     return identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
 
 

@@ -1,4 +1,4 @@
-"""The microphone of this machine, as a track."""
+"""The microphone of this machine as a track."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Microphone:
         came: Callable[[], None] = lambda: None,
         noise: Suppressor | None = None,
     ) -> None:
-        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back.
+        """`name` is the configured name, empty for the system's default.
 
-        `came` is called when another one has come. `noise` takes noise away from what is heard.
+        `tell` is called when the microphone goes or comes back, `came` when another one was plugged in. `noise` removes
+        noise from the sound.
         """
         self._noise = noise or Untouched()
         self.device: FollowedDevice[SoundSource] = FollowedDevice(
@@ -38,17 +39,17 @@ class Microphone:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device, or what replaces it."""
+        """Open the microphone, or another one while it is missing."""
         await self.device.open(tasks)
         self._task = tasks.create_task(self._listen())
 
     def track(self) -> LiveTrack:
-        """A new track, which gets what is heard instead of the one before."""
+        """A new track. From now on it gets the sound, and the previous track doesn't."""
         self._track = LiveTrack("audio")
         return self._track
 
     async def close(self) -> None:
-        """Let go of the device."""
+        """Close the microphone."""
         task, self._task = self._task, None
         await end(task)
         await self.device.close()
@@ -60,7 +61,7 @@ class Microphone:
         while True:
             source = await self.device.get()
             if source is not before:
-                # What wasn't heard meanwhile is missing, not shifted.
+                # Sound that was missed leaves a gap; later sound isn't moved forward.
                 position = max(position, round((clock() - begin) * SAMPLE_RATE)) if before is not None else 0
                 before = source
             try:

@@ -1,6 +1,7 @@
-"""Noise that the microphone hears beside a voice, taken away: WebRTC's noise suppression, as browsers have it.
+"""Removes noise from a microphone's sound, with WebRTC's noise suppression, as in browsers.
 
-Needs the package webrtc-noise-gain, the extra `noise`. It works on 16 kHz: what of a voice is above 8 kHz is lost.
+Needs the package webrtc-noise-gain, the extra `noise`. It works at 16 kHz, so the parts of a voice above 8 kHz are
+lost.
 """
 
 from __future__ import annotations
@@ -16,54 +17,54 @@ from shared.errors import MediaError
 from shared.extras import how_to_add
 
 LEVELS: dict[NoiseSuppression, int] = {"off": 0, "low": 1, "moderate": 2, "high": 3, "highest": 4}
-"As that library counts them; by how many dB noise is weakened is in benchmarks/README.md."
+"The library's numbers for the levels. benchmarks/README.md says by how many dB each weakens noise."
 
 RATE = 16_000
 
 STEP_BYTES = RATE // 100 * 2
-"Of 10 ms, which it takes at a time: 16 bits, mono."
+"The bytes that the library takes at a time: 10 ms of 16-bit mono."
 
 NO_GAIN = 0
 
 
 class Suppressor(Protocol):
-    """What takes noise away from a microphone's blocks."""
+    """Removes noise from a microphone's blocks."""
 
     def process(self, samples: bytes) -> bytes:
-        """HEARD_BYTES in, as many out, of a few milliseconds before."""
+        """Take HEARD_BYTES and return as many, delayed by a few milliseconds."""
 
 
 class Untouched:
-    """Leaves everything as it is."""
+    """Leaves the sound as it is."""
 
     def process(self, samples: bytes) -> bytes:
-        """As Suppressor says."""
+        """See Suppressor."""
         return samples
 
 
 class WebRtcSuppressor:
-    """One microphone's. What it learns of the noise stays with it."""
+    """Suppresses the noise of one microphone, and learns that noise meanwhile."""
 
     def __init__(self, level: int) -> None:
-        """`level` from 1 to 4. Raises ImportError without the library."""
+        """`level` is from 1 to 4. Raises ImportError if the library is missing."""
         from webrtc_noise_gain import AudioProcessor
 
         self._processor = AudioProcessor(NO_GAIN, level)
         self._down = AudioResampler("s16", "mono", RATE)
         self._up = AudioResampler("s16", "mono", SAMPLE_RATE)
         self._waiting = bytearray()
-        "Of 16 kHz, less than 10 ms."
+        "Less than 10 ms of sound at 16 kHz."
 
         self._done = bytearray()
 
     def process(self, samples: bytes) -> bytes:
-        """As Suppressor says."""
+        """See Suppressor."""
         self._waiting += _resampled(self._down, samples, SAMPLE_RATE)
         while len(self._waiting) >= STEP_BYTES:
             step = self._processor.Process10ms(bytes(self._waiting[:STEP_BYTES]))
             del self._waiting[:STEP_BYTES]
             self._done += _resampled(self._up, step.audio, RATE)
-        # Filters have a length: at the beginning there is silence in place of what is still inside them.
+        # The filters delay the sound. Silence fills the beginning.
         short = HEARD_BYTES - len(self._done)
         self._done[:0] = bytes(max(0, short))
         taken = bytes(self._done[:HEARD_BYTES])
@@ -72,7 +73,7 @@ class WebRtcSuppressor:
 
 
 def suppressor(wanted: NoiseSuppression) -> Suppressor:
-    """As configured. Raises MediaError without the library."""
+    """The suppressor for the configured level. Raises MediaError if the library is missing."""
     if not LEVELS[wanted]:
         return Untouched()
     try:

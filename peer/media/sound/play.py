@@ -1,4 +1,4 @@
-"""A short sound on the speaker of this machine."""
+"""Plays a short sound on the speaker of this machine."""
 
 from __future__ import annotations
 

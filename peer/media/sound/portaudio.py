@@ -27,13 +27,13 @@ from peer.media.sound.types import (
 from shared.errors import MediaError
 
 KEPT_BLOCKS = 8
-"Blocks of a microphone that may wait; then the oldest is dropped."
+"How many blocks from a microphone may wait. Then the oldest is dropped."
 
 AHEAD_BLOCKS = 3
-"Blocks that a speaker keeps ahead."
+"How many blocks wait ahead for the speaker."
 
 MOST_NAMED = 8
-"Devices that a hint lists."
+"How many devices a hint lists."
 
 
 class _Stream(Protocol):
@@ -44,14 +44,14 @@ class _Stream(Protocol):
 
 
 class PortAudio:
-    """The devices that PortAudio finds. It looks for them once, and again only when none is open."""
+    """The devices that PortAudio finds. It looks for them once, and again only when no stream is open."""
 
     async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
-        """As SoundSystem says, but the wanted one and the default one alone."""
+        """See SoundSystem. Lists only the wanted device and the default one."""
         return await thread.run(lambda: _found(kind, wanted))
 
     async def changes(self) -> AsyncGenerator[None, None]:
-        """Nothing: PortAudio says of no device that it comes or goes; a stream ends with its device."""
+        """Yields nothing: PortAudio reports no devices that come or go. A stream ends with its device."""
         yield
         await asyncio.Event().wait()
 
@@ -69,7 +69,7 @@ class PortAudio:
 
 
 class PortAudioSource:
-    """An input stream. PortAudio calls from a thread of its own."""
+    """An input stream. PortAudio calls it from its own thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -77,7 +77,7 @@ class PortAudioSource:
         self._stream: _Stream | None = None
 
     def open(self, device: str) -> None:
-        """Open the device; it takes a moment. Raises MediaError."""
+        """Open the device. This blocks for a moment. Raises MediaError."""
         self._stream = _open(
             "microphone",
             lambda: sounddevice.RawInputStream(
@@ -93,7 +93,7 @@ class PortAudioSource:
         )
 
     async def read(self) -> bytes:
-        """As SoundSource says."""
+        """See SoundSource."""
         try:
             async with asyncio.timeout(STILL_SECONDS):
                 block = await self._blocks.get()
@@ -104,7 +104,7 @@ class PortAudioSource:
         return block
 
     async def close(self) -> None:
-        """As SoundSource says."""
+        """See SoundSource."""
         await _closed(self._close)
 
     def _close(self) -> None:
@@ -129,7 +129,7 @@ class PortAudioSource:
 
 
 class PortAudioSink:
-    """An output stream. What isn't there in time is silence."""
+    """An output stream. A block that comes too late is replaced by silence."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -140,7 +140,7 @@ class PortAudioSink:
         self._stream: _Stream | None = None
 
     def open(self, device: str) -> None:
-        """Open the device; it takes a moment. Raises MediaError."""
+        """Open the device. This blocks for a moment. Raises MediaError."""
         self._stream = _open(
             "speaker",
             lambda: sounddevice.RawOutputStream(
@@ -156,7 +156,7 @@ class PortAudioSink:
         )
 
     async def write(self, samples: bytes) -> None:
-        """As SoundSink says."""
+        """See SoundSink."""
         for at in range(0, len(samples), PLAYED_BYTES):
             while len(self._waiting) >= AHEAD_BLOCKS and not self._ended:
                 await self._moves()
@@ -165,7 +165,7 @@ class PortAudioSink:
             self._waiting.append(samples[at : at + PLAYED_BYTES].ljust(PLAYED_BYTES, b"\0"))
 
     async def _moves(self) -> None:
-        """Wait until something was played. Raises SoundGone."""
+        """Wait until a block was played. Raises SoundGone."""
         self._room.clear()
         try:
             async with asyncio.timeout(STILL_SECONDS):
@@ -174,7 +174,7 @@ class PortAudioSink:
             raise SoundGone from None
 
     async def close(self, *, drain: bool = False) -> None:
-        """As SoundSink says."""
+        """See SoundSink."""
         with contextlib.suppress(SoundGone):
             while drain and self._waiting and not self._ended:
                 await self._moves()
@@ -210,13 +210,13 @@ async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
 
 
 async def _closed(close: Callable[[], None]) -> None:
-    """A stream whose device hangs is closed once that has come back."""
+    """Close a stream. If its device hangs, it is closed once the device responds."""
     with contextlib.suppress(SoundHangs):
         await thread.run(close, even_late=True)
 
 
 _open_streams: set[int] = set()
-"The ids of those that are open: while there are any, PortAudio must not look for devices again."
+"The ids of the open streams. While there are any, PortAudio must not look for devices again."
 
 
 def _found(kind: SoundKind, wanted: str) -> FoundDevices:
@@ -254,7 +254,7 @@ def _open(word: str, make: Callable[[], _Stream]) -> _Stream:
 
 
 def _choices(word: str) -> str:
-    """The hint that names the devices there are."""
+    """The hint that lists the devices of this kind."""
     try:
         found = list(sounddevice.query_devices())
     except (sounddevice.PortAudioError, ValueError):
@@ -266,7 +266,7 @@ _CHANNELS = {"microphone": "max_input_channels", "speaker": "max_output_channels
 
 
 def choices(word: str, devices: Sequence[tuple[str, int]]) -> str:
-    """The same for devices in PortAudio's order, with the channels that each has of that kind. Pure."""
+    """The hint for a list of devices in PortAudio's order. Each has its name and its number of channels. Pure."""
     usable = [f"{number} ({name})" for number, (name, channels) in enumerate(devices) if channels > 0]
     if not usable:
         return f"PortAudio finds no {word}. Plug one in."

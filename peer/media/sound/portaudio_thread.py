@@ -1,4 +1,4 @@
-"""The thread in which PortAudio is asked for anything: it hangs where ALSA leads to a sound server that hangs."""
+"""The thread that makes all calls to PortAudio. PortAudio hangs if ALSA passes a call to a sound server that hangs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from peer.media.sound.types import SoundHangs
 from shared.in_thread import for_thread
 
 SECONDS = 5.0
-"What PortAudio may take for an answer."
+"How long a call to PortAudio may take."
 
 _Result = TypeVar("_Result")
 
 
 class PortAudioThread:
-    """One thing after the other, in a thread that nobody waits for longer than SECONDS, nor the end of the program."""
+    """Runs one function after the other in a daemon thread.
+
+    Callers wait at most SECONDS; the program's end doesn't wait.
+    """
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def run(self, function: Callable[[], _Result], *, even_late: bool = False) -> _Result:
-        """Return what `function` returns, or raise what it raises. Raises SoundHangs when that takes too long.
+        """Return what `function` returns, or raise what it raises. Raises SoundHangs if that takes too long.
 
-        `even_late`: it is done after that as well, once what hangs has come back.
+        With `even_late` the function runs all the same, once the thread is free again.
         """
         job, future = for_thread(function)
         given_up = threading.Event()
@@ -54,4 +57,4 @@ class PortAudioThread:
 
 
 thread = PortAudioThread()
-"The only one: PortAudio isn't made for several."
+"The only instance: PortAudio supports just one thread."

@@ -1,4 +1,4 @@
-"""Sound through PulseAudio or PipeWire, by the programs parec and pacat (Debian: pulseaudio-utils)."""
+"""Sound through PulseAudio or PipeWire, with the programs parec and pacat (Debian: pulseaudio-utils)."""
 
 from __future__ import annotations
 
@@ -26,44 +26,44 @@ from shared.errors import MediaError
 PROGRAMS = ("parec", "pacat", "pactl")
 
 HEARD_MS = 20
-"What parec collects before it hands it over."
+"How many milliseconds of sound parec collects before it delivers them."
 
 PLAYED_MS = 50
-"What pacat keeps ahead, so that a late packet isn't heard."
+"How many milliseconds of sound pacat keeps ahead, so that a late packet leaves no gap."
 
 PIPE_BYTES = 4096
-"What may wait in the pipe to pacat, the least that Linux gives: 21 ms. What waits there is heard later."
+"How many bytes may wait in the pipe to pacat: 21 ms, the least that Linux allows. Waiting sound is heard later."
 
 REPLY_SECONDS = 3.0
-"What the sound server may take for an answer."
+"How long the sound server may take to reply."
 
 NUDGE_SECONDS = 0.5
-"How long a new subscription waits for its first event before it makes one."
+"How long a new subscription waits for its first event. After that it causes one."
 
 KINDS: dict[SoundKind, tuple[str, str]] = {
     "microphone": ("sources", "Default Source"),
     "speaker": ("sinks", "Default Sink"),
 }
-"What pactl calls them, in its lists and in its line about the server."
+"pactl's names for each kind: in its lists, and in its line about the server's default."
 
 CHANGE = re.compile(rb"^Event '(?:(?:new|remove)' on (?:source|sink)|change' on server)\b(?!-)")
-"What `pactl subscribe` says when a device comes, goes, or becomes the default."
+"What `pactl subscribe` prints when a device comes, goes, or becomes the default."
 
 COMMON = (
     "--raw",
     "--format=s16le",
     f"--rate={SAMPLE_RATE}",
     "--client-name=Copybara Relay",
-    "--property=media.role=phone",  # desktops lower music for it, and cancel the echo
+    "--property=media.role=phone",  # desktops turn music down for this role, and cancel the echo
 )
 
 
 class Pulse:
-    """The sound server of the user whose session this is, or the one that PULSE_SERVER names."""
+    """The sound server of the current user's session, or the server that PULSE_SERVER names."""
 
     @staticmethod
     async def answers() -> bool:
-        """Whether there is a server. Raises SoundHangs if there is one that doesn't answer."""
+        """Whether there is a server. Raises SoundHangs if the server doesn't reply."""
         try:
             await _pactl("info")
         except SoundHangs:
@@ -73,7 +73,7 @@ class Pulse:
         return True
 
     async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
-        """As SoundSystem says."""
+        """See SoundSystem."""
         _, default = KINDS[kind]
         said = dict(line.split(": ", 1) for line in (await _pactl("info")).splitlines() if ": " in line)
         names = await _names(kind)
@@ -82,11 +82,12 @@ class Pulse:
         return FoundDevices(names, said[default] if said.get(default) in names else None)
 
     async def changes(self) -> AsyncGenerator[None, None]:
-        """As SoundSystem says."""
+        """See SoundSystem."""
         process = await _start("pactl", "subscribe")
         assert process.stdout is not None
         try:
-            # pactl doesn't say when it has subscribed; its server says of every program that it comes.
+            # pactl doesn't say when it has subscribed. But its server reports every program that connects, this one
+            # too.
             first = asyncio.ensure_future(process.stdout.readline())
             try:
                 while not (await asyncio.wait([first], timeout=NUDGE_SECONDS))[0]:
@@ -128,7 +129,7 @@ class PulseSource:
         self._stdout = process.stdout
 
     async def read(self) -> bytes:
-        """As SoundSource says."""
+        """See SoundSource."""
         try:
             async with asyncio.timeout(STILL_SECONDS):
                 return await self._stdout.readexactly(HEARD_BYTES)
@@ -136,7 +137,7 @@ class PulseSource:
             raise SoundGone from None
 
     async def close(self) -> None:
-        """As SoundSource says."""
+        """See SoundSource."""
         await end_process(self._process)
 
 
@@ -153,7 +154,7 @@ class PulseSink:
         self._stdin.transport.set_write_buffer_limits(high=0)
 
     async def write(self, samples: bytes) -> None:
-        """As SoundSink says."""
+        """See SoundSink."""
         try:
             self._stdin.write(samples)
             async with asyncio.timeout(STILL_SECONDS + len(samples) / PLAYED_BYTES * BLOCK_SECONDS):
@@ -162,7 +163,7 @@ class PulseSink:
             raise SoundGone from None
 
     async def close(self, *, drain: bool = False) -> None:
-        """As SoundSink says."""
+        """See SoundSink."""
         self._stdin.close()
         if drain:
             # pacat ends once it has played everything.
@@ -170,13 +171,13 @@ class PulseSink:
                 async with asyncio.timeout(REPLY_SECONDS):
                     await self._process.wait()
         await end_process(self._process)
-        # That pacat ended with sound left to play is no error: Python 3.11.2 would report it.
+        # If pacat ended with sound left to play, that is no error. Python 3.11.2 would report one.
         with contextlib.suppress(ConnectionError):
             await self._stdin.wait_closed()
 
 
 async def _require(device: str, kind: SoundKind) -> None:
-    """Raise MediaError, with the names that there are, if there is no device of that name."""
+    """Raise MediaError if no device has that name. The hint lists the names that exist."""
     if not device or device.startswith("@DEFAULT_"):
         return
     names = await _names(kind)
@@ -209,7 +210,7 @@ async def _start(program: str, *arguments: str) -> asyncio.subprocess.Process:
 
 
 async def _pactl(*arguments: str) -> str:
-    """What pactl prints. Raises MediaError when there is no server, or none that answers."""
+    """What pactl prints. Raises MediaError if there is no server, or it doesn't reply."""
     process = await _start("pactl", *arguments)
     try:
         async with asyncio.timeout(REPLY_SECONDS):

@@ -1,4 +1,4 @@
-"""The speaker of this machine, playing what arrives on a leg."""
+"""Plays what arrives on a leg on this machine's speaker."""
 
 from __future__ import annotations
 
@@ -30,26 +30,25 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 WAITING_FRAMES = 5
-"Frames that may wait for the speaker after a burst; then the oldest is dropped."
+"How many frames may wait for the speaker after a burst. Then the oldest is dropped."
 
 WATCHED_FRAMES = 25
-"""Half a second. If in all of it some frames were always waiting, the backlog would never drain and all sound would lag
-by it."""
+"Half a second of frames. If some frames always waited during it, all sound would lag, so one of them is dropped."
 
 PATIENCE = 0.015
-"Seconds that a missing packet is waited for: until the one after the next has come."
+"How many seconds to wait for a missing packet: until the packet after the next one has come."
 
 CONCEALED_BLOCKS = 5
-"How many lost packets in a row are played as a fading echo of what was before; then there is silence."
+"How many lost packets in a row are replaced by a fading echo of the sound before. Then there is silence."
 
 
 SOUND = Limit(at_once=1000, per_second=1500.0)
-"""Milliseconds of sound that are decoded. More can't be played, and a packet of a few bytes may hold 120 of them, with
-a hole before it that costs five times as much to fill."""
+"""How many milliseconds of sound are decoded. More couldn't be played. A packet of a few bytes may hold 120 ms, and a
+gap before it costs five times as much to fill."""
 
 
 class Sound:
-    """Opus packets in, samples for a speaker out. Not aiortc's decoder, whose jitter buffer holds back 80 ms."""
+    """Decodes Opus packets into samples for a speaker. aiortc's decoder would add 80 ms in its jitter buffer."""
 
     def __init__(self) -> None:
         codec = CodecContext.create(OPUS.library, "r")
@@ -61,12 +60,13 @@ class Sound:
         self._limit = Bucket(SOUND)
         self._last = b""
         self._due = 0
-        "The RTP timestamp of what comes next."
+        "The RTP timestamp of the next expected frame."
 
     def add(self, frame: EncodedFrame) -> Iterator[bytes]:
-        """What to play: a replacement for packets that are missing before this one, then its own samples.
+        """The sound to play: replacements for missing packets before this frame, then the frame's own samples.
 
-        All 16-bit stereo. A damaged packet gives nothing, nor does one that comes faster than it could be played.
+        All of it is 16-bit stereo. A damaged frame gives nothing, and so does a frame that comes faster than it can be
+        played.
         """
         if not frame.data or not self._limit.takes(frame.arrived, max(1, opus.milliseconds(frame.data))):
             return
@@ -75,7 +75,7 @@ class Sound:
             return
         missing = (frame.timestamp - self._due) * 4 // len(self._last) if self._last and not frame.restarted else 0
         for _ in range(min(missing, CONCEALED_BLOCKS)):
-            # Without it the speaker would run empty, and start again with a pause.
+            # Otherwise the speaker would run empty, and restart after a pause.
             self._last = _softer(self._last)
             yield self._last
         self._last, self._due = samples, frame.timestamp + len(samples) // 4
@@ -101,9 +101,9 @@ class Speaker:
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
         came: Callable[[], None] = lambda: None,
     ) -> None:
-        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back.
+        """`name` is the configured name, empty for the system's default.
 
-        `came` is called when another one has come.
+        `tell` is called when the speaker goes or comes back, `came` when another one was plugged in.
         """
         self.device: FollowedDevice[SoundSink] = FollowedDevice(
             SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell, came
@@ -113,22 +113,22 @@ class Speaker:
         self._hearing: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device, or what replaces it."""
+        """Open the speaker, or another one while it is missing."""
         await self.device.open(tasks)
         self._playing = tasks.create_task(self._play())
 
     async def attach(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
-        """Play what arrives on this leg, and no longer that of the one before."""
+        """Play what arrives on this leg instead of the previous one."""
         await self.detach()
         self._hearing = tasks.create_task(self._hear(Incoming(leg, Media.AUDIO, patience=PATIENCE)))
 
     async def detach(self) -> None:
-        """Play nothing any more."""
+        """Stop playing."""
         hearing, self._hearing = self._hearing, None
         await end(hearing)
 
     async def close(self) -> None:
-        """Let go of the device."""
+        """Close the speaker."""
         await self.detach()
         playing, self._playing = self._playing, None
         await end(playing)

@@ -1,4 +1,4 @@
-"""The machine's own microphone and speaker, whichever sound system it has."""
+"""Opens the sound system of this machine, whichever it has."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from shared.extras import how_to_add
 
 
 async def open_sound(settings: Devices) -> SoundSystem:
-    """The configured sound system, or the one that is there. Raises MediaError when none is, or when it hangs."""
+    """The configured sound system, or the one that is there. Raises MediaError if there is none, or if it hangs."""
     if settings.sound in ("auto", "pulse") and all(map(shutil.which, PROGRAMS)) and await Pulse.answers():
         return Pulse()
     if settings.sound in ("auto", "portaudio"):
         try:
             return await portaudio_thread.run(_portaudio)
-        except (ImportError, OSError):  # the package, or the library that it loads
+        except (ImportError, OSError):  # the package is missing, or the library that it loads
             pass
     raise MediaError(
         "There is no sound system to talk through.",

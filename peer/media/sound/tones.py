@@ -1,4 +1,4 @@
-"""Short tones that a person notices, and tracks that begin with one."""
+"""Short tones that a person notices, and tracks that begin with a tone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from peer.media.realtime import FramePace
 from peer.media.sound.types import BLOCK_SECONDS, PLAYED_BYTES, SAMPLE_RATE, SAMPLES, on_both_sides, stereo
 
 AMPLITUDE = 6_000
-"Peak, of 32,767: clearly heard over a voice, and no fright (-15 dBFS)."
+"The peak, of 32,767: clear over a voice, but not startling (-15 dBFS)."
 
 FADE = 480
-"Samples over which a tone comes and goes: 10 ms, so that it doesn't click."
+"How many samples it takes a tone to fade in or out: 10 ms, so that it doesn't click."
 
 
 def tone(*notes: tuple[float, float]) -> bytes:
-    """Notes of (hertz, seconds) after each other as 16-bit stereo at 48 kHz, filled up to whole blocks of 20 ms."""
+    """Notes of (hertz, seconds), one after the other, as 16-bit stereo at 48 kHz, padded to whole blocks of 20 ms."""
     samples = array.array("h")
     for hertz, seconds in notes:
         count = round(seconds * SAMPLE_RATE)
@@ -36,25 +36,25 @@ def tone(*notes: tuple[float, float]) -> bytes:
 
 
 class Tone:
-    """A tone that is played once, over as many tracks as are sent meanwhile."""
+    """A tone that is played once. Several tracks, one after the other, may each play a part of it."""
 
     def __init__(self, sound: bytes) -> None:
-        """`sound` as `tone` makes it."""
+        """`sound` is the return value of `tone`."""
         self._blocks: Sequence[bytes] = [sound[at : at + PLAYED_BYTES] for at in range(0, len(sound), PLAYED_BYTES)]
         self._played = 0
-        "Blocks."
+        "How many blocks have been played."
 
     @property
     def over(self) -> bool:
-        """Whether all of it has been played."""
+        """Whether the whole tone has been played."""
         return self._played >= len(self._blocks)
 
     def before(self, track: MediaStreamTrack) -> MediaStreamTrack:
-        """What is left of the tone, then the track."""
+        """A track that begins with the rest of the tone and continues with `track`."""
         return track if self.over else ToneFirst(self, track)
 
     def next(self) -> bytes | None:
-        """The next block, 20 ms of stereo; None when all of it has been played."""
+        """The next block, 20 ms of stereo. None if the whole tone has been played."""
         if self.over:
             return None
         self._played += 1
@@ -62,9 +62,9 @@ class Tone:
 
 
 class ToneFirst(MediaStreamTrack):
-    """The tone, then another track, whose beginning waits for it; or nothing more.
+    """A track that plays a tone first, and then another track if there is one. The other track waits until then.
 
-    Frames are made stereo, for an encoder takes one form only; encoded packets pass as they are.
+    Its frames are made stereo, because an encoder takes one format only. Encoded packets pass unchanged.
     """
 
     kind = "audio"
@@ -72,17 +72,17 @@ class ToneFirst(MediaStreamTrack):
     def __init__(self, first: Tone, track: MediaStreamTrack | None = None) -> None:
         super().__init__()
         self.played = asyncio.Event()
-        "Set when something is wanted after the last of the tone."
+        "Set when a frame is requested after the end of the tone."
 
         self._tone = first
         self._track = track
         self._pace = FramePace()
         self._position = 0
         self._shift: Fraction | None = None
-        "Seconds by which the track's timestamps are moved."
+        "How many seconds are added to the other track's timestamps."
 
     async def recv(self) -> AudioFrame | Packet[Stream]:
-        """The next frame. Raises MediaStreamError once there is nothing more."""
+        """The next frame. Raises MediaStreamError after the last one."""
         if self._live and not self._tone.over:
             await self._pace.until(self._position * BLOCK_SECONDS)
         block = self._tone.next() if self._live else None
@@ -104,7 +104,7 @@ class ToneFirst(MediaStreamTrack):
         return data
 
     def stop(self) -> None:
-        """End this one and the other."""
+        """End this track and the other one."""
         super().stop()
         if self._track is not None:
             self._track.stop()

@@ -1,4 +1,4 @@
-"""Microphone and speaker tried without a call: how loud it is here, and what was said, played back."""
+"""Tries microphone and speaker without a call: shows the sound level, and plays back what was said."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from collections.abc import Callable
 from peer.media.sound.types import BLOCK_SECONDS, PLAYED_BYTES, SoundSystem, on_both_sides
 
 HEARD = 0.02
-"Share of the loudest that there can be (-34 dBFS): a voice reaches it, a quiet room and a muted microphone don't."
+"A share of the highest level (-34 dBFS). A voice reaches it; a quiet room and a muted microphone don't."
 
 SHOWN_BLOCKS = 5
-"After how many blocks `told` hears of the level again: a tenth of a second."
+"How many blocks there are between two calls of `told`: a tenth of a second."
 
 BAR = 30
-"Characters of the longest bar."
+"The length of the longest bar in characters."
 
 
 def peak(samples: bytes) -> float:
-    """The loudest of 16-bit samples, from 0 to 1."""
+    """The peak of 16-bit samples, from 0 to 1."""
     return max((abs(sample) for sample in array.array("h", samples)), default=0) / 32768
 
 
 def bar(level: float) -> str:
-    """A level from 0 to 1 as BAR characters; its square root, so that a quiet voice is seen too."""
+    """A level from 0 to 1 as a bar of up to BAR characters.
+
+    It grows with the square root, so that a quiet voice shows too.
+    """
     return "#" * round(BAR * math.sqrt(min(1.0, level)))
 
 
 async def record(system: SoundSystem, device: str, seconds: float, told: Callable[[float], None]) -> bytes:
-    """Listen to a microphone, empty for the system's default, and return 16-bit stereo samples.
+    """Record from a microphone, empty for the system's default, and return 16-bit stereo samples.
 
-    `told` gets the loudest of each tenth of a second, from 0 to 1. Raises MediaError.
+    `told` gets the peak of each tenth of a second, from 0 to 1. Raises MediaError.
     """
     source = await system.listen(device)
     heard, loudest = bytearray(), 0.0
@@ -49,7 +52,7 @@ async def record(system: SoundSystem, device: str, seconds: float, told: Callabl
 
 
 async def play(system: SoundSystem, device: str, samples: bytes) -> None:
-    """Play 16-bit stereo samples on a speaker, empty for the system's default, to the end. Raises MediaError."""
+    """Play 16-bit stereo samples to the end on a speaker, empty for the system's default. Raises MediaError."""
     sink = await system.speak(device)
     drain = False
     try:

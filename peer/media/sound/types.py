@@ -1,4 +1,4 @@
-"""The blocks of sound in which a microphone is read and a speaker is written, and what every sound system offers."""
+"""The blocks of sound that are read from a microphone and written to a speaker, and the protocol of a sound system."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ SoundKind = Literal["microphone", "speaker"]
 SAMPLE_RATE = OPUS.clock_rate
 
 SAMPLES = OPUS.block
-"Of a block: 20 ms, a packet's worth."
+"How many samples a block has: 20 ms, as much as a packet."
 
 BLOCK_SECONDS = SAMPLES / SAMPLE_RATE
 
 STILL_SECONDS = 5.0
-"""How long an open microphone may give nothing, or a speaker take nothing, before it counts as gone: the sound server
-hangs. A headset that changes over to its microphone takes some seconds.
-"""
+"""A microphone that gives nothing for this long, or a speaker that takes nothing, counts as gone: the sound server
+hangs. A headset takes some seconds to switch to its microphone."""
 
 HEARD_BYTES = SAMPLES * 2
-"A block from a microphone: 16 bits, mono."
+"A block from a microphone: 16-bit mono."
 
 PLAYED_BYTES = SAMPLES * 4
-"A block for a speaker: 16 bits, stereo."
+"A block for a speaker: 16-bit stereo."
 
 
 def stereo(samples: bytes, position: int) -> AudioFrame:
@@ -43,7 +42,7 @@ def stereo(samples: bytes, position: int) -> AudioFrame:
 
 
 def on_both_sides(mono: bytes) -> bytes:
-    """16-bit mono samples as stereo ones, as loud. FFmpeg would make them 3 dB softer."""
+    """Turn 16-bit mono samples into stereo of the same volume. FFmpeg would make them 3 dB softer."""
     one = array.array("h", mono)
     both = array.array("h", bytes(len(one) * 4))
     both[0::2] = both[1::2] = one
@@ -68,36 +67,36 @@ class SoundSource(Protocol):
     """An open microphone."""
 
     async def read(self) -> bytes:
-        """The next HEARD_BYTES. Raises SoundGone when there will be no more."""
+        """The next HEARD_BYTES. Raises SoundGone if there will be no more."""
 
     async def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
 
 
 class SoundSink(Protocol):
     """An open speaker."""
 
     async def write(self, samples: bytes) -> None:
-        """Take whole stereo samples; wait while as much is waiting as keeps the sound unbroken. Raises SoundGone."""
+        """Take whole stereo samples. Waits while enough samples are queued for unbroken sound. Raises SoundGone."""
 
     async def close(self, *, drain: bool = False) -> None:
-        """Let go of the device; with `drain`, once all that was written has been played."""
+        """Close the device. With `drain`, play everything that was written first."""
 
 
 class SoundSystem(Protocol):
-    """What gives access to the devices."""
+    """Gives access to the microphones and speakers."""
 
     async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
-        """Those that there are; `wanted` among them if that opens one. Raises MediaError."""
+        """The devices of this kind. `wanted` is listed if it opens one. Raises MediaError."""
 
     def changes(self) -> AsyncGenerator[None, None]:
-        """Gives something once it is watching, and whenever devices have come or gone or the default has changed.
+        """Yields once it is watching, and whenever devices have come or gone or the default has changed.
 
-        Raises SoundGone when the system doesn't answer any more.
+        Raises SoundGone if the system no longer replies.
         """
 
     async def listen(self, device: str) -> SoundSource:
-        """Open a microphone by its name; empty is the system's default. Raises MediaError."""
+        """Open a microphone by its name, empty for the system's default. Raises MediaError."""
 
     async def speak(self, device: str) -> SoundSink:
-        """Open a speaker by its name; empty is the system's default. Raises MediaError."""
+        """Open a speaker by its name, empty for the system's default. Raises MediaError."""
