@@ -1,4 +1,4 @@
-"""The messengers of one process: each post goes to the one whose conversation it belongs to."""
+"""Joins the messengers of one process. Each post goes to the messenger that has its conversation."""
 
 from __future__ import annotations
 
@@ -12,62 +12,63 @@ from peer.calls.line import Line
 
 
 class Chats:
-    """One or more messengers, as one."""
+    """One or more messengers, used as one."""
 
     def __init__(self, messengers: Sequence[Messenger]) -> None:
         self.messengers = tuple(messengers)
 
     @property
     def at_terminal(self) -> bool:
-        """Whether the owner sits at the terminal of this program, and may have no page open."""
+        """Whether the owner sits at this program's terminal, and may have no page open."""
         return any(messenger.capabilities.at_terminal for messenger in self.messengers)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is posted for the length of the block."""
+        """Send posts while the block runs."""
         async with contextlib.AsyncExitStack() as stack:
             for messenger in self.messengers:
                 await stack.enter_async_context(messenger.running())
             yield
 
     def is_private(self, chat: str) -> bool:
-        """Whether nobody else can write in that conversation as the owner."""
+        """Whether only the owner can write as the owner in that conversation."""
         return all(messenger.capabilities.private for messenger in self.messengers if messenger.handles(chat))
 
     def is_by_hand(self, chat: str) -> bool:
-        """Whether the other side gets what is written in that conversation only if the owner carries it there."""
+        """Whether the owner must carry what is written in that conversation to the other side."""
         return all(messenger.capabilities.by_hand for messenger in self._writing(chat))
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Say that links can be read and calls be made from now on."""
+        """Tell the messengers that links can now be read and calls can be made."""
         for messenger in self.messengers:
             messenger.ready(node, notices, handset)
 
     def post(self, post: Post) -> None:
-        """Write a message in its conversation; in the first messenger's if nobody knows it any more."""
+        """Write a message in its conversation. If no messenger knows the conversation, the first messenger writes it.
+        """
         for messenger in self._writing(post.chat):
             messenger.post(_for(messenger, post))
 
     def rings_again(self, chat: str) -> bool:
-        """Whether a call that rang in that conversation when the program was killed is read again at the next start."""
+        """Whether a call that rang in that conversation before a kill rings again at the next start."""
         return any(
             messenger.capabilities.rings_again and (chat == EVERYWHERE or messenger.handles(chat))
             for messenger in self.messengers
         )
 
     def file_changed(self, line: Line, transfer: Transfer) -> None:
-        """Show how a file stands, wherever that is shown."""
+        """Show a file's state in every messenger that shows files."""
         for messenger in self.messengers:
             if isinstance(messenger, ShowsFiles):
                 messenger.file_changed(line, transfer)
 
     def call_changed(self, line: Line) -> None:
-        """Show a call's new state wherever calls are shown."""
+        """Show a call's new state in every messenger that shows calls."""
         for messenger in self.messengers:
             messenger.call_changed(line)
 
     def _writing(self, chat: str) -> Sequence[Messenger]:
-        """Those that write what is posted there."""
+        """The messengers that write what is posted in that conversation."""
         if chat == EVERYWHERE:
             return self.messengers
         homes = [messenger for messenger in self.messengers if messenger.handles(chat)]

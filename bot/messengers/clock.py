@@ -1,7 +1,7 @@
-"""Which of the two clocks is wrong: this machine's, or the one that a messenger's dates are from. Pure.
+"""Compares this machine's clock with the clock that dates a messenger's messages. Pure.
 
-Whether a command is from long ago is a question of the server's clock alone: it dated the message, and its answers say
-what time it is there. This machine's may be an hour off, and then nothing that the owner writes would be carried out.
+The age of a command depends on the server's clock alone: the server dated the message, and its replies tell the time
+there. This machine's clock may be an hour off. If it counted, no command of the owner would be carried out.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import email.utils
 
 TOLERANCE_SECONDS = 60.0
-"A difference that nobody needs to hear of: links stand two minutes."
+"A difference up to this is no problem, because links are valid for two minutes."
 
 TOLD_SECONDS = 6 * 3600.0
-"How often the owner hears that their clock is off."
+"The least time between two warnings that the clock is off."
 
 
 class Clock:
@@ -28,13 +28,13 @@ class Clock:
         return self._by_answers if self._by_messages is None else self._by_messages
 
     def server_said(self, date: float, now: float) -> None:
-        """An answer that has just arrived says it is `date` there; here it is `now`. Both in Unix seconds."""
+        """Note a reply that has just come: it is `date` at the server and `now` here. Both are in Unix seconds."""
         self._by_answers = now - date
 
     def new_message(self, date: float, now: float, *, at_most: float) -> None:
-        """A message that can't be older than `at_most` seconds is dated so."""
+        """Note a message with this date that is at most `at_most` seconds old."""
         behind = now - date
-        # Up to `at_most` it may simply have been on its way.
+        # A difference of up to `at_most` may be the time that the message took to arrive.
         self._by_messages = behind if behind > at_most + TOLERANCE_SECONDS else min(behind, 0.0)
 
     def age(self, date: float, now: float) -> float:
@@ -43,13 +43,13 @@ class Clock:
 
 
 class ClockNews:
-    """Says once in a while that the clock is off."""
+    """Decides when the owner should hear again that the clock is off."""
 
     def __init__(self) -> None:
         self._told = float("-inf")
 
     def due(self, ahead: float, now: float) -> bool:
-        """Whether the owner is to hear of it; `now` is in seconds of a monotonic clock."""
+        """Whether to tell the owner. `now` is in seconds of a monotonic clock."""
         if abs(ahead) <= TOLERANCE_SECONDS or now < self._told + TOLD_SECONDS:
             return False
         self._told = now
@@ -57,7 +57,7 @@ class ClockNews:
 
 
 def http_date(date: str) -> float | None:
-    """An HTTP date (RFC 9110, 5.6.7) as Unix seconds; None for anything else."""
+    """An HTTP date (RFC 9110, 5.6.7) in Unix seconds. None for anything else."""
     try:
         return email.utils.parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):

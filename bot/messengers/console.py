@@ -1,4 +1,4 @@
-"""The chat on stdin and stdout: for trying, for scripts, and for carrying links by hand through any messenger."""
+"""A chat on stdin and stdout: to try the program, for scripts, and to carry links by hand through any messenger."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ CHAT = "chat"
 "The name of the conversation on the console."
 
 MAX_LINE = 64 * 1024
-"Bytes of one line of input; a longer one is no message."
+"The longest line of input in bytes. A longer line is refused."
 
 LINES_WAITING = 64
-"Lines of input that are read ahead; a program that writes more waits."
+"How many lines of input are read ahead. A program that writes more has to wait."
 
 
 class InputLine(msgspec.Struct, frozen=True):
@@ -49,8 +49,8 @@ class InputLine(msgspec.Struct, frozen=True):
 class Console:
     """One conversation on a pair of streams.
 
-    Plain: what is typed is the owner's, and posts are printed for people. JSON: one object a line each way, and lines
-    may be from anybody, so that a script can carry a chat of two between two consoles.
+    As plain text, everything typed is the owner's, and posts are printed for people. As JSON, each line is an object.
+    Its sender can be anybody, so that a script can carry a chat between two consoles.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class Console:
         source: int | None = None,
         sink: int | None = None,
     ) -> None:
-        """`says_where_to_talk`: calls are answered by a test picture as long as no page is open; the first one says so.
+        """`says_where_to_talk`: while no page is open, a test picture answers calls, and the first such call says so.
 
-        `source` and `sink` are descriptors instead of stdin and stdout.
+        `source` and `sink` are file descriptors that replace stdin and stdout.
         """
-        # Lines of JSON are carried by a program.
+        # A program, not a person, carries lines of JSON.
         self.capabilities = Capabilities(at_terminal=True, private=True, by_hand=not as_json, rings_again=False)
         self._as_json = as_json
         self._says_where_to_talk = says_where_to_talk
-        # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
+        # Threads may hold the locks of the buffered files, which would block the exit. Descriptors have no locks.
         self._source = sys.stdin.fileno() if source is None else source
         self._sink = sink
         self._writer = LineWriter(sys.stdout.fileno() if sink is None else sink, self._left_out)
-        # What a script reads is UTF-8; what a person reads is in their terminal's encoding.
+        # Scripts read UTF-8. A person reads their terminal's encoding.
         self._encoding = "utf-8" if as_json else sys.stdout.encoding or "utf-8"
         self._page: HandsetPage | None = None
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -81,8 +81,8 @@ class Console:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Read and write in threads: calls must not wait for our reader, and stdin may be a file."""
-        # Not the loop's executor: the end would wait for this thread.
+        """Read and write in threads: calls must not wait for a slow reader, and stdin may be a file."""
+        # The exit would wait for a thread of the loop's executor.
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read_all, args=(loop,), name="stdin", daemon=True).start()
         try:
@@ -91,7 +91,7 @@ class Console:
             await asyncio.to_thread(self._writer.drain)
 
     async def run(self, listener: Listener) -> None:
-        """Let every line of input be heard, one after the other, until the input ends."""
+        """Pass every line of input to the listener, one after the other, until the input ends."""
         while (line := await self._lines.get()) is not None:
             self._room.release()
             if len(line) > MAX_LINE:
@@ -102,7 +102,7 @@ class Console:
                 await listener.hear(message)
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Say that links can be read and calls be made from now on, and where the handset page is."""
+        """Say that links can now be read and calls can be made, and where the handset page is."""
         self._page = handset
         address = handset.address if handset else None
         if self._as_json:
@@ -113,7 +113,7 @@ class Console:
         self._print(*map(self._news, (*notices, own_address(node), *page, first_steps)), "")
 
     def handles(self, chat: str) -> bool:
-        """The console is the conversation that has no name of its own."""
+        """Whether the conversation is the console's."""
         return chat == CHAT
 
     def post(self, post: Post) -> None:
@@ -130,7 +130,7 @@ class Console:
             self._print(*map(self._news, text.splitlines()))
 
     def call_changed(self, line: Line) -> None:
-        """Write the state of a call; people read it in the posts already."""
+        """As JSON, write a call's state. People read it in the posts."""
         if self._as_json:
             self._put({"type": "call", "kind": STATES[line.call.state], **line_report(line)})
         up = line.call.state is State.ACTIVE and line.shown.endpoint == PATTERN
@@ -139,7 +139,7 @@ class Console:
             self.post(Post("owner", where_to_talk(self._page.address)))
 
     def file_changed(self, line: Line, transfer: Transfer) -> None:
-        """Write how a file stands; people read of it in the posts."""
+        """As JSON, write a file's state. People read it in the posts."""
         if self._as_json:
             self._put({"type": "file", **file_report(line.label, transfer)})
 
@@ -156,7 +156,7 @@ class Console:
         return IncomingMessage(readable(said.text), said.sender, from_owner=said.sender == OWNER)
 
     def _complain(self, text: str) -> None:
-        """What came in can't be read."""
+        """Report a line of input that can't be read."""
         if self._as_json:
             self._put({"type": "error", "kind": kind_of(InputError), "text": text})
         else:
@@ -186,7 +186,8 @@ class Console:
 
 
 def _lines(source: int) -> Iterator[bytes]:
-    """The lines of a descriptor as they come; of one longer than MAX_LINE its beginning, and one byte more."""
+    """Yield the lines of a descriptor as they come. Of a line longer than MAX_LINE, only the first MAX_LINE + 1 bytes.
+    """
     pending, skipping = b"", False
     while data := _read(source):
         *whole, pending = (pending + data).split(b"\n")

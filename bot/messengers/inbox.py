@@ -1,7 +1,8 @@
-"""What a messenger brings: stored first, acted on once, also if the program is killed in between.
+"""Entries from a messenger. Each is stored first and carried out once, even if the program is killed in between.
 
-Acting on an entry, what it wants to have written and the mark that it is done are one transaction, so an entry that
-isn't done has sent nothing. An entry that can't be read, or that fails, is set aside and told; it holds up nobody.
+One transaction stores the effects of an entry, the messages that it causes, and the mark that it is done. So an entry
+that isn't done has sent nothing. An entry that fails or can't be read is set aside and reported, and the next one goes
+on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bot.messengers.journal_writer import JournalWriter
 from shared.store.journal import Journal
 
 BEGUN = "begun"
-"The fact that says which entry was begun at the start, and how often."
+"The fact that says which entry was tried first after the start, and how many times."
 
 STARTS = 3
 "How many times an entry may kill the program before it is set aside."
@@ -28,25 +29,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Outcome:
-    """What comes of acting on entries, until it is stored with the mark that they are done."""
+    """What entries have caused. It is stored together with the mark that they are done."""
 
     outgoing: list[tuple[str | None, bytes]] = field(default_factory=list)
-    "Messages, each with the call that it belongs to."
+    "Messages to send, each with the id of its call, if it has one."
 
     shown: set[str] = field(default_factory=set)
-    "Calls whose message says something else now."
+    "The calls whose message has changed."
 
     missed: list[bytes] = field(default_factory=list)
     facts: dict[str, bytes] = field(default_factory=dict)
     aside: list[bytes] = field(default_factory=list)
-    "Entries that nobody could act on."
+    "Entries that couldn't be carried out."
 
     def __bool__(self) -> bool:
         return bool(self.outgoing or self.shown or self.missed or self.facts or self.aside)
 
 
 Act = Callable[[bytes, bool], Awaitable[None]]
-"Acts on one entry. True: the program may have begun with it when it was killed."
+"Carries out one entry. True: the program may have begun with it before it was killed."
 
 
 class Inbox:
@@ -61,8 +62,10 @@ class Inbox:
         written: Callable[[Outcome], None],
         lost: Callable[[str], None],
     ) -> None:
-        """`shown` is what is kept of a call that is shown. `written` is called when what came of something is in the
-        journal, and may leave; `lost` when an entry was set aside, with the reason.
+        """`shown` gives the stored form of a call that is shown.
+
+        `written` is called when an outcome is in the journal and its messages may be sent. `lost` is called with the
+        reason when an entry was set aside.
         """
         self._journal = journal
         self._writer = writer
@@ -72,13 +75,13 @@ class Inbox:
         self._outcome: Outcome | None = None
 
     async def store(self, entries: Iterable[tuple[int, bytes]]) -> None:
-        """Keep new entries, each with the messenger's own number for it; those that are known stay as they are."""
+        """Store new entries, each with the messenger's number for it. Entries that are stored already don't change."""
         kept = list(entries)
         if kept:
             await self._writer.write(functools.partial(Journal.store, entries=kept, now=int(time.time())))
 
     async def act_on_waiting(self, act: Act, *, again: bool = False) -> None:
-        """Act on what is stored, in its order; `again`: the first may have been begun by a program that was killed."""
+        """Carry out the stored entries in order. `again`: a killed program may have begun with the first one."""
         without_trace: list[int] = []
         for kept in self._journal.waiting():
             with self.collecting(keep=True) as outcome:
@@ -98,7 +101,11 @@ class Inbox:
 
     @contextlib.contextmanager
     def collecting(self, *, keep: bool = False) -> Iterator[Outcome]:
-        """Collect what is to be stored. What comes while an entry is acted on is stored with it, all else soon."""
+        """Collect what must be stored.
+
+        During an entry, the outcome is stored with that entry. Otherwise it is stored soon, or by the caller with
+        `keep`.
+        """
         if self._outcome is not None:
             yield self._outcome
             return
@@ -112,11 +119,11 @@ class Inbox:
 
     @property
     def is_collecting(self) -> bool:
-        """Whether an entry is being acted on."""
+        """Whether an entry is being carried out."""
         return self._outcome is not None
 
     async def done(self, numbers: list[int], outcome: Outcome) -> None:
-        """Store what came of entries, with the mark that they are done."""
+        """Store the outcome of entries, with the mark that they are done."""
         await self._writer.write(self._change(numbers, outcome))
         self._written(outcome)
 
@@ -148,7 +155,7 @@ class Inbox:
         self._lost(why)
 
     async def _killed_us(self, number: int) -> bool:
-        """Count that an entry is begun after a start; whether the program was killed with it often enough."""
+        """Count a try of this entry after a start. Returns whether it has killed the program too often."""
         begun = self._journal.fact(BEGUN)
         last, _, times = (begun or b"").decode("ascii", "replace").partition(":")
         count = int(times) + 1 if last == str(number) and times.isdigit() else 1

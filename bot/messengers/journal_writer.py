@@ -1,4 +1,4 @@
-"""Writing to a messenger's journal: in order, off the event loop, and again until the disk takes it."""
+"""Writes to a messenger's journal: in order, outside the event loop, and again and again if the disk refuses."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ from shared.store import Store
 from shared.store.journal import Journal
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
-"How long to wait after a write that failed; doubled each time."
+"The first and the longest pause after a failed write. Each pause is twice the one before."
 
 logger = logging.getLogger(__name__)
 
 Change = Callable[[Journal], object]
-"What is written, as one transaction."
+"The writes of one transaction."
 
 
 class StoreWrite(Protocol):
-    """How the store is written to: StoreThread.write."""
+    """Writes to the store: the type of StoreThread.write."""
 
     def __call__(self, work: Callable[[Store], Any]) -> Awaitable[Any]:
         """Raises StoreError."""
 
 
 class JournalWriter:
-    """Writes changes one after the other, in the order in which they came.
+    """Writes changes one after the other, in their order.
 
-    One that the disk refuses is tried again, and those behind it wait: nothing is lost as long as the program lives,
-    and nothing overtakes.
+    If the disk refuses a change, it is tried again while the later changes wait. So nothing is lost while the program
+    lives, and no change overtakes another.
     """
 
     def __init__(self, name: str, write: StoreWrite, troubled: Callable[[StoreError | None], None]) -> None:
-        """`name` is the messenger's in the journal. `troubled` is called once when writing begins to fail, and with
-        None when it works again.
+        """`name` is the messenger's name in the journal.
+
+        `troubled` is called with the error when writing begins to fail, and with None when it works again.
         """
         self._name = name
         self._write = write
         self._troubled = troubled
         self._waiting: deque[tuple[Change, asyncio.Future[None] | None, Callable[[], None] | None]] = deque()
         self._under_way: asyncio.Future[Any] | None = None
-        "The write of the first that waits. It goes on when `run` is ended, and must not be done twice."
+        "The write of the first waiting change. It goes on when `run` is cancelled, and must not happen twice."
 
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def put(self, change: Change, then: Callable[[], None] | None = None) -> None:
-        """Write a change soon; `then` is called when it is on the disk."""
+        """Write a change soon. `then` is called when it is on the disk."""
         self._waiting.append((change, None, then))
         self._idle.clear()
         self._work.set()
@@ -67,13 +68,13 @@ class JournalWriter:
         await done
 
     async def flush(self, seconds: float) -> None:
-        """Wait until everything is written, but not longer than `seconds`."""
+        """Wait until everything is written, but at most `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
 
     async def run(self) -> None:
-        """Write until cancelled; go on where it ended if it is run again."""
+        """Write until cancelled. If it is run again, it continues."""
         failures = 0
         while True:
             while self._waiting:

@@ -1,4 +1,4 @@
-"""What a messenger keeps of a call that it has shown, so that a call that rang rings again after a kill."""
+"""What a messenger stores about a call that it has shown, so that a ringing call rings again after a kill."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from shared.secrets.handshake import Role
 
 
 class KeptCall(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A call that the owner was told of."""
+    """A stored call that the owner knows about."""
 
     state: str = ""
     role: str = ""
     automatic: bool = False
     media: str = ""
     token: str = ""
-    "The link of a call that came in, so that it can be read again."
+    "The link of an incoming call, so that it can be read again."
 
     chat: str = ""
 
     @property
     def waited(self) -> bool:
-        """Whether it was a call to us that wasn't up yet."""
+        """Whether it was an incoming call that wasn't connected yet."""
         return self.role == Role.CALLEE and self.state in (State.RINGING, State.CONNECTING)
 
 
@@ -40,7 +40,7 @@ KeptKind = TypeVar("KeptKind", bound=KeptCall)
 
 
 def kept_from(raw: bytes, kind: type[KeptKind]) -> KeptKind | None:
-    """Back from the journal; None for what another version has written."""
+    """Read a stored call. None if another version has written it."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except NOT_JSON:
@@ -48,14 +48,17 @@ def kept_from(raw: bytes, kind: type[KeptKind]) -> KeptKind | None:
 
 
 def token_of(line: Line) -> str:
-    """The link that brought a call to us; empty for our own calls."""
+    """The link that brought an incoming call. Empty for outgoing calls."""
     return to_text(line.link.raw) if line.call.role is Role.CALLEE and line.link.raw else ""
 
 
 async def ring_again(
     kept: KeptCall, call: str, listener: Listener, owners_chat: str, rings: Callable[[str], bool]
 ) -> None:
-    """Have the link of a call read again, and answer it if the owner had; `rings` says whether it came of that."""
+    """Read a call's link again, and answer the call if the owner had answered it.
+
+    `rings` says whether the call rings now.
+    """
     await listener.hear(IncomingMessage(kept.token, "", from_owner=False, chat=kept.chat, tell_missed=True, again=True))
     if kept.state == State.CONNECTING and not kept.automatic and rings(call):
         act = Act.ANSWER_AUDIO if kept.media == Media.AUDIO.words else Act.ANSWER

@@ -1,4 +1,4 @@
-"""Reading a messenger's facts as text or numbers. What can't be read counts as not kept, and is logged once."""
+"""Reads a messenger's facts as text or numbers. An unreadable fact counts as missing, and is logged once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST = 2**63 - 1
 
 
 def as_text(name: str, raw: bytes | None) -> str | None:
-    """The text of a fact; None if there is none, or it isn't UTF-8."""
+    """The text of a fact. None if the fact is missing or isn't UTF-8."""
     if raw is None:
         return None
     try:
@@ -27,12 +27,12 @@ def as_text(name: str, raw: bytes | None) -> str | None:
 
 
 def text(journal: Journal, name: str) -> str | None:
-    """The same of one that is looked up."""
+    """Look up a fact and read it as text. None if it is missing or isn't UTF-8."""
     return as_text(name, journal.fact(name))
 
 
 def number(journal: Journal, name: str) -> int | None:
-    """A fact that is a positive number of 64 bits; None if there is none, or it is anything else."""
+    """Look up a fact that is a positive 64-bit number. None if it is missing or anything else."""
     kept = text(journal, name)
     if not kept:
         return None
@@ -43,7 +43,7 @@ def number(journal: Journal, name: str) -> int | None:
 
 
 def as_numbers(name: str, raw: bytes | None) -> list[int]:
-    """A fact that is a list of numbers; empty if there is none, or it is anything else."""
+    """A fact that is a list of numbers. Empty if it is missing or anything else."""
     try:
         return msgspec.json.decode(raw, type=list[int]) if raw is not None else []
     except NOT_JSON:

@@ -1,4 +1,4 @@
-"""Work on the event loop that may be long, in steps: the media's tasks, and all others, get their turn in between."""
+"""Breaks long work on the event loop into steps, so that other tasks, such as the media's, run in between."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 
 
 class LongWork:
-    """Counts what was done."""
+    """Counts steps of work."""
 
     def __init__(self, every: int) -> None:
-        """So many things are done in one go."""
+        """`every` is the number of steps between two breaks."""
         self._every = every
         self._done = 0
 
     async def pause(self) -> None:
-        """One more was done."""
+        """Count one step, and let other tasks run if a break is due."""
         self._done += 1
         if self._done % self._every == 0:
             await asyncio.sleep(0)

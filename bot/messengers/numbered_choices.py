@@ -1,8 +1,8 @@
-"""Numbers in place of buttons: the bot writes `1 Answer, 2 Decline`, and the owner replies `1`. Pure.
+"""Numbers that replace buttons: the bot writes `1 Answer, 2 Decline`, and the owner replies `1`. Pure.
 
-A number means one thing as long as that can be chosen, and for a while afterwards nothing else: a reply that crosses a
-new call on its way never answers that one. Where there are none left, none are given. What is open is kept in the
-journal, with the message that shows it, so that numbers outlive the program.
+A number means one choice as long as that is open. After that it means nothing for a while, so that a late reply never
+answers a new call. If no numbers are left, none are offered. Open choices are stored in the journal with the message
+that shows them, so that numbers stay valid when the program restarts.
 """
 
 from __future__ import annotations
@@ -15,62 +15,63 @@ import msgspec
 from shared.not_json import NOT_JSON
 
 KEPT_SECONDS = 600
-"How long a number means nothing else after its choice was closed: as long as a call link lives."
+"How long a number isn't used again after its choice was closed: as long as a call link is valid."
 
 MOST_KEPT = 999
-"The highest number: as many digits as are read."
+"The highest number. It decides how many digits of a reply are read."
 
 RESERVED = 200
-"The numbers from the highest down that no stranger's call gets: enough for 50 calls that ring."
+"How many of the highest numbers are kept from strangers' calls: enough for 50 ringing calls."
 
 FORGOTTEN_SECONDS = 30 * 24 * 3600
-"For how long an open choice keeps its number from others if there is no free one."
+"How old an open choice must be before its number is used for another one if no number is free."
 
 _REPLY = re.compile(r"\s*([0-9]{1,3})[.)]?\s*", re.ASCII)
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One thing that the owner can reply."""
+    """One choice that the owner can make."""
 
     number: int
     what: str
-    "What is done: an `Act`, or a messenger's own word. Empty: nothing any more."
+    "The action: an `Act`, or a messenger's own word. Empty once the choice is closed."
     about: str
-    "To what: the id of a call, or a messenger's own name for something."
+    "The object of the action: the id of a call, or a messenger's own name for something."
     shown: int
-    "When it was shown last, Unix seconds."
+    "When it was last shown, in Unix seconds."
 
     closed: int = 0
-    "When that ended, Unix seconds; 0 while it is open."
+    "When it was closed, in Unix seconds; 0 while it is open."
 
     def is_taken(self, now: float) -> bool:
-        """Whether its number can mean nothing else."""
+        """Whether the number can't be used for another choice yet."""
         return bool(self.what) or max(self.closed, self.shown) > now - KEPT_SECONDS
 
 
 def number_in(text: str) -> int | None:
-    """The number that a message consists of; None if it is anything else."""
+    """The number, if the message is just a number. None for anything else."""
     reply = _REPLY.fullmatch(text)
     return int(reply[1]) if reply else None
 
 
 class NumberedChoices:
-    """The choices that are open in one owner's chat."""
+    """The open choices in one owner's chat."""
 
     def __init__(self, kept: bytes | None = None) -> None:
-        """`kept` is what `to_bytes` returned; what can't be read is forgotten."""
+        """`kept` is a return value of `to_bytes`. If it can't be read, there are no open choices."""
         self._choices: list[Choice] = []
         self._now = 0.0
-        "When something was offered last, Unix seconds."
+        "When the last choice was offered, in Unix seconds."
         try:
             self._choices = msgspec.json.decode(kept or b"[]", type=list[Choice])
         except NOT_JSON:
             self._choices = []
 
     def offer(self, what: Iterable[str], about: str, now: float, *, reserved: bool = True) -> list[Choice]:
-        """Number what can be done about something. The same again has the same number.
+        """Give numbers to what can be done about something. A choice that was offered before keeps its number.
 
-        Empty if there aren't enough numbers; `reserved`: those of the reserve may be used. `now` is in Unix seconds.
+        Returns an empty list if too few numbers are free. `reserved`: numbers of the reserve may be used. `now` is in
+        Unix seconds.
         """
         self._now = now
         words = list(dict.fromkeys(what))
@@ -94,13 +95,13 @@ class NumberedChoices:
         return offered
 
     def meant(self, number: int) -> Choice | None:
-        """What a number stands for; None if it was never shown, or means nothing any more."""
+        """The choice with that number. None if it was never offered, or was forgotten."""
         return next((each for each in self._choices if each.number == number), None)
 
     def close(self, about: str, now: float | None = None) -> None:
-        """Nothing can be done about it any more. Its numbers stay taken for as long as a reply may be on its way.
+        """Close all choices about something. Their numbers stay taken while a reply may still be on its way.
 
-        `now` is in Unix seconds; None: when something was offered last.
+        `now` is in Unix seconds. None: the time of the last offer.
         """
         closed = int(self._now if now is None else now)
         self._choices = [
@@ -109,9 +110,9 @@ class NumberedChoices:
         ]
 
     def open(self) -> list[Choice]:
-        """What can be chosen."""
+        """The open choices."""
         return [each for each in self._choices if each.what]
 
     def to_bytes(self) -> bytes:
-        """For the journal."""
+        """The choices in the form that the journal stores."""
         return msgspec.json.encode(self._choices)

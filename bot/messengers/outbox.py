@@ -1,10 +1,11 @@
-"""What is to be written to a messenger: a queue for each chat, the urgent first, and no chat holds up another.
+"""Messages waiting to be sent: a queue for each chat, urgent messages first. No chat blocks another one.
 
-Messages are kept in the journal until the messenger has them. Three kinds wait in line, see Priority; inside a kind
-they keep their order. What the messenger refuses for now ("too fast", "no network") is tried again, in its chat only.
+Messages stay in the journal until the messenger has them. There are three priorities (see Priority); messages of the
+same priority stay in order. If the messenger can't take a message now ("too fast", "no network"), only that chat waits
+and tries again.
 
-What others cause is bounded: a source may have so many messages waiting, those that can be are joined into one, and
-what comes beyond that is counted and left out. Everything together is bounded as well, in number and in age.
+Everything that others cause is bounded. A source may have a limited number of messages waiting, plain texts are joined,
+and messages beyond the limit are counted and left out. The whole outbox is bounded as well, in number and in age.
 """
 
 from __future__ import annotations
@@ -24,89 +25,90 @@ from bot.messengers.journal_writer import JournalWriter
 from shared.store.journal import Journal, Kept
 
 MAX_WAITING = 1000
-"Messages of all chats together that are kept; links and answers get as much again."
+"How many messages of all chats together are kept. Links and answers may use as many again."
 
 MAX_WAITING_OF_SOURCE = 40
-"Messages that one call or one stranger may have waiting."
+"How many messages one call or one stranger may have waiting."
 
 MAX_WAITING_OF_OTHERS = MAX_WAITING // 2
-"Messages of all calls and strangers together; the rest is kept free for what nobody else causes."
+"How many messages all calls and strangers together may have waiting. The rest is free for the owner's own."
 
 MAX_AGE_SECONDS = 24 * 3600
-"How long a message waits for a messenger that can't be reached; a link is of no use after ten minutes."
+"How long a message waits for an unreachable messenger. (A link is useless after ten minutes.)"
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-"How long to wait after a failure; doubled each time."
+"The first and the longest pause after a failure. Each pause is twice the one before."
 
 AT_ONCE, KEPT_FREE = 6, 2
-"Messages that are on their way at the same time, each in its own chat; KEPT_FREE of these places are for urgent ones."
+"How many messages are sent at once, each in its own chat. KEPT_FREE of these places are for urgent messages."
 
 LINK_SECONDS = 1.0
-"How long everything else waits for a link to arrive, at most."
+"How long all other messages wait, at most, until a link has arrived."
 
 START_SECONDS = 5.0
-"How long a start waits until what the last run left is sent, before anything new is acted on."
+"How long a start waits for the last run's messages to leave, before it acts on anything new."
 
 PASSED_BY_AFTER = 3
-"Failures of one message after which the next in its chat is tried in turn with it: the fault may be the message's."
+"""How many failures of a message it takes until it and the next one in its chat are tried in turn. The message itself
+may be the problem."""
 
 logger = logging.getLogger(__name__)
 
 
 class Priority(enum.IntEnum):
-    """What leaves first."""
+    """The order in which messages leave."""
 
     LINK = 0
-    "Links: somebody waits for them."
+    "A link. Somebody waits for it."
 
     ANSWER = 1
-    "What the owner has just asked for, and the messages that show calls."
+    "A reply to the owner, or a message that shows a call."
 
     NEWS = 2
     "Everything else."
 
 
 class Refused(Exception):
-    """The messenger doesn't take this message, now or ever. The text is its reason."""
+    """The messenger refuses this message for good. The text is its reason."""
 
 
 class NotNow(Exception):
-    """The messenger may take it later."""
+    """The messenger may take the message later."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        """`seconds`: when, if the messenger says so."""
+        """`seconds` is how long to wait, if the messenger says so."""
         super().__init__(seconds)
         self.seconds = seconds
 
 
 class QueuedMessage(Protocol):
-    """A message as the outbox sees it; a value."""
+    """A message as the outbox sees it. An immutable value."""
 
     @property
     def queue(self) -> str:
-        """The chat that it goes to, in the messenger's own terms."""
+        """The chat that the message goes to, in the messenger's own terms."""
 
     @property
     def urgency(self) -> Priority:
-        """When it leaves."""
+        """The message's priority."""
 
     @property
     def source(self) -> str:
-        """The call or the stranger that caused it; empty: the owner, or nobody who could cause many."""
+        """The call or the stranger that caused it. Empty: the owner, or something that can't cause many messages."""
 
     @property
     def written(self) -> int:
-        """When it was written, Unix seconds."""
+        """When it was written, in Unix seconds."""
 
     def joined(self, other: Self) -> Self | None:
-        """This one and a later one as one message, if they can be."""
+        """This message and a later one as a single message. None if they can't be joined."""
 
     def others_left_out(self, count: int) -> Self:
-        """The same, with a word about messages of its source that were left out."""
+        """The same message with a line about `count` messages of its source that were left out."""
 
     @property
     def other_ways(self) -> tuple[Self, ...]:
-        """What is written instead if the messenger refuses it."""
+        """Messages to send instead if the messenger refuses this one."""
 
 
 M = TypeVar("M", bound=QueuedMessage)
@@ -114,36 +116,36 @@ M = TypeVar("M", bound=QueuedMessage)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast messages may go."""
+    """How fast messages may be sent."""
 
     per_second: int
-    "To all chats together."
+    "The limit for all chats together."
 
     burst: int
-    "Messages that a chat may get at once …"
+    "How many messages a chat may get at once …"
 
     seconds_each: float
-    "… after which it gets one each time these have passed."
+    "… before it gets one in each period of this many seconds."
 
     urgent_too: bool
-    "Whether that holds for what is urgent as well, or only for news."
+    "Whether the limit of a chat also applies to urgent messages, or only to news."
 
 
 @dataclass(eq=False)
 class _Item(Generic[M]):
-    """One thing to be written in one chat."""
+    """A message in the queue of a chat, or a function that writes one."""
 
     priority: Priority
     number: int
-    "Its place among those of its priority."
+    "Its place among the messages of the same priority."
 
     message: M | None = None
     rows: list[int] = field(default_factory=list)
-    "Of the journal, that are done with it."
+    "The journal's rows that are done once this is sent."
 
     call: str | None = None
     key: str = ""
-    "Of something that isn't kept, but made when it is written."
+    "Identifies a message that isn't stored but made when it is sent."
 
     make: Callable[[], Awaitable[None]] | None = None
     not_before: float = 0.0
@@ -161,14 +163,14 @@ class _Chat(Generic[M]):
         self.sent: deque[float] = deque()
 
     def pause(self, seconds: float | None) -> None:
-        """Write nothing for so long; None: a little longer each time."""
+        """Send nothing for `seconds`. None: a pause that grows with each failure."""
         if seconds is None:
             seconds = min(FIRST_RETRY_SECONDS * 2**self.failures, LAST_RETRY_SECONDS)
             self.failures = min(self.failures + 1, 16)
         self.paused_until = asyncio.get_running_loop().time() + seconds
 
     def next(self, now: float) -> _Item[M] | None:
-        """What is to be written next, and may be."""
+        """The item to send next. None if none is due."""
         ready = sorted(
             (item for item in self.items if item.not_before <= now), key=lambda item: (item.priority, item.number)
         )
@@ -178,14 +180,14 @@ class _Chat(Generic[M]):
         return ready[0] if ready else None
 
     def due(self, now: float, pace: Pace) -> float:
-        """In how many seconds it may be written to; infinite if there is nothing to write."""
+        """In how many seconds the chat may be written to. Infinite if there is nothing to send."""
         while self.sent and self.sent[0] <= now - pace.seconds_each * pace.burst:
             self.sent.popleft()
         if self.at_work is not None or not self.items:
             return float("inf")
         wait = max(self.paused_until, min(item.not_before for item in self.items)) - now
         is_news = self.priority is Priority.NEWS
-        # What is urgent finds room in the burst, whatever went before it.
+        # News leave room in the burst for urgent messages.
         burst = pace.burst - pace.burst // 4 if is_news else pace.burst
         if len(self.sent) >= burst and (is_news or pace.urgent_too):
             wait = max(wait, self.sent[-burst] + pace.seconds_each * pace.burst - now)
@@ -193,12 +195,12 @@ class _Chat(Generic[M]):
 
     @property
     def priority(self) -> Priority:
-        """Of the most urgent that waits."""
+        """The priority of the most urgent waiting item."""
         return min((item.priority for item in self.items), default=Priority.NEWS)
 
 
 class Outbox(Generic[M]):
-    """Writes what the journal keeps, and what is offered to it."""
+    """Sends the messages in the journal, and those that are offered to it."""
 
     def __init__(
         self,
@@ -211,8 +213,10 @@ class Outbox(Generic[M]):
         pace: Callable[[str], Pace],
         lost: Callable[[M | None, str], None],
     ) -> None:
-        """`send` writes one message with its number in the journal; it raises Refused or NotNow. `pace` is that of a
-        chat. `lost` gets a message that is given up, and why; None: it couldn't be read.
+        """`send` sends one message with its number in the journal, and raises Refused or NotNow.
+
+        `pace` gives the pace of a chat. `lost` gets a message that was given up, with the reason; None if the message
+        couldn't be read.
         """
         self._journal = journal
         self._writer = writer
@@ -223,23 +227,24 @@ class Outbox(Generic[M]):
         self._lost = lost
         self._chats: dict[str, _Chat[M]] = {}
         self._seen = 0
-        "The number of the last row that was taken up."
+        "The number of the last row that was read from the journal."
         self._waiting: Counter[str] = Counter()
-        "Rows that wait, by their source."
+        "How many rows wait, by source."
         self._left_out: Counter[str] = Counter()
-        "By source, until its next message says so. Of more than MAX_WAITING sources the oldest are forgotten."
+        """How many messages were left out, by source, until the source's next message says so. At most MAX_WAITING
+        sources are remembered, and the oldest are forgotten first."""
         self._numbers = 0
         self._sent: deque[float] = deque()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._links_first = 0.0
-        "Until when nothing else is begun, for a link is on its way; in the loop's time."
+        "Until then only links are sent, because a link is on its way. In the loop's time."
 
-    # What is to be written.
+    # Filling the queues.
 
     def has_room(self, message: M) -> bool:
-        """Whether one more message may be kept. If not, it is counted, and the next of its source says so."""
+        """Whether one more message may be stored. If not, it is counted, and the next message of its source says so."""
         total = self._waiting.total()
         if message.urgency is Priority.NEWS:
             full = total >= MAX_WAITING or (
@@ -258,13 +263,13 @@ class Outbox(Generic[M]):
         return not full
 
     def take_up(self) -> None:
-        """Read from the journal what isn't here yet."""
+        """Read new messages from the journal."""
         for kept in self._journal.outgoing(after=self._seen):
             self._seen = kept.id
             try:
                 message = self._read(kept.value)
             except Exception as error:
-                # Written by another version, or damaged.
+                # Another version has written it, or it is damaged.
                 logger.info("A message in the outbox can't be read: %s", type(error).__name__)
                 self._give_up(kept, None, "it can't be read any more")
                 continue
@@ -279,8 +284,10 @@ class Outbox(Generic[M]):
         self._wake()
 
     def offer(self, chat: str, key: str, make: Callable[[], Awaitable[None]], *, not_before: float = 0.0) -> None:
-        """Let `make` write something in a chat, with the priority of an answer. Offered again under the same key before
-        that, it is written once. `not_before` is in the loop's time.
+        """Let `make` write something in a chat, with the priority of an answer.
+
+        If the same key is offered again before that, only the last `make` is called. `not_before` is in the loop's
+        time.
         """
         queue = self._chats.setdefault(chat, _Chat())
         for item in queue.items:
@@ -292,20 +299,20 @@ class Outbox(Generic[M]):
         self._wake()
 
     def take_back(self, call: str) -> None:
-        """Forget what a call wanted to have written; the caller does so in the journal."""
+        """Drop the waiting messages of a call. The caller removes them from the journal."""
         for queue in self._chats.values():
             for item in [item for item in queue.items if item.call == call and item is not queue.at_work]:
                 self._done(queue, item)
 
     def hurry(self) -> None:
-        """The messenger can be reached again: what waited for that is tried at once."""
+        """Try failed messages at once, because the messenger can be reached again."""
         for queue in self._chats.values():
             if queue.failures:
                 queue.paused_until, queue.failures = 0.0, 0
         self._work.set()
 
     async def finish(self, seconds: float) -> None:
-        """Write what is left when the program ends. Nothing waits for its time; each step takes `seconds` at most."""
+        """Send what is left when the program ends. Nothing is delayed any more. Each step takes at most `seconds`."""
         for queue in self._chats.values():
             for item in queue.items:
                 item.not_before = 0.0
@@ -315,15 +322,15 @@ class Outbox(Generic[M]):
         await self._writer.flush(seconds)
 
     async def flush(self, seconds: float) -> None:
-        """Wait until everything is written, but not longer than `seconds`."""
+        """Wait until everything is sent, but at most `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
 
-    # Writing it.
+    # Sending.
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Send until cancelled."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -338,7 +345,10 @@ class Outbox(Generic[M]):
                         await self._work.wait()
 
     def _begin(self, name: str, now: float, group: asyncio.TaskGroup) -> float:
-        """Begin to write in a chat if that may be; otherwise in how many seconds, infinite: when something changes."""
+        """Start to send in a chat if that is allowed now. Returns in how many seconds to try again.
+
+        Infinite: not before something changes.
+        """
         chat, pace = self._chats[name], self._pace(name)
         due = chat.due(now, pace)
         if not (chat.items or chat.sent or chat.paused_until > now):
@@ -384,7 +394,7 @@ class Outbox(Generic[M]):
             item.failures += 1
             chat.pause(later.seconds)
             if item.key and any(other.key == item.key for other in chat.items if other is not item):
-                chat.items.remove(item)  # what it would say has changed meanwhile
+                chat.items.remove(item)  # a newer item with the same key replaces it
         except Refused as refused:
             self._refused(chat, item, str(refused))
         except Exception as error:
@@ -394,7 +404,7 @@ class Outbox(Generic[M]):
             chat.failures = 0
             if message is not None:
                 self._left_out[message.source] -= left_out
-                self._left_out += Counter()  # without those that are 0
+                self._left_out += Counter()  # remove the sources with 0
                 self._writer.put(functools.partial(Journal.sent, numbers=item.rows))
             self._done(chat, item)
         finally:
@@ -433,7 +443,7 @@ class Outbox(Generic[M]):
         chat.items.remove(item)
         if item.message is not None:
             self._waiting[item.message.source] -= len(item.rows)
-            self._waiting += Counter()  # without those that are 0
+            self._waiting += Counter()  # remove the sources with 0
 
     def _next_number(self) -> int:
         self._numbers += 1

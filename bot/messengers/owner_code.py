@@ -1,4 +1,4 @@
-"""Who the owner is: the first who sends the one-time code that only the owner's terminal has shown."""
+"""Finds the owner: the first who sends the one-time code. Only the owner's terminal shows the code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ CODE = "code"
 OWNER = "owner"
 ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 CODE_LENGTH = 16
-"78 bits: nobody guesses it, however many messages they write."
+"16 characters are 78 bits, too many to guess with any number of messages."
 
 
 def owner_of(journal: Journal) -> int | None:
-    """The owner's numeric Telegram id, if somebody has claimed the bot."""
+    """The owner's numeric Telegram id. None if nobody has claimed the bot."""
     return number(journal, OWNER)
 
 
 def code_of(journal: Journal) -> str:
-    """The code that claims the bot; the same until it is used."""
+    """The code that claims the bot. It stays the same until it is used."""
     kept = text(journal, CODE)
     if kept is None:
         kept = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
@@ -30,12 +30,12 @@ def code_of(journal: Journal) -> str:
 
 
 def forget_owner(journal: Journal) -> None:
-    """The bot has no owner from the next start on; a new code makes one."""
+    """Forget the owner. From the next start on the bot has none, and a new code can claim it."""
     journal.set_facts({OWNER: None})
 
 
 def claim(journal: Journal, said: str, user: int) -> bool:
-    """Make `user` the owner if they say the code and there is no owner yet. The code is of no use afterwards."""
+    """Make `user` the owner if they send the code and there is no owner yet. The code then becomes invalid."""
     code = journal.fact(CODE)
     if code is None or owner_of(journal) is not None or not hmac.compare_digest(code, said.strip().encode()):
         return False

@@ -1,4 +1,4 @@
-"""What the owner gets once, without asking: what to know about this start, and which calls were missed before it."""
+"""News that the owner gets once, without asking: notices about this start, and calls that were missed before it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from bot.messengers.journal_writer import JournalWriter
 from shared.store.journal import Journal
 
 NOTICES = "notices"
-"The fact that says which notices the owner has had."
+"The fact that holds the notices that the owner has already read."
 
 
 async def tell_notices(notices: list[str], journal: Journal, inbox: Inbox, tell: Callable[[Sentence], None]) -> None:
-    """Tell the notices of this start, unless the owner has had just these."""
+    """Send the notices of this start, unless the owner has already had the same ones."""
     kept = msgspec.json.encode(notices)
     if journal.fact(NOTICES) == kept:
         return
     with inbox.collecting(keep=True) as outcome:
         outcome.facts[NOTICES] = kept
         tell(texts.notices(notices))
-    if not inbox.is_collecting:  # else it is stored with what is acted on
+    if not inbox.is_collecting:  # otherwise it is stored with the current entry
         await inbox.done([], outcome)
 
 
 async def tell_missed(journal: Journal, writer: JournalWriter, to_bytes: Callable[[Sentence], bytes]) -> bool:
-    """Store one message about all calls that were missed, as `to_bytes` makes it; returns whether there were any."""
+    """Store one message about all missed calls. `to_bytes` encodes it. Returns whether any call was missed."""
     missed = journal.missed()
     if missed:
         message = to_bytes(texts.missed_calls([kept.value.decode(errors="replace") for kept in missed]))

@@ -1,6 +1,6 @@
-"""The messengers that a configuration can ask for, as a table: to add one is to add an entry.
+"""The table of messengers that a configuration can ask for. Adding one means adding an entry.
 
-The console isn't in it: `copybara run --console` asks for that.
+The console isn't in the table, because `copybara run --console` asks for it.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ from shared.store import StoreThread
 
 
 class Setup(Protocol):
-    """What `copybara setup` asks about a messenger, and what `copybara doctor` looks at: a module of its folder."""
+    """A messenger's module for `copybara setup` and `copybara doctor`."""
 
     def set_up(self, home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
-        """Ask what the messenger needs, check it, and keep secrets in files of the home.
+        """Ask for what the messenger needs, check it, and store secrets in files of the home.
 
-        Returns what its section of the configuration gets; None: nothing changes. Raises CopybaraError.
+        Returns the messenger's section of the configuration. None if nothing changes. Raises CopybaraError.
         """
 
     def next_step(self, home: Home) -> str:
-        """What the owner does after that, in a sentence."""
+        """A sentence that tells the owner what to do next."""
 
     def look(self, home: Home, config: Config) -> str:
-        """How it stands with the configured one. Raises InputError, StoreError."""
+        """A sentence about the state of the configured messenger. Raises InputError, StoreError."""
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One messenger."""
 
     name: str
-    "As in the configuration's section, and in the journal."
+    "Its name in the configuration and in the journal."
 
     is_configured: Callable[[Config], bool]
     open: Callable[[Home, Config, StoreThread], Messenger]
-    "Raises InputError when it can't be opened. Imports its libraries only then."
+    "Opens the messenger. Imports its libraries only then. Raises InputError if it can't be opened."
 
     setup: Callable[[], Setup]
-    "Imports that module only then: a program that runs sets nothing up."
+    "Imports its setup module. Only `setup` and `doctor` need that module."
 
     offer: str
-    "As `copybara setup` offers it."
+    "Its description in `copybara setup`."
 
     asks_first: str
-    "What its setup asks first, by its name in bot/terminal/asking.py."
+    "The first question of its setup, by its name in bot/terminal/asking.py."
 
     asks_a_secret: bool = False
-    "Whether that is one."
+    "Whether the answer to that question is a secret."
 
     check_installed: Callable[[], None] = lambda: None
-    "Raises InputError without what only an extra brings, and says how to add that."
+    "Raises InputError if an extra is missing, and says how to add it."
 
 
 TELEGRAM = "Telegram, by a bot of my own (copybara manual telegram)"
@@ -122,5 +122,5 @@ MESSENGERS = (
 
 
 def configured(config: Config) -> list[Entry]:
-    """Those that a configuration asks for."""
+    """The messengers that a configuration asks for."""
     return [entry for entry in MESSENGERS if entry.is_configured(config)]

@@ -1,7 +1,7 @@
-"""The terminal of a program that isn't commanded there: it shows where the page is, and reads nothing.
+"""The terminal of a program that takes no commands there. It shows where the page is, and reads nothing.
 
-`copybara start` also shows there what happens. What isn't a terminal gets only how things stand, with the overlay too
-when that changes: a file, or a service's journal, is no place for who calls whom, nor for the page's key.
+`copybara start` also shows there what happens. If the output isn't a terminal, it only gets the program's state and
+that of the overlay: a file or a service's journal must contain neither who calls whom nor the page's key.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from bot.texts.as_typed import as_typed
 from peer.calls.line import Line
 
 PLACE = "start"
-"Whom the page's address is for, when it is opened from here."
+"The name under which the page's address is made when this file opens the page."
 
 HOW_THINGS_STAND = (Kind.OVERLAY_DOWN, Kind.OVERLAY_ALONE, Kind.OVERLAY_BACK)
 
 
 class Screen:
-    """What the owner sees of a program without a console."""
+    """What the owner of a program without a console sees."""
 
     capabilities = Capabilities(at_terminal=False, private=True, by_hand=True, rings_again=False)
 
     def __init__(
         self, *, as_json: bool, starts: bool, opens: bool, link: str = "", names: Callable[[], Iterable[str]] = tuple
     ) -> None:
-        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`.
-        `names` are the contacts'.
+        """`starts`: the owner ran `copybara start`. `opens`: the owner wants the page in the browser, with `link`.
+
+        `names` gives the names of the contacts.
         """
         self._names = names
         self._as_json = as_json
         self._starts = starts
         self._link = link
         self.opens = starts and opens and has_browser()
-        "Whether the page is opened in the browser."
+        "Whether the page will be opened in the browser."
 
         self._until_ready = contextlib.ExitStack()
         if starts:
@@ -52,16 +53,16 @@ class Screen:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Nothing has to be done besides `run`."""
+        """Nothing has to run besides `run`."""
         yield
 
     async def run(self, listener: Listener) -> None:
-        """Open the page when there is one; then nothing, as long as the program runs."""
+        """Open the page each time it is requested, until cancelled."""
         while True:
             await asyncio.to_thread(open_page, await self._opening.get())
 
     def has_opened(self) -> None:
-        """The page was opened before the program was ready: it becomes the true page."""
+        """Note that the page was opened before the program was ready. That page becomes the real one."""
         self._until_ready.close()
         self._open_already = True
 
@@ -81,18 +82,18 @@ class Screen:
         else:
             self._print(*map(as_typed, notices), texts.NO_PAGE, texts.STAYS, "")
         if self.opens and handset is not None and not self._open_already:
-            # Others may see what a browser is started with: this address works once, and holds no key.
+            # Other users can see a browser's command line, so this address works once and doesn't contain the key.
             self._opening.put_nowait(with_link(handset.address_for(PLACE, lambda: None), self._link))
 
     def _page(self, address: str) -> str:
         return (texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS).text
 
     def handles(self, chat: str) -> bool:
-        """No conversation is here."""
+        """Always False: no conversation is here."""
         return False
 
     def post(self, post: Post) -> None:
-        """Show what everybody is to see, and what has no other place."""
+        """Show the post if the terminal shows what happens, or if it is about the overlay."""
         watched = self._starts and only_the_user_reads()
         if self._as_json or not (watched or post.kind in HOW_THINGS_STAND):
             return
@@ -104,7 +105,7 @@ class Screen:
             self._print(texts.send_this(post.kind).capitalize(), post.text)
 
     def call_changed(self, line: Line) -> None:
-        """The posts say it."""
+        """Do nothing: the posts show a call's state."""
 
     def _print(self, *lines: str) -> None:
         for line in lines:

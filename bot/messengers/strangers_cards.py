@@ -1,4 +1,4 @@
-"""How many messages about one stranger's contact cards the owner gets."""
+"""Limits how many messages about strangers' contact cards the owner gets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from bot.messengers.rate_limit import RateLimit
 
 MESSAGES, SECONDS = 5, 600.0
-"At most MESSAGES in SECONDS; after them the owner hears once that there are more."
+"At most MESSAGES about one stranger in SECONDS. After that, the owner reads once that there are more."
 
 TOGETHER = 10
-"From all strangers together in SECONDS: on many servers anybody can have as many accounts as they like."
+"At most this many about all strangers in SECONDS, because on many servers anybody can make many accounts."
 
 EVERYBODY = ""
 
 
 class StrangersCards:
-    """A limit for each stranger, and one for all of them."""
+    """A limit for each stranger, and one for all strangers together."""
 
     def __init__(self) -> None:
         self._messages = RateLimit(MESSAGES, seconds=SECONDS)
@@ -25,7 +25,7 @@ class StrangersCards:
         self._warnings = RateLimit(1, seconds=SECONDS)
 
     def allow(self, stranger: str, warn: Callable[[], None]) -> bool:
-        """Whether the owner gets one more about that sender; if not, `warn` is called once in a while."""
+        """Whether the owner gets one more message about that sender. If not, `warn` is called once in a while."""
         now = time.monotonic()
         if not self._messages.allows(stranger, now):
             about = stranger

@@ -1,4 +1,4 @@
-"""What a messenger says at the terminal, or in the journal of the service."""
+"""What a messenger writes on the terminal, or into the service's journal."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def say(said: Sentence) -> None:
 
 
 def say_of_failure(part: str) -> None:
-    """A part of the messenger failed and was started again."""
+    """Say that a part of the messenger failed and was started again."""
     say(texts.began_again(part))

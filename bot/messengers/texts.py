@@ -1,4 +1,4 @@
-"""What messengers say that is about neither a call nor one messenger alone: what was lost, late or left out."""
+"""Sentences of all messengers that aren't about a call: what was lost, late or left out."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ ACTS = {
     Act.CONFIRM: "The words are the same",
     Act.DIFFER: "The words differ: hang up",
 }
-"What the owner can do about a call, as buttons and numbered choices say it."
+"The words for what the owner can do about a call, on buttons and in numbered choices."
 
 NO_SUCH_CHOICE = Sentence(Kind.BOT_OLD_BUTTON, "That number no longer means anything.")
 
 FOLLOWED = Sentence(Kind.BOT_ACCOUNT_ACCEPTED, "My next links for them go to that account.")
 
 ABOUT_HANDSET = "The link works once, within an hour, and only on that computer."
-"Under the sentence about the handset page, where a messenger has no buttons."
+"Below the sentence about the handset page, in a messenger without buttons."
 
 THE_OTHER = "the other person"
 
 
 def left_out(count: int) -> str:
-    """Under a message: how many of the same source were dropped because too many were waiting."""
+    """Below a message: how many messages of the same source were left out because too many were waiting."""
     return f"… and {count} more {'message' if count == 1 else 'messages'} that I left out."
 
 
 def set_aside(why: str) -> Sentence:
-    """Something that came in couldn't be handled."""
+    """A message that came in failed, and was set aside."""
     return Sentence(
         Kind.BOT_SET_ASIDE,
         f"I couldn't handle one message and set it aside ({shown(why, 80)}). Nothing else is affected.",
@@ -61,7 +61,7 @@ def set_aside(why: str) -> Sentence:
 
 
 def not_delivered(messenger: str, text: str, why: str) -> Sentence:
-    """On the terminal, and to the owner: the messenger doesn't take a message."""
+    """On the terminal and to the owner: the messenger refuses a message."""
     return Sentence(
         Kind.BOT_NOT_DELIVERED,
         f"{messenger} didn't accept one of my messages ({shown(why, 120)}). It began: {shown(text, 60)}",
@@ -78,12 +78,12 @@ def cannot_store(sentence: str) -> Sentence:
 
 
 def can_store() -> Sentence:
-    """After that."""
+    """To the owner, when the disk takes data again."""
     return Sentence(Kind.BOT_STORED, "I can save messages again.")
 
 
 def clock_is_off(whose: str, seconds: float) -> Sentence:
-    """This machine's clock is so far ahead of another one, such as `Telegram's`."""
+    """This machine's clock is `seconds` ahead of another clock, such as `Telegram's`."""
     size = abs(seconds)
     if size < 5400:
         length = f"{round(size / 60)} minutes"
@@ -107,7 +107,7 @@ def notices(sentences: Sequence[str]) -> Sentence:
 
 
 def too_late(command: str, *, senders_date: bool = False) -> Sentence:
-    """A command that the messenger has kept while nobody read it; `senders_date`: as the owner's device dated it."""
+    """A command arrived too late to be obeyed. `senders_date`: the owner's device has dated it."""
     return Sentence(
         Kind.BOT_TOO_LATE,
         f"I was away when you wrote “{shown(command, 60)}”. That was too long ago. If you still want it, "
@@ -117,7 +117,7 @@ def too_late(command: str, *, senders_date: bool = False) -> Sentence:
 
 
 def missed_calls(sentences: Sequence[str]) -> Sentence:
-    """Everything that was missed, in one message."""
+    """All missed calls in one message."""
     if len(sentences) == 1:
         return Sentence(Kind.MISSED, sentences[0])
     heading = f"While I was away you missed {len(sentences)} calls:"
@@ -125,7 +125,7 @@ def missed_calls(sentences: Sequence[str]) -> Sentence:
 
 
 def other_account(name: str, account: str) -> Sentence:
-    """A contact's link was brought by another account than the one that gets the owner's."""
+    """A contact's link came from an account other than the one that gets the owner's links."""
     return Sentence(
         Kind.BOT_OTHER_ACCOUNT,
         f"Another account than before brought {shown(name)}'s link: {shown(account, 80)}. Anybody can pass a link on, "
@@ -134,12 +134,12 @@ def other_account(name: str, account: str) -> Sentence:
 
 
 def follow(name: str) -> str:
-    """The choice below it."""
+    """The choice below that sentence."""
     return f"It is {shown(name)}'s"
 
 
 def began_again(what: str) -> Sentence:
-    """A part of the messenger failed."""
+    """A part of the messenger failed and was started again."""
     return Sentence(Kind.BOT_RESTARTED, f"{what} failed and was started again. To see more, run copybara with -v.")
 
 

@@ -1,10 +1,10 @@
-"""Delta Chat: an account of its own or another device of the owner's, a full member of end-to-end encrypted chats.
+"""Delta Chat: the bot has its own account, or is another device of the owner's. It is a full member of encrypted chats.
 
-Start at wire.py, which fetches, sends, and knows the owner; plain/ in the room above does everything else. rpc.py
-speaks with the child process `deltachat-rpc-server`, account.py says what we ask of it, reader.py what is kept of a
-message. calls/ is about calls of people's own apps. setup.py makes the account, second_device.py takes the owner's.
-May import what bot.messengers offers, bot.texts, peer.calls, peer/transport/sdp's reader and shared.
-The program is started only when the account is configured; of Delta Chat's Python packages nothing is imported.
+Start at wire.py, which fetches, sends and knows the owner; bot/messengers/plain does the rest. rpc.py talks to the
+child process `deltachat-rpc-server`, account.py has the requests to it, and reader.py decides what is stored of a
+message. calls/ handles calls of Delta Chat's own apps. setup.py makes the account, second_device.py adds a device to
+the owner's. May import what bot.messengers offers, bot.texts, peer.calls, the reader in peer/transport/sdp, and shared.
+The child process runs only if the account is configured. None of Delta Chat's Python packages is imported.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bot.messengers.plain.messenger import PlainMessenger
 
 NAME = "deltachat"
-"Of the journal, and before the names of its conversations."
+"The name of the journal, and the prefix of the names of its conversations."
 
 
 def deltachat(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
-    """The configured account. Raises InputError when it was never set up, or the program for it isn't installed."""
+    """The configured messenger. Raises InputError if it was never set up, or its program isn't installed."""
     from bot.messengers.deltachat.calls.app_calls import AppCalls
     from bot.messengers.deltachat.rpc import Rpc
     from bot.messengers.deltachat.setup import accounts_folder, check_made

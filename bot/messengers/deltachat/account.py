@@ -1,4 +1,4 @@
-"""One account of Delta Chat's core, as far as we ask it for something. Methods raise RpcError and RpcDown."""
+"""One account of Delta Chat's core, with the requests that we make. Methods raise RpcError and RpcDown."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ import msgspec
 from bot.messengers.deltachat.rpc import Rpc, RpcError
 
 SELF, LAST_SPECIAL_CONTACT = 1, 9
-"Contacts up to this number are the core's own: 1 is the account itself, 2 notes in a chat, 5 the device."
+"Contacts up to this number belong to the core: 1 is the account itself, 2 makes notes in a chat, 5 is the device."
 
 JOINED = 1000
-"The progress of a contact who has added us by QR, and has proven to know what it says."
+"The progress that shows that a contact has added us by QR code, and has proven to know its content."
 
 LAST_MESSAGE = "last_msg_id"
-"The setting that says up to where messages were processed (get_next_msgs)."
+"The setting that holds the last processed message (get_next_msgs)."
 
 _IN_INVITE = re.compile(r"https://i\.delta\.chat/#([0-9A-Fa-f]{40})(?:&|$)", re.ASCII)
 _FINGERPRINT = re.compile(r"(?:[0-9A-F]{4}[ \n]*){10}")
 
 
 class ChatInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """What get_basic_chat_info says."""
+    """The reply of get_basic_chat_info."""
 
     chat_type: str = ""
     is_encrypted: bool = False
     is_contact_request: bool = False
     is_self_talk: bool = False
-    """Whether it is "Saved messages", which only the account's own devices read."""
+    """Whether the chat is "Saved messages", which only the account's own devices read."""
 
 
 class Sender(msgspec.Struct, frozen=True, rename="camel"):
-    """Who has sent a message."""
+    """The sender of a message."""
 
     id: int = 0
     display_name: str = ""
     is_key_contact: bool = False
     is_bot: bool = False
     last_seen: int = 0
-    "When something came from them last, Unix seconds; 0: never."
+    "When the account last received something from them, in Unix seconds; 0: never."
 
 
 class CallState(msgspec.Struct, frozen=True):
-    """How a call of Delta Chat's own stands."""
+    """The state of a Delta Chat call."""
 
     kind: str = ""
     "`Alerting`, `Active`, `Completed`, `Missed`, `Declined` or `Canceled`."
 
 
 class CallInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """What call_info says."""
+    """The reply of call_info."""
 
     sdp_offer: str = ""
-    "What the caller has written, up to the core's limits: at least 1 MB passes."
+    "The caller's text, up to the core's limits: at least 1 MB passes."
 
     has_video: bool = False
     state: CallState = CallState()
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
-    """A message, as far as it is read."""
+    """The parts of a message that we read."""
 
     id: int
     chat_id: int
@@ -70,10 +70,10 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     text: str = ""
     timestamp: int = 0
     received_timestamp: int = 0
-    "When this device received it, Unix seconds; 0: it was written here."
+    "When this device received it, in Unix seconds; 0: it was written here."
 
     show_padlock: bool = False
-    "Whether it came encrypted and signed."
+    "Whether it was encrypted and signed."
 
     is_bot: bool = False
     is_forwarded: bool = False
@@ -85,42 +85,42 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
 
 KEEPS_LITTLE = {
-    "download_limit": "163840",  # bytes, the least that the core takes; all that is read here is shorter
-    "delete_device_after": "86400",  # seconds; on the server, and on the owner's other devices, nothing is deleted
+    "download_limit": "163840",  # bytes, the smallest value that the core accepts; all that we read is shorter
+    "delete_device_after": "86400",  # seconds; it stays on the server and on the owner's other devices
 }
-"Settings: a stranger may send anything, to an address that anyone may know."
+"Settings that limit what is kept, because a stranger may send anything, and anyone may know the address."
 
 
 class Account:
-    """The account with that number."""
+    """The account with a certain number."""
 
     def __init__(self, rpc: Rpc, number: int) -> None:
         self._rpc = rpc
         self.number = number
 
     async def keep_little(self) -> None:
-        """Fetch no large message, and keep on this device what has been read for a day, whosever account it is."""
+        """Fetch no large messages, and delete messages from this device after a day, whosever account it is."""
         for key, value in KEEPS_LITTLE.items():
             await self.set_config(key, value)
 
     async def start(self) -> None:
-        """Begin to receive and to send."""
+        """Begin to receive and send."""
         await self._rpc.call("start_io", self.number)
 
     async def config(self, key: str) -> str | None:
-        """A setting."""
+        """The value of a setting."""
         return await self._rpc.call("get_config", self.number, key)  # type: ignore[no-any-return]
 
     async def set_config(self, key: str, value: str | None) -> None:
-        """Change one."""
+        """Change a setting."""
         await self._rpc.call("set_config", self.number, key, value)
 
     async def new_messages(self) -> list[int]:
-        """The numbers of messages above LAST_MESSAGE, in their order."""
+        """The numbers of messages above LAST_MESSAGE, in order."""
         return sorted(await self._rpc.call("get_next_msgs", self.number))
 
     async def message(self, number: int) -> Message | None:
-        """One message; None if it was deleted meanwhile."""
+        """One message. None if it has been deleted."""
         try:
             raw = await self._rpc.call("get_message", self.number, number)
         except RpcError:
@@ -132,18 +132,18 @@ class Account:
         return msgspec.convert(await self._rpc.call("get_basic_chat_info", self.number, number), ChatInfo, strict=False)
 
     async def chat_with(self, contact: int) -> int:
-        """The chat with one contact, made if there is none."""
+        """The chat with one contact. It is made if there is none."""
         return int(await self._rpc.call("create_chat_by_contact_id", self.number, contact))
 
     async def accept(self, chat: int) -> None:
-        """Let a chat that somebody else began be written to."""
+        """Accept a chat that somebody else began, so that we can write to it."""
         await self._rpc.call("accept_chat", self.number, chat)
 
     async def fingerprint_of(self, contact: int) -> str:
-        """The fingerprint of a contact's or the account's own key, 40 hexadecimal digits; empty if there is none.
+        """The fingerprint of a contact's key or the account's own: 40 hexadecimal digits. Empty if there is none.
 
-        It stands only in a text for people: theirs comes before ours where the core sorts by address, so ours is taken
-        out by what it is.
+        The core gives it only in a text for people, which also has our own fingerprint. The order depends on the
+        addresses, so our own is recognized by its value and removed.
         """
         own = await self._own_fingerprint()
         if contact == SELF:
@@ -154,51 +154,51 @@ class Account:
         return theirs[0] if len(theirs) == 1 else ""
 
     async def _own_fingerprint(self) -> str:
-        # An invite begins with it; no other call says it for the account itself.
+        # An invite begins with it, and no other request gives the account's own fingerprint.
         found = _IN_INVITE.match(await self.invite())
         return found[1].upper() if found else ""
 
     async def invite(self) -> str:
-        """What the QR says with which an app adds this account."""
+        """The content of the QR code with which an app adds this account."""
         return str(await self._rpc.call("get_chat_securejoin_qr_code", self.number, None))
 
     async def withdraw(self, invite: str) -> None:
-        """Let nobody be added by that any more."""
+        """Withdraw an invite, so that nobody can use it any more."""
         await self._rpc.call("set_config_from_qr", self.number, invite)
 
     async def send(self, chat: int, text: str, file: str = "") -> int:
-        """Write a message; its number."""
+        """Send a message. Returns its number."""
         data: dict[str, object] = {"text": text}
         if file:
             data["file"] = file
         return int(await self._rpc.call("send_msg", self.number, chat, data))
 
-    # Calls of Delta Chat's own.
+    # Delta Chat calls.
 
     async def call_info(self, message: int) -> CallInfo:
         """The call of that message."""
         return msgspec.convert(await self._rpc.call("call_info", self.number, message), CallInfo, strict=False)
 
     async def place_call(self, chat: int, offer: str, *, video: bool) -> int:
-        """Ring the other one in a chat of two; the number of the call's message."""
+        """Call the other person in a chat of two. Returns the number of the call's message."""
         return int(await self._rpc.call("place_outgoing_call", self.number, chat, offer, video))
 
     async def accept_call(self, message: int, answer: str) -> None:
-        """Answer a call that came in."""
+        """Answer an incoming call."""
         await self._rpc.call("accept_incoming_call", self.number, message, answer)
 
     async def end_call(self, message: int) -> None:
-        """Decline it, take it back, or hang up; nothing if it is over."""
+        """Decline a call, cancel it or hang up. Does nothing if it is over."""
         await self._rpc.call("end_call", self.number, message)
 
     async def people(self) -> list[Sender]:
-        """Everybody whose key is known and who isn't a program; those who wrote last come first."""
+        """All contacts with a known key that aren't programs. Those seen last come first."""
         found = msgspec.convert(await self._rpc.call("get_contacts", self.number, 0, None), list[Sender], strict=False)
         people = [each for each in found if each.id > LAST_SPECIAL_CONTACT and each.is_key_contact and not each.is_bot]
         return sorted(people, key=lambda each: each.last_seen, reverse=True)
 
 
 async def next_events(rpc: Rpc) -> Sequence[tuple[int, dict[str, Any]]]:
-    """Wait for events; each with the account that it is about."""
+    """Wait for events. Each comes with the number of its account."""
     batch = await rpc.call("get_next_event_batch", seconds=None)
     return [(int(each["contextId"]), dict(each["event"])) for each in batch]

@@ -1,4 +1,4 @@
-"""What a wire and its calls have once the core runs: the account, and the desk where they speak."""
+"""What a wire and its calls have once the core runs: the account, and the desk."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from bot.messengers.plain.wire import Desk
 
 
 class Begun:
-    """Has neither before `begin`."""
+    """Holds the account and the desk after `begin`, and neither before."""
 
     _account: Account | None = None
     _desk: Desk | None = None
 
     @property
     def _own_account(self) -> Account:
-        """The account. Raises RpcDown before there is one."""
+        """The account. Raises RpcDown before `begin`."""
         if self._account is None:
             raise RpcDown("the account isn't open yet")
         return self._account

@@ -1,4 +1,4 @@
-"""Who the owner is: the key that was the first to add the bot by the QR code, which only the owner's terminal shows."""
+"""The owner: the first key that added the bot by the QR code. Only the owner's terminal shows that code."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ class Owner:
     """The owner's key."""
 
     contact: int
-    """Its number in the bot's account; SELF, if the bot is another device of the owner's account. A contact's key never
-    changes: another key is another contact.
-    """
+    """The contact's number in the bot's account, or SELF if the bot is another device of the owner's account. A
+    contact's key never changes: another key is another contact."""
 
     fingerprint: str
-    "40 hexadecimal digits; empty is nobody's."
+    "40 hexadecimal digits. An empty fingerprint matches nobody."
 
     @property
     def has_this_account(self) -> bool:
-        """Whether the account is the owner's own, and the bot another device of it."""
+        """Whether the account is the owner's, and the bot is another device of it."""
         return self.contact == SELF
 
     def kept(self) -> bytes:
-        """For the journal."""
+        """Encode the owner for the journal."""
         return f"{self.contact} {self.fingerprint}".encode()
 
     @classmethod
     def read(cls, kept: bytes | None) -> Self | None:
-        """Back from there; None if nobody has claimed the bot."""
+        """Decode the owner. None if nobody has claimed the bot."""
         number, _, fingerprint = (kept or b"").decode("ascii", "replace").partition(" ")
         return cls(int(number), fingerprint) if _NUMBER.fullmatch(number) and fingerprint else None

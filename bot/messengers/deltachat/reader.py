@@ -1,9 +1,9 @@
-"""From a message to what is kept of it, or to nothing. Pure.
+"""Decides what is stored of a message, if anything. Pure.
 
-Only what came encrypted is read, or by the configuration also others' links that didn't. The owner commands by what
-they typed in their own app: what was forwarded, or written by a program, is read for links like anybody's. Of other
-people's messages only the links are kept, and nothing of a message without one. If the bot is another device of the
-owner's account, the owner is SELF, and the chat with the bot is "Saved messages".
+Only encrypted messages are read; the configuration can also allow unencrypted links of others. The owner commands with
+what they typed in their own app. Forwarded text, and text written by a program, is read for links like anybody else's.
+Of other people's messages only the links are stored; a message without links is ignored. If the bot is another device
+of the owner's account, the owner is SELF, and the chat with the bot is "Saved messages".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SINGLE, GROUP, CALL = "Single", "Group", "Call"
 
 
 def is_from_somebody(message: Message, owner: int | None) -> bool:
-    """Whether a person or program has written it, whole, and neither the core itself nor this device."""
+    """Whether a person or program has written the message and it is complete. The core and this device don't count."""
     owners_device = message.from_id == owner == SELF and message.received_timestamp > 0
     somebody = message.from_id > LAST_SPECIAL_CONTACT or owners_device
     return somebody and not message.is_info and message.download_state == "Done"
@@ -34,7 +34,7 @@ def is_app_call(message: Message) -> bool:
 
 
 def asks_whose_app(message: Message, chat: ChatInfo, owner: int | None) -> str:
-    """The name after the owner's `/contact deltachat`, in their own chat; empty for any other message."""
+    """The name after the owner's `/contact deltachat`, in their own chat. Empty for any other message."""
     typed = message.show_padlock and not (message.is_forwarded or message.is_bot or message.override_sender_name)
     if not is_from_somebody(message, owner) or message.from_id != owner or not chat.is_encrypted or not typed:
         return ""
@@ -45,7 +45,8 @@ def asks_whose_app(message: Message, chat: ChatInfo, owner: int | None) -> str:
 
 
 def is_in_clear(message: Message, owner: int | None, *, unencrypted: bool = False) -> bool:
-    """Whether it concerns us, wasn't encrypted and isn't read for that, which the owner hears once."""
+    """Whether a message would matter but is ignored because it wasn't encrypted. The owner hears of it once per sender.
+    """
     if message.show_padlock or not is_from_somebody(message, owner):
         return False
     text = readable(message.text)
@@ -56,8 +57,9 @@ def is_in_clear(message: Message, owner: int | None, *, unencrypted: bool = Fals
 def heard(
     message: Message, chat: ChatInfo, owner: int | None, messenger: str, *, unencrypted: bool = False
 ) -> Heard | None:
-    """What is kept of a message; `owner` is the contact with the owner's key. `unencrypted`: whether links of others
-    are read as well that didn't come encrypted.
+    """What is stored of a message. None: nothing.
+
+    `owner` is the contact with the owner's key. `unencrypted`: whether unencrypted links of others are read as well.
     """
     is_encrypted = message.show_padlock and chat.is_encrypted
     if not is_from_somebody(message, owner) or not (is_encrypted or (unencrypted and message.from_id != owner)):
@@ -65,7 +67,7 @@ def heard(
     if message.view_type == CALL or chat.chat_type not in (SINGLE, GROUP):
         return None
     if chat.is_self_talk and message.from_id != owner:
-        return None  # the owner has saved what somebody wrote elsewhere
+        return None  # somebody else wrote it, and the owner saved it from another chat
     text = readable(message.text)
     if message.from_id == owner:
         return _from_owner(message, _is_alone(chat, owner), text, messenger)

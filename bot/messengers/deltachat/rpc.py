@@ -1,7 +1,7 @@
-"""`deltachat-rpc-server` as a child process: JSON-RPC 2.0, one object a line each way (its README, and --openrpc).
+"""`deltachat-rpc-server` as a child process: JSON-RPC 2.0, one object per line (see its README, and --openrpc).
 
-The package of that name brings the program; its Python client isn't used, for it blocks and owns four threads. The
-child ends when its stdin closes, so it doesn't outlive us, whatever ends us.
+The package of that name contains the program. Its Python client isn't used, because it blocks and has four threads. The
+child ends when its stdin closes, so it never outlives us.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from shared.not_json import NOT_JSON
 PROGRAM = "deltachat-rpc-server"
 
 LINE_BYTES = 64 * 2**20
-"The longest line that is read. A call's offer of 1 MB passes whole."
+"The longest line that is read, in bytes. A call's offer of 1 MB passes."
 
 SECONDS = 60.0
-"How long an answer may take; those that wait for something say so."
+"How long a reply may take. Requests that wait for events have their own limit."
 
 STOP_SECONDS = 5.0
 "How long the child may take to end after its stdin was closed."
@@ -42,7 +42,7 @@ class RpcError(Exception):
 
 
 class RpcDown(Exception):
-    """The child process has ended, or doesn't answer."""
+    """The child process has ended, or doesn't reply."""
 
 
 def program() -> str:
@@ -58,7 +58,7 @@ def program() -> str:
 
 
 class NoAnswer(RpcDown):
-    """An answer takes longer than it may."""
+    """A reply takes too long."""
 
 
 class _Reply(msgspec.Struct):
@@ -74,7 +74,7 @@ class Rpc:
     """One server with one folder of accounts."""
 
     def __init__(self, accounts: Path) -> None:
-        """`accounts` is made by the server; everything in it is for this user only."""
+        """The server makes the folder `accounts`. Only this user may read it."""
         self._accounts = accounts
         self._process: asyncio.subprocess.Process | None = None
         self._numbers = itertools.count(1)
@@ -82,7 +82,7 @@ class Rpc:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """A server for the length of the block. Raises RpcDown, and ends the block, when it ends before."""
+        """Run a server during the block. If the server ends early, the block is cancelled and RpcDown is raised."""
         program_path = program()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -92,7 +92,7 @@ class Rpc:
                 stderr=asyncio.subprocess.DEVNULL,
                 limit=LINE_BYTES,
                 umask=0o077,
-                start_new_session=True,  # Ctrl-C is for us: the server ends when we have told it all
+                start_new_session=True,  # Ctrl-C must not reach the server, because it has to run until we are done
                 env={**os.environ, "DC_ACCOUNTS_PATH": str(self._accounts), "RUST_LOG": "off"},
             )
         except OSError as error:
@@ -108,7 +108,7 @@ class Rpc:
             await _end(process)
 
     async def call(self, method: str, *parameters: object, seconds: float | None = SECONDS) -> Any:
-        """Ask for something; None: wait for as long as it takes. Raises RpcError, RpcDown."""
+        """Make a request, and return its result. `seconds` None: wait without limit. Raises RpcError, RpcDown."""
         process = self._process
         if process is None or process.stdin is None:
             raise RpcDown("the server doesn't run")
@@ -133,7 +133,7 @@ class Rpc:
         try:
             while line := await process.stdout.readline():
                 self._take(line)
-        except ValueError as error:  # a longer line
+        except ValueError as error:  # the line is too long
             raise RpcDown("it wrote too long a line") from error
         finally:
             for answer in self._waiting.values():
@@ -159,7 +159,7 @@ class Rpc:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let the child end, in its own time if that is short."""
+    """Let the child end. Kill it if that takes longer than STOP_SECONDS."""
     assert process.stdin is not None
     process.stdin.close()
     with contextlib.suppress(TimeoutError):

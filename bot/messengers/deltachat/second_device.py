@@ -1,7 +1,7 @@
-"""The owner's own account, taken over to this machine as one more device of it.
+"""Makes this machine another device of the owner's own account.
 
-Their app hands it over itself (Add Second Device: a code, over the local network), or has exported it as a file
-(Export Backup). The account's settings stay as they are, for some of them reach all its devices.
+The owner's app sends the account over the local network (Add Second Device, with a code), or has exported it to a file
+(Export Backup). The account's settings stay unchanged, because some of them affect all its devices.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from shared.errors import InputError
 from shared.sentences import ended
 
 CODE = "dcbackup"
-"What the code begins with that their app shows, followed by its version."
+"The beginning of the code that the app shows. Its version follows."
 
 SECONDS = 3600.0
-"How long fetching an account may take, with all its messages and pictures."
+"How long it may take to fetch an account with all its messages and pictures."
 
 
 def is_code(given: str) -> bool:
-    """Whether that is what an app shows to add a second device."""
+    """Whether the text is the code that an app shows for a second device."""
     return given.lower().startswith(CODE)
 
 
 def is_file(given: str) -> bool:
-    """Whether that is an exported account; an address or an invite has no slash, or ends otherwise."""
+    """Whether the text is the path of an exported account. An address or an invite has no slash, or another ending."""
     return given.lower().endswith(".tar")
 
 
 async def take_over(rpc: Rpc, number: int, given: str, password: str) -> Owner:
-    """Make the empty account with that number a device of the owner's; `password` is an exported one's.
+    """Turn the empty account with that number into a device of the owner's account.
 
-    Raises InputError, RpcDown.
+    `password` is the password of an exported account. Raises InputError, RpcDown.
     """
     account = Account(rpc, number)
     try:
@@ -43,8 +43,8 @@ async def take_over(rpc: Rpc, number: int, given: str, password: str) -> Owner:
         else:
             file = os.path.abspath(os.path.expanduser(given))  # noqa: ASYNC240 - changes the text
             await rpc.call("import_backup", number, file, password or None, seconds=SECONDS)
-        # What was written before is nothing to act on.
-        await account.set_config(LAST_MESSAGE, "0")  # without a value only the newest message is handed out
+        # Old messages must not be carried out.
+        await account.set_config(LAST_MESSAGE, "0")  # without a value, only the newest message is fetched
         await account.set_config(LAST_MESSAGE, str(max(await account.new_messages(), default=0)))
         return Owner(SELF, await account.fingerprint_of(SELF))
     except RpcError as error:

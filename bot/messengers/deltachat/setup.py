@@ -1,4 +1,4 @@
-"""Making the bot's Delta Chat account, and finding its owner: `copybara setup deltachat`, `init` and `doctor`."""
+"""Makes the bot's Delta Chat account and finds its owner: for `copybara setup deltachat`, `init` and `doctor`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SCAN = "Scan this with your own Delta Chat, or open it there. It makes you the b
 _Result = TypeVar("_Result")
 
 INVITES = ("dcaccount:", "dclogin:", "https://i.delta.chat/")
-"What an invite begins with; anything else is an address."
+"The beginnings of an invite. Anything else is an address."
 
 AGAIN = "Check the account, and try again: copybara setup deltachat"
 
@@ -53,13 +53,13 @@ OTHER_ACCOUNT = (
 )
 
 TAKING_OVER = "taking-over"
-"The fact that an account of the owner's is being taken over. One that is only half so isn't the bot's own, and goes."
+"The fact that the owner's account is being taken over. A half-finished copy isn't the bot's account, and is deleted."
 
 CLAIM_SECONDS = 600.0
 "How long the QR code waits for the owner."
 
 CONFIGURE_SECONDS = 180.0
-"How long finding and asking the mail servers may take."
+"How long it may take to find the mail servers and log in."
 
 ONLINE_SECONDS = 60.0
 "How long the first look into the inbox may take."
@@ -67,28 +67,28 @@ ONLINE_SECONDS = 60.0
 _SETTINGS = {
     "bot": "1",  # others see that a program writes; every chat is accepted, and reader.py decides what counts
     "displayname": "Copybara",
-    # Else the owner wouldn't hear of what came in clear. wire.py writes to encrypted chats only.
+    # Otherwise the owner wouldn't hear of unencrypted messages. wire.py writes to encrypted chats only.
     "force_encryption": "0",
-    LAST_MESSAGE: "0",  # without a value only the newest message would be handed out
-    "mdns_enabled": "0",  # nobody learns from a receipt whether the program runs
-    "who_can_call_me": "1",  # contacts; calls themselves are ours to answer or not
+    LAST_MESSAGE: "0",  # without a value, only the newest message would be fetched
+    "mdns_enabled": "0",  # read receipts would show when the program runs
+    "who_can_call_me": "1",  # only contacts; our program decides whether to answer
 }
 
 
 def accounts_folder(home: Home) -> Path:
-    """Where Delta Chat's core keeps the account, its password and its keys: mode 0700."""
+    """The folder in which Delta Chat's core keeps the account, its password and its keys. Its mode is 0700."""
     return home.folder / "deltachat"
 
 
 def check_made(home: Home) -> None:
-    """Raise InputError if there is no account, or the program for it isn't installed."""
+    """Raise InputError if there is no account, or its program isn't installed."""
     program()
     if not _is_made(home):
         raise InputError(*NOT_MADE)
 
 
 def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
-    """Make the account, or take the one that is there, and let the owner scan its QR code, if somebody is there to.
+    """Make the account or use the existing one, and let the owner scan its QR code if a person is at the terminal.
 
     Raises InputError, StoreError.
     """
@@ -120,7 +120,10 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
 
 
 def _made_by(home: Home, given: str, asking: Asking) -> str:
-    """Make the account by what was given, and return that; empty: none is wanted. Raises InputError, StoreError."""
+    """Make the account from what was given, and return that. Empty: no account is wanted.
+
+    Raises InputError, StoreError.
+    """
     if not given:
         return ""
     is_device, password = _is_device(given), ""
@@ -138,7 +141,7 @@ def _is_device(given: str) -> bool:
 
 
 def next_step(home: Home) -> str:
-    """How the owner claims the bot."""
+    """A sentence that tells the owner how to claim the bot."""
     if (owner := _owner(home)) is not None and owner.has_this_account:
         return "  Delta Chat: write /help to Saved messages once the bot runs"
     if owner is not None:
@@ -147,9 +150,9 @@ def next_step(home: Home) -> str:
 
 
 def look(home: Home, config: Config) -> str:
-    """How it stands with the configured account. Raises InputError, StoreError."""
+    """A sentence about the state of the configured account. Raises InputError, StoreError."""
     check_made(home)
-    if not home.database.exists():  # looking makes nothing
+    if not home.database.exists():  # looking must not create a database
         raise InputError(*NOT_MADE)
     with Store(home.database) as store:
         journal = Journal(store, NAME)
@@ -163,18 +166,19 @@ def look(home: Home, config: Config) -> str:
 
 
 def make(home: Home, account: str, password: str) -> str:
-    """Make the account by an invite, by an address and its password, or as a device of the owner's; its address. One
-    that is there stays.
+    """Make the account, and return its address. An existing account isn't changed.
 
-    Raises InputError, StoreError.
+    `account` is an invite, an address with a password, or a code or file for a device of the owner's account. Raises
+    InputError, StoreError.
     """
     return _run(_make(home, account, password))
 
 
 def claim(home: Home, show: Callable[[str], None], seconds: float) -> bool:
-    """Wait until somebody adds the bot by its QR, which `show` gets, and make them its owner; False: nobody did.
+    """Wait until somebody adds the bot by its QR code, and make them its owner. Returns False if nobody does.
 
-    True at once if there is an owner. Raises InputError, StoreError.
+    `show` gets the content of the QR code. If there is an owner already, returns True at once. Raises InputError,
+    StoreError.
     """
     with Store(home.database) as store:
         journal = Journal(store, NAME)
@@ -227,7 +231,7 @@ async def _make(home: Home, given: str, password: str) -> str:
             await rpc.call("remove_account", number)
             raise InputError(ended(f"Delta Chat can't use that account: {error}"), AGAIN) from error
         except NoAnswer as error:
-            # What is half made is removed the next time: the core is busy with it.
+            # The core is busy with the half-finished account, so the next try removes it.
             raise InputError("The account's mail servers come to no end.", AGAIN) from error
         await _seen_its_inbox(rpc, Account(rpc, number))
         return await _address(home, Account(rpc, number))
@@ -250,7 +254,7 @@ def _half_taken_over(home: Home) -> bool:
 
 
 async def _seen_its_inbox(rpc: Rpc, account: Account) -> None:
-    """Be online once: what came before the first look into the inbox would never be read (the core's imap.rs)."""
+    """Go online once. Messages before the first look into the inbox would never be read (imap.rs in the core)."""
     await account.start()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ONLINE_SECONDS):
@@ -286,7 +290,7 @@ async def _claimed(home: Home, show: Callable[[str], None], seconds: float) -> O
 
 
 def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run what talks with the core. Raises InputError for what goes wrong there."""
+    """Run a coroutine that talks to the core. Raises InputError for its errors."""
     try:
         return asyncio.run(work)
     except (RpcDown, RpcError) as error:

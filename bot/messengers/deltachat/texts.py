@@ -1,4 +1,4 @@
-"""What the bot says that has to do with Delta Chat itself."""
+"""Sentences about Delta Chat itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def listening(address: str) -> Sentence:
 
 
 def unclaimed(invite: str) -> Sentence:
-    """On the terminal, as long as nobody owns the bot."""
+    """On the terminal, while nobody owns the bot."""
     return Sentence(
         Kind.BOT_UNCLAIMED,
         f"To become the bot's owner, open this in your Delta Chat, or scan it as a QR code "
@@ -38,7 +38,7 @@ def unclaimed(invite: str) -> Sentence:
 
 
 def in_clear(name: str, *, links_count: bool) -> Sentence:
-    """To the owner, once a sender; `links_count`: whether the configuration has links read all the same."""
+    """To the owner, once per sender. `links_count`: whether the configuration accepts unencrypted links."""
     what = "Commands" if links_count else "Links and commands"
     return Sentence(
         Kind.BOT_NOT_ENCRYPTED,

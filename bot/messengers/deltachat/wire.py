@@ -1,4 +1,4 @@
-"""Delta Chat's connection: it fetches what is new, sends, and knows the owner by their key."""
+"""The connection to Delta Chat: fetches new messages, sends, and knows the owner by their key."""
 
 from __future__ import annotations
 
@@ -32,28 +32,30 @@ from shared.errors import CopybaraError, InputError, first_error
 from shared.kept_running import Part, kept_running
 
 BURST, SECONDS_EACH, PER_SECOND = 3, 1.0, 10
-"The core sends three messages at once and then one a second; what waited there couldn't be overtaken by a link."
+"The core sends three messages at once and then one per second. A link can't overtake messages that wait there."
 
 MOST_AT_ONCE = 100
-"Messages that are read before they are acted on."
+"How many messages are read before they are carried out."
 
 CALLS_READ, CALLS_SECONDS = 10, 60.0
-"How many calls of one person's app are looked at within CALLS_SECONDS."
+"How many calls of one person's app are handled within CALLS_SECONDS."
 
 FLUSH_SECONDS = 1.0
-"How long the end of the program waits until the core knows which calls are over."
+"How long the end of the program waits to end calls in the core."
 
 CLEAR_REMEMBERED = 200
-"Senders about whose messages in clear the owner has heard, the latest: once each. Anybody can invent senders."
+"""The number of senders that are remembered because the owner has heard of their unencrypted messages. Anybody can
+invent senders."""
 
 CLEAR_STRANGERS, CLEAR_WRITERS, CLEAR_SECONDS = 10, 10, 24 * 3600.0
-"Such messages that the owner hears of in CLEAR_SECONDS: of strangers together, and of those who write contacts' links."
+"""How many notices about unencrypted messages the owner gets in CLEAR_SECONDS: about strangers, and about people who
+write contacts' links."""
 
 CLEAR = "in-clear"
-"The fact that holds their numbers in the account."
+"The fact that holds the numbers of those senders."
 
 NEWS = frozenset({"IncomingMsg", "IncomingCall", "MsgsChanged"})
-"Events after which there may be new messages."
+"Events that may mean new messages."
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ class DeltaChatWire(Begun):
     senders_date = True
 
     clock_ahead = 0.0
-    "Not known: no answer of a mail server reaches us, and the core takes no date for later than its own clock."
+    """Not known: the replies of mail servers don't reach us, and the core never dates a message later than its own
+    clock."""
 
     def __init__(self, rpc: Rpc, messenger: str, calls: AppCalls, *, unencrypted: bool = False) -> None:
         """`unencrypted`: see [deltachat] in the configuration."""
@@ -76,7 +79,7 @@ class DeltaChatWire(Begun):
         self._messenger = messenger
         self._owner: int | None = None
         self._may_be_claimed = False
-        "Whether the first who adds the bot by its QR becomes its owner."
+        "Whether the next contact who adds the bot by its QR code becomes its owner."
 
         self._invite = ""
         self._fetched = 0
@@ -92,12 +95,12 @@ class DeltaChatWire(Begun):
 
     @property
     def has_owner(self) -> bool:
-        """Whether somebody has added the bot by its QR."""
+        """Whether somebody has added the bot by its QR code."""
         return self._owner is not None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Own the child process for the length of the block; it is started when `begin` wants it."""
+        """Own the child process while the block runs. `begin` starts it."""
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self._keep_running())
             try:
@@ -150,26 +153,26 @@ class DeltaChatWire(Begun):
                 if entry is not None:
                     entries.append((number, entry))
             self._fetched = numbers[-1]
-            self._news.set()  # there may be more than fitted
+            self._news.set()  # there may be more messages
             return entries
 
     async def confirm(self) -> None:
-        """Tell the core up to where messages are kept here."""
+        """Set the core's last processed message, because the messages are stored here."""
         await self._own_account.set_config(LAST_MESSAGE, str(self._fetched))
 
     async def act(self, value: bytes, again: bool) -> None:
-        """Somebody has pressed their call button, or the owner wants to say whose app is whose."""
+        """Carry out an own entry: a call from an app, or the owner's question whose app it is."""
         try:
             await self._calls.act(value, again)
         except CopybaraError as error:
             self._own_desk.tell(Sentence(error.kind, error.sentence, error.hint))
 
     async def choose(self, what: str, about: str) -> None:
-        """The owner has said whose app is whose."""
+        """Store the owner's word about whose app it is."""
         await self._calls.choose(what, about)
 
     async def send(self, message: Outgoing, number: int) -> None:
-        """Write one message, in encrypted chats only unless configured. Raises Refused, NotNow."""
+        """Send one message, only to encrypted chats unless configured otherwise. Raises Refused, NotNow."""
         try:
             account = self._own_account
             place = place_of(self._messenger, message.chat)
@@ -177,7 +180,7 @@ class DeltaChatWire(Begun):
             info = await account.chat(chat)
             if not info.is_encrypted and (not self._unencrypted or place.way is PlainWay.OWNER):
                 raise Refused("the chat isn't encrypted")
-            if info.is_contact_request:  # in an account that is the owner's own
+            if info.is_contact_request:  # only in the owner's own account
                 await account.accept(chat)
             await account.send(chat, message.text, message.file)
         except RpcError as refused:
@@ -186,21 +189,21 @@ class DeltaChatWire(Begun):
             raise NotNow from None
 
     async def warn(self, said: Sentence) -> None:
-        """The core has a database of its own."""
+        """Tell the owner at once. The core has its own database, so this works while ours fails."""
         await self.send(Outgoing(said.text, Place(self._messenger, PlainWay.OWNER).chat), 0)
 
     def pace(self, chat: str) -> Pace:
-        """As fast as the core sends, so that what is urgent is never behind news there."""
+        """As fast as the core sends, so that no urgent message waits behind news in the core."""
         return Pace(PER_SECOND, BURST, SECONDS_EACH, urgent_too=False)
 
     def call_changed(self, line: Line) -> None:
-        """The owner reads of it in the posts; the core hears of calls that it carries."""
+        """Pass the state on to the core if it carries the call. The owner reads it in the posts."""
         self._calls.changed(line)
 
     # Reading.
 
     async def _entry(self, account: Account, number: int) -> Entry | None:
-        """What is kept of a message. One that can't be read, or whose chat is gone, holds up no other."""
+        """What is stored of a message. None if it can't be read or its chat is gone; other messages aren't affected."""
         try:
             message = await account.message(number)
             return await self._read(account, message) if message is not None else None
@@ -236,15 +239,16 @@ class DeltaChatWire(Begun):
     # The owner.
 
     async def _find_owner(self, account: Account, desk: Desk) -> None:
-        """The contact that has the owner's key; a contact's key never changes, another key is another contact."""
+        """Find the contact with the owner's key. A contact's key never changes: another key is another contact."""
         owner = Owner.read(desk.fact(OWNER))
         if owner is not None and await account.fingerprint_of(owner.contact) == owner.fingerprint:
             self._owner = owner.contact
-        # Friends add the owner's own account by its QR as well.
+        # Friends, too, add the owner's own account by its QR code.
         self._may_be_claimed = self._owner is None and not (owner is not None and owner.has_this_account)
 
     async def _joined(self, contact: int) -> None:
-        """Somebody has added the bot by its QR: the first is its owner, for only the owner's terminal showed it."""
+        """Handle a contact who has added the bot by its QR code. The first is the owner: only their terminal shows it.
+        """
         account, desk = self._own_account, self._own_desk
         if not self._may_be_claimed:
             return
@@ -263,7 +267,7 @@ class DeltaChatWire(Begun):
     # The child process.
 
     async def _keep_running(self) -> None:
-        """Run the server whenever `begin` wants it, until it ends."""
+        """Run the server whenever `begin` requests it, until it ends."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -273,15 +277,15 @@ class DeltaChatWire(Begun):
                     async with kept_running(Part("Noticing sleep for Delta Chat", self._notice_sleep)):
                         await self._follow()
             except* Exception as group:
-                # Also for an event that nobody expected: another version of the core may have it.
+                # This also catches errors from an unknown event, such as one of another version of the core.
                 self._down = first_error(group)
                 known = isinstance(self._down, RpcDown | RpcError | InputError)
                 logger.warning("Delta Chat's core has ended: %s", self._down if known else type(self._down).__name__)
             self._up.set()
-            self._news.set()  # so that `fetch` finds out
+            self._news.set()  # so that `fetch` notices
 
     async def _notice_sleep(self) -> None:
-        """The core waits for minutes at connections that its mail server has closed while the machine slept."""
+        """Reconnect after the machine slept. Otherwise the core would wait minutes for connections that are closed."""
         while True:
             await until_slept()
             with contextlib.suppress(RpcDown, RpcError):
@@ -314,5 +318,5 @@ class DeltaChatWire(Begun):
             case PlainWay.PERSON:
                 return await account.chat_with(int(place.value))
         if self._owner is None:
-            raise NotNow(5.0)  # it waits for an owner
+            raise NotNow(5.0)  # the message waits for an owner
         return await account.chat_with(self._owner)

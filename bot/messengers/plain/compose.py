@@ -1,4 +1,4 @@
-"""From a post to the message that carries it: where it goes, and what if the messenger says no. Pure."""
+"""Turns a post into a message: where it goes, and what to send if the messenger refuses it. Pure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def compose(
 ) -> Outgoing:
     """The message for a post.
 
-    `known`: the messenger's id of the one who writes the links of the contact that it concerns, if that was learned.
-    `brought`: the id of the one who has brought the link that it answers; empty: the owner; None: that isn't known.
-    `choices`: what the owner can reply. `answers`: whether the owner waits for it. `source`: whose message caused it,
-    if not the owner's. `now` is in Unix seconds.
+    `known` is the messenger's id of the person who writes the links of the post's contact, if the program has learned
+    it. `brought` is the id of the person who brought the link that the post answers; empty: the owner; None: not known.
+    `choices` are the owner's possible replies. `answers`: the owner waits for the message. `source` is the id of the
+    person whose message caused the post; empty: the owner. `now` is in Unix seconds.
     """
     if post.to == "owner":
         message = _to_owner(post, messenger, choices or [])
@@ -49,7 +49,7 @@ def compose(
 
 
 def numbered(choices: list[Choice], words: dict[str, str]) -> str:
-    """The line under a message that says what can be replied; empty without choices."""
+    """The line under a message that lists the possible replies. Empty if there are none."""
     if not choices:
         return ""
     return "\nReply " + ", ".join(f"{choice.number}: {words[choice.what]}" for choice in choices)
@@ -59,7 +59,7 @@ def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
     owner = Place(messenger, PlainWay.OWNER).chat
     if post.handset:
         return Outgoing(f"{post.text}\n{texts.ABOUT_HANDSET}", owner, handset=True)
-    # A number may be missing, never the message: then the command is said.
+    # If there are no numbers, the post's text names the command instead.
     text = post.text + numbered(choices, {choice.what: replies.words(choice.what) for choice in choices})
     text = text if choices else with_commands(post, None)
     if post.file is not None:
@@ -77,23 +77,23 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None, brought: s
         case PlainWay.GROUP if post.answers:
             return theirs or by_hand
         case PlainWay.PERSON if post.contact is not None and known is not None and known != place.value:
-            # Somebody else brought the link: the answer goes to the one who writes the contact's links.
+            # Somebody else brought the link. The answer goes to the person who writes the contact's links.
             return theirs or by_hand
         case PlainWay.PERSON if post.contact is not None and known is None and _unproven(post):
             return by_hand
         case PlainWay.GROUP if theirs is not None and _answers(post) and brought not in ("", known):
-            # Anybody can make a group, and wait there for an answer that the contact never sees.
+            # Anybody can make a group and wait there for an answer that the contact never sees.
             return theirs
     return Outgoing(post.text, place.chat, instead=(by_hand,))
 
 
 def _unproven(post: Post) -> bool:
-    """Whether nothing shows that the contact wrote what this answers."""
+    """Whether nothing proves that the contact wrote the link that this post answers."""
     return post.answers or (_answers(post) and post.line is not None and not post.line.proven)
 
 
 def _answers(post: Post) -> bool:
-    """Whether it answers somebody else's link."""
+    """Whether the post answers somebody else's link."""
     return post.line is not None and post.line.call.role == "callee"
 
 

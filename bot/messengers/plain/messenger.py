@@ -1,7 +1,7 @@
-"""A messenger without buttons: one stored entry after the other is acted on, and what is posted leaves as text.
+"""A messenger without buttons: it carries out stored entries one after the other, and sends posts as text.
 
 wire.fetch ─▶ inbox (stored) ─▶ here ─▶ assistant
-wire.send  ◀─ outbox (stored, a queue a chat) ◀─ compose ◀─ here ◀─ posts
+wire.send  ◀─ outbox (stored, a queue per chat) ◀─ compose ◀─ here ◀─ posts
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
 
 CHOICES, WRITES = "choices", "writes:"
-"The facts that say which choices are open, and, by node, who writes a contact's links."
+"The fact that holds the open choices, and the prefix of facts that say, by node, who writes a contact's links."
 
 FLUSH_SECONDS = 1.0
-"How long the end of the program waits for what is still to be written."
+"How long the end of the program waits for messages to be sent."
 
 FAILURES = "failures"
-"The source of what is said about messages that couldn't be delivered."
+"The source of notices about messages that couldn't be delivered."
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,10 @@ class PlainMessenger:
     capabilities = Capabilities(at_terminal=False, private=True)
 
     def __init__(self, wire: Wire, name: str, journal: Journal, write: StoreWrite, *, lifetime: int) -> None:
-        """`name` is the messenger's in the journal and before its conversations; `journal` is for reading, `write` for
-        writing. `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more.
+        """`name` is the messenger's name in the journal and the prefix of its conversations.
+
+        `journal` is for reading, `write` for writing. `lifetime` is how long links are valid, in seconds: a command to
+        call that is older than that isn't carried out.
         """
         self._wire = wire
         self._name = name
@@ -91,29 +93,29 @@ class PlainMessenger:
         kept = {name: as_text(name, raw) for name, raw in journal.facts(WRITES).items()}
         self._writers = {name: who for name, who in kept.items() if who is not None}
         self._brought: dict[str, tuple[str, str]] = {}
-        "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
+        "Who brought the link of a call that isn't connected yet, by Line.id: the messenger's id and the readable name."
         self._bringers: dict[str, str] = {}
-        "The messenger's id of the one who has brought a call's link, by Line.id; empty: the owner."
+        "The messenger's id of the person who brought a call's link, by Line.id. Empty: the owner."
         self._unfinished = Unfinished(self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
         self._strangers_cards = StrangersCards()
         self._counted: set[int] = set()
-        "The numbers of entries that were counted, as long as they aren't confirmed: each counts once."
+        "The numbers of entries that were counted and aren't confirmed yet, so that each counts once."
         self._listener: Listener | None = None
         self._page: HandsetPage | None = None
         self._page_known = asyncio.Event()
         self._notices: list[str] = []
         self._clock_news = ClockNews()
         self._warnings: asyncio.Queue[Sentence] = asyncio.Queue()
-        "What the owner has to hear while nothing can be stored."
+        "What the owner must hear while nothing can be stored."
         self._hearing: Heard | None = None
-        "The message that is acted on."
+        "The message that is being carried out."
 
-    # What the program and the assistant see.
+    # For the program and the assistant.
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is posted for the length of the block, and a little longer if something is left."""
+        """Send posts while the block runs, and at its end for a little longer if some are left."""
         parts = (
             Part(f"{self._wire.title}'s journal", self._writer.run, terminal.say_of_failure),
             Part(f"{self._wire.title}'s outbox", self._outbox.run, terminal.say_of_failure),
@@ -127,22 +129,22 @@ class PlainMessenger:
                 await self._outbox.finish(FLUSH_SECONDS)
 
     async def run(self, listener: Listener) -> None:
-        """Let every message be heard, as long as the program runs; begin where it ended if it is run again."""
+        """Carry out every message, until cancelled. If it is run again, it continues."""
         self._listener = listener
         await self._run(listener)
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Calls can be made. The owner hears of a notice once, until there are others."""
+        """Note that calls can be made. The owner reads the notices once, until they change."""
         self._page = handset
         self._page_known.set()
         self._notices = notices
 
     def handles(self, chat: str) -> bool:
-        """Whether that conversation is this messenger's."""
+        """Whether that conversation belongs to this messenger."""
         return chat == EVERYWHERE or chat.startswith(f"{self._name}:")
 
     def post(self, post: Post) -> None:
-        """Put a message on its way; it is stored soon, or together with what it answers."""
+        """Send a message. It is stored soon, or together with the entry that it answers."""
         line = post.line
         call = line.id if line is not None else post.call or ""
         with self._inbox.collecting() as outcome:
@@ -157,7 +159,7 @@ class PlainMessenger:
             self._put_post(post, call, outcome)
 
     def call_changed(self, line: Line) -> None:
-        """Keep the call's state for the next start; the owner reads of it in the posts."""
+        """Store the call's state for the next start. The owner reads it in the posts."""
         if self.handles(line.chat):
             with self._inbox.collecting() as outcome:
                 if self._calls.show(line):
@@ -168,38 +170,38 @@ class PlainMessenger:
                     self._bringers.pop(line.id, None)
         self._wire.call_changed(line)
 
-    # What the wire sees.
+    # For the wire.
 
     def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
-        """Say something to the owner, see Desk."""
+        """See Desk."""
         words = dict(choices)
         with self._inbox.collecting() as outcome:
             offered = self._offer(words, about, outcome, reserved=True)
             self._put(said.text + numbered(offered, words), outcome)
 
     def say(self, said: Sentence) -> None:
-        """Tell the terminal, or the journal of the service."""
+        """See Desk."""
         terminal.say(said)
 
     def writers(self) -> Container[str]:
-        """Who writes contacts' links."""
+        """See Desk."""
         return self._writers.values()
 
     def settled(self, about: str) -> None:
-        """What could be chosen about that was chosen."""
+        """See Desk."""
         with self._inbox.collecting() as outcome:
             self._close(about, outcome)
 
     def back(self) -> None:
-        """The messenger can be reached again."""
+        """See Desk."""
         self._outbox.hurry()
 
     def fact(self, name: str) -> bytes | None:
-        """A value that the wire keeps."""
+        """See Desk."""
         return self._journal.fact(name)
 
     async def keep(self, facts: dict[str, bytes | None]) -> None:
-        """Keep values, or forget those that are None."""
+        """See Desk."""
         await self._writer.write(functools.partial(Journal.set_facts, facts=facts))
 
     # Reading.
@@ -230,7 +232,7 @@ class PlainMessenger:
             await self._tell_missed()
 
     async def _store(self, entries: list[tuple[int, Entry]]) -> None:
-        """Keep what is to be acted on. What one sender writes beyond the limit is left out."""
+        """Store entries. Those of one sender beyond the limit are left out."""
         kept = []
         for number, entry in entries:
             sender = entry.sender if isinstance(entry, Heard) else ""
@@ -241,7 +243,7 @@ class PlainMessenger:
         self._counted.clear()
 
     async def _act(self, raw: bytes, again: bool) -> None:
-        """Act on one entry. Raises whatever goes wrong with it."""
+        """Carry out one entry. Raises any error that happens."""
         match values.entry_from(raw):
             case Heard() as entry:
                 with self._inbox.collecting() as outcome:
@@ -302,10 +304,12 @@ class PlainMessenger:
             self.tell(Sentence(error.kind, error.sentence, error.hint))
 
     def _note_writer(self, entry: Heard, posts: list[Post]) -> None:
-        """Who has brought a contact's proven link first gets their next ones, once that call is up.
+        """Note who first brought a contact's proven link.
 
-        That says where links go, never what they may do. Anybody can pass a link on, and the call is the contact's all
-        the same: so another account takes the first one's place only if the owner says so.
+        That account gets the contact's next links once the call connects.
+
+        This decides where links go, never what they may do. Anybody can pass a link on, and the call is still the
+        contact's. So another account replaces the first one only if the owner says so.
         """
         if entry.from_owner or entry.passed_on or not entry.writer:
             return
@@ -326,7 +330,7 @@ class PlainMessenger:
                 self.tell(texts.other_account(line.name, shown), choices=[(offer, texts.follow(line.name))], about=name)
 
     def _follow(self, name: str, writer: str) -> None:
-        """A contact's links go to that account from now on; `name` is of the fact."""
+        """Send a contact's links to that account from now on. `name` is the name of the fact."""
         with self._inbox.collecting() as outcome:
             self._writers[name] = writer
             outcome.facts[name] = writer.encode()
@@ -373,7 +377,7 @@ class PlainMessenger:
         if error is None:
             self.tell(said)
         else:
-            self._warnings.put_nowait(said)  # nothing that is stored first would leave
+            self._warnings.put_nowait(said)  # nothing that must be stored first could be sent
 
     async def _warn(self) -> None:
         while True:
@@ -394,7 +398,7 @@ class PlainMessenger:
             if not self._strangers_cards.allow(stranger, warn):
                 return
         if hearing is not None and call and not hearing.passed_on:
-            # The first that is said of a call is said while its link is heard.
+            # The first post about a call is made while its link is being read.
             self._bringers.setdefault(call, hearing.writer)
         about = replies.subject(post)
         message = compose(
@@ -413,7 +417,7 @@ class PlainMessenger:
             outcome.outgoing.append((call or None, values.to_bytes(message)))
 
     def _close_what_is_over(self) -> None:
-        """The last run may have been killed before it could."""
+        """Close the choices of calls that are over. The last run may have been killed before it could."""
         over = {each.about for each in self._choices.open() if each.what in replies.WHILE_IT_LASTS}
         with self._inbox.collecting() as outcome:
             for call in over:
@@ -436,7 +440,7 @@ class PlainMessenger:
             outcome.outgoing.append((None, values.to_bytes(message)))
 
     async def _send(self, message: Outgoing, number: int) -> None:
-        """Write one message. Raises Refused, NotNow."""
+        """Send one message. Raises Refused, NotNow."""
         if message.handset:
             await self._page_known.wait()
             if self._page is not None:
@@ -445,5 +449,5 @@ class PlainMessenger:
         await self._wire.send(message, number)
 
     def _stored(self, outcome: Outcome) -> None:
-        """What came of something is in the journal, and may leave."""
+        """Send the messages of an outcome, which is now in the journal."""
         self._outbox.take_up()

@@ -1,4 +1,4 @@
-"""The conversations of a plain messenger, as names that the assistant keeps with a call: `deltachat:person:12`."""
+"""The names of a plain messenger's conversations, which the assistant stores with a call: `deltachat:person:12`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 
 class PlainWay(enum.StrEnum):
-    """Who reads a conversation."""
+    """The kinds of conversation, by their readers."""
 
     OWNER = "owner"
     "Only the owner."
 
     PERSON = "person"
-    "One other person or program. Value: the messenger's id for them."
+    "One other person or program. The value is the messenger's id for them."
 
     GROUP = "group"
-    "Several. Value: the messenger's id of the conversation."
+    "Several people. The value is the messenger's id of the conversation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Place:
 
     @property
     def chat(self) -> str:
-        """Its name."""
+        """The conversation's name."""
         return f"{self.messenger}:{self.way}" + (f":{self.value}" if self.value else "")
 
 
 def place_of(messenger: str, chat: str) -> Place:
-    """The conversation of that name; the owner's for every other name, which another version may have written."""
+    """The conversation with that name. Any other name, perhaps from another version, means the owner's conversation."""
     name, _, rest = chat.partition(":")
     way, _, value = rest.partition(":")
     if name == messenger and value and way in (PlainWay.PERSON, PlainWay.GROUP):

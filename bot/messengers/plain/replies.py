@@ -1,4 +1,4 @@
-"""What a numbered choice stands for: an action, with the words or the contact that it was shown for. Pure."""
+"""What a numbered choice means: an action, with the words or the contact for which it was shown. Pure."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from peer.calls.line import Line
 from shared.call.table import State
 
 WHILE_IT_LASTS = frozenset(map(str, (*RINGING, *RINGING_BESIDE, Act.HANG_UP, Act.HOLD, Act.RESUME)))
-"What can be done about a call until it is over."
+"What the owner can do about a call until it is over."
 
 _CONFIRM, _TRUST = f"{Act.CONFIRM}:", f"{Act.TRUST}:"
 
 
 def may_take_reserve(line: Line | None) -> bool:
-    """Whether a call's choices may use the reserve: not those of calls that anybody can make ring."""
+    """Whether a call's choices may use the reserved numbers. Calls that anybody can cause may not."""
     return line is None or line.proven or line.call.state is not State.RINGING
 
 
 def offers(post: Post) -> list[str]:
-    """What can be done about a post's call, as `NumberedChoices` keeps it."""
+    """What the owner can do about a post's call, in the form that `NumberedChoices` stores."""
     return [_offer(act, post) for act in post.actions]
 
 
 def subject(post: Post) -> str:
-    """What the choices under a post are about: a call by its id, or a contact; empty for neither."""
+    """What the choices under a post are about: the id of a call, or a contact. Empty for neither."""
     call = post.line.id if post.line is not None else post.call
     return call or str(post.trusts or "")
 
 
 def action(what: str, about: str) -> Action | None:
-    """What such a choice means for the call `about`; None for a choice of the wire's own."""
+    """The action that a choice means for the call `about`. None for a choice of the wire's own."""
     if what.startswith(_TRUST):
         return Action(Act.TRUST, "", contact=ShownContact.parse(what.removeprefix(_TRUST)))
     if what.startswith(_CONFIRM):
@@ -40,7 +40,7 @@ def action(what: str, about: str) -> Action | None:
 
 
 def words(what: str) -> str:
-    """What is read beside the number."""
+    """The words beside the number."""
     return ACTS[Act(what.partition(":")[0])]
 
 

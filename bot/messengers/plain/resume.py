@@ -1,4 +1,4 @@
-"""After a start: of the calls that the last run has left, those that rang ring again; others are over."""
+"""Continues the last run's calls after a start: ringing calls ring again, all others are over."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from shared.store.journal import Journal
 
 
 class ShownCalls:
-    """The calls that the owner of a plain messenger was told of and that aren't over."""
+    """The calls that the owner of a plain messenger knows about and that aren't over."""
 
     def __init__(self, journal: Journal, writer: JournalWriter) -> None:
         self._writer = writer
         read = ((call, kept_from(raw, KeptCall)) for call, raw in journal.shown().items())
         self._shown = {call: kept for call, kept in read if kept is not None}
         self._left = dict(self._shown)
-        "Those of the last run that nothing was done about yet."
+        "The calls of the last run that haven't been dealt with yet."
 
     def show(self, line: Line) -> bool:
-        """Keep how a call stands; whether that is something new to keep."""
+        """Note a call's state. Returns whether the stored form has changed."""
         call = line.call
         shown = KeptCall(
             state=call.state,
@@ -48,21 +48,21 @@ class ShownCalls:
         return True
 
     def over(self, call: str) -> None:
-        """The owner hears that a call of the last run is over."""
+        """Remove a call of the last run that is over."""
         self._left.pop(call, None)
         if self._shown.pop(call, None) is not None:
             self._writer.put(functools.partial(Journal.show, call=call, value=None))
 
     def kept(self, call: str) -> bytes | None:
-        """What the journal keeps of a call."""
+        """The stored form of a call."""
         shown = self._shown.get(call)
         return msgspec.json.encode(shown) if shown is not None else None
 
     async def take_up(self, inbox: Inbox, outbox: Outbox[Outgoing], listener: Listener, owners_chat: str) -> list[bool]:
-        """Ring again what rang; for each call that is over, whether it was one that waited for an answer."""
+        """Ring again the calls that rang. For each call that is over, returns whether it waited for an answer."""
         over = []
         for call, shown in list(self._left.items()):
-            # What it had to write belongs to a port that is gone.
+            # The call's waiting messages name a port that no longer exists.
             await self._writer.write(functools.partial(Journal.take_back, call=call))
             outbox.take_back(call)
             if shown.waited and shown.token:

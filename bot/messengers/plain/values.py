@@ -1,4 +1,4 @@
-"""What a plain messenger keeps in the journal: what was heard, and what is to be written."""
+"""What a plain messenger stores in the journal: messages that it read, and messages to send."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from bot.messengers.joined_text import joined, with_left_out
 from bot.messengers.outbox import Priority
 
 MESSAGE_CHARACTERS = 4000
-"Of one message, joined ones included: apps fold longer ones away."
+"The longest message in characters, joined ones included. Apps fold longer messages."
 
 
 class Heard(msgspec.Struct, frozen=True, omit_defaults=True, tag="heard"):
-    """A message: the owner's as it is, anybody else's cut down to the links in it."""
+    """A message that was read: the owner's whole text, or the links of anybody else."""
 
     text: str
     chat: str
@@ -23,68 +23,68 @@ class Heard(msgspec.Struct, frozen=True, omit_defaults=True, tag="heard"):
     "Whether only the owner reads that conversation."
 
     date: int = 0
-    "When it was written, Unix seconds; 0: not known."
+    "When it was written, in Unix seconds; 0: not known."
 
     sender: str = ""
-    "Who really sent it, in the messenger's own terms; empty for the owner. For limits, never for trust."
+    "The real sender, in the messenger's own terms. Empty for the owner. For limits, never for trust."
 
     shown: str = ""
-    "What the messenger calls them; anybody can choose anything."
+    "The sender's name in the messenger, where anybody can choose any name."
 
     writer: str = ""
-    "The messenger's id for its writer, if they can be written to alone; empty for the owner."
+    "The messenger's id for the writer, if they can be written to alone. Empty for the owner."
 
     passed_on: bool = False
-    "Whether somebody else may have written it: it is read for links, commands nothing, and says nothing of its sender."
+    "Whether somebody else may have written it. Then its links are read, but it commands nothing and proves no sender."
 
 
 class Own(msgspec.Struct, frozen=True, tag="own"):
-    """Something that only the messenger itself understands."""
+    """An entry that only the wire itself understands."""
 
     value: bytes
 
 
 class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message."""
+    """A message to send."""
 
     text: str
     chat: str
     "The name of a Place."
 
     handset: bool = False
-    "Whether the way to the handset page stands under it. The address is made when it is sent."
+    "Whether it ends with the address of the handset page. The address is made when the message is sent."
 
     file: str = ""
-    "A file that goes along."
+    "A file to attach."
 
     instead: tuple[Outgoing, ...] = ()
-    "What is written if the messenger doesn't take it."
+    "Messages to send if the messenger refuses this one."
 
     urgency: Priority = Priority.NEWS
     source: str = ""
     "The call or the stranger that caused it."
 
     written: int = 0
-    "Unix seconds."
+    "When it was written, in Unix seconds."
 
     @property
     def queue(self) -> str:
-        """A queue for each conversation."""
+        """Each conversation has its own queue."""
         return self.chat
 
     @property
     def other_ways(self) -> tuple[Outgoing, ...]:
-        """What is written instead."""
+        """See `instead`."""
         return self.instead
 
     def joined(self, other: Outgoing) -> Outgoing | None:
-        """Plain texts of one source can share a message."""
+        """Join plain texts of one source."""
         plain = not (self.file or other.file or self.instead or other.instead or self.handset or other.handset)
         text = joined(self.text, other.text, MESSAGE_CHARACTERS) if plain else None
         return msgspec.structs.replace(self, text=text) if text is not None else None
 
     def others_left_out(self, count: int) -> Outgoing:
-        """With a word about those that were too many."""
+        """Add a line about messages that were left out."""
         return msgspec.structs.replace(self, text=with_left_out(self.text, count, MESSAGE_CHARACTERS))
 
 
@@ -95,15 +95,15 @@ _outgoing = msgspec.json.Decoder(Outgoing)
 
 
 def to_bytes(value: Entry | Outgoing) -> bytes:
-    """For the journal."""
+    """Encode a value for the journal."""
     return msgspec.json.encode(value)
 
 
 def entry_from(raw: bytes) -> Entry:
-    """Back from there. Raises msgspec.MsgspecError for what another version has written."""
+    """Decode an entry. Raises msgspec.MsgspecError if another version has written it."""
     return _entry.decode(raw)
 
 
 def outgoing_from(raw: bytes) -> Outgoing:
-    """Back from there. Raises msgspec.MsgspecError for what another version has written."""
+    """Decode a message. Raises msgspec.MsgspecError if another version has written it."""
     return _outgoing.decode(raw)

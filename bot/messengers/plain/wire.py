@@ -1,4 +1,4 @@
-"""What differs between plain messengers: how they connect, fetch and send."""
+"""How a plain messenger connects, fetches and sends. All else is the same for all of them."""
 
 from __future__ import annotations
 
@@ -14,58 +14,63 @@ from peer.calls.line import Line
 
 
 class Desk(Protocol):
-    """What a wire may ask of the messenger that it belongs to."""
+    """What a wire may ask of its messenger."""
 
     def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
-        """Say something to the owner. `choices`: what they can reply, each as a word for `Wire.choose` and as it is
-        read; `about` goes to `choose` with it.
+        """Say something to the owner.
+
+        `choices` are possible replies: each is a word for `Wire.choose` and its readable form. `about` goes to `choose`
+        with the word.
         """
 
     def say(self, said: Sentence) -> None:
-        """Tell the terminal, or the journal of the service."""
+        """Write a sentence on the terminal, or into the service's journal."""
 
     def writers(self) -> Container[str]:
-        """The messenger's ids of those who write contacts' links, as far as that was learned."""
+        """The messenger's ids of those who write contacts' links, as far as they are known."""
 
     def settled(self, about: str) -> None:
-        """What could be chosen about that was chosen: its numbers mean nothing any more."""
+        """Close the choices about something. Their numbers mean nothing any more."""
 
     def back(self) -> None:
-        """The messenger can be reached again: what waited for that is tried at once."""
+        """Note that the messenger can be reached again. Failed messages are tried again at once."""
 
     def fact(self, name: str) -> bytes | None:
-        """A value that the wire keeps."""
+        """A value that the wire has stored."""
 
     async def keep(self, facts: dict[str, bytes | None]) -> None:
-        """Keep values, or forget those that are None; returns when they are on the disk."""
+        """Store values, and remove those that are None. Returns when they are on the disk."""
 
 
 class Wire(Protocol):
-    """One plain messenger's connection, for one account and one owner."""
+    """The connection of one plain messenger, for one account and one owner."""
 
     title: str
-    "What people call the messenger, such as `Delta Chat`."
+    "The messenger's name for people, such as `Delta Chat`."
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Own what it starts for the length of the block."""
+        """Own everything that the wire starts while the block runs."""
 
     async def begin(self, desk: Desk, listener: Listener) -> None:
-        """Connect; returns when entries can be fetched and messages be sent. What it raises is tried again."""
+        """Connect. Returns when entries can be fetched and messages can be sent. If it raises, it is called again."""
 
     async def fetch(self) -> list[tuple[int, Entry]]:
-        """Wait for entries, each with the messenger's own number for it: the same as long as it isn't confirmed."""
+        """Wait for entries, each with the messenger's number for it.
+
+        An entry's number stays the same until it is confirmed.
+        """
 
     async def confirm(self) -> None:
-        """What `fetch` returned last is on the disk, and needn't come again."""
+        """Note that the entries of the last `fetch` are on the disk, and need not come again."""
 
     async def act(self, value: bytes, again: bool) -> None:
-        """Act on an entry of its own, an `Own`. True: the program may have begun with it when it was killed."""
+        """Carry out an `Own` entry. `again`: the program may have begun with it before it was killed."""
 
     async def choose(self, what: str, about: str) -> None:
-        """Do what the owner has replied to a question of its own, see `Desk.tell`. Raises CopybaraError."""
+        """Carry out the owner's reply to a question of the wire, see `Desk.tell`. Raises CopybaraError."""
 
     async def send(self, message: Outgoing, number: int) -> None:
-        """Write one message with its number in the journal. Raises Refused, NotNow."""
+        """Send one message with its number in the journal. Raises Refused, NotNow."""
 
     @property
     def clock_ahead(self) -> float:
@@ -75,7 +80,7 @@ class Wire(Protocol):
     "The owner of that clock, such as `Telegram's`."
 
     senders_date: bool
-    "Whether messages are dated by their writers' devices, so that an old one may be a wrong clock's."
+    "Whether the senders' devices date messages. Then a message that seems old may only have a wrong date."
 
     async def warn(self, said: Sentence) -> None:
         """Tell the owner at once that nothing can be stored, without storing anything. Raises Refused, NotNow."""
@@ -85,7 +90,7 @@ class Wire(Protocol):
 
     @property
     def has_owner(self) -> bool:
-        """Whether it is known who the owner is."""
+        """Whether the owner is known."""
 
     def call_changed(self, line: Line) -> None:
-        """A call is in another state. Must not block."""
+        """Note a call's new state. Must not block."""

@@ -1,9 +1,9 @@
-"""The owner's own Telegram bot, polling: no public address is needed.
+"""Telegram: the owner's own bot. It polls, so it needs no public address.
 
-Start at messenger.py, which makes and wires the parts. In: polling, update_reader, incoming. Out: compose, outgoing,
-render, call_messages. Between us and Telegram: api, http, requests, faults, limits. Of its own: ownership,
-business, inline, resume. May import what bot.messengers offers, bot.texts, peer.calls' values and shared; only api,
-http, update_reader and requests know the library. Nothing here is imported before a bot is configured.
+Start at messenger.py, which makes and connects the parts. In: polling, update_reader, incoming. Out: compose, outgoing,
+render, call_messages. Requests: api, http, requests, faults, limits. Others: ownership, business, inline, resume. May
+import what bot.messengers offers, bot.texts, values of peer.calls and shared. Only api, http, update_reader and
+requests import the library. Nothing here is imported until a bot is configured.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from bot.messengers.telegram.messenger import TelegramMessenger
 
 NAME = "telegram"
-"Of the journal."
+"The name of the journal."
 
 
 def telegram(home: Home, config: Config, thread: StoreThread) -> TelegramMessenger:
-    """The configured bot. Raises InputError when its token can't be read."""
-    # Half a second and 30 MB that nobody needs who doesn't use it.
+    """The configured bot. Raises InputError if its token can't be read."""
+    # The import takes half a second and 30 MB, so only do it for those who use it.
     from bot.messengers.telegram.messenger import TelegramMessenger
 
     return TelegramMessenger(

@@ -1,4 +1,4 @@
-"""Telegram's Bot API as far as we use it. Every method raises TelegramError; faults.py says what is done then."""
+"""The methods of Telegram's Bot API that we use. Each raises TelegramError; faults.py decides what happens then."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 class Api:
-    """One bot."""
+    """The requests of one bot."""
 
     def __init__(self, token: BotToken, base_url: str, clock: Clock) -> None:
-        """`clock` hears what time it is at Telegram's."""
-        # Two pools, so that a long poll is in nobody's way. The library's own start is left out: it fails offline,
-        # and puts the token into the error.
+        """`clock` is set by the dates in Telegram's replies."""
+        # Two pools, so that a long poll doesn't block other requests. The library's own initialization isn't used,
+        # because it fails without a network and puts the token into the error.
         self._requests = (Http(8, clock), Http(1, clock))
         self._bot, self._polling = (
             Bot(token.reveal(), base_url=f"{base_url.rstrip('/')}/bot", request=each, get_updates_request=each)
@@ -86,7 +86,7 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Close all connections at the end of the block. Sends nothing on its own."""
+        """Close all connections at the end of the block. Sends nothing by itself."""
         try:
             yield
         finally:
@@ -94,16 +94,16 @@ class Api:
                 await each.shutdown()
 
     async def me(self) -> OwnBot:
-        """Who we are."""
+        """The bot's own account."""
         user = await self._bot.get_me()
         return OwnBot(user.id, user.username or "")
 
     async def updates(self, offset: int | None, *, wait: bool) -> list[dict[str, Any]]:
-        """The updates from `offset` on, as Telegram wrote them; those before it are confirmed by that, and gone.
+        """The updates from `offset` on, as Telegram sent them. This confirms and deletes the updates before `offset`.
 
-        `wait`: whether to wait for one if there is none.
+        `wait`: whether to wait for an update if there is none.
 
-        Not Bot.get_updates, which drops the whole batch for one update that it can't read.
+        Bot.get_updates isn't used, because it drops the whole batch if it can't read one update.
         """
         found = await _call(
             self._polling,
@@ -119,7 +119,7 @@ class Api:
         return checked_updates(found)
 
     async def send(self, message: TelegramPost, owner: int) -> int:
-        """Write a message, and return its number (0 for an answer to a guest query)."""
+        """Send a message. Returns its number; 0 for an answer to a guest query."""
         if message.guest:
             article = _article("call", "Call", message.text)
             await _call(self._bot, "answerguestquery", {"guest_query_id": message.guest, "result": article})
@@ -157,14 +157,14 @@ class Api:
         )
 
     async def _message(self, method: str, what: dict[str, Any], **limits: Any) -> int:
-        """Send something, and return the number of the message.
+        """Send something. Returns the number of the message.
 
-        Not Bot.send_message: Telegram has taken the message, whether the library can read what it says of it or not.
+        Bot.send_message isn't used: even if the library can't read Telegram's reply, Telegram has taken the message.
         """
         try:
             sent = await _call(self._bot, method, what, **limits)
         except ChatMigrated as moved:
-            # The group has become a supergroup since: it has another number, and so have its messages.
+            # The group has become a supergroup. It now has another number, and so do its messages.
             there = {**what, "chat_id": moved.new_chat_id, "reply_parameters": None}
             sent = await _call(self._bot, method, there, **limits)
         number = sent.get("message_id") if isinstance(sent, dict) else None
@@ -173,7 +173,7 @@ class Api:
         return number
 
     async def edit(self, owner: int, number: int, text: str, rows: Rows) -> None:
-        """Bring a message of the owner's chat up to date. Telling it the same again is no error."""
+        """Update a message in the owner's chat. If nothing has changed, that is no error."""
         try:
             await _call(
                 self._bot,
@@ -192,21 +192,24 @@ class Api:
                 raise
 
     async def without_buttons(self, owner: int, number: int) -> None:
-        """Take the buttons from a message of the owner's chat."""
+        """Remove the buttons of a message in the owner's chat."""
         await _call(self._bot, "editmessagereplymarkup", {"chat_id": owner, "message_id": number})
 
     async def user_name(self, user: int) -> str:
-        """What a user's name is now, without @; empty if they have none."""
+        """A user's current name without @. Empty if they have none."""
         chat = await _call(self._bot, "getchat", {"chat_id": user})
         name = chat.get("username") if isinstance(chat, dict) else None
         return name if isinstance(name, str) else ""
 
     async def answer_tap(self, query: str, text: str, *, alert: bool = False) -> None:
-        """Show a word to the person who tapped a button."""
+        """Show a short text to the person who tapped a button."""
         await self._bot.answer_callback_query(query, text[:CALLBACK_ANSWER_CHARACTERS], show_alert=alert)
 
     async def answer_question(self, query: str, *, result: tuple[str, str, str] | None = None, hint: str = "") -> None:
-        """Answer an inline query with one result (id, title, HTML) or none, for the person who asked, and only now."""
+        """Answer an inline query with one result (id, title, HTML) or none.
+
+        Only that person gets it, and it isn't cached.
+        """
         await self._bot.answer_inline_query(
             query,
             [_article(*result)] if result else [],
@@ -222,13 +225,13 @@ class Api:
         return await self._bot.get_business_connection(number)
 
     async def show_commands(self, owner: int, *, page: bool) -> None:
-        """Offer the commands in the owner's chat, and nowhere else; `page`: whether there is a handset page."""
+        """Show the commands in the owner's chat only. `page`: whether there is a handset page."""
         commands = [BotCommand(name, words) for name, words in COMMANDS if page or name not in OF_THE_PAGE]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
 
 
 def checked_updates(found: object) -> list[dict[str, Any]]:
-    """What getUpdates returned: each an object with a number that the journal can keep. Raises NotTelegram."""
+    """Check the result of getUpdates: objects with numbers that fit the journal. Raises NotTelegram."""
     if not isinstance(found, list) or not all(
         isinstance(each, dict) and type(number := each.get("update_id")) is int and 0 <= number < 1 << 63
         for each in found
@@ -238,14 +241,14 @@ def checked_updates(found: object) -> list[dict[str, Any]]:
 
 
 async def _call(bot: Bot, method: str, what: dict[str, Any], **limits: Any) -> Any:
-    """Make a request, and return its result as Telegram wrote it."""
-    # "All methods in the Bot API are case-insensitive", and by its small name the library has no objection.
+    """Make a request, and return its result as Telegram sent it."""
+    # "All methods in the Bot API are case-insensitive", and the library accepts the name in lower case.
     said = {name: value for name, value in what.items() if value is not None}
     return await bot.do_api_request(method, api_kwargs=said, **limits)
 
 
 def _content(path: Path) -> bytes | None:
-    """What is in a file, if it is there and may be sent."""
+    """The content of a file. None if it is missing or too large to send."""
     try:
         return path.read_bytes() if path.stat().st_size <= FILE_BYTES else None
     except OSError:

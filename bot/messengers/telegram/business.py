@@ -1,4 +1,4 @@
-"""The bot's connections to the owner's personal account ("business" to the Bot API), and what it may do there."""
+"""The bot's connections to the owner's personal account (in the Bot API: "business"), and its rights there."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
 
 OTHERS_REMEMBERED = 256
-"Connections to other people's accounts about which Telegram isn't asked again."
+"How many connections to other people's accounts are remembered, so that Telegram isn't asked again."
 
 ASK_SECONDS = 10.0
-"How long Telegram may take to say whose a connection is. Everything else that has come waits for it."
+"How long Telegram may take to say whose a connection is. All other updates wait meanwhile."
 
 PAUSE_SECONDS = 600.0
-"How long it isn't asked again about any after it didn't say."
+"How long no such question is asked after one had no reply."
 
 logger = logging.getLogger(__name__)
 
 
 class BusinessConnections:
-    """Those of one bot."""
+    """The connections of one bot."""
 
     def __init__(self, api: Api, requests: Requests, journal: Journal, writer: JournalWriter) -> None:
         self._api = api
@@ -38,12 +38,13 @@ class BusinessConnections:
         self._journal = journal
         self._writer = writer
         self._others: OrderedDict[str, None] = OrderedDict()
-        "Connections to other people's accounts, the latest: anybody can make one, and write there at will."
+        "The latest connections to other people's accounts. Anybody can make one and write there as often as they like."
         self._asked_again = float("-inf")
         "When Telegram may be asked again, in the loop's time."
 
     async def changed(self, connection: Connection) -> Sentence | None:
-        """The owner has made, changed or ended one; returns what they should hear of it, if anything."""
+        """Handle a connection that was made, changed or ended. Returns what the owner should hear of it, if anything.
+        """
         known = self._known(connection.id) is not None
         await self._keep(connection)
         if not connection.enabled:
@@ -53,10 +54,10 @@ class BusinessConnections:
         return texts.CONNECTED if connection.can_reply else texts.CONNECTED_SILENTLY
 
     async def is_the_owners(self, number: str, owner: int | None) -> bool:
-        """Whether a connection is to the owner's account, and is on.
+        """Whether the connection is to the owner's account, and is on.
 
-        Telegram announces the owner's own; it is asked about one that wasn't announced. If it doesn't say in time, that
-        counts as somebody else's: anybody can make one, and the owner's messages wait meanwhile.
+        Telegram announces the owner's connections, and is asked about others. If it doesn't reply in time, the
+        connection counts as somebody else's: anybody can make one, and the owner's messages wait meanwhile.
         """
         if number in self._others:
             return False

@@ -1,4 +1,4 @@
-"""Buttons: what they say, and what comes back when they are tapped. Never a token: the id of a call, or a contact."""
+"""Buttons: their words, and the data that a tap sends. The data never holds a link, only a call's id or a contact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.shown_contact import ShownContact
 
 
 class Button(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One button; exactly one of the last three is set."""
+    """One button. Exactly one of the last three fields is set."""
 
     text: str
     data: str = ""
@@ -24,7 +24,7 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
 Rows = tuple[tuple[Button, ...], ...]
 
 HANDSET_WORDS = "Open page (on the computer)"
-"It leads to 127.0.0.1, which on a phone is the phone."
+"The page is at 127.0.0.1, which on a phone means the phone itself."
 
 _ROWS = (
     (Act.ANSWER, Act.ANSWER_AUDIO),
@@ -38,18 +38,18 @@ _ROWS = (
 
 
 ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM, Act.DIFFER)
-"What is done once: the message that offers it offers nothing afterwards."
+"Actions that are done once. After that, the message no longer offers them."
 
 OPENS = frozenset(
     (Act.ANSWER, Act.ANSWER_AUDIO, Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.RESUME, Act.TRUST, Act.CONFIRM)
 )
-"What opens microphone and camera, or trusts somebody: it is done only if it was tapped just now."
+"Actions that open microphone and camera or trust somebody. They are done only if the tap is recent."
 
 
 def rows_for(acts: Sequence[Act], call: str, words: str = "", contact: ShownContact | None = None) -> Rows:
-    """The buttons of a message about a call or contact, in the order and rows that they always have.
+    """The buttons of a message about a call or contact, always in the same order and rows.
 
-    `words` are what CONFIRM confirms, `contact` is whom TRUST trusts. What has nothing to be about has no button.
+    CONFIRM confirms `words`, and TRUST trusts `contact`. An action that lacks its object gets no button.
     """
     rows = tuple(
         tuple(
@@ -63,7 +63,7 @@ def rows_for(acts: Sequence[Act], call: str, words: str = "", contact: ShownCont
 
 
 def handset_row(address: str) -> Rows:
-    """The row of the button that opens the handset page."""
+    """The row with the button that opens the handset page."""
     return ((Button(HANDSET_WORDS, url=address),),)
 
 
@@ -75,7 +75,7 @@ def data_for(action: Action) -> str:
 
 
 def action_for(data: str) -> Action | None:
-    """What a tapped button means; None for data that none of our buttons has."""
+    """The action of a tapped button. None if the data isn't from our buttons."""
     act, _, rest = data.partition(":")
     if act == Act.TRUST:
         contact = ShownContact.parse(rest)
@@ -94,5 +94,5 @@ def _action(act: Act, call: str, words: str, contact: ShownContact | None) -> Ac
 
 
 def copy_button(text: str) -> tuple[Button, ...]:
-    """A button that copies a text, if Telegram takes one of that length."""
+    """A button that copies a text. Empty if the text is too long for Telegram."""
     return (Button("Copy the link", copy=text),) if len(text) <= COPY_CHARACTERS else ()

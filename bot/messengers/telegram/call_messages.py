@@ -1,4 +1,4 @@
-"""The messages that show calls, one a call, in the owner's chat: sent once, then brought up to date."""
+"""The messages in the owner's chat that show calls, one per call. Each is sent once and then updated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.store.journal import Journal
 
 
 class CallMessages:
-    """What is shown of the calls of one owner."""
+    """The messages of one owner's calls."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class CallMessages:
         owner: Callable[[], int | None],
     ) -> None:
         self.shown: dict[str, Shown] = {}
-        "The calls that have a message, by their id."
+        "The calls that have a message, by id."
         self.lines: dict[str, Line] = {}
-        "Those of them that are there."
+        "The lines of those calls, as long as they exist."
         for call, raw in journal.shown().items():
             if (shown := kept_from(raw, Shown)) is not None:
                 self.shown[call] = shown
@@ -49,16 +49,16 @@ class CallMessages:
         self._page: HandsetPage | None = None
         self._next_edit: dict[str, float] = {}
         self._unstored: set[str] = set()
-        "Those about which something was said that isn't in the journal yet."
+        "Calls whose latest text isn't in the journal yet."
 
     def page_is(self, page: HandsetPage | None) -> None:
-        """Whether there is a handset page is known from now on."""
+        """Note whether there is a handset page."""
         self._page = page
         for call in self.lines:
             self.touch(call)
 
     def show(self, call: str, post: Post) -> None:
-        """What a call's message says from now on."""
+        """Set the text of a call's message."""
         line = post.line
         shown = self.shown.setdefault(call, Shown())
         shown.text, shown.acts = post.text, post.actions
@@ -75,18 +75,18 @@ class CallMessages:
         self._unstored.add(call)
 
     def stored(self, calls: set[str]) -> None:
-        """What was said of calls is in the journal, and may be shown."""
+        """Note that the texts of these calls are in the journal. They may be shown now."""
         for call in calls:
             self._unstored.discard(call)
             self.touch(call)
 
     def kept(self, call: str) -> bytes | None:
-        """What the journal keeps of a call."""
+        """The stored form of a call."""
         shown = self.shown.get(call)
         return to_bytes(shown) if shown is not None else None
 
     def touch(self, call: str) -> None:
-        """The message of a call is out of date."""
+        """Note that a call's message must be updated."""
         if call in self.shown and call not in self._unstored:
             self._outbox.offer(
                 OWNERS_QUEUE,
@@ -96,7 +96,7 @@ class CallMessages:
             )
 
     async def refresh(self) -> None:
-        """Bring the messages of running calls up to date, now and then, until cancelled."""
+        """Update the messages of running calls every REFRESH_SECONDS, until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             for call, line in self.lines.items():
@@ -104,11 +104,11 @@ class CallMessages:
                     self.touch(call)
 
     def no_later(self) -> None:
-        """How it all ended is worth an edit too many."""
+        """Send the final state of each call at once, even if that is one edit too many."""
         self._next_edit.clear()
 
     def handset_rows(self, place: str, used: Callable[[], None]) -> Rows:
-        """The button that opens the handset page, if there is one."""
+        """The button that opens the handset page, if there is a page."""
         return () if self._page is None else handset_row(self._page.address_for(place, used))
 
     async def _update(self, call: str) -> None:
@@ -118,7 +118,7 @@ class CallMessages:
         final, line = shown.final, self.lines.get(call)
         text, rows = text_of(shown, line), rows_for(shown.acts, call)
         if leads_to_handset(line):
-            # One that was used is replaced at once.
+            # A used button is replaced at once.
             rows += self.handset_rows(call, functools.partial(self.touch, call))
         number = shown.message
         try:
@@ -128,7 +128,7 @@ class CallMessages:
                 shown.message = await self._requests.once(lambda: self._api.send(TelegramPost(text, rows=rows), owner))
                 self._writer.put(functools.partial(Journal.show, call=call, value=to_bytes(shown)))
         except Refused:
-            # It was deleted, or is too old: what is true now is written again, once.
+            # The message was deleted or is too old to edit. Send a new one, once.
             if number:
                 shown.message = 0
                 self.touch(call)

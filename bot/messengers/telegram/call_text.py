@@ -1,4 +1,4 @@
-"""The one message of a call that is kept up to date: what it says, and when it may be written again. Pure."""
+"""The text of a call's message, which is kept up to date. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shared.call.table import State
 
 GOOD_LOSS, FAIR_LOSS = 0.01, 0.05
 GOOD_MS, FAIR_MS = 150, 400
-"Shares of lost packets and milliseconds of round trip up to which a call is good or fair (ITU-T G.114: 150, 400 ms)."
+"A call is good or fair up to these shares of lost packets and round trips in milliseconds (ITU-T G.114: 150, 400 ms)."
 
 
 def text_of(shown: Shown, line: Line | None) -> str:
-    """The message as HTML: how the call stands, and while it runs how long, where and how well."""
+    """The message as HTML: the call's state, and while it is connected its length, its quality and both addresses."""
     text = as_html(shown.text)
     if line is None or line.call.state is not State.ACTIVE:
         return text
@@ -28,7 +28,7 @@ def text_of(shown: Shown, line: Line | None) -> str:
 
 
 def leads_to_handset(line: Line | None) -> bool:
-    """Whether the handset page has something to do with a call: it rings, or the page is where it is talked at."""
+    """Whether the handset page is of use: the call rings, or the owner talks at the page."""
     if line is None or line.call.ended:
         return False
     return line.call.state is State.RINGING or HANDSET in (line.shown.endpoint or "").split("+")

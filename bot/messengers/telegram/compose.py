@@ -1,4 +1,4 @@
-"""From a post to the messages that carry it: which of the ways, and what if Telegram says no. Pure."""
+"""Turns a post into messages: which way they go, and what to send if Telegram refuses. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from shared.links.kinds import as_copybara
 def compose(post: Post, *, answers: bool = False, source: str = "", now: int = 0) -> TelegramPost | None:
     """The message for a post. None: there is nobody to write to.
 
-    `answers`: whether the owner waits for it. `source`: whose message caused it, if not the owner's. `now` is in Unix
-    seconds.
+    `answers`: the owner waits for the message. `source` is the id of the person whose message caused the post; empty:
+    the owner. `now` is in Unix seconds.
     """
     message = _to_owner(post) if post.to == "owner" else _to_the_other_side(post)
     if message is None:
@@ -43,7 +43,7 @@ def _to_the_other_side(post: Post) -> TelegramPost | None:
     bot = post.their_bot
     by_hand = _by_hand(post, place.values[2] if place.way is Way.BUSINESS else "")
     if _is_relayed(post, place):
-        # Somebody else than the link's writer brought it: the answer goes to the writer's known account.
+        # Somebody other than the link's writer brought it. The answer goes to the writer's known account.
         return TelegramPost(_bare(post), chat=f"@{bot}", instead=(by_hand,)) if bot else by_hand
     text = render.for_the_chat(post)
     match place.way:
@@ -57,7 +57,7 @@ def _to_the_other_side(post: Post) -> TelegramPost | None:
         case Way.GROUP:
             chat, message, _ = place.values
             if bot:
-                # What a bot with privacy mode sees of another bot's messages: commands that name it.
+                # In privacy mode a bot sees only those messages of another bot that are commands with its name.
                 text = f"/answer@{bot} {text}"
             return TelegramPost(text, chat=int(chat), reply_to=int(message), instead=(by_hand,))
         case Way.GUEST:
@@ -65,17 +65,17 @@ def _to_the_other_side(post: Post) -> TelegramPost | None:
         case Way.INLINE if (
             post.line is not None and post.line.shown.provisional and post.line.connection.connected is None
         ):
-            return None  # its first link is the result itself, and nothing else of it was ever posted
+            return None  # its first link is the inline result itself, and nothing else was posted
     if bot:
         return TelegramPost(_bare(post), chat=f"@{bot}", instead=(by_hand,))
     return by_hand
 
 
 def _is_relayed(post: Post, place: TelegramChat) -> bool:
-    """Whether a link of a contact's was brought by an account that isn't theirs, as far as theirs is known.
+    """Whether a contact's link came from an account that isn't known to be theirs, though one of theirs is known.
 
-    If a contact's account isn't known, the answer to a link goes where it came from if the link is proven to be theirs;
-    otherwise the owner carries it. For a stranger's link the account that brings it counts.
+    If no account of the contact is known, the answer goes to the chat of the link if the link is proven, and otherwise
+    the owner carries it. For a stranger's link, the account that brought it counts.
     """
     contact, line = post.contact, post.line
     if contact is None:
@@ -99,12 +99,12 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
 
 
 def _as_known(contact: Contact, line: Line | None) -> Contact:
-    """What counts of a contact in that call: an account that proved nothing says nothing against a call that does."""
+    """What is known of the contact in that call. If the call is proven, an unproven account says nothing against it."""
     return contact.without_unproven() if line is not None and line.proven else contact
 
 
 def _is_anothers(brought: str, contact: Contact) -> bool:
-    """Whether neither the owner nor the contact has put a link into a chat with others, as far as that is known.
+    """Whether the link came into a chat with others, and from neither the owner nor the contact, as far as is known.
 
     Anybody can make such a chat, and wait there for an answer that the contact never sees.
     """
@@ -142,6 +142,6 @@ def _by_hand(post: Post, user_name: str = "") -> TelegramPost:
 
 
 def _bare(post: Post) -> str:
-    """A link that only a program reads."""
+    """The link alone, for a program."""
     assert post.token is not None
     return f"<code>{as_copybara(post.token)}</code>"

@@ -1,4 +1,4 @@
-"""The conversations in which a link can stand, as names that the assistant keeps with a call."""
+"""The names of Telegram conversations in which a link can be, which the assistant stores with a call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass
 PREFIX = "telegram:"
 
 HIDDEN = "?"
-"""In place of the account that brought a link into a chat with others, if Telegram doesn't say which. That is a
-person's id, or @ and a bot's user name; empty for the owner.
-"""
+"""Replaces the account that brought a link into a chat with others, if Telegram hides it. Otherwise that value is a
+person's id, or @ and a bot's user name; empty for the owner."""
 
 
 class Way(enum.StrEnum):
-    """The ways in which a link gets from one bot to the other, each with how many values its conversations have."""
+    """The ways in which a link gets from one bot to the other, each with the number of values in its names."""
 
     def __new__(cls, word: str, values: int) -> Way:
         """`word` begins the conversation's name."""
@@ -29,22 +28,23 @@ class Way(enum.StrEnum):
     "The owner's private chat with the bot."
 
     PERSON = "person", 1
-    "Somebody else's private chat with the bot, by deep link or pasted. Value: their id."
+    "Somebody else's private chat with the bot, by deep link or pasted text. Value: their id."
 
     BOT = "bot", 1
     "Another bot, directly. Value: its user name."
 
     BUSINESS = "business", 3
-    "A chat of the owner's, by the connection to their personal account. Values: connection, chat, the other's name."
+    """A chat of the owner's, through the connection to their personal account. Values: connection, chat, the other's
+    name."""
 
     GROUP = "group", 3
     "A group. Values: chat, message that is answered, who brought the link."
 
     GUEST = "guest", 2
-    "Any chat in which the bot was called as a guest. Values: the query, who brought the link."
+    "Any chat in which somebody called the bot as a guest. Values: the query, who brought the link."
 
     INLINE = "inline", 1
-    "Any chat, written by the owner with the bot's help. Value: the query."
+    "Any chat in which the owner wrote with the bot's help. Value: the query."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class TelegramChat:
 
     @property
     def number(self) -> int:
-        """The first value as a number: the chat of a group, the id of a person."""
+        """The first value as a number: a group's chat, or a person's id."""
         return int(self.values[0])
 
 
@@ -69,11 +69,11 @@ OWNER = TelegramChat(Way.OWNER)
 
 
 def conversation_of(chat: str) -> TelegramChat:
-    """The conversation of that name; the owner's for every other name."""
+    """The conversation with that name. Any other name means the owner's chat."""
     if not chat.startswith(PREFIX):
         return OWNER
     word, *values = chat.removeprefix(PREFIX).split(":")
     way = next((way for way in Way if way == word), None)
     if way is None or len(values) != way.values:
-        return OWNER  # written by another version
+        return OWNER  # another version has written it
     return TelegramChat(way, tuple(values))

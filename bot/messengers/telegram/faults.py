@@ -30,31 +30,31 @@ from bot.messengers.telegram.limits import (
     LONGEST_RETRY_AFTER_SECONDS,
 )
 
-# The library's own switch for the type that `retry_after` will have in its next version; without it, it warns.
+# This sets the library to the type that `retry_after` will have in its next version. Otherwise the library warns.
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 
 class FaultKind(enum.Enum):
-    """What kind of failure it was."""
+    """The kinds of failure."""
 
     UNREACHABLE = enum.auto()
     TOO_FAST = enum.auto()
     REFUSED = enum.auto()
     CONFLICT = enum.auto()
     TOKEN = enum.auto()
-    "Telegram says that it doesn't know the token, or the method."
+    "Telegram says that it doesn't know the token or the method."
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A failure, and how many seconds to wait before the same is tried again; None: never."""
+    """A failure, and how many seconds to wait before trying again. None: never try again."""
 
     fault: FaultKind
     again_after: float | None = None
 
 
 def judge(error: TelegramError, failures: int) -> Remedy:
-    """What to do about an error; `failures` are those in a row before it."""
+    """What to do about an error. `failures` is the number of failures in a row before it."""
     backoff = min(FIRST_RETRY_SECONDS * 2 ** min(failures, 16), LAST_RETRY_SECONDS)
     match error:
         case RetryAfter():
@@ -65,7 +65,7 @@ def judge(error: TelegramError, failures: int) -> Remedy:
             return Remedy(FaultKind.TOKEN, backoff)
         case Conflict():
             return Remedy(FaultKind.CONFLICT, CONFLICT_SECONDS)
-        case BadRequest() | Forbidden():  # BadRequest is a NetworkError to the library
+        case BadRequest() | Forbidden():  # the library makes BadRequest a NetworkError
             return Remedy(FaultKind.REFUSED)
         case NetworkError():
             return Remedy(FaultKind.UNREACHABLE, backoff)

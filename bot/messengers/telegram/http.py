@@ -1,8 +1,8 @@
-"""Requests to Telegram over HTTP, and what may answer instead: a proxy, a captive portal, a broken server.
+"""HTTP requests to Telegram, and a check that Telegram replied, not a proxy, a captive portal or a broken server.
 
-An answer is Telegram's if it is a JSON object with `ok`, and either a `result` or an `error_code` and a `description`
-(Bot API, Making requests). Everything else is somebody's in between: it is raised as NotTelegram, whatever its status
-says, and the request is made again later. Redirects aren't followed.
+A reply is Telegram's if it is a JSON object with `ok`, and either a `result` or an `error_code` and a `description`
+(Bot API, Making requests). Any other reply raises NotTelegram, whatever its status, and the request is made again
+later. Redirects aren't followed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from shared.not_json import NOT_JSON
 
 
 class NotTelegram(NetworkError):
-    """The answer isn't Telegram's."""
+    """The reply isn't Telegram's."""
 
 
 class _Reply(msgspec.Struct):
-    """Bot API, Making requests."""
+    """A reply of the Bot API (Making requests)."""
 
     ok: bool
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -41,7 +41,7 @@ _answers = msgspec.json.Decoder(_Reply)
 
 
 class Http(HTTPXRequest):
-    """The library's requests, with a limit for size and time, and a look at what answers."""
+    """The library's requests, with a limit for size and time, and a check of who replied."""
 
     def __init__(self, connections: int, clock: Clock) -> None:
         super().__init__(
@@ -62,7 +62,7 @@ class Http(HTTPXRequest):
         """See BaseRequest.parse_json_payload. Raises NotTelegram, TelegramError."""
         try:
             return BaseRequest.parse_json_payload(payload)
-        except RecursionError:  # nested a little deeper than the library can read, and not too deep for `is_telegram`
+        except RecursionError:  # nested too deep for the library, but not for `is_telegram`
             raise NotTelegram("an answer that is nested too deep") from None
 
     async def do_request(
@@ -81,7 +81,7 @@ class Http(HTTPXRequest):
         write = write_timeout if isinstance(write_timeout, int | float) else REPLY_SECONDS
         timeout = httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=write, pool=REPLY_SECONDS)
         try:
-            # Each byte that comes begins httpx's limits again; this one holds for the whole.
+            # Each byte that arrives restarts httpx's own timeouts. This timeout covers the whole request.
             async with asyncio.timeout(CONNECT_SECONDS + write + read):
                 async with self._client.stream(
                     method,
@@ -99,7 +99,7 @@ class Http(HTTPXRequest):
         except (httpx.TimeoutException, TimeoutError) as error:
             raise TimedOut from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            # Its class says enough, and its text may hold the address, which holds the token.
+            # The error's class says enough. Its text may hold the address, and so the token.
             raise NetworkError(type(error).__name__) from None
         if not is_telegram(response.status_code, body):
             kind = response.headers.get("content-type", "no type")[:40]
@@ -110,7 +110,7 @@ class Http(HTTPXRequest):
 
 
 def is_telegram(status: int, body: bytes) -> bool:
-    """Whether an answer with that status is one of the Bot API."""
+    """Whether a reply with that status comes from the Bot API."""
     try:
         answer = _answers.decode(body)
     except NOT_JSON:

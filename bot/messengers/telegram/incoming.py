@@ -1,4 +1,4 @@
-"""What is kept of an update: only what is acted on, in the fewest words."""
+"""What is stored of an update: only what will be carried out."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from bot.conversation import Identity
 
 
 class TelegramMessage(msgspec.Struct, frozen=True, tag="heard"):
-    """A message: the owner's as it is, anybody else's cut down to the links in it."""
+    """A message: the owner's whole text, or the links of anybody else."""
 
     text: str
     chat: str
     from_owner: bool = False
     alone: bool = False
     identity: Identity | None = None
-    "None also if it was passed on: then who sends it says nothing of where it is from."
+    "None also if the message was passed on, because then the sender says nothing about the link's origin."
 
     date: int = 0
-    "When it was written by Telegram's clock, Unix seconds."
+    "When it was written, in Unix seconds by Telegram's clock."
 
     sender: str = ""
-    "Who really sent it, forwarded or not; empty for the owner. For limits, never for trust."
+    "The real sender, even of a forwarded message. Empty for the owner. For limits, never for trust."
 
     passed_on: bool = False
-    "Whether the owner sent on what others have written: it is read for links, and commands nothing."
+    "Whether the owner passed on what others have written. Then its links are read, but it commands nothing."
 
 
 class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
@@ -33,27 +33,27 @@ class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
     query: str
     data: str
     message: int = 0
-    "The message that the button is under; 0 if it isn't known."
+    "The message with the button; 0 if it isn't known."
 
     since: int = 0
-    "It wasn't tapped before that, Unix seconds by this machine's clock; 0 if that isn't known."
+    "The earliest time of the tap, in Unix seconds by this machine's clock; 0 if it isn't known."
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
-    """The owner types the bot's name and some words, in any chat."""
+    """The owner types the bot's name and some words, in any chat (an inline query)."""
 
     query: str
     text: str = ""
 
 
 class Chosen(msgspec.Struct, frozen=True, tag="chosen"):
-    """The owner has sent the result of such a question."""
+    """The owner has sent the result of an inline query."""
 
     result: str
 
 
 class Connection(msgspec.Struct, frozen=True, tag="connection"):
-    """The owner has connected the bot to their account, changed that, or ended it."""
+    """The owner has connected the bot to their account, changed the connection or ended it."""
 
     id: str
     enabled: bool
@@ -61,7 +61,7 @@ class Connection(msgspec.Struct, frozen=True, tag="connection"):
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
-    """Somebody says the code that makes them the owner, or something else instead."""
+    """Somebody who isn't the owner sends the code that claims the bot, or a wrong code."""
 
     code: str
     user: int
@@ -79,17 +79,17 @@ _decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
 
 
 def to_bytes(entry: Incoming) -> bytes:
-    """For the journal."""
+    """Encode an entry for the journal."""
     return msgspec.json.encode(entry)
 
 
 def from_bytes(raw: bytes) -> Incoming:
-    """Back from there. Raises msgspec.MsgspecError for what another version has written, or nobody."""
+    """Decode an entry. Raises msgspec.MsgspecError if it is damaged or another version has written it."""
     return _decoder.decode(raw)
 
 
 def stranger(entry: Incoming) -> str:
-    """Who has sent it, if that isn't the owner; empty if it is."""
+    """The sender, if that isn't the owner. Empty for the owner."""
     match entry:
         case TelegramMessage():
             return entry.sender

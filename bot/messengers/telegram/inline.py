@@ -1,7 +1,7 @@
-"""Inline mode: `@bot call NAME` typed in any chat.
+"""Inline mode: the owner types `@bot call NAME` in any chat.
 
-It comes letter by letter, and nobody says for sure whether the result is sent, so a call is prepared that keeps nobody
-busy until it connects.
+A query comes letter by letter, and Telegram doesn't reliably say whether the result was sent. So the bot prepares a
+call that doesn't occupy the owner until it connects.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from shared.media import Media
 
 
 def whom_and_media(words: Sequence[str]) -> tuple[str, Media]:
-    """Return the name in the words after `call`, and what kind of call stands behind it.
+    """Return the name in the words after `call`, and the kind of call after the name.
 
-    No contact's name of several words ends in such a kind.
+    A contact's name of several words never ends in such a kind.
     """
     *name, last = words
     with contextlib.suppress(InputError):
@@ -34,17 +34,17 @@ def whom_and_media(words: Sequence[str]) -> tuple[str, Media]:
 
 
 class InlineQueries:
-    """The owner's questions, one prepared call at a time."""
+    """The owner's inline queries. One call at a time is prepared."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._prepared: Line | None = None
         self._preparing = asyncio.Lock()
         self._results: dict[str, str] = {}
-        "The link of a prepared call as HTML, by the call's id."
+        "The link of each prepared call as HTML, by the call's id."
 
     async def answer(self, asked: Asked, listener: Listener) -> None:
-        """Answer one question; nothing else waits for it, though looking up its name may take a while.
+        """Answer one query. It runs in the background, because looking up a name may take a while.
 
         Raises TelegramError.
         """
@@ -69,13 +69,13 @@ class InlineQueries:
         await self._api.answer_question(asked.query, result=(line.id, title, html) if html else None)
 
     def chosen(self, chosen: Chosen, listener: Listener) -> None:
-        """The result was sent: the call is one like any other from now on."""
+        """Note that the result was sent. From now on, the call is like any other."""
         if self._prepared is not None and self._prepared.id == chosen.result:
             listener.confirm(self._prepared)
             self._prepared = None
 
     def takes(self, post: Post) -> bool:
-        """Keep a post that is the result of a question; False if it isn't."""
+        """Keep a post that is the result of a query. Returns False if the post isn't one."""
         line = post.line
         if (
             post.to != "chat"
@@ -90,7 +90,7 @@ class InlineQueries:
         return True
 
     def gives_way_to(self, line: Line, listener: Listener) -> None:
-        """Another call takes the owner's time: the prepared one isn't wanted any more."""
+        """Cancel the prepared call if another call occupies the owner."""
         if self._prepared is not None and line is not self._prepared and line.occupies:
             listener.discard(self._prepared)
 

@@ -18,7 +18,7 @@ START_CHARACTERS = 64
 "core.telegram.org/bots/features#deep-linking: A-Z, a-z, 0-9, _ and -, up to 64 characters."
 
 INLINE_BUTTON_CHARACTERS = 64
-"No number is documented for InlineQueryResultsButton.text; what fits above the results on a phone."
+"Undocumented for InlineQueryResultsButton.text: as much as fits above the results on a phone."
 
 CAPTION_CHARACTERS = 1024
 "Bot API, sendDocument: caption, 0-1024 characters after entities parsing."
@@ -30,14 +30,14 @@ UPDATES_AT_ONCE = 100
 "Bot API, getUpdates: limit, 1-100."
 
 UPDATE_IDS_RESTART_SECONDS = 6 * 24 * 3600
-"""Bot API, Update: without updates for at least a week the next identifier is chosen at random. With a day less, no
-offset is sent, for a new number may be smaller than the last one."""
+"""Bot API, Update: after a week without updates, the next identifier is random. One day before that we stop sending an
+offset, because a new number may be smaller than the last one."""
 
 MESSAGES_PER_CHAT_SECONDS = 1.0
 "core.telegram.org/bots/faq#my-bot-is-hitting-limits: avoid sending more than one message per second in a chat …"
 
 MESSAGES_AT_ONCE = 20
-"… but short bursts may go over that. The FAQ gives no number; 429 says when it was too many."
+"… but short bursts may exceed that. The FAQ gives no number; error 429 tells when there were too many."
 
 GROUP_MESSAGES_PER_MINUTE = 20
 "core.telegram.org/bots/faq#my-bot-is-hitting-limits: not more than 20 messages per minute to the same group."
@@ -54,9 +54,9 @@ ALLOWED_UPDATES = (
     "business_message",
     "guest_message",
 )
-"Bot API, getUpdates: the kinds of update that are asked for. Edited messages are not: a link is read once."
+"Bot API, getUpdates: the kinds of update that we ask for. Edited messages aren't among them: a link is read once."
 
-# Not Telegram's, but ours.
+# Our own limits.
 
 POLL_SECONDS = 25
 "How long one getUpdates waits for an update."
@@ -66,41 +66,41 @@ REPLY_SECONDS = 15.0
 "How long any other request may take."
 
 TAP_SECONDS = POLL_SECONDS + REPLY_SECONDS
-"""How long ago a tap that opens something may have been. Telegram dates none (Bot API, CallbackQuery), and while
-nothing comes it says so only this often."""
+"""How old a tap that opens something may be. Telegram doesn't date taps (Bot API, CallbackQuery), and without updates
+it replies only this often."""
 
 FILE_SECONDS = 120.0
 "How long sending a file may take."
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-"How long to wait after a failure; doubled each time."
+"The first and the longest pause after a failure. Each pause is twice the one before."
 
 CONFLICT_SECONDS = 10.0
-"How long to leave the updates to the other program that reads them."
+"How long to wait after a conflict with another program that reads the updates."
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-"The longest pause that a 429 may ask for."
+"The longest pause that we accept from a 429."
 
 TOKEN_REFUSALS = 3
-"How often getMe must be refused in a row before the token counts as revoked."
+"How many times in a row getMe must be refused before the token counts as revoked."
 
 TOKEN_LAST_RETRY_SECONDS = 120.0
-"How often a token that counts as revoked is tried again."
+"The longest pause between two tries of a token that counts as revoked."
 
 REPLY_BYTES = 32 * 2**20
-"The longest answer that is read: a hundred updates of the longest messages have some 5 MB."
+"The longest reply that is read, in bytes. A hundred updates with the longest messages have about 5 MB."
 
 REPEAT_SECONDS = 600.0
 "How often a lasting problem is reported again."
 
 REFRESH_SECONDS = 10.0
-"How often the message of a running call is brought up to date."
+"How often the message of a running call is updated."
 
 EDIT_SECONDS = MESSAGES_PER_CHAT_SECONDS
-"The least time between two edits of one message."
+"The shortest time between two edits of one message."
 
 FLUSH_SECONDS = 0.4
-"How long the end of the program waits for what is still to be written."
+"How long the end of the program waits for messages to be sent."
 
 STRANGERS_REMEMBERED = 1000
-"Strangers who have had the one reply."
+"How many strangers are remembered as greeted. Each gets one reply."

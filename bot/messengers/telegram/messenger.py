@@ -1,7 +1,7 @@
-"""The Telegram messenger: its parts are made and wired here, and one stored update after the other is acted on.
+"""The Telegram messenger: it makes and connects its parts, and carries out stored updates one after the other.
 
 Telegram ─▶ polling ─▶ inbox (stored) ─▶ here ─▶ assistant
-Telegram ◀─ outbox (stored, a queue a chat) ◀─ compose ◀─ here ◀─ posts
+Telegram ◀─ outbox (stored, a queue per chat) ◀─ compose ◀─ here ◀─ posts
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
 
 FAILURES = "failures"
-"The source of what is said about messages that couldn't be delivered."
+"The source of notices about messages that couldn't be delivered."
 
 STRANGERS = "strangers"
-"The source of the sentence for strangers who write to the bot: there may be thousands of them."
+"The source of the greeting for strangers who write to the bot. There may be thousands of them."
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,10 @@ class TelegramMessenger:
         lifetime: int,
         texts: bool = False,
     ) -> None:
-        """`journal` is for reading, `write` for writing; `name` is the messenger's there.
+        """`journal` is for reading, `write` for writing. `name` is the messenger's name in the journal.
 
-        `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more. `texts`:
-        the owner wants to read here what others write in calls.
+        `lifetime` is how long links are valid, in seconds: a command to call that is older than that isn't carried out.
+        `texts`: the owner wants to read here what others write in calls.
         """
         silence(token)
         self.capabilities = Capabilities(at_terminal=False, texts=texts)
@@ -136,16 +136,16 @@ class TelegramMessenger:
         self._has_page = False
         self._notices: list[str] = []
         self._hearing: TelegramMessage | None = None
-        "The message that is acted on."
+        "The message that is being carried out."
         self._clock_news = ClockNews()
         self._group: asyncio.TaskGroup | None = None
         self._aside: set[asyncio.Task[None]] = set()
 
-    # What the program and the assistant see.
+    # For the program and the assistant.
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is posted for the length of the block, and a little longer if something is left."""
+        """Send posts while the block runs, and at its end for a little longer if some are left."""
         async with self._api.open(), asyncio.TaskGroup() as self._group:
             parts = (
                 Part("Telegram's journal", self._writer.run, say_of_failure),
@@ -163,7 +163,7 @@ class TelegramMessenger:
                         task.cancel()
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Calls can be made. The owner hears of a notice once, until there are others."""
+        """Note that calls can be made. The owner reads the notices once, until they change."""
         self._has_page = handset is not None
         self._calls.page_is(handset)
         self._page_known.set()
@@ -174,7 +174,7 @@ class TelegramMessenger:
         return chat == EVERYWHERE or chat.startswith(PREFIX)
 
     def post(self, post: Post) -> None:
-        """Put a message on its way; it is stored soon, or together with what it answers."""
+        """Send a message. It is stored soon, or together with the entry that it answers."""
         line = post.line
         call = line.id if line is not None else post.call or ""
         with self._inbox.collecting() as outcome:
@@ -187,7 +187,7 @@ class TelegramMessenger:
                 self._put_post(post, call, outcome)
 
     def call_changed(self, line: Line) -> None:
-        """Bring the call's message up to date."""
+        """Update the call's message."""
         if self._listener is not None:
             self._inline.gives_way_to(line, self._listener)
         shown = self._calls.shown.get(line.id)
@@ -202,7 +202,7 @@ class TelegramMessenger:
     # Reading.
 
     async def run(self, listener: Listener) -> None:
-        """Let every message be heard, as long as the program runs; begin where it ended if it is run again."""
+        """Carry out every update, until cancelled. If it is run again, it continues."""
         self._listener = listener
         own = await self._until_answered(self._api.me)
         self._reader = UpdateReader(own, self._ownership.owner)
@@ -229,7 +229,7 @@ class TelegramMessenger:
                 await self._tell_missed()
 
     async def _act(self, raw: bytes, again: bool) -> None:
-        """Act on one entry. Raises whatever goes wrong with it."""
+        """Carry out one entry. Raises any error that happens."""
         listener, entry = self._listener, from_bytes(raw)
         assert listener is not None
         match entry:
@@ -272,7 +272,7 @@ class TelegramMessenger:
                     alone=entry.alone,
                     identity=entry.identity,
                     tell_missed=not entry.from_owner,
-                    age=self._age(entry) if entry.identity else None,  # nobody knows it of what was forwarded
+                    age=self._age(entry) if entry.identity else None,  # the age of a forwarded text isn't known
                     again=again,
                 )
             )
@@ -288,7 +288,7 @@ class TelegramMessenger:
         action = action_for(entry.data)
         word, alert = texts.UNKNOWN_BUTTON.text, True
         if action is not None and self._is_too_late(action, entry):
-            # Telegram shows no word over a button that was tapped long ago.
+            # Telegram shows no answer to a tap that is too old, so the owner gets a message.
             self._tell(texts.tapped_late(action.act))
             word = texts.TAP_REFUSED
         elif action is not None:
@@ -305,7 +305,7 @@ class TelegramMessenger:
             self._beside(lambda: self._api.without_buttons(owner, entry.message))
 
     def _is_too_late(self, action: Action, entry: Tapped) -> bool:
-        """Whether it opens something and may have been tapped long ago. No call rings longer than its link lives."""
+        """Whether the tap opens something and may be old. No call rings longer than its link is valid."""
         shown = self._calls.shown.get(action.call)
         rings = shown is not None and shown.state is State.RINGING
         return action.act in OPENS and not rings and time.time() - entry.since > TAP_SECONDS
@@ -356,7 +356,7 @@ class TelegramMessenger:
             self._put(said, source=FAILURES)
 
     def _disk_troubled(self, error: StoreError | None) -> None:
-        """Tell the owner at once, for nothing that is stored first would leave."""
+        """Tell the owner at once. A message that must be stored first could not be sent."""
         said = common.can_store() if error is None else common.cannot_store(error.sentence)
         say(said)
         owner = self._ownership.owner
@@ -396,7 +396,7 @@ class TelegramMessenger:
                 outcome.outgoing.append((None, outgoing.to_bytes(message)))
 
     async def _send(self, message: TelegramPost, number: int) -> None:
-        """Write one message. Raises Refused, NotNow."""
+        """Send one message. Raises Refused, NotNow."""
         owner = self._ownership.owner
         if owner is None and not (message.chat or message.guest):
             return  # there is no owner yet
@@ -413,7 +413,7 @@ class TelegramMessenger:
         await self._requests.once(lambda: self._api.send(ready, owner or 0))
 
     async def _name_of(self, draft: outgoing.Draft) -> str:
-        """The user name by which a chat is opened: as it is now, for tomorrow it may be somebody else's."""
+        """The user name that opens a chat. It is looked up now, because it may belong to somebody else tomorrow."""
         if draft.user_name or not draft.user:
             return draft.user_name or draft.kept_name
         try:
@@ -424,16 +424,16 @@ class TelegramMessenger:
             return ""
 
     def _stored(self, outcome: Outcome) -> None:
-        """What came of something is in the journal, and may leave."""
+        """Send the messages of an outcome, which is now in the journal."""
         self._outbox.take_up()
         self._calls.stored(outcome.shown)
 
     def _back(self) -> None:
-        """Telegram can be reached again."""
+        """Note that Telegram can be reached again."""
         self._outbox.hurry()
 
     def _beside(self, request: Callable[[], Awaitable[object]]) -> None:
-        """Make a small request that nothing depends on, once, beside everything else."""
+        """Make a small request in the background, once. Nothing depends on it."""
 
         async def make() -> None:
             try:
@@ -447,7 +447,7 @@ class TelegramMessenger:
         task.add_done_callback(self._aside.discard)
 
     async def _until_answered(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Make a request that can't be refused for what it asks."""
+        """Make a request that can't be refused for its content, until it has a reply."""
         while True:
             with contextlib.suppress(Refused):
                 return await self._requests.until_answered(request)
@@ -455,7 +455,7 @@ class TelegramMessenger:
 
 
 def _pace(chat: str) -> Pace:
-    """Of a chat; groups have negative numbers (Bot API, Chat)."""
+    """The pace of a chat. Groups have negative numbers (Bot API, Chat)."""
     if chat.startswith("-"):
         each = 60.0 / GROUP_MESSAGES_PER_MINUTE
         return Pace(MESSAGES_PER_SECOND, GROUP_MESSAGES_PER_MINUTE, each, urgent_too=True)

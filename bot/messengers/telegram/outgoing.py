@@ -1,4 +1,4 @@
-"""What is to be written, as it is kept until Telegram has it."""
+"""Messages to send, in the form in which they are stored until Telegram has them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
 
 TO_OWNER = 0
-"As a chat: the owner's private chat with the bot, for the owner at the time of sending."
+"Replaces a chat: the private chat with whoever is the owner when the message is sent."
 
 
 OWNERS_QUEUE = "owner"
@@ -20,78 +20,78 @@ OWNERS_QUEUE = "owner"
 
 
 class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A button that opens a chat with a text written and not sent. Whose chat is looked up when the message is sent."""
+    """A button that opens a chat with a text as a draft. The chat is looked up when the message is sent."""
 
     text: str
     name: str = ""
-    "Whom it is for, as the owner calls them."
+    "The person it is for, as the owner calls them."
 
     user: int = 0
     "Their numeric id, if it is known."
 
     user_name: str = ""
-    "Their user name, where the message that it answers has just shown it."
+    "Their user name, if the message that this answers has just shown it."
 
     kept_name: str = ""
-    "The one in the contact book."
+    "Their user name in the contact book."
 
 
 class TelegramPost(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message."""
 
     text: str
-    "HTML."
+    "As HTML."
 
     chat: int | str = TO_OWNER
-    "A chat's id, or @name of a bot."
+    "A chat's id, or @ and the user name of a bot."
 
     rows: Rows = ()
     handset: bool = False
-    "Whether the button that opens the handset page stands under it. Its address is made when it is sent."
+    "Whether it has the button that opens the handset page. The page's address is made when the message is sent."
 
     business: str = ""
-    "The connection by which it is written as the owner."
+    "The business connection through which it is sent as the owner."
 
     reply_to: int = 0
     guest: str = ""
-    "The guest query that it answers; then `chat` means nothing."
+    "The guest query that it answers. Then `chat` is ignored."
 
     file: str = ""
-    "A file that goes along; then `text` stands under it."
+    "A file to attach. Then `text` is its caption."
 
     draft: Draft | None = None
-    "A button for sending a link on."
+    "A button for passing a link on."
 
     instead: tuple[TelegramPost, ...] = ()
-    "What is written if Telegram doesn't take it."
+    "Messages to send if Telegram refuses this one."
 
     urgency: Priority = Priority.NEWS
     source: str = ""
     "The call or the stranger that caused it."
 
     written: int = 0
-    "Unix seconds."
+    "When it was written, in Unix seconds."
 
     @property
     def queue(self) -> str:
-        """Telegram's limits hold for each chat; a guest query is answered once, in a place of its own."""
+        """A queue per chat, because Telegram's limits are per chat. Guest queries have their own queues."""
         if self.guest:
             return f"guest {self.guest}"
         return str(self.chat) if self.chat != TO_OWNER else OWNERS_QUEUE
 
     @property
     def other_ways(self) -> tuple[TelegramPost, ...]:
-        """What is written instead."""
+        """See `instead`."""
         return self.instead
 
     def joined(self, other: TelegramPost) -> TelegramPost | None:
-        """Plain texts of one source can share a message."""
+        """Join plain texts of one source."""
         plain = self._is_plain and other._is_plain
         text = joined(self.text, other.text, MESSAGE_CHARACTERS) if plain else None
         return msgspec.structs.replace(self, text=text) if text is not None else None
 
     def others_left_out(self, count: int) -> TelegramPost:
-        """With a word about those that were too many; that is for the owner alone."""
+        """Add a line about messages that were left out. Only the owner gets it."""
         if self.queue != OWNERS_QUEUE:
             return self
         text = self.text if self.file else with_left_out(self.text, count, MESSAGE_CHARACTERS)
@@ -106,24 +106,24 @@ class Shown(KeptCall, omit_defaults=True):
     """A call with one message in the owner's chat, which is kept up to date."""
 
     text: str = ""
-    "As the assistant said it, not HTML."
+    "The assistant's text, not HTML."
 
     acts: tuple[Act, ...] = ()
     message: int = 0
-    "The message; 0 until it is sent."
+    "The message's number; 0 until it is sent."
 
     final: bool = False
-    "Whether nothing will change any more once it is written."
+    "Whether nothing will change after the next edit."
 
 
 _outgoing = msgspec.json.Decoder(TelegramPost)
 
 
 def to_bytes(value: TelegramPost | Shown) -> bytes:
-    """For the journal."""
+    """Encode a value for the journal."""
     return msgspec.json.encode(value)
 
 
 def outgoing_from(raw: bytes) -> TelegramPost:
-    """Back from there. Raises msgspec.MsgspecError for what another version has written."""
+    """Decode a message. Raises msgspec.MsgspecError if another version has written it."""
     return _outgoing.decode(raw)

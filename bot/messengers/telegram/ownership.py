@@ -1,4 +1,4 @@
-"""Whose bot this is, and what everybody else gets to hear: one sentence, once."""
+"""The owner of the bot, and the single sentence that everybody else gets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.messengers.telegram.limits import STRANGERS_REMEMBERED
 from shared.store.journal import Journal
 
 BOT = "bot"
-"The fact that says the bot's user name."
+"The fact that holds the bot's user name."
 
 GREETED = "greeted"
-"The fact that lists the strangers who had their sentence."
+"The fact that lists the strangers who were greeted."
 
 
 class Ownership:
@@ -26,7 +26,7 @@ class Ownership:
 
     def __init__(self, journal: Journal, writer: JournalWriter) -> None:
         self.owner = owner_of(journal)
-        "Their id; None as long as nobody has claimed the bot."
+        "The owner's id. None while nobody has claimed the bot."
         self._journal = journal
         self._writer = writer
         self._greeted: list[int] = []
@@ -35,7 +35,7 @@ class Ownership:
             self._greeted = msgspec.json.decode(kept, type=list[int])
 
     async def introduced(self, name: str) -> Sentence | None:
-        """The bot's name is known: keep it, and return what the terminal should say, unless there is an owner."""
+        """Store the bot's name. Returns a sentence for the terminal if there is no owner."""
         if self._journal.fact(BOT) != name.encode():
             await self._writer.write(functools.partial(Journal.set_facts, facts={BOT: name.encode()}))
         if self.owner is not None:
@@ -44,13 +44,13 @@ class Ownership:
         return texts.unclaimed(name, code_of(self._journal))
 
     async def claim(self, code: str, user: int) -> bool:
-        """Make somebody the owner who says the code. False if they aren't."""
+        """Make the sender of the right code the owner. Returns False if they aren't."""
         await self._writer.write(functools.partial(claim, said=code, user=user))
         self.owner = owner_of(self._journal)
         return self.owner == user
 
     async def greet(self, user: int) -> Sentence | None:
-        """The one sentence for a stranger, unless they had it."""
+        """The single sentence for a stranger. None if they had it already."""
         if user in self._greeted:
             return None
         self._greeted = [*self._greeted, user][-STRANGERS_REMEMBERED:]

@@ -1,4 +1,4 @@
-"""Fetching updates: stored before they are confirmed, the strangers' bounded, and the clocks compared."""
+"""Fetches updates: stores them before they are confirmed, limits strangers, and compares the clocks."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.update_reader import UpdateReader
 
 AT_ONCE = 20
-"Updates that are read before other tasks, such as the media's, get their turn."
+"How many updates are read before other tasks, such as the media's, run."
 
 NUMBERS_REMEMBERED = 1000
-"Updates that are known again when Telegram repeats them, so that they are counted once."
+"How many updates are remembered, so that updates that Telegram repeats count once."
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +43,13 @@ class Polling:
         self._offset: int | None = None
         self._fetched = time.monotonic()
         self._empty_since: tuple[float, float] | None = None
-        "When Telegram last had nothing more for us, by both clocks; None if it may have kept some."
+        "When Telegram last had no more updates, by both clocks. None if it may still have some."
         self._seen_all: tuple[float, float] | None = None
-        "The same, also while it has more again; None if that was never so in this run."
+        "When Telegram last had no more updates, by both clocks, even if it has some now. None if that never happened."
 
     @property
     def is_behind(self) -> bool:
-        """Whether Telegram may have kept more for us than we have seen; no time is spent on waiting then."""
+        """Whether Telegram may have more updates than we have read. Then the next request doesn't wait."""
         return self._empty_since is None
 
     async def fetch(self) -> None:
@@ -60,7 +60,7 @@ class Polling:
             updates = await self._requests.until_answered(
                 lambda: self._api.updates(self._offset, wait=self._knows_since_when())
             )
-        except Refused:  # it can't be, for what it asks
+        except Refused:  # this request can't be refused
             await asyncio.sleep(1.0)
             return
         if updates:
@@ -71,13 +71,16 @@ class Polling:
         self._seen_all = self._empty_since or self._seen_all
 
     def _knows_since_when(self) -> bool:
-        """Whether what comes next came just now. Else what has waited is fetched first, apart from what comes now."""
+        """Whether the age of the next updates is known. If not, waiting updates are fetched first, apart from new ones.
+        """
         since = _seconds_since(self._empty_since)
         return since is not None and since < TAP_SECONDS
 
     async def _store(self, updates: list[dict[str, Any]], at_most: float | None, tapped: float | None) -> None:
-        """`at_most`: how many seconds ago the oldest of them can have been written, if that is known; `tapped` is the
-        same of taps: only for them it counts also while Telegram has more than it brings at once.
+        """Store updates.
+
+        `at_most` is the greatest possible age of the oldest one, in seconds; None if that isn't known. `tapped` is the
+        same for taps. For taps it also counts while Telegram has more updates than it sends at once.
         """
         entries = []
         for count, update in enumerate(updates, 1):
@@ -87,7 +90,7 @@ class Polling:
                     entry = msgspec.structs.replace(entry, since=int(time.time() - tapped))
                 kept = to_bytes(entry) if entry is not None else b""
             except Exception as error:
-                # Something that a later Bot API has brought. The others of its batch are not lost for it.
+                # A newer Bot API may have sent it. The other updates of the batch must not be lost because of it.
                 logger.info("An update couldn't be read: %s", type(error).__name__)
                 continue
             if entry is not None and self._has_room(update["update_id"], entry):
@@ -99,7 +102,10 @@ class Polling:
         await self._inbox.store(entries)
 
     def _has_room(self, number: int, entry: Incoming) -> bool:
-        """Whether an update is kept: a stranger's only if they haven't sent too many. A repeated one counts once."""
+        """Whether an update is stored. A stranger's is only stored if they haven't sent too many.
+
+        A repeated one counts once.
+        """
         sender = stranger(entry)
         if not sender:
             return True
@@ -111,7 +117,10 @@ class Polling:
 
 
 def _seconds_since(then: tuple[float, float] | None) -> float | None:
-    """One of the clocks stands while the machine sleeps, the other may be set meanwhile: what the later one says."""
+    """Seconds since then.
+
+    One clock stops while the machine sleeps and the other may be set, so the larger value counts.
+    """
     return None if then is None else max(now - before for now, before in zip(_now(), then, strict=True))
 
 

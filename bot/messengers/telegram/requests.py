@@ -1,4 +1,5 @@
-"""Making requests: which are repeated, what the owner's terminal hears of it, and whether the token still holds."""
+"""Makes requests: repeats them, reports problems on the owner's terminal, and checks whether the token is still valid.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +35,21 @@ class UnknownMethod(Refused):
 
 
 class Requests:
-    """Makes requests of one bot."""
+    """Makes the requests of one bot."""
 
     def __init__(self, api: Api, say: Callable[[Sentence], None], back: Callable[[], None]) -> None:
-        """`say` tells the owner's terminal; `back` is called when Telegram can be reached again."""
+        """`say` writes on the owner's terminal. `back` is called when Telegram can be reached again."""
         self._api = api
         self._say = say
         self._back = back
         self._said_again: dict[str, float] = {}
         self._in_a_row = 0
-        "Requests that failed since the last that was answered."
+        "How many requests have failed since the last reply."
         self._unreachable = False
         self._token = asyncio.Lock()
 
     async def until_answered(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Make a request until it has an answer. Raises Refused."""
+        """Make a request until it has a reply. Raises Refused."""
         failures = 0
         while True:
             try:
@@ -59,7 +60,7 @@ class Requests:
                 await asyncio.sleep(_backoff(failures) if later.seconds is None else later.seconds)
 
     async def once(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Make a request, and judge what comes of it. Raises Refused, NotNow. Waits while the token doesn't hold."""
+        """Make a request once. Raises Refused, NotNow. Waits while the token isn't valid."""
         for refusals in range(TOKEN_REFUSALS):
             if refusals > 1:
                 await asyncio.sleep(_backoff(refusals))
@@ -73,7 +74,7 @@ class Requests:
                         continue
                     case FaultKind.REFUSED:
                         self._answered()
-                        # Telegram's own words; they never hold what was sent.
+                        # These are Telegram's own words. They never contain what was sent.
                         logger.info("Telegram refuses a request: %s", error.message)
                         raise Refused(error.message) from None
                     case FaultKind.TOO_FAST:
@@ -86,17 +87,20 @@ class Requests:
                         self._not_answered(error)
                         raise NotNow from None
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                # A result that the library can't read.
+                # The library can't read the result.
                 self._not_answered(NotTelegram(type(error).__name__))
                 raise NotNow from None
             else:
                 self._answered()
                 return result
-        # The token holds, but this request is answered as if it didn't: a method that this server doesn't know.
+        # The token is valid, but Telegram replies as if it weren't: this server doesn't know the method.
         raise UnknownMethod("Not Found")
 
     async def _until_token_holds(self) -> None:
-        """Ask who we are until Telegram says it. One refusal may be anybody's in between; several in a row are not."""
+        """Ask for our account until Telegram replies.
+
+        One refusal may come from something in between; several in a row don't.
+        """
         async with self._token:
             refused, said = 0, False
             while True:
@@ -133,7 +137,7 @@ class Requests:
             self._say(texts.unreachable())
 
     def _say_now_and_then(self, said: Sentence) -> None:
-        """Say what would otherwise be said every few seconds."""
+        """Say a sentence that would otherwise be repeated every few seconds."""
         if self._is_time_for(said.text):
             self._say(said)
 

@@ -1,5 +1,6 @@
-"""After a start: what the last run of the program left. Calls that rang ring again, those that were up go on, and names
-that were being looked up are looked up again.
+"""Continues after a start what the last run left.
+
+Calls that rang ring again, connected calls go on, and names that were being looked up are looked up again.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from shared.store.journal import Journal
 async def take_up_calls(
     calls: CallMessages, inbox: Inbox, outbox: Outbox[TelegramPost], writer: JournalWriter, listener: Listener
 ) -> None:
-    """Show how the calls stand that the last run has shown."""
+    """Show the states of the calls that the last run has shown."""
     for call, shown in list(calls.shown.items()):
         if shown.final or call in calls.lines:
             calls.touch(call)
             continue
         with inbox.collecting(keep=True) as outcome:
-            # What it had to write belongs to a port that is gone.
+            # The call's waiting messages name a port that no longer exists.
             await writer.write(functools.partial(Journal.take_back, call=call))
             outbox.take_back(call)
             if shown.waited and shown.token:
@@ -46,7 +47,7 @@ async def take_up_calls(
 
 
 async def unfinished(journal: Journal, writer: JournalWriter) -> list[TelegramMessage]:
-    """The commands whose name was being looked up; they are kept no longer."""
+    """The commands whose name was being looked up. They are removed from the journal."""
     found = []
     for raw in await taken_up(journal, writer):
         with contextlib.suppress(msgspec.MsgspecError):

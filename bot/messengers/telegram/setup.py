@@ -1,4 +1,4 @@
-"""What `copybara setup telegram` asks and tries, and what `copybara doctor` looks at."""
+"""What `copybara setup telegram` asks and checks, and what `copybara doctor` reports."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Tele
 
 
 def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
-    """Ask for the bot's token, try it (getMe), keep it in its file in the home, and open the ways into Telegram.
+    """Ask for the bot's token, check it (getMe), store it in its file, and switch on the ways into Telegram.
 
-    A token that is kept already is tried again, and the bot may get another owner. A person is asked again for one that
-    is none, or that Telegram refuses. Otherwise that raises InputError.
+    A stored token is checked again, and the bot may get another owner. If a token is malformed or refused, a person is
+    asked again; without a person that raises InputError.
     """
     settings = config.telegram
     if asking.answers.only_prints:
@@ -53,7 +53,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
 
 
 def _replaces_kept(home: Home, config: Config, asking: Asking) -> bool:
-    """Try the token that is kept. Whether it is of no use, and somebody is there to give another one."""
+    """Check the stored token. Returns whether it is useless and a person can enter another one."""
     replaceable = config.telegram.token == "file" and asking.at_terminal  # noqa: S105 - a place
     try:
         token = read_token(home, config.telegram)
@@ -98,7 +98,7 @@ def _open_ways(token: BotToken, base_url: str, asking: Asking) -> None:
 
 
 def next_step(home: Home) -> str:
-    """The code by which the owner makes the bot theirs."""
+    """A sentence with the code by which the owner claims the bot."""
     with Store(home.database) as store:
         journal = Journal(store, NAME)
         if (owner := owner_of(journal)) is not None:
@@ -108,7 +108,7 @@ def next_step(home: Home) -> str:
 
 
 def look(home: Home, config: Config) -> str:
-    """How it stands with the configured bot. Raises InputError, StoreError."""
+    """A sentence about the state of the configured bot. Raises InputError, StoreError."""
     if config.telegram.token != "environment":  # noqa: S105 - no password; reading that one would take it out
         read_token(home, config.telegram)
     with Store(home.database) as store:

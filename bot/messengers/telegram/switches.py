@@ -1,7 +1,7 @@
-"""What the owner has switched on for their bot, which ways into Telegram that opens, and switching them on.
+"""The bot's switches in Telegram, the ways that each one opens, and switching them on.
 
-Bot API: getMe shows some of the switches, setMySettings (10.5, November 2026) sets them. With a server that doesn't
-know it yet, the owner does it by hand with @BotFather.
+Bot API: getMe shows some of the switches, and setMySettings (10.5, November 2026) sets them. If a server doesn't know
+that method yet, the owner sets them by hand with @BotFather.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SECONDS = 15.0
 MOST_BYTES = 64 * 1024
 
 REFUSED = (401, 404)
-"What Telegram says to a token that was revoked, and to one that was never given out."
+"Telegram's replies to a revoked token, and to one that never existed."
 
 SETTINGS = {
     "supports_inline_queries": True,
@@ -34,13 +34,13 @@ SETTINGS = {
     "supports_guest_queries": True,
     "can_communicate_with_bots": True,
 }
-"All that have a switch. Reading all messages of groups (privacy mode off) isn't needed and stays as it is."
+"All ways that have a switch. Reading all messages of groups (privacy mode off) isn't needed and isn't changed."
 
 MENU = "In @BotFather: /mybots, your bot, Bot Settings:"
 
 
 class SwitchState(enum.StrEnum):
-    """Of one way."""
+    """The state of one way."""
 
     ON = "on"
     OFF = "off"
@@ -61,7 +61,7 @@ class SwitchableWay:
 class _Rule:
     name: str
     switch: str
-    "What getMe says of it; empty: nothing has to be on."
+    "The switch's name in getMe. Empty: nothing needs to be on."
 
     missing: str
 
@@ -75,11 +75,11 @@ _RULES = (
     _Rule("guest", "supports_guest_queries", "Guest Mode"),
     _Rule("inline", "supports_inline_queries", "Inline Mode, and Inline Feedback 100 %"),
 )
-"The sixth way of the documentation, guest and inline, has a switch each."
+"The documentation's sixth way, guest and inline, has two switches."
 
 
 def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
-    """The ways that getMe's reply shows. With `told` Telegram has just taken all SETTINGS."""
+    """The ways that getMe's reply shows. `told`: Telegram has just accepted all SETTINGS."""
     found = []
     for rule in _RULES:
         value = True if not rule.switch else me.get(rule.switch)
@@ -92,14 +92,14 @@ def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
 
 @dataclass(frozen=True, slots=True)
 class TelegramReply:
-    """What came, from Telegram or not."""
+    """A reply, from Telegram or from something in between."""
 
     status_code: int
     content: bytes
-    "At most MOST_BYTES + 1; of a longer one the beginning."
+    "At most MOST_BYTES + 1 bytes. Of a longer reply, its beginning."
 
     date: str
-    "Of the header of that name; may be empty."
+    "The header of that name. May be empty."
 
 
 def asked(
@@ -110,11 +110,11 @@ def asked(
     *,
     seconds: float = SECONDS,
 ) -> TelegramReply:
-    """One request to the Bot API, which has to be answered as a whole within `seconds`.
+    """Make one request to the Bot API. The whole reply must arrive within `seconds`.
 
-    Raises MessengerError if nothing answers, InputError for a token that it refuses.
+    Raises MessengerError if nothing replies, InputError if Telegram refuses the token.
     """
-    import httpx  # takes a fifth of a second, and every start of the program comes by this file
+    import httpx  # takes a fifth of a second, and every start of the program imports this file
 
     address = f"{base_url.rstrip('/')}/bot{token}/{method}"
     try:
@@ -135,8 +135,8 @@ async def _replied(address: str, form: dict[str, str], seconds: float) -> Telegr
 
     from shared.bounded_http import bounded
 
-    # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
-    # a little of it unpacks to much.
+    # One timeout for the whole request: each byte that drips in restarts httpx's own timeouts. Compression isn't
+    # accepted, because a little of it can unpack to a lot.
     async with (
         asyncio.timeout(seconds),
         bounded(httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)) as client,
@@ -151,7 +151,7 @@ async def _replied(address: str, form: dict[str, str], seconds: float) -> Telegr
 
 
 def result_of(reply: TelegramReply) -> Any:
-    """What Telegram replied. Raises MessengerError for a refusal, and for what is no reply of the Bot API."""
+    """Telegram's result. Raises MessengerError for a refusal, and for a reply that isn't the Bot API's."""
     body = _body(reply)
     if reply.status_code != http.HTTPStatus.OK or body.get("ok") is not True:
         raise MessengerError(
@@ -162,7 +162,7 @@ def result_of(reply: TelegramReply) -> Any:
 
 
 def _body(reply: TelegramReply) -> dict[str, Any]:
-    """The object that was answered; empty if it is none: a page of a proxy's, say."""
+    """The object in the reply. Empty if it has none, such as a proxy's page."""
     if len(reply.content) > MOST_BYTES:
         return {}
     try:
@@ -183,7 +183,10 @@ def me(token: str, base_url: str) -> dict[str, Any]:
 
 
 def switch_on(token: str, base_url: str) -> bool:
-    """Ask Telegram to open all ways; False if this server can't, or won't. Raises MessengerError if nothing answers."""
+    """Ask Telegram to switch on all ways. False if this server can't or won't.
+
+    Raises MessengerError if nothing replies.
+    """
     reply = asked(token, base_url, "setMySettings", SETTINGS)
     try:
         return result_of(reply) is True

@@ -1,4 +1,4 @@
-"""What the bot says that has to do with Telegram itself. Everything else is in bot/texts/chat.py."""
+"""Sentences about Telegram itself. All others are in bot/texts/chat.py."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ CONNECTED_SILENTLY = Sentence(
 DISCONNECTED = Sentence(Kind.BOT_DISCONNECTED, "I'm no longer connected to your account.")
 
 ABOUT_HANDSET = "The button works once, within an hour, and only on that computer."
-"Under the sentence about the handset page."
+"Below the sentence about the handset page."
 
 
 UNKNOWN_BUTTON = Sentence(Kind.BOT_OLD_BUTTON, "That button no longer works.")
 
 
 def unclaimed(bot: str, code: str) -> Sentence:
-    """On the terminal, as long as nobody owns the bot."""
+    """On the terminal, while nobody owns the bot."""
     return Sentence(
         Kind.BOT_UNCLAIMED,
         f"To become the bot's owner, open https://t.me/{bot}?start={code} or send this to @{bot}:  /start {code}",
@@ -91,11 +91,11 @@ def token_holds() -> Sentence:
 
 
 TAP_REFUSED = "That didn't work. I've written the reason into our chat."
-"Over a button, where there is no room for it."
+"On a tapped button, where there is no room for a reason."
 
 
 def tapped_late(act: Act) -> Sentence:
-    """A tap may have waited at Telegram for so long that it isn't carried out."""
+    """A tap may have waited at Telegram for so long that it isn't obeyed."""
     return Sentence(
         Kind.BOT_TOO_LATE,
         f"You may have tapped “{common.ACTS[act]}” some time ago, while I couldn't reach Telegram. If you still want "
@@ -104,6 +104,6 @@ def tapped_late(act: Act) -> Sentence:
 
 
 def tap_or_send(name: str) -> str:
-    """Above a link that a tap hands to the other side's bot; `name` is a contact's, empty for anyone else."""
+    """Above a link that one tap gives to the other side's bot. `name` is a contact's name, empty for anyone else."""
     whom = shown(name) or common.THE_OTHER
     return f"Tap the link to reach {whom}'s bot, or send it to {whom}:"

@@ -1,4 +1,4 @@
-"""The bot's token: where it comes from, and that it goes nowhere else."""
+"""The bot's token: where it is read, and how it is kept out of everything else."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from shared.store.files import known_errors
 
 VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
 SERVICE, USER = "copybara", "telegram"
-"The name by which the keyring has it."
+"Its service and user name in the keyring."
 
 FORMAT = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,64}", re.ASCII)
 # Bot API, Authorizing your bot: 123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11
 
 
 class BotToken:
-    """A token that shows itself to nobody who prints it by mistake."""
+    """A token that isn't shown if somebody prints it by mistake."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -38,17 +38,17 @@ class BotToken:
 
 
 def token_file(home: Home, settings: Settings) -> Path:
-    """Where the file with the token is, or belongs."""
+    """Where the token's file is, or would be."""
     return Path(settings.token_file) if settings.token_file else home.folder / "telegram.token"
 
 
 def read_token(home: Home, settings: Settings) -> BotToken:
-    """Read the token from where the configuration says. Raises InputError; no message of it holds the token."""
+    """Read the token from where the configuration says. Raises InputError, with no part of the token in the message."""
     match settings.token:
         case "file":
             text = _from_file(token_file(home, settings))
         case "environment":
-            # Taken out of the environment, so that no program that we start inherits it.
+            # Remove it from the environment, so that no child process inherits it.
             text = os.environ.pop(VARIABLE, "")
             if not text:
                 raise InputError(f"The variable {VARIABLE} isn't set.", "Set it to the token that BotFather gave you.")
@@ -58,25 +58,25 @@ def read_token(home: Home, settings: Settings) -> BotToken:
 
 
 def checked(text: str) -> BotToken:
-    """What was typed, as a token. Raises InputError for what can't be one, without repeating it."""
+    """Check a typed token. Raises InputError, with no part of the text in the message."""
     if not FORMAT.fullmatch(text.strip()):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
     return BotToken(text.strip())
 
 
 def silence(token: BotToken) -> None:
-    """Keep the token out of all logs: the HTTP library writes addresses, and Telegram's hold the token."""
+    """Keep the token out of all logs: the HTTP library logs addresses, and Telegram's addresses contain the token."""
     for name in ("httpx", "httpcore", "telegram"):
         logging.getLogger(name).setLevel(logging.WARNING)
     hide = _Hide(token)
-    # Without -v there is no handler, and Python's last resort writes the warnings.
+    # Without -v there is no handler, and Python's last resort prints the warnings.
     for handler in (*logging.getLogger().handlers, logging.lastResort):
         if handler is not None:
             handler.addFilter(hide)
 
 
 class _Hide(logging.Filter):
-    """Whatever a library may log: the token isn't in it."""
+    """Removes the token from all log records."""
 
     def __init__(self, token: BotToken) -> None:
         super().__init__()

@@ -1,12 +1,12 @@
-"""From an update to what is kept of it, or to nothing.
+"""Decides what is stored of an update, if anything.
 
-A bot that is connected to a personal account reads private talk that is none of its business, and one in a group reads
-other people's. Here is where that ends: what holds neither our links nor a command of the owner's leaves nothing
-behind, not a row, not a line in a log, not a number in a counter. Of a message with a link only the links are kept,
-unless the owner wrote it to the bot.
+A bot that is connected to a personal account gets private conversations, and a bot in a group gets other people's. They
+go no further than this file: a message with neither our links nor a command of the owner leaves no trace, not in the
+journal, in a log or in a counter. Of a message with a link, only the links are stored, unless the owner wrote it to the
+bot.
 
-The owner commands by what they type, with their own hand: text that was forwarded, or that another bot wrote under
-their name, is read for links like anybody's.
+The owner commands with what they type themselves. Forwarded text, and text that another bot wrote under their name, is
+read for links like anybody else's.
 """
 
 from __future__ import annotations
@@ -40,14 +40,13 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # core.telegram.org/bots/features#deep-linking.
 
 STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
-"""The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and
-GroupAnonymousBot (Bot API, Message: `from` "contains a fake sender user in non-channel chats").
-"""
+"""The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and GroupAnonymousBot (Bot
+API, Message: `from` "contains a fake sender user in non-channel chats")."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnBot:
-    """The bot that we are."""
+    """Our own bot."""
 
     id: int
     name: str
@@ -59,11 +58,12 @@ class UpdateReader:
 
     def __init__(self, own: OwnBot, owner: int | None) -> None:
         self.owner = owner
-        "The owner's id; None as long as nobody has claimed the bot."
+        "The owner's id. None while nobody has claimed the bot."
         self._own = own
 
     def read(self, raw: Mapping[str, Any]) -> Incoming | None:
-        """What is kept of one update as Telegram wrote it. None: nothing. Raises whatever a strange update makes."""
+        """What is stored of one update as Telegram sent it. None: nothing. A malformed update may raise any exception.
+        """
         update = Update.de_json(dict(raw), None)
         if update.message is not None:
             return _dated(self._message(update.message), update.message)
@@ -108,7 +108,7 @@ class UpdateReader:
     def _from_owner_alone(self, message: Message, text: str) -> TelegramMessage:
         if _is_passed_on(message):
             return TelegramMessage(links_in(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
-        # A deep link arrives as /start TOKEN. Anybody may have made it, so it is no command, whatever it says.
+        # A deep link arrives as /start TOKEN. Anybody may have made it, so it never counts as a command.
         parameter = _start_parameter(text)
         if parameter:
             text = parameter if _PARAMETER.fullmatch(parameter) else links_in(parameter)
@@ -129,15 +129,15 @@ class UpdateReader:
 
     def _business(self, message: Message) -> Incoming | None:
         if message.sender_business_bot is not None:
-            return None  # what a connected bot has written as the owner: an echo
+            return None  # a connected bot wrote it as the owner: an echo of our own message
         connection = message.business_connection_id or ""
         chat = TelegramChat(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
         text = _text(message)
         links = links_in(text)
         if self._is_owner(message.from_user):
             command = ADDRESSED.match(text)
-            # Telegram itself sends greetings and notes of absence (is_from_offline): nobody has typed them now.
-            # There are no bot_command entities in a chat between people.
+            # Telegram itself sends greetings and absence notes (is_from_offline): nobody types them now. Chats between
+            # people have no bot_command entities.
             if not self._commands(message) or links or command is None or command["bot"] or message.is_from_offline:
                 return None
             return TelegramMessage(text, chat, from_owner=True) if command["word"].lower() in ABOUT_CALLS else None
@@ -155,14 +155,14 @@ class UpdateReader:
             who = "" if by_owner else self._brought_by(above)
             chat = TelegramChat(Way.GUEST, (message.guest_query_id or "", who)).chat
             found = self._links_from(above, links, chat)
-            # Who calls us as a guest counts, not who has written what they point at.
+            # The person who calls us as a guest counts, not the writer of the message that they point at.
             return found if by_owner else msgspec.structs.replace(found, sender=_sender(message))
         if self._commands(message) and words and words[0].lower().lstrip("/") in ABOUT_CALLS:
             return TelegramMessage(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
         return None
 
     def _tap(self, query: CallbackQuery) -> Incoming | None:
-        """Our buttons are in the owner's own chat with us, and nowhere else."""
+        """Read a tap. Our buttons are only in the owner's own chat with us."""
         message = query.message
         if not self._is_owner(query.from_user) or message is None or message.chat.id != self.owner:
             return None
@@ -173,7 +173,7 @@ class UpdateReader:
         return Tapped(query.id, query.data or "", message.message_id)
 
     def _links_from(self, message: Message, links: str, chat: str) -> TelegramMessage:
-        """Links that stand in a chat with others. What the owner writes there says nothing of where links are from."""
+        """Links in a chat with others. If the owner writes there, that says nothing about the links' origin."""
         if self._commands(message):
             return TelegramMessage(links, chat, from_owner=True)
         return self._from_others(message, links, chat)
@@ -182,7 +182,7 @@ class UpdateReader:
         return TelegramMessage(links, chat, identity=_identity(message), sender=_sender(message))
 
     def _brought_by(self, message: Message) -> str:
-        """Who has put a link into a chat with others, as its TelegramChat has it."""
+        """The person who put a link into a chat with others, in the form that TelegramChat uses."""
         if self._commands(message):
             return ""
         identity = _identity(message)
@@ -191,7 +191,7 @@ class UpdateReader:
         return str(identity.user) if identity.user is not None else f"@{identity.bot or ''}"
 
     def _commands(self, message: Message) -> bool:
-        """Whether the owner has typed it, with their own hand and under their own name."""
+        """Whether the owner has typed the message themselves and under their own name."""
         return self._is_owner(message.from_user) and not _is_passed_on(message)
 
     def _is_owner(self, user: User | None) -> bool:
@@ -205,8 +205,9 @@ def _dated(entry: Incoming | None, message: Message) -> Incoming | None:
 
 
 def _text(message: Message) -> str:
-    """What can be read in a message, with the addresses behind its words. A command is what stands there and no more:
-    the owner didn't see what is behind it, and may have pasted it with the words.
+    """The readable text of a message, with the addresses behind its words.
+
+    Of a command only the visible text counts: the owner didn't see an address behind it, and may have pasted it.
     """
     shown = message.text or message.caption or ""
     if (command := as_command(shown)).startswith("/"):
@@ -217,14 +218,16 @@ def _text(message: Message) -> str:
 
 
 def _start_parameter(text: str) -> str | None:
-    """What follows /start; None if it isn't that command."""
+    """The text after /start. None if the message isn't that command."""
     command = ADDRESSED.match(text)
     return text[command.end() :].strip() if command and command["word"] == "start" else None
 
 
 def _is_passed_on(message: Message) -> bool:
-    """Whether somebody else than the sender may have written the text: it was forwarded, written by an inline bot under
-    the sender's name, sent by a connected bot, or in the name of a chat.
+    """Whether somebody other than the sender may have written the text.
+
+    It was forwarded, written by an inline bot under the sender's name, sent by a connected bot, or sent in a chat's
+    name.
     """
     return (
         message.forward_origin is not None
@@ -236,14 +239,14 @@ def _is_passed_on(message: Message) -> bool:
 
 
 def _sender(message: Message) -> str:
-    """Who has sent a message: the one account that Telegram names, a chat where it was written in a chat's name."""
+    """The sender: the one account that Telegram names, or the chat if the message was sent in a chat's name."""
     if message.sender_chat is not None:
         return f"chat {message.sender_chat.id}"
     return f"user {message.from_user.id}" if message.from_user is not None else f"chat {message.chat.id}"
 
 
 def _identity(message: Message) -> Identity | None:
-    """Who a link is from, if that is one person or one bot, and nobody has passed it on."""
+    """The origin of a link, if that is one person or bot, and nobody has passed the link on."""
     sender = message.from_user
     if sender is None or _is_passed_on(message) or sender.id in STAND_INS:
         return None

@@ -1,4 +1,4 @@
-"""Between the core's calls and the switchboard's.
+"""Connects the core's calls with the switchboard's.
 
 in   message ─▶ AppCalls.act ─▶ ForeignReader.read_offer ─▶ line        core's event ─▶ states.means ─▶ line
 out  line ─▶ AppCalls.changed ─▶ a queue ─▶ AppCalls.run ─▶ the core: place, accept, end
@@ -36,20 +36,17 @@ from shared.secrets.handshake import Role
 from shared.store import StoreThread
 
 TOLD, TOLD_OF_STRANGERS, TOLD_SECONDS = 3, 10, 600.0
-"""How many calls that come to nothing the owner hears of in TOLD_SECONDS: of one person's app, and of all strangers'
-apps together.
-"""
+"How many failed calls the owner hears of in TOLD_SECONDS: of one person's app, and of all strangers' apps together."
 
 CHOICES = 8
-"People who are offered as a contact's own app; those who wrote last come first."
+"How many people are offered as a contact's app. Those who wrote last come first."
 
 TIE, UNTIE = "app:", "no-app"
-"What the owner can reply: that contact of the account is the person, and nobody is."
+"The owner's replies: this contact of the account is the person, or nobody is."
 
 OPEN, RINGS = "app-calls", "app-calls-ringing"
-"""The facts that hold numbers of the core's calls: of those that were placed or accepted and aren't over, and of those
-that ring.
-"""
+"""The facts that hold the numbers of the core's calls: those that we placed or accepted and aren't over, and those that
+ring."""
 
 CORE_FAILED = "Delta Chat's core can't carry the call"
 
@@ -57,16 +54,16 @@ logger = logging.getLogger(__name__)
 
 
 class AppCall(msgspec.Struct, frozen=True, tag="call"):
-    """Somebody has pressed their call button; this is kept until it is acted on."""
+    """Somebody pressed their call button. It is stored until it is carried out."""
 
     message: int
     contact: int
     name: str
-    "What they call themselves."
+    "The name that the caller has chosen."
 
 
 class WhoseApp(msgspec.Struct, frozen=True, tag="whose"):
-    """The owner wants to say which Delta Chat is a contact's."""
+    """The owner wants to say which Delta Chat contact belongs to a contact."""
 
     name: str
 
@@ -76,25 +73,25 @@ _kept: msgspec.json.Decoder[AppCall | WhoseApp] = msgspec.json.Decoder(AppCall |
 
 @dataclass
 class _Carried:
-    """A call as the core has it."""
+    """A call of the core that belongs to a line."""
 
     message: int
     said: bool = False
-    "Whether our offer or answer has left."
+    "Whether our offer or answer was sent."
 
 
 class AppCalls(Begun):
-    """The calls of one account."""
+    """The Delta Chat calls of one account."""
 
     def __init__(self, messenger: str, writes: StoreThread, *, strangers: bool = True) -> None:
-        """`strangers`: whether the owner hears of calls of those that nobody knows."""
+        """`strangers`: whether the owner hears of strangers' calls."""
         self._messenger = messenger
         self._writes = writes
         self._store = writes.store
         self._listener: Listener | None = None
         self._lines: dict[Line, _Carried] = {}
         self._unended: set[int] = set()
-        "Calls that are over, which the core couldn't be told: the next `begin` does."
+        "Calls that are over, though the core doesn't know yet. The next `begin` ends them."
 
         self._due: asyncio.Queue[Line] = asyncio.Queue()
         self._strangers = strangers
@@ -102,8 +99,9 @@ class AppCalls(Begun):
         self._told_of_strangers = RateLimit(TOLD_OF_STRANGERS, seconds=TOLD_SECONDS)
 
     async def begin(self, account: Account, desk: Desk, listener: Listener) -> None:
-        """The core runs. Of the calls that a run before this one has left there, those that ring do so again, and
-        others are over. Raises RpcDown.
+        """Continue when the core runs. Of the last run's calls, those that ring do so again, and the others are ended.
+
+        Raises RpcDown.
         """
         self._account, self._desk, self._listener = account, desk, listener
         listener.switchboard.programs[self._messenger] = self._called_with
@@ -116,13 +114,13 @@ class AppCalls(Begun):
             if number not in carried:
                 await self._ring_again(account, number)
         for number in carried - {0}:
-            await self.event(number, None)  # what has happened while the core didn't run
+            await self.event(number, None)  # find out what happened while the core didn't run
         await self._keep()
 
-    # In.
+    # Incoming calls.
 
     async def act(self, value: bytes, again: bool) -> None:
-        """Act on what was kept; `again`: perhaps not for the first time.
+        """Carry out a stored entry. `again`: perhaps not for the first time.
 
         Raises RpcError, RpcDown, CopybaraError, msgspec.MsgspecError.
         """
@@ -170,12 +168,12 @@ class AppCalls(Begun):
         if (line := reading.line) is not None and contact is None and fingerprint:
             caller = self._store.contact_of(line.peer)
             if caller is not None:
-                # The first time: what is known of them rests on the address alone.
+                # The owner hasn't said whose app this is: only the address in the call points to the contact.
                 said = texts.whose(call.name, fingerprint, caller)
                 desk.tell(said, choices=[(f"{TIE}{call.contact}", texts.this_is(caller))], about=str(line.peer))
 
     def _may_tell(self, call: AppCall, contact: Contact | None) -> bool:
-        """Whether the owner hears of a call that came to nothing; `contact`: whose app it is, if that is known."""
+        """Whether the owner hears of a call that failed. `contact` is the owner of the app, if that is known."""
         now = time.monotonic()
         if contact is None:
             allowed = self._strangers and self._told_of_strangers.allows("", now)
@@ -184,7 +182,7 @@ class AppCalls(Begun):
         return allowed and self._told.allows(str(call.contact), now)
 
     async def event(self, message: int, answer: str | None) -> None:
-        """The core says that something about the call of that message has changed; `answer` is theirs to our offer.
+        """Handle the core's news about the call of a message. `answer` is the other side's answer to our offer.
 
         Raises RpcDown.
         """
@@ -213,10 +211,10 @@ class AppCalls(Begun):
         except CopybaraError as error:
             self._own_listener.switchboard.happened(line, Failed(error.sentence, error.hint))
 
-    # Who it is.
+    # Whose app it is.
 
     def _called_with(self, node: NodeId) -> DeltaChatApp:
-        """What a call to that node is written with. Raises InputError."""
+        """The envelope of a call to that node. Raises InputError."""
         contact = self._store.contact_of(node)
         if contact is None or contact.deltachat_contact is None:
             raise InputError(*texts.not_tied(contact))
@@ -241,7 +239,7 @@ class AppCalls(Begun):
         desk.tell(texts.which(contact, more=len(everybody) > CHOICES), choices=choices, about=str(contact.node))
 
     async def choose(self, what: str, about: str) -> None:
-        """The owner has said whose app it is. Raises InputError, StoreError."""
+        """Store the owner's word about whose app it is. Raises InputError, StoreError."""
         node = NodeId.parse(about)
         self._own_desk.settled(about)
         if what == UNTIE:
@@ -254,21 +252,21 @@ class AppCalls(Begun):
         contact = await self._writes.write(lambda store: ties.tie(store, node, number, fingerprint))
         self._own_desk.tell(texts.is_tied(contact))
 
-    # Out.
+    # Outgoing calls.
 
     def changed(self, line: Line) -> None:
-        """A call is in another state; what that means for the core is done by `run`."""
+        """Queue a call's new state. `run` passes it on to the core."""
         if line.foreign is not None and isinstance(line.foreign.envelope, DeltaChatApp):
             self._lines.setdefault(line, _Carried(line.foreign.envelope.message))
             self._due.put_nowait(line)
 
     async def run(self) -> None:
-        """Tell the core what has become of calls, as long as the program runs."""
+        """Pass states of calls on to the core, until cancelled."""
         while True:
             await self._carry_next()
 
     async def flush(self, seconds: float) -> None:
-        """Tell the core what is still to be told, within that time."""
+        """Pass the remaining states on to the core within `seconds`."""
         async with asyncio.timeout(seconds):
             while not self._due.empty():
                 await self._carry_next()
@@ -280,7 +278,7 @@ class AppCalls(Begun):
         except (RpcError, RpcDown) as error:
             self._own_listener.switchboard.happened(line, Failed(f"{CORE_FAILED}: {error}."))
         except Exception:
-            # It costs this call, whatever it is, and no other.
+            # Whatever the error is, only this call fails.
             self._own_listener.switchboard.happened(line, Failed(f"{CORE_FAILED}."))
             raise
 
@@ -308,7 +306,7 @@ class AppCalls(Begun):
             await self._keep()
 
     async def _chat_of(self, line: Line, account: Account) -> int:
-        """The chat with the app of the call's contact, if it still has the key that the owner has said is theirs.
+        """The chat with the app of the call's contact, if it still has the key that the owner has confirmed.
 
         Raises RpcError, RpcDown.
         """

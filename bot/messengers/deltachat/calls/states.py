@@ -1,4 +1,4 @@
-"""What a state of the core's call means for ours, as a table. Pure."""
+"""A table: what a state of the core's call means for our call. Pure."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from shared.call.table import State
 
 ALERTING, ACTIVE = "Alerting", "Active"
 COMPLETED, MISSED, DECLINED, CANCELED = "Completed", "Missed", "Declined", "Canceled"
-"What CallInfo.state says (the core's JSON-RPC, CallState)."
+"The values of CallInfo.state (CallState in the core's JSON-RPC)."
 
 RINGS_SECONDS = 120
-"How long the core lets a call ring, on both sides."
+"How many seconds the core lets a call ring, on both sides."
 
 CLOSE_TO_THE_END = 5
-"Seconds before that in which a call that is over counts as not answered, rather than taken back."
+"A call that ends less than this many seconds before that counts as not answered, and not as cancelled."
 
 _DECLINED = RemoteDeclined(authenticated=True)  # the core checks whose key has signed it
 
 MEANS: Final[Mapping[tuple[State, str], Event]] = {
-    # We call. The core itself ends a call that nobody takes; what we take back is over before it says so.
+    # We call. The core itself ends a call that isn't answered. A call that we cancel is over before the core says so.
     (State.CALLING, DECLINED): _DECLINED,
-    (State.CALLING, COMPLETED): _DECLINED,  # they took it, and hung up before there was a connection
+    (State.CALLING, COMPLETED): _DECLINED,  # the other side answered, and hung up before there was a connection
     (State.CALLING, CANCELED): Expired(),
     (State.CALLING, MISSED): Expired(),
     # They call.
     (State.RINGING, MISSED): RemoteCancelled(),
-    (State.RINGING, DECLINED): Ignore(),  # the owner, with another device of the account
+    (State.RINGING, DECLINED): Ignore(),  # the owner declined with another device of the account
     (State.RINGING, ACTIVE): AnsweredElsewhere(),
     (State.RINGING, COMPLETED): AnsweredElsewhere(),
     (State.CONNECTING, MISSED): RemoteCancelled(),
     (State.CONNECTING, COMPLETED): RemoteCancelled(),
-    # It is up.
+    # The call is connected.
     (State.ACTIVE, COMPLETED): RemoteBye(),
     (State.ACTIVE, MISSED): RemoteBye(),
     (State.ACTIVE, DECLINED): RemoteBye(),
     (State.ACTIVE, CANCELED): RemoteBye(),
 }
-"Our state, and theirs. What isn't here changes nothing."
+"Maps our state and the core's to an event. A pair that isn't here changes nothing."
 
 
 def means(ours: State, theirs: str, *, seconds_left: float) -> Event | None:
-    """What happens to our call when the core's is in that state; None: nothing.
+    """The event for our call when the core's call is in that state. None: nothing changes.
 
-    `seconds_left`: until it stops ringing.
+    `seconds_left` is the time until the call stops ringing.
     """
     event = MEANS.get((ours, theirs))
     if ours is State.RINGING and event == RemoteCancelled() and seconds_left < CLOSE_TO_THE_END:

@@ -12,11 +12,11 @@ NO_CONTACT = "That contact isn't there any more.", "/contacts lists those that a
 NO_KEY = "That Delta Chat has no key any more.", "Ask them to write to me, and choose again: /contact deltachat NAME"
 
 KEY_DIGITS = 8
-"Hexadecimal digits of a fingerprint that are shown, to tell people of one name apart."
+"How many hexadecimal digits of a fingerprint are shown, to distinguish people with the same name."
 
 
 def whose(name: str, fingerprint: str, contact: Contact) -> Sentence:
-    """An app that nobody has spoken for has called from a contact's node."""
+    """A call came from a contact's node, with an app that the owner hasn't assigned to anyone."""
     known = f" Until now another key was {contact.name}'s." if contact.deltachat_contact is not None else ""
     return Sentence(
         Kind.BOT_WHOSE_APP,
@@ -26,18 +26,18 @@ def whose(name: str, fingerprint: str, contact: Contact) -> Sentence:
 
 
 def this_is(contact: Contact) -> str:
-    """The choice below it."""
+    """The choice below that sentence."""
     return f"This is {contact.name}"
 
 
 def which(contact: Contact, *, more: bool = False) -> Sentence:
-    """After `/contact deltachat NAME`, above the choices; `more`: others are there, who wrote longer ago."""
+    """After `/contact deltachat NAME`, above the choices. `more`: there are others who wrote longer ago."""
     others = f"These are those who wrote last. Somebody else? Let {contact.name} write to me, and ask again."
     return Sentence(Kind.BOT_WHOSE_APP, f"Which of these is {contact.name}'s own Delta Chat?", others if more else "")
 
 
 def candidate(name: str, fingerprint: str) -> str:
-    """One choice."""
+    """One of the choices."""
     return _who(name, fingerprint)
 
 
@@ -45,7 +45,7 @@ NONE_OF_THEM = "None of them"
 
 
 def nobody_there(contact: Contact) -> Sentence:
-    """After `/contact deltachat NAME`, where there is nobody to choose from."""
+    """After `/contact deltachat NAME`, if there is nobody to choose from."""
     return Sentence(
         Kind.BOT_WHOSE_APP,
         f"I know nobody in Delta Chat who could be {contact.name}. Make a group with {contact.name} and me, and ask "
@@ -54,7 +54,7 @@ def nobody_there(contact: Contact) -> Sentence:
 
 
 def is_tied(contact: Contact) -> Sentence:
-    """The owner has said it."""
+    """The owner has said whose app it is."""
     return Sentence(
         Kind.BOT_APP_TIED,
         f"Calls of {contact.name}'s Delta Chat now prove who is calling. To ring it with /call {contact.name}: "
@@ -63,12 +63,12 @@ def is_tied(contact: Contact) -> Sentence:
 
 
 def is_untied(contact: Contact) -> Sentence:
-    """The owner has taken it back."""
+    """The owner has withdrawn that."""
     return Sentence(Kind.BOT_APP_TIED, f"No Delta Chat is {contact.name}'s any more.")
 
 
 def not_tied(contact: Contact | None) -> tuple[str, str]:
-    """A call can't be placed."""
+    """A call can't be placed, because the contact has no app."""
     if contact is None:
         return "Only a contact's Delta Chat can be called.", "Save them first: /contact add NAME NODE-ID"
     return (
@@ -78,13 +78,13 @@ def not_tied(contact: Contact | None) -> tuple[str, str]:
 
 
 def came_to_nothing(name: str, error: CopybaraError) -> Sentence:
-    """Somebody has used the call button, and can't be answered."""
+    """Somebody pressed the call button, and the call failed."""
     text = f"{shown(name, 60)} called me with Delta Chat's own call button, and I can't answer: {error.sentence}"
     return Sentence(Kind.BOT_APP_CALL, text, error.hint)
 
 
 def outside_overlay(name: str, contact: Contact | None) -> Sentence:
-    """None of the addresses in it belongs to a contact's node."""
+    """None of the call's addresses belongs to a contact's node."""
     who = shown(name, 60)
     node = f"{contact.name}'s node {contact.node.short}…" if contact is not None else "a node in your contacts"
     return Sentence(
@@ -99,7 +99,7 @@ def outside_overlay(name: str, contact: Contact | None) -> Sentence:
 
 
 def too_late(name: str) -> Sentence:
-    """It was over when it was read."""
+    """The call was over when it was read."""
     return Sentence(Kind.MISSED, f"You missed a call from {shown(name, 60)}, made with Delta Chat's own call button.")
 
 

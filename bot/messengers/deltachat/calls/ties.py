@@ -1,7 +1,7 @@
-"""Whose app a contact of the bot's account is, as far as the owner has said it.
+"""Says whose app a contact of the bot's account is, if the owner has said so.
 
-A contact's key never changes in Delta Chat, so a message that came encrypted from a contact proves the same person each
-time. Who that is only the owner knows: their word ties the key to a contact of the book, and so to a node.
+A contact's key never changes in Delta Chat, so each encrypted message of a contact proves the same person. Only the
+owner knows who that is. Their word ties the key to a contact in the book, and so to a node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.store import Store
 
 
 def tied(contacts: Iterable[Contact], number: int, fingerprint: str) -> Contact | None:
-    """Who has that key; None if the owner has said nothing of it."""
+    """The contact with that key. None if the owner hasn't tied it."""
     for contact in contacts:
         if contact.deltachat_contact == number and fingerprint and contact.deltachat_key == fingerprint:
             return contact
@@ -26,7 +26,7 @@ def tied(contacts: Iterable[Contact], number: int, fingerprint: str) -> Contact 
 
 
 def tie(store: Store, node: NodeId, number: int, fingerprint: str) -> Contact:
-    """That key is the contact's with that node, and nobody else's. Raises NameNotFound if there is no such contact."""
+    """Tie that key to the contact with that node, and to no other. Raises NameNotFound if there is no such contact."""
     contact = store.contact_of(node)
     if contact is None:
         raise NameNotFound(*texts.NO_CONTACT)
@@ -39,7 +39,7 @@ def tie(store: Store, node: NodeId, number: int, fingerprint: str) -> Contact:
 
 
 def untie(store: Store, node: NodeId) -> Contact:
-    """No key is that contact's any more. Raises NameNotFound if there is no such contact."""
+    """Remove the tie of a contact. Raises NameNotFound if there is no such contact."""
     contact = store.contact_of(node)
     if contact is None:
         raise NameNotFound(*texts.NO_CONTACT)
