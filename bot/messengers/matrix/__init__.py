@@ -1,9 +1,10 @@
-"""A Matrix account as the owner's bot: a full member of end-to-end encrypted rooms, with a verified device of its own.
+"""Matrix: an account for the bot. It is a full member of end-to-end encrypted rooms, with its own verified device.
 
-Start at wire.py, which is what bot.messengers.plain wants of a messenger, and at client.py, which wires the device.
-In: api, reading (olm, megolm, people, rooms). Out: writing, keys. Set-up: login, account_file, verification, verifying.
-vault is what a device must not forget, forgetting whom it does. vodozemac does the cryptography, and is imported only
-when Matrix is configured.
+Start at wire.py, the Wire that bot/messengers/plain needs, and at client.py, which connects the parts of the device.
+In: api, reading (olm, megolm, people, rooms). Out: writing, keys. Setup: login, account_file, verification, verifying.
+vault holds what a device must not forget, and forgetting decides which people it forgets. vodozemac does the
+cryptography. May import what bot.messengers offers, bot.texts, shared, and vodozemac, which only a configured Matrix
+account needs.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from bot.messengers.plain.messenger import PlainMessenger
 
 NAME = "matrix"
-"Of the journal, and before the names of conversations."
+"The name of the journal, and the prefix of the names of conversations."
 
 
 def matrix(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
-    """The configured bot. Raises InputError when it isn't logged in, or the library isn't installed."""
+    """The configured bot. Raises InputError if it isn't logged in, or the library isn't installed."""
     check_installed()
     from bot.messengers.matrix.account_file import logged_in_account
     from bot.messengers.matrix.vault import Vault
@@ -40,6 +41,6 @@ def matrix(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
 
 
 def check_installed() -> None:
-    """Raise InputError without the library, which is an extra."""
+    """Raise InputError if the library is missing. An extra installs it."""
     if importlib.util.find_spec("vodozemac") is None:
         raise InputError("Matrix needs the package vodozemac.", how_to_add("matrix"))

@@ -1,8 +1,10 @@
-"""Answers that hold what anybody has written: each piece is decoded alone, and of a bomb the content is left out.
+"""Parses replies that contain what others have written.
 
-64 KiB of JSON, which a server takes for an event, can be twenty thousand empty objects: a megabyte in memory and some
-milliseconds of the event loop. Nothing that we read is so. And an answer can hold a million pieces: those of a sync are
-decoded when their reader comes to them, so that everything else gets its turn in between. Pure.
+Each piece is decoded alone, without its content if it is a bomb.
+
+A server accepts an event with 64 KiB of JSON, which may be twenty thousand empty objects: a megabyte of memory and some
+milliseconds of the event loop. Nothing that we read looks like that. A reply may also hold a million pieces. The pieces
+of a sync are decoded one by one when their reader gets to them, so that other tasks run in between. Pure.
 """
 
 from __future__ import annotations
@@ -18,30 +20,30 @@ from bot.messengers.matrix.people import MOST_DEVICES
 from shared.not_json import NOT_JSON
 
 MOST_BYTES = 128 * 1024
-"Of one piece; an event has 64 KiB at most (specification, Size limits), whatever its escapes are."
+"The most bytes of one piece. An event has at most 64 KiB (specification, Size limits), and escapes make it longer."
 
 MOST_PARTS = 1000
-"Objects and lists in one piece; those that we read have some ten."
+"The most objects and lists in one piece. Those that we read have about ten."
 
 MOST_COMMAS = 3000
-"In one piece: they bound its keys, strings and numbers. Prose of 64 KiB has a thousand."
+"The most commas in one piece, which bounds its keys, strings and numbers. Prose of 64 KiB has a thousand."
 
 MOST_OBJECTS = 250_000
-"In the rooms of one answer: as many events as fit into a large one have half of that."
+"The most objects in the rooms of one reply. As many events as fit into a large one have half of that."
 
 MOST_INVITATIONS = 1000
-"Of one answer; far fewer are accepted."
+"The most invitations in one reply. Far fewer are accepted."
 
 MOST_PEOPLE = 1000
-"Whose keys are read of one answer; we ask for fewer."
+"The most people whose keys are read in one reply. We ask for fewer."
 
 
 class TooMany(Exception):
-    """An answer has more in it than can be looked at in one go."""
+    """A reply contains too much to look at."""
 
 
 class Pieces:
-    """What others have written, in a list. Each piece is decoded as often as it is looked at, and doesn't stay."""
+    """A list of what others have written. A piece is decoded each time it is looked at, and isn't kept."""
 
     def __init__(self, raws: list[msgspec.Raw]) -> None:
         self._raws = raws
@@ -53,7 +55,7 @@ class Pieces:
 
 
 class _Head(msgspec.Struct, omit_defaults=True):
-    """An event without its content: who has come or gone has to be known all the same."""
+    """An event without its content, because we must know who has come or gone all the same."""
 
     type: str = ""
     sender: str = ""
@@ -116,7 +118,7 @@ class _MembersAnswer(msgspec.Struct):
 
 
 def members_answer(raw: bytes) -> Json:
-    """Who is in a room (GET /rooms/{roomId}/members); no more of it is read. Raises TooMany, what NOT_JSON lists."""
+    """The members of a room (GET /rooms/{roomId}/members). Raises TooMany, and what NOT_JSON lists."""
     if raw.count(b"{") > MOST_OBJECTS:
         raise TooMany
     answer = msgspec.json.decode(raw, type=_MembersAnswer)
@@ -124,10 +126,10 @@ def members_answer(raw: bytes) -> Json:
 
 
 def sync_answer(raw: bytes) -> Json:
-    """The answer to a sync (specification, GET /sync), its lists of events as Pieces.
+    """The reply to a sync (specification, GET /sync), with its lists of events as Pieces.
 
-    Invitations and rooms that we have left are read up to a number. So are the rooms that we are in, those with the
-    least first: the others come as if nothing of them had fitted in, and are to be read in pages. Raises TooMany, what
+    Invitations and rooms that we left are read up to a limit. So are joined rooms, the smallest first. Rooms beyond the
+    limit appear with a limited timeline without events, so that they are read in pages. Raises TooMany, and what
     NOT_JSON lists.
     """
     answer = msgspec.json.decode(raw, type=_SyncAnswer)
@@ -168,19 +170,19 @@ def _joined(raw: msgspec.Raw) -> Json:
 
 
 def _crowded(next_batch: str) -> Json:
-    """A room with too much in it: all of that lies before the end of this answer."""
+    """A room with too many objects. All of its events come before the end of this reply."""
     timeline = {"events": Pieces([]), "limited": True, "prev_batch": next_batch}
     return {"state": {"events": Pieces([])}, "timeline": timeline, "crowded": True}
 
 
 def messages_answer(raw: bytes) -> Json:
-    """A page of a room (GET /rooms/{roomId}/messages), its events as Pieces. Raises what NOT_JSON lists."""
+    """A page of a room (GET /rooms/{roomId}/messages), with its events as Pieces. Raises what NOT_JSON lists."""
     answer = msgspec.json.decode(raw, type=_MessagesAnswer)
     return {"chunk": Pieces(answer.chunk), "end": answer.end, "more": bool(answer.chunk)}
 
 
 def keys_answer(raw: bytes) -> Json:
-    """People's keys (POST /keys/query). Raises what NOT_JSON lists."""
+    """The keys of people (POST /keys/query). Raises what NOT_JSON lists."""
     answer = msgspec.json.decode(raw, type=_KeysAnswer)
     return {
         "device_keys": {user: _good_of(named, MOST_DEVICES) for user, named in answer.device_keys.items()},
@@ -194,7 +196,7 @@ def _objects(piece: msgspec.Raw) -> int:
 
 
 def _first(piece: msgspec.Raw, most: int | None = None) -> list[tuple[str, msgspec.Raw]]:
-    """The first parts of an object; none of one that has too many objects in it."""
+    """The first parts of an object. Empty if the whole has too many objects."""
     if _objects(piece) > MOST_OBJECTS:
         return []
     return list(itertools.islice(msgspec.json.decode(piece, type=dict[str, msgspec.Raw]).items(), most))
@@ -213,7 +215,7 @@ def _good_of(named: dict[str, msgspec.Raw], most: int) -> Json:
 
 
 def _decoded(piece: msgspec.Raw) -> Any:
-    """What a piece holds; None for a bomb, and for what is none."""
+    """The value of a piece. None for a bomb, and for invalid JSON."""
     raw = bytes(piece)
     if len(raw) > MOST_BYTES or raw.count(b"{") + raw.count(b"[") > MOST_PARTS:
         return None

@@ -1,4 +1,4 @@
-"""Requests to the homeserver: the few of the client-server API that we need, each bounded in size and time."""
+"""Requests to the homeserver: the part of the client-server API that we need. Each is bounded in size and time."""
 
 from __future__ import annotations
 
@@ -23,26 +23,25 @@ from shared.bounded_http import bounded
 from shared.not_json import NOT_JSON
 
 REPLY_BYTES = 32 * 1024 * 1024
-"Of one answer; a first sync of a large account is some megabytes."
+"The longest reply in bytes. The first sync of a large account has some megabytes."
 
 WHATEVER_BYTES = 256 * 1024 * 1024
-"""Of the answer to a sync that asks for little and gets much all the same: messages to devices and invitations, which
-no filter limits. Until it is read the server brings it again and again, and nothing after it.
-"""
+"""The longest reply in bytes to a sync that asks for little: no filter limits messages to devices and invitations.
+Until we read such a reply, the server sends it again and again, and nothing after it."""
 
 MEMBERS_BYTES = 8 * 1024 * 1024
-"Of the list of a room's members: some ten thousand."
+"The longest list of a room's members in bytes: about ten thousand members."
 
 FEW_BYTES = 1024 * 1024
-"Of any other answer, and of every refusal: no reader takes those apart."
+"The longest of all other replies and refusals in bytes. They aren't parsed piece by piece."
 
 REPLY_SECONDS = 30.0
 WHATEVER_SECONDS = 300.0
 SYNC_SECONDS = 25.0
-"How long the server waits for something new before it answers a sync."
+"How long the server waits for something new before it replies to a sync."
 
 ROOM_EVENTS = 100
-"Events of one room in one sync, and in one page of what a sync left out."
+"How many events of one room a sync has, and a page of what a sync left out."
 
 TYPES = [
     "m.room.encrypted",
@@ -52,11 +51,11 @@ TYPES = [
     "m.room.tombstone",
     "m.key.verification.*",
 ]
-"The events of a room that we look at: reactions, receipts and typing never come here."
+"The events that we read in rooms. The server sends us no reactions, receipts or typing notices."
 
 
 def sync_filter(events: int) -> Json:
-    """What a sync is about; of each room at most `events` events."""
+    """The filter of a sync, with at most `events` events per room."""
     return {
         "presence": {"types": []},
         "account_data": {"types": []},
@@ -70,11 +69,11 @@ def sync_filter(events: int) -> Json:
 
 
 LONGEST_WAIT_SECONDS = 300.0
-"How long we wait at most because a server says so: somebody may wait for a call, and it may be a proxy that says it."
+"The longest wait that we accept from a server. Somebody may be waiting for a call, and a proxy may have sent it."
 
 
 class Unreachable(Exception):
-    """Nobody answers, or what answers isn't a homeserver. `seconds`: when to try again, if that says so."""
+    """Nobody replies, or the reply isn't a homeserver's. `seconds` is when to try again, if the reply says so."""
 
     def __init__(self, why: str, seconds: float | None = None) -> None:
         self.seconds = seconds
@@ -82,11 +81,11 @@ class Unreachable(Exception):
 
 
 class TooLarge(Unreachable):
-    """The server answers with more than we read."""
+    """The server's reply is longer than we read."""
 
 
 class ServerRefusal(Exception):
-    """The server says no. `code` is its `errcode`, `seconds` when to try again if it says so."""
+    """The server refuses a request. `code` is its `errcode`, `seconds` when to try again, if it says so."""
 
     def __init__(self, status: int, body: Json, after: float | None = None) -> None:
         self.status = status
@@ -98,33 +97,33 @@ class ServerRefusal(Exception):
 
     @property
     def for_now(self) -> bool:
-        """Whether the same may be accepted later."""
+        """Whether the same request may succeed later."""
         too_fast = self.status == httpx.codes.TOO_MANY_REQUESTS or self.code == "M_LIMIT_EXCEEDED"
         return self.status >= 500 or too_fast
 
     @property
     def logged_out(self) -> bool:
-        """Whether the server doesn't accept this device's log-in (any more)."""
+        """Whether the server doesn't accept this device's token, or no longer does."""
         return self.status == httpx.codes.UNAUTHORIZED or self.code == "M_UNKNOWN_TOKEN"
 
 
 class MatrixApi:
-    """One account's requests."""
+    """The requests of one account."""
 
     def __init__(self, server: str, token: str = "") -> None:
-        """`server` is the address of the homeserver, `token` what it gave this device at its log-in."""
+        """`server` is the homeserver's address, `token` this device's access token."""
         self.server = server.rstrip("/")
         self.token = token
         self.clock = Clock()
-        "The server's, as its answers say."
+        "The server's clock, according to its replies."
         self._client: httpx.AsyncClient | None = None
-        # The library writes addresses, with rooms and people in them, to the log.
+        # The library logs addresses, which contain rooms and people.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Hold the connections for the length of the block."""
+        """Keep the connections open during the block."""
         client = httpx.AsyncClient(timeout=REPLY_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS)
         async with bounded(client) as self._client:
             try:
@@ -133,21 +132,21 @@ class MatrixApi:
                 self._client = None
 
     async def get(self, path: str, query: dict[str, str], seconds: float = REPLY_SECONDS) -> Json:
-        """Raises Unreachable, ServerRefusal."""
+        """Make a GET request. Raises Unreachable, ServerRefusal."""
         return await self._request("GET", path, None, seconds, query)
 
     async def post(self, path: str, body: Json) -> Json:
-        """Raises Unreachable, ServerRefusal."""
+        """Make a POST request. Raises Unreachable, ServerRefusal."""
         return await self._request("POST", path, body, REPLY_SECONDS, {})
 
     async def put(self, path: str, body: Json) -> Json:
-        """Raises Unreachable, ServerRefusal."""
+        """Make a PUT request. Raises Unreachable, ServerRefusal."""
         return await self._request("PUT", path, body, REPLY_SECONDS, {})
 
-    # What is asked for in more than one place.
+    # Requests that several modules make.
 
     async def sync(self, since: str, *, wait: bool, little: bool = False) -> Json:
-        """What is new; with `little` only the last event of each room. Raises TooLarge, Unreachable, ServerRefusal."""
+        """What is new. `little`: only the last event of each room. Raises TooLarge, Unreachable, ServerRefusal."""
         query = {
             "timeout": str(int(SYNC_SECONDS * 1000) if wait else 0),
             "filter": _LITTLE_FILTER if little else _FILTER,
@@ -159,27 +158,27 @@ class MatrixApi:
         return await self._request("GET", "/sync", None, REPLY_SECONDS + SYNC_SECONDS, query, sync_answer)
 
     async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:
-        """Write an event, once for each `transaction`; returns its id. Raises Unreachable, ServerRefusal."""
+        """Send an event, once for each `transaction`. Returns its id. Raises Unreachable, ServerRefusal."""
         answer = await self.put(f"/rooms/{_part(room)}/send/{_part(type_)}/{_part(transaction)}", content)
         return text(answer, "event_id")
 
     async def to_device(self, type_: str, transaction: str, messages: dict[str, dict[str, Json]]) -> None:
-        """Write to devices: by person and device. Raises Unreachable, ServerRefusal."""
+        """Send messages to devices: by user and device. Raises Unreachable, ServerRefusal."""
         await self.put(f"/sendToDevice/{_part(type_)}/{_part(transaction)}", {"messages": messages})
 
     async def messages(self, room: str, before: str, after: str, limit: int) -> Json:
-        """A page of a room's events between two places, the newest first. Raises Unreachable, ServerRefusal."""
+        """A page of a room's events between two positions, the newest first. Raises Unreachable, ServerRefusal."""
         query = {"dir": "b", "from": before, "to": after, "limit": str(limit), "filter": _TIMELINE}
         path = f"/rooms/{_part(room)}/messages"
         return await self._request("GET", path, None, REPLY_SECONDS, query, messages_answer)
 
     async def keys_of(self, users: Sequence[str]) -> Json:
-        """The keys of people. Raises Unreachable, ServerRefusal."""
+        """The keys of users. Raises Unreachable, ServerRefusal."""
         body: Json = {"device_keys": {user: [] for user in users}, "timeout": round(SERVER_SECONDS * 1000)}
         return await self._request("POST", "/keys/query", body, REPLY_SECONDS, {}, keys_answer)
 
     async def members(self, room: str) -> list[str]:
-        """Who is in a room or invited to it. Raises TooLarge, Unreachable, ServerRefusal."""
+        """The users who are in a room or invited to it. Raises TooLarge, Unreachable, ServerRefusal."""
         found: list[str] = []
         for membership in ("join", "invite"):
             path, query = f"/rooms/{_part(room)}/members", {"membership": membership}
@@ -188,15 +187,15 @@ class MatrixApi:
         return found
 
     async def created(self, room: str) -> Json:
-        """How a room that we are in began (specification, m.room.create). Raises Unreachable, ServerRefusal."""
+        """The m.room.create event of a joined room. Raises Unreachable, ServerRefusal."""
         return await self.get(f"/rooms/{_part(room)}/state/m.room.create", {})
 
     async def leave(self, room: str) -> None:
-        """Leave a room, or decline an invitation to it. Raises Unreachable, ServerRefusal."""
+        """Leave a room, or decline its invitation. Raises Unreachable, ServerRefusal."""
         await self.post(f"/rooms/{_part(room)}/leave", {})
 
     async def join(self, room: str, via: str = "") -> None:
-        """Accept an invitation, or follow an upgraded room. Raises Unreachable, ServerRefusal."""
+        """Accept an invitation, or join the room that replaces another one. Raises Unreachable, ServerRefusal."""
         query = {"via": via} if via else {}
         await self._request("POST", f"/join/{_part(room)}", {}, REPLY_SECONDS, query)
 
@@ -210,7 +209,10 @@ class MatrixApi:
         read: Callable[[bytes], Json] | None = None,
         most: int | None = None,
     ) -> Json:
-        """`read` takes apart what others have written, see answers.py, of at most `most` bytes."""
+        """Make a request.
+
+        `read` parses replies with what others have written (see answers.py). Such a reply has at most `most` bytes.
+        """
         assert self._client is not None
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         address = f"{self.server}/_matrix/client/v3{path}"
@@ -230,7 +232,7 @@ class MatrixApi:
         except Unreadable as error:
             raise Unreachable(str(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-            # Its class says enough, and its text may hold the address.
+            # The error's class says enough. Its text may hold the address.
             raise Unreachable(type(error).__name__) from None
         try:
             answer = _decoded(raw, read if good else None)
@@ -252,7 +254,7 @@ _TIMELINE = msgspec.json.encode({"types": TYPES}).decode()
 
 
 def _part(value: str) -> str:
-    """One part of a path."""
+    """One part of a path, escaped."""
     return quote(value, safe="")
 
 
@@ -260,7 +262,7 @@ def _decoded(raw: bytes, read: Callable[[bytes], Json] | None) -> dict[str, Any]
     if read is not None:
         with contextlib.suppress(*NOT_JSON):
             return read(raw)
-        # A server with a way of its own: nobody but it decides what stands around the pieces.
+        # Only the server decides what surrounds the pieces, so the size of that is limited here.
         if len(raw) > FEW_BYTES:
             return None
     try:

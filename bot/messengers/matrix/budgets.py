@@ -1,8 +1,8 @@
-"""What others cause us to keep is bounded: who gives way when there is too much of it. Pure.
+"""Bounds what others cause us to keep, and decides what is dropped if there is too much. Pure.
 
-Room keys, sessions between devices and messages without a key all come from outside, and anybody on the server can make
-some. So each sender has a budget, each room has one, and of everything together strangers give way first, the one with
-the most before the others. What is the owner's never gives way to anybody else's.
+Room keys, sessions between devices and messages without a key come from outside, and anybody on the server can send
+some. So there is a budget per sender, per room and in total. Strangers' items are dropped first, beginning with the
+stranger who has the most. The owner's items are never dropped for anybody else's.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 SLACK = 20
-"A part in twenty is made free beyond what is needed, so that a flood isn't sorted with each of its items."
+"One twentieth more than needed is dropped, so that a flood doesn't cause sorting with each of its items."
 
 
 class Rank(enum.IntEnum):
-    """Whose it is, the first to give way first."""
+    """Whose an item is. The lowest rank is dropped first."""
 
     ELSEWHERE = 0
     "A stranger's, for a room that we aren't in."
 
     STRANGER = 1
     CONTACT = 2
-    "A verified device's of somebody who writes a contact's links."
+    "From a verified device of somebody who writes a contact's links."
 
     OWNER = 3
-    "A device's that the owner's verified key vouches for."
+    "From a device that the owner's verified key has signed."
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBudget:
-    """How many may be kept. The owner's count in the total only."""
+    """How many items may be kept. The owner's items count only in the total."""
 
     total: int
     of_sender: int
@@ -41,25 +41,25 @@ class KeptBudget:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that is kept."""
+    """One item that is kept."""
 
     name: str
     sender: str
     since: float
-    "When it came, Unix seconds."
+    "When it came, in Unix seconds."
 
     room: str = ""
-    "Empty: none."
+    "Its room. Empty: none."
 
     curve25519: str = ""
-    "The sender's device; empty: not known."
+    "The key of the sender's device. Empty: not known."
 
 
 class Ledger:
-    """What is kept of one kind, and whose it is."""
+    """The kept items of one kind."""
 
     def __init__(self, budget: KeptBudget, rank: Callable[[Item], Rank]) -> None:
-        """`rank` is asked whenever something has to give way: who people are may change."""
+        """`rank` is called each time something must be dropped, because a person's rank may change."""
         self._budget = budget
         self._rank = rank
         self._items: dict[str, Item] = {}
@@ -70,11 +70,11 @@ class Ledger:
         return name in self._items
 
     def items(self) -> list[Item]:
-        """All of them."""
+        """All items."""
         return list(self._items.values())
 
     def add(self, item: Item) -> list[str]:
-        """One more, or the same again; returns the names of those that gave way, which may be its own."""
+        """Add or replace an item. Returns the names of dropped items, perhaps its own."""
         self.remove(item.name)
         self._items[item.name] = item
         self._of_sender[item.sender] += 1
@@ -93,7 +93,7 @@ class Ledger:
         return gone
 
     def remove(self, name: str) -> None:
-        """It isn't kept any more."""
+        """Remove an item, if it is there."""
         item = self._items.pop(name, None)
         if item is not None:
             for counter, key in ((self._of_sender, item.sender), (self._of_room, item.room)):
@@ -103,7 +103,7 @@ class Ledger:
 
 
 def giving_way(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
-    """The names of those that are too many."""
+    """The names of the items to drop."""
     left = dict(items)
     gone: list[Item] = []
     for key, most in ((_sender, budget.of_sender), (_room, budget.of_room)):
@@ -116,7 +116,10 @@ def giving_way(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
 
 
 def _worst(items: dict[Item, Rank], most: int) -> list[Item]:
-    """Those that give way if only `most` may stay: of the lowest rank, of the sender with the most, and the oldest."""
+    """The items to drop so that `most` stay.
+
+    The lowest rank goes first, then the items of the sender with the most, then the oldest.
+    """
     if len(items) <= most:
         return []
     place: dict[Item, int] = {}

@@ -1,4 +1,4 @@
-"""Canonical JSON, and the signatures over it (Matrix specification, appendices: Canonical JSON, Signing JSON). Pure."""
+"""Canonical JSON and its signatures (Matrix specification, appendices: Canonical JSON, Signing JSON). Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 import vodozemac
 
 Json = dict[str, Any]
-"An object as the server or another client sends it; nothing in it can be relied on."
+"An object from the server or another client. Nothing in it can be relied on."
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
-    """An object in the one form in which it is signed. Raises ValueError, RecursionError for what isn't JSON."""
+    """The form of an object that is signed. Raises ValueError or RecursionError if it isn't valid JSON."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
     ).encode()
 
 
 def signed_part(value: Mapping[str, Any]) -> bytes:
-    """What a signature of an object covers."""
+    """The part of an object that a signature covers."""
     return canonical({name: each for name, each in value.items() if name not in ("signatures", "unsigned")})
 
 
 def with_signature(value: Json, user: str, key: str, sign: Callable[[bytes], str]) -> Json:
-    """The object with one more signature: by `user`, with the key of that id (`ed25519:DEVICE`)."""
+    """Add a signature to an object: by `user`, with the key of that id (`ed25519:DEVICE`)."""
     signatures = {name: dict(each) for name, each in value.get("signatures", {}).items()}
     signatures.setdefault(user, {})[key] = sign(signed_part(value))
     return {**value, "signatures": signatures}
 
 
 def is_signed(value: Json, user: str, key: str, public: str) -> bool:
-    """Whether an object has a valid signature by that key. Never raises, whatever the object holds."""
+    """Whether an object has a valid signature by that key. Never raises, whatever the object contains."""
     try:
         signature = value["signatures"][user][key]
         vodozemac.Ed25519PublicKey.from_base64(public).verify_signature(
@@ -44,7 +44,7 @@ def is_signed(value: Json, user: str, key: str, public: str) -> bool:
 
 
 def text(value: object, *path: str, most: int = 1024) -> str:
-    """A string deep in an object; empty if there is none of at most `most` characters."""
+    """A string deep in an object. Empty if it is missing or longer than `most` characters."""
     for name in path:
         if not isinstance(value, dict):
             return ""
@@ -53,7 +53,7 @@ def text(value: object, *path: str, most: int = 1024) -> str:
 
 
 def part(value: object, *path: str) -> Json:
-    """An object deep in an object; empty if there is none."""
+    """An object deep in an object. Empty if it is missing."""
     for name in path:
         if not isinstance(value, dict):
             return {}
@@ -62,7 +62,7 @@ def part(value: object, *path: str) -> Json:
 
 
 def items(value: object, *path: str) -> Iterator[Json]:
-    """The objects of a list deep in an object, each when it is asked for; none if there is no list."""
+    """The objects of a list deep in an object, one by one. None if there is no list."""
     for name in path:
         if not isinstance(value, dict):
             return
@@ -72,7 +72,7 @@ def items(value: object, *path: str) -> Iterator[Json]:
 
 
 def number(value: object, *path: str) -> int:
-    """A whole number deep in an object; 0 if there is none."""
+    """A whole number deep in an object; 0 if it is missing."""
     for name in path:
         if not isinstance(value, dict):
             return 0

@@ -1,4 +1,4 @@
-"""One device of one account: its parts are made and wired here. Reads what the server has, writes to rooms, verifies.
+"""One device of one account: makes and connects its parts. It reads from the server, writes to rooms and verifies.
 
 server ─▶ api.sync ─▶ reading (olm, megolm, people) ─▶ messages, judged
 server ◀─ api.send ◀─ writing (megolm, keys) ◀─ text
@@ -34,22 +34,22 @@ from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.writing import Writer
 
 SINCE = "since"
-"Of the vault: where reading goes on."
+"The vault's name for the position where reading continues."
 
 TRIES = 3
-"Before what the server can't give of a room at the moment is left out: a page of it, or who is in it."
+"After this many failed tries for a room, its missing part is skipped: a page of it, or its members."
 
 PAGES = 10
-"Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
+"How many pages are fetched if a sync leaves out events of a room: at most a thousand events per room."
 
 MOST_LEFT_OUT = 16 * 1024 * 1024
-"Bytes of what a sync has left out, of all rooms together."
+"The most bytes that are fetched after a sync has left out events, for all rooms together."
 
 MOST_ASKED = 20
-"Strangers about whose devices the server is asked, of those who wrote in one sync. All contacts are."
+"How many strangers' devices are asked for after one sync. Contacts have no limit."
 
 FEW_KEYS = 25
-"One-time keys on the server below which new ones are published."
+"If the server has fewer one-time keys than this, new ones are published."
 
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Client:
         contacts: Contacts = frozenset,
         unverified: bool = False,
     ) -> None:
-        """`save` writes what the vault holds to the disk. `unverified`: see [matrix] in the configuration."""
+        """`save` writes the vault to the disk. `unverified`: see [matrix] in the configuration."""
         self.account = account
         self.api = MatrixApi(account.server, account.token)
         self.own = OwnDevice(vault, account.user, account.device)
@@ -87,25 +87,25 @@ class Client:
             self.api, self.own, self.people, self.rooms, self.keys, self._megolm, save, unverified=unverified
         )
         self._answer: Json | None = None
-        "The answer that is being read: it is read on after a failure, for its keys can be taken only once."
+        "The reply that is being read. It is kept after a failure, because its keys can be read only once."
         self._taken: Sync | None = None
         self._next = ""
         self._tried: Counter[str] = Counter()
-        "By room, how often something of it didn't come since the last answer that was confirmed."
+        "How many tries have failed for each room since the last confirmed reply."
 
         self._away = Away()
-        "Rooms whose list of members didn't come, and people whose keys didn't."
+        "Rooms whose members, and users whose keys, couldn't be fetched lately."
 
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Hold the connections for the length of the block."""
+        """Keep the connections open during the block."""
         async with self.api.open():
             yield
 
     async def begin(self) -> None:
-        """Publish our keys if the server hasn't got them, and learn who we and the owner are.
+        """Publish our keys if the server doesn't have them, and learn our own keys and the owner's.
 
         Raises Unreachable, ServerRefusal.
         """
@@ -121,20 +121,20 @@ class Client:
     # Reading.
 
     async def sync(self, *, wait: bool) -> Sync:
-        """What is new; the same again until it is confirmed. Raises Unreachable, ServerRefusal."""
+        """What is new. Returns the same again until it is confirmed. Raises Unreachable, ServerRefusal."""
         since = self._vault.get(SINCE, str) or ""
         if self._answer is None:
             try:
                 self._answer = await self.api.sync(since, wait=wait and bool(since))
             except TooLarge:
-                # Somebody has filled rooms: what is left out is fetched in pages, as much of it as we read.
+                # Somebody has filled rooms. The rest is fetched in pages, up to our limits.
                 self._answer = await self.api.sync(since, wait=False, little=True)
         if self._taken is None:
             taken = Sync()
             await self._reader.take_devices(self._answer, taken)
             self._taken = taken
         answer = self._answer
-        # Those parts that may fail come with nothing done that can't be done again.
+        # Make the requests that may fail before anything that can't be repeated.
         earlier, unread = await self._left_out(answer, since) if since else ({}, False)
         sync = Sync(
             verifications=self._taken.verifications,
@@ -145,7 +145,7 @@ class Client:
             unread=unread,
         )
         events = await self._reader.take_rooms(answer, sync, earlier)
-        # A first sync shows what was said before this device was there: it has no keys for it, and wasn't asked.
+        # A first sync has messages from before this device existed. It has no keys for them, and they weren't for it.
         events = [*self._reader.waiting(), *(events if since else [])]
         await self._ask_about(self._reader.wants(events))
         if unknown := await self._reader.read(events, sync):
@@ -164,7 +164,7 @@ class Client:
         return sync
 
     async def confirm(self) -> None:
-        """What was read last is stored, and won't be asked for again."""
+        """Note that the last reply is stored, and need not come again."""
         if self._answer is not None and self._next:
             self._vault.put(SINCE, self._next)
             self._reader.confirmed()
@@ -173,7 +173,8 @@ class Client:
         self._tried.clear()
 
     def _apart(self, users: Iterable[str]) -> tuple[list[str], list[str]]:
-        """The owner, our own account and contacts of them; and strangers, as many as are asked about in one sync."""
+        """Split users into two lists: the owner, our own account and their contacts; and strangers, up to MOST_ASKED.
+        """
         first = self.people.first(users, MOST_ASKED)
         ours = {self.account.user, self.account.owner}
         return (
@@ -182,7 +183,7 @@ class Client:
         )
 
     async def _ask_about(self, users: Iterable[str]) -> None:
-        """Ask for the keys of people, as far as they come. Raises Unreachable, ServerRefusal."""
+        """Fetch the keys of users, as far as servers reply in time. Raises Unreachable, ServerRefusal."""
         ours, others = self._apart(users)
         await self.keys.query(ours)
         others = self._away.there(others)
@@ -196,7 +197,7 @@ class Client:
         self._away.add(*silent)
 
     async def _as_far_as_it_comes(self, work: Callable[[], Awaitable[None]]) -> None:
-        """What strangers' servers have a part in. Raises ServerRefusal if the server doesn't know this device."""
+        """Do work that strangers' servers may delay. Raises ServerRefusal if our server doesn't know this device."""
         try:
             async with asyncio.timeout(OTHERS_SECONDS):
                 await work()
@@ -208,7 +209,7 @@ class Client:
             logger.info("Something of strangers was refused: %s", refusal.code)
 
     async def _left_out(self, answer: Json, since: str) -> tuple[dict[str, list[Json]], bool]:
-        """What a sync has left out of rooms that we know, in its order; and whether there was more than we fetch."""
+        """The events that a sync left out of known rooms, in order; and whether there are more than we fetch."""
         found: dict[str, list[Json]] = {}
         unread, left, work, patience = False, MOST_LEFT_OUT, LongWork(AT_ONCE), Patience()
         rooms = part(answer, "rooms", "join")
@@ -239,8 +240,10 @@ class Client:
         return found, unread
 
     def _may_be_tried_again(self, room: str, error: ServerRefusal | Unreachable) -> bool:
-        """Whether something of a room that doesn't come is waited for. It may hang on the server of somebody who is in
-        that room: so the others wait for no stranger's, and for no other's more than a few times.
+        """Whether to try again to fetch a part of a room.
+
+        The server of one of its members may be the problem. So nothing waits for a stranger's room, and other rooms get
+        TRIES tries.
         """
         lasts = isinstance(error, TooLarge) or (isinstance(error, ServerRefusal) and not error.for_now)
         if lasts or self.is_strangers(room):
@@ -249,7 +252,7 @@ class Client:
         return self._tried[room] < TRIES
 
     async def _forget_people(self) -> None:
-        """Let go of those beyond the number that is kept. Raises Unreachable."""
+        """Forget people beyond the number that is kept. Raises Unreachable."""
         known = self.people.known()
         if len(known) <= MOST_PEOPLE:
             return
@@ -258,7 +261,7 @@ class Client:
             if not self.rooms.of(room).left:
                 found = await self.members_if_they_come(room)
                 if found is None and not self.is_strangers(room):
-                    return  # it may tie anybody
+                    return  # anybody may be in this room
                 members[self.is_strangers(room)] |= found or set()
         contacts, own = self._contacts(), {self.account.user, self.account.owner}
         stays = {user for user in known if user in own or user in contacts}
@@ -267,29 +270,29 @@ class Client:
             self.people.forget(user)
 
     def is_strangers(self, room: str) -> bool:
-        """Whether a stranger has invited us to it, or perhaps has: such rooms are read last."""
+        """Whether a stranger has invited us to a room, or perhaps has. Such rooms are read last."""
         return self._vault.has(GUEST + room) or self._vault.has(JOINING + room)
 
     # Writing.
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message in a room, encrypted. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
+        """Send an encrypted message to a room. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
         async with self._locks[room]:
             return await self.writer.write(room, transaction, content, type_)
 
     async def encrypted(self, room: str, content: Json) -> Json:
-        """A message to be sent later, or never. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        """Encrypt a message that will be sent later, or never. Raises NotEncrypted, Unreachable, ServerRefusal."""
         async with self._locks[room]:
             return await self.writer.encrypted(room, content)
 
     async def members(self, room: str) -> set[str]:
-        """Who is in a room or invited. Raises Unreachable, ServerRefusal."""
+        """The users who are in a room or invited to it. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))
 
     async def members_if_they_come(self, room: str) -> set[str] | None:
-        """The same where something else waits for it; None if their list doesn't come soon.
+        """The members of a room. None if the list doesn't come soon, so that other work can go on.
 
-        Raises as long as it is worth to try again.
+        Raises while another try is worthwhile.
         """
         if room in self._away:
             return None
@@ -306,7 +309,7 @@ class Client:
         return None
 
     async def newest(self, room: str) -> str:
-        """The room that has taken a room's place, if both say so. Raises Unreachable, ServerRefusal."""
+        """The room that replaces a room, if both rooms say so. Raises Unreachable, ServerRefusal."""
         for _ in range(MOST_UPGRADES):
             after = self.rooms.of(room).replaced_by
             if not after or after == room or await self._replaces(after) != room:
@@ -315,7 +318,7 @@ class Client:
         return room
 
     async def _replaces(self, room: str) -> str:
-        """The room whose place this one has taken; empty if there is none, or we aren't in this one."""
+        """The room that this one replaces. Empty if there is none, or we aren't in this one."""
         known = self.rooms.of(room)
         if known.replaces is None and self.rooms.is_in(room):
             try:
@@ -329,7 +332,7 @@ class Client:
         return known.replaces or ""
 
     async def make_room(self, others: list[str], name: str) -> str:
-        """A new encrypted room with people; returns its id. Raises Unreachable, ServerRefusal."""
+        """Make an encrypted room with other users. Returns its id. Raises Unreachable, ServerRefusal."""
         body: dict[str, Any] = {
             "preset": "trusted_private_chat",
             "is_direct": bool(others),

@@ -1,9 +1,9 @@
-"""Whose keys are forgotten, once more people are known than are kept.
+"""Decides which people's keys are forgotten if more people are known than are kept.
 
-The owner, our own account and those who write contacts' links stay. Of all others those go first with whom we share no
-room, then those whom we know only from rooms to which strangers invited us, then those in any other room; of each the
-ones first of whom the server told us longest ago. Somebody who comes back after that is new: their key is kept as at
-the first time, and if it changed meanwhile, nobody can say so.
+The owner, our own account and those who write contacts' links stay. Others go in this order: people with whom we share
+no room, people in rooms to which strangers invited us, people in other rooms. In each group, those of whom the server
+told us longest ago go first. If someone comes back later, they are new: their key is accepted as at the first time, and
+we can't notice that it has changed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ MOST_PEOPLE = 2000
 
 
 class Tie(enum.IntEnum):
-    """What somebody is to us; the lower goes first."""
+    """Someone's relation to us. The lowest is forgotten first."""
 
     NONE = 0
     "We share no room with them."
 
     GUEST = 1
-    "Only rooms to which strangers have invited us."
+    "They share only rooms to which strangers have invited us."
 
     ROOM = 2
     STAYS = 3
@@ -29,7 +29,7 @@ class Tie(enum.IntEnum):
 
 
 def tie(user: str, *, stays: Container[str], rooms: Container[str], guests: Container[str]) -> Tie:
-    """What somebody is to us. `rooms`: who is in rooms that aren't strangers', `guests`: who is in those that are."""
+    """Someone's relation to us. `rooms` and `guests` are the people in known rooms and in strangers' rooms."""
     if user in stays:
         return Tie.STAYS
     if user in rooms:
@@ -38,6 +38,6 @@ def tie(user: str, *, stays: Container[str], rooms: Container[str], guests: Cont
 
 
 def to_forget(days: Mapping[str, int], ties: Mapping[str, Tie], most: int = MOST_PEOPLE) -> Iterable[str]:
-    """The people beyond that number, who go. `days`: when the server told us of each last."""
+    """The people to forget so that `most` stay. `days` says when the server last told us of each."""
     going = sorted((user for user in days if ties[user] is not Tie.STAYS), key=lambda user: (ties[user], days[user]))
     return going[: max(0, len(days) - most)]

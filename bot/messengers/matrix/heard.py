@@ -1,8 +1,8 @@
-"""From a judged message to what is kept of it, or to nothing. Pure.
+"""Decides what is stored of a judged message, if anything. Pure.
 
-Only encrypted messages of verified devices count. The owner commands by what they typed, in the room with the bot
-everything, in a room with others what is about a call. Of everybody else's messages only the links are kept. Edits are
-not read: a message that was acted on once says nothing new later. Reactions never come here.
+Only encrypted messages of verified devices count. The owner commands with what they type: everything in the room with
+the bot, and commands about a call in a room with others. Of anybody else's messages only the links are stored. Edits
+are ignored, so that a message that was carried out says nothing new later. Reactions never get here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
 
 MOST_CHARACTERS = 64 * 1024
-"Of a text in an event (specification, Size limits)."
+"The most characters of a text in an event (specification, Size limits)."
 
 
 TEXTS = ("m.text", "m.notice")
 FILES = ("m.image", "m.file", "m.video", "m.audio")
-"Messages that may have a caption (specification, Media captions). What is in the file is never fetched."
+"Messages that may have a caption (specification, Media captions). The file itself is never fetched."
 
 
 class Audience(enum.Enum):
-    """Who else reads a room."""
+    """The other readers of a room."""
 
     OWNERS = "owner's"
     "Only the owner and the bot."
@@ -40,26 +40,27 @@ class Audience(enum.Enum):
 
 
 def said(message: RoomMessage) -> str:
-    """The text of a message that somebody wrote; empty for edits, and for what isn't text."""
+    """The text of a message. Empty for edits, and for other types of message."""
     content = message.content
     kind = text(content, "msgtype")
     if message.type != "m.room.message" or kind not in (*TEXTS, *FILES):
         return ""
     if kind in FILES and text(content, "filename") in ("", text(content, "body", most=MOST_CHARACTERS)):
-        return ""  # what stands there is the file's name, and not a caption
+        return ""  # this is the file's name, and no caption
     if text(content, "m.relates_to", "rel_type") == "m.replace" or part(content, "m.new_content"):
         return ""
     return readable(_without_quote(text(content, "body", most=MOST_CHARACTERS)))
 
 
 def would_count(message: RoomMessage, owner: str) -> bool:
-    """Whether a message would have done something if it came from a verified device; `owner` is their address."""
+    """Whether a message would do something if it came from a verified device. `owner` is the owner's user id."""
     words = said(message)
     return bool(links_in(words) or (message.sender == owner and ADDRESSED.match(words)))
 
 
 def heard(message: RoomMessage, audience: Audience, *, unverified: bool) -> Heard | None:
-    """What is kept of a message. `unverified`: whether links of unverified devices are read as well."""
+    """What is stored of a message. None: nothing. `unverified`: whether links of unverified devices are read as well.
+    """
     words = said(message)
     if not words:
         return None

@@ -1,4 +1,4 @@
-"""The rooms that the bot is to join, tried beside the reading: a stranger's may hang on a server that never answers."""
+"""Joins rooms in the background, because joining a stranger's room may wait for a server that never replies."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bot.messengers.matrix.invitations import JOINING, Invitations
 from bot.messengers.matrix.vault import Vault
 
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.5, 600.0
-"After a try that failed; each pause is twice the one before."
+"The first and the longest pause after a failed try. Each pause is twice the one before."
 
 MOST_TRIES = 20
-"Nearly two hours, beside what the server takes for its answers."
+"20 tries take nearly two hours, without the time that the server needs."
 
 logger = logging.getLogger(__name__)
 
 
 class Joining:
-    """Joins, and leaves for it what is too much. `run` does it, as long as the program runs."""
+    """Joins rooms, and leaves others to stay within the limit. `run` does the work."""
 
     def __init__(self, api: MatrixApi, vault: Vault, invitations: Invitations, server: str) -> None:
-        """`server` is our own one's name, by which a room may be found."""
+        """`server` is the name of our own server, through which a room may be found."""
         self._api = api
         self._vault = vault
         self._invitations = invitations
@@ -32,12 +32,12 @@ class Joining:
         self._trying: set[str] = set()
 
     def soon(self, room: str, user: str) -> None:
-        """Join a room to which that user invites. Kept with what was read from the server."""
+        """Join a room to which that user has invited us. The request is stored with what was read from the server."""
         self._vault.put(JOINING + room, user)
         self._waiting.put_nowait((room, user))
 
     async def run(self) -> None:
-        """Try each, and those of the last run."""
+        """Join rooms until cancelled, including those that the last run didn't join."""
         self._trying.clear()
         for name in self._vault.names(JOINING):
             self._waiting.put_nowait((name.removeprefix(JOINING), self._vault.get(name, str) or ""))
@@ -58,7 +58,7 @@ class Joining:
         self._trying.discard(room)
 
     async def _joins(self, room: str) -> bool:
-        """Whether the server lets us in, sooner or later."""
+        """Whether the server lets us in, perhaps after some tries."""
         for number in range(MOST_TRIES):
             wait = min(FIRST_PAUSE_SECONDS * 2**number, LAST_PAUSE_SECONDS)
             try:
@@ -80,5 +80,5 @@ class Joining:
         try:
             await self._api.leave(room)
         except (ServerRefusal, Unreachable) as error:
-            # The bot reads it as before: nothing is kept that would be in the way.
+            # The bot still reads the room. Nothing stored depends on leaving it.
             logger.info("A room can't be left: %s", type(error).__name__)

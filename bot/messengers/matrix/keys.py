@@ -1,4 +1,4 @@
-"""What keys need of the server: publishing ours, asking for others', and messages from device to device."""
+"""Key requests to the server: publishing our keys, fetching others', and sending messages from device to device."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from bot.messengers.matrix.vault import Vault
 from bot.messengers.rate_limit import RateLimit
 
 QUERY_AT_ONCE = 100
-"People in one question."
+"How many users one request asks for."
 
 DEVICES_AT_ONCE = 20
-"Devices that get a message in one request: each message is a kilobyte or two."
+"How many devices get a message in one request. Each message has one or two kilobytes."
 
 UNWEDGE_SECONDS = 3600
 """How often a new session is begun with a device whose messages can't be read (specification, Recovering from
 undecryptable messages)."""
 
 MOST_UNWEDGED = 10
-"Devices with which new sessions are begun after one sync: each costs two requests, and anybody can cause one."
+"With how many devices new sessions are begun after one sync. Each costs two requests, and anybody can cause one."
 
 PUBLISHED = "published"
-"Of the vault: that the server has the device's keys."
+"The vault's name for the fact that the server has this device's keys."
 
 logger = logging.getLogger(__name__)
 
 Save = Callable[[], Awaitable[None]]
-"Writes what the vault holds to the disk."
+"Writes the vault to the disk."
 
 
 class Keys:
-    """One device's dealings with the server's key store."""
+    """One device's requests about keys."""
 
     def __init__(self, api: MatrixApi, vault: Vault, own: OwnDevice, people: People, olm: Olm, save: Save) -> None:
         self._api = api
@@ -52,15 +52,16 @@ class Keys:
         self._unwedged = RateLimit(1, seconds=UNWEDGE_SECONDS)
 
     async def publish(self, on_server: int | None = None, *, fallback_used: bool = False) -> None:
-        """Publish our device's keys, as many one-time keys as the server lacks, and another fallback key if the one
-        that it has was used, or there is none. Raises what requests raise.
+        """Publish this device's keys, the one-time keys that the server lacks, and a fallback key if it needs one.
+
+        The server needs another fallback key if its key was used, or if it has none. Raises what requests raise.
         """
         first = self._vault.get(PUBLISHED, str) != self._own.ed25519
         one_time = self._own.one_time_keys(0 if first else on_server)
         fallback = self._own.fallback_keys(renew=first or fallback_used)
         if not (first or one_time or fallback):
             return
-        await self._save()  # before anybody can use them
+        await self._save()  # before anybody can use the keys
         body: Json = {"one_time_keys": one_time, "fallback_keys": fallback}
         if first:
             body["device_keys"] = self._own.device_keys()
@@ -70,7 +71,7 @@ class Keys:
         await self._save()
 
     async def query(self, users: Iterable[str]) -> set[str]:
-        """Ask for the keys of people; returns those of whom the server says nothing.
+        """Fetch the keys of users. Returns the users about whom the server says nothing.
 
         Raises Unreachable, ServerRefusal.
         """
@@ -80,7 +81,7 @@ class Keys:
             try:
                 answer = await self._api.keys_of(now)
             except TooLarge:
-                # Somebody's own server says what devices they have. It costs nobody else.
+                # A user's own server lists their devices. If that list is broken, the other users must not suffer.
                 if len(now) == 1:
                     self._people.unreadable(now[0])
                 else:
@@ -88,7 +89,7 @@ class Keys:
                         silent |= await self.query([user])
                 continue
             for user in now:
-                # A server that can't be reached now says nothing of its people: what is known of them stays.
+                # If a user's server can't be reached, our server says nothing about them. What is known of them stays.
                 if user in part(answer, "device_keys"):
                     self._people.answered(user, answer)
                     await work.pause()
@@ -97,7 +98,7 @@ class Keys:
         return silent
 
     async def reach(self, devices: dict[str, dict[str, Device]]) -> dict[str, dict[str, Device]]:
-        """Begin sessions with the devices that we have none with; returns those that can be written to.
+        """Begin sessions with the devices that have none. Returns the devices that can be written to.
 
         Raises Unreachable, ServerRefusal.
         """
@@ -121,17 +122,17 @@ class Keys:
         }
 
     async def send(self, devices: dict[str, dict[str, Device]], type_: str, content: Json) -> None:
-        """Write to devices, encrypted for each. Raises Unreachable, ServerRefusal."""
+        """Send a message to devices, encrypted for each. Raises Unreachable, ServerRefusal."""
         flat = [(user, name, device) for user, named in devices.items() for name, device in named.items()]
         for start in range(0, len(flat), DEVICES_AT_ONCE):
             messages: dict[str, dict[str, Json]] = {}
             for user, name, device in flat[start : start + DEVICES_AT_ONCE]:
                 messages.setdefault(user, {})[name] = self._olm.encrypt(user, device, type_, content)
-            await self._save()  # a key that was used is never used again, whatever happens now
+            await self._save()  # a used key must never be used again, whatever happens next
             await self._api.to_device("m.room.encrypted", secrets.token_hex(16), messages)
 
     async def unwedge(self, wedged: Mapping[str, Set[str]]) -> None:
-        """Begin new sessions with devices whose messages we can't read: by person, their curve25519 keys.
+        """Begin new sessions with devices whose messages we can't read: by user, their curve25519 keys.
 
         Raises Unreachable.
         """
@@ -149,7 +150,7 @@ class Keys:
                 logger.info("The new session was refused: %s", refusal.code)
 
     async def _of_people(self, wedged: Mapping[str, Set[str]]) -> list[tuple[str, str, Device]]:
-        """Those of them that are known, the owner's first."""
+        """The known ones among these devices, the owner's first."""
         found, work = list[tuple[str, str, Device]](), LongWork(1)
         for user, keys in wedged.items():
             await work.pause()

@@ -1,4 +1,4 @@
-"""Setting the bot up: log in, publish its keys, vouch for its device, let the owner verify it. No terminal in here."""
+"""Sets the bot up: logs in, publishes its keys, signs its device, and lets the owner verify it. No terminal in here."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ from shared.store import Store
 from shared.store.journal import Journal
 
 DEVICE_NAME = "Copybara Relay"
-"What other apps call this device."
+"This device's name in other apps."
 
 WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES = 10.0, 64 * 1024
 
 MOST_REDIRECTS = 5
-"Of a domain that leads elsewhere to say which its homeserver is."
+"How many redirects are followed to find a domain's homeserver."
 
 KEPT = (f"{PREFIX}{OWNER}", f"{PREFIX}person:", f"{PREFIX}identity")
-"What the names of the facts begin with that outlive a log-in: who people are. Everything else belongs to one device."
+"The prefixes of the facts that outlive a log-in: they say who people are. All others belong to one device."
 
 
 @contextlib.asynccontextmanager
 async def client_of(home: Home, store: Store, account: MatrixAccount) -> AsyncIterator[tuple[Client, Vault]]:
-    """The account's device, for a command that has the home to itself."""
+    """The account's device, for a command that uses the home alone."""
     journal = Journal(store, NAME)
     vault = Vault(journal)
 
@@ -67,10 +67,10 @@ async def client_of(home: Home, store: Store, account: MatrixAccount) -> AsyncIt
 
 
 async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bool = False) -> MatrixAccount:
-    """Log in as a new device, and make it one that every app gives its keys to.
+    """Log in as a new device, and sign it so that every app gives it keys.
 
-    `account` has the user and the owner, and the server unless it is to be looked up. Returns the account as it is
-    kept now. Raises InputError, StoreError; HomeInUse while copybara runs.
+    `account` has the user, the owner, and the server unless it must be found. Returns the account as it is stored now.
+    Raises InputError, StoreError, and HomeInUse while copybara runs.
     """
     home.prepare()
     server = account.server or await find_server(account.user)
@@ -96,11 +96,11 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
             text(answer, "access_token", most=4096),
             account.owner or account.user,
         )
-        # The same device: what was written to it while it was logged out can be read. What the server has of its keys
-        # may be gone, so they are published again.
+        # If the device is the same, it can read what was sent to it while it was logged out. The server may have lost
+        # its keys, so they are published again.
         same = bool(before) and account.device == before
         if not same:
-            # Whatever a kill interrupts, one device's log-in is never used with the keys of another.
+            # If a kill interrupts this, the token of one device must never be used with the keys of another.
             write_account(home, MatrixAccount(account.user, server, owner=account.owner))
         lost = (f"{PREFIX}{PUBLISHED}",) if same else (PREFIX,)
         forgotten = [name for name in journal.facts(PREFIX) if name.startswith(lost) and not name.startswith(KEPT)]
@@ -114,7 +114,7 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
 
 
 def _refuse_clear(server: str) -> None:
-    """Raise InputError for no address at all, and for one where a password would go in clear by way of others."""
+    """Raise InputError if the address is invalid, or if the password would travel unencrypted over a network."""
     if not web_address(server):
         raise InputError(
             f"“{server[:80]}” isn't the address of a homeserver.",
@@ -128,20 +128,20 @@ def _refuse_clear(server: str) -> None:
 
 
 def _device_of(home: Home, account: MatrixAccount, journal: Journal) -> str:
-    """The device that this home was before, if it still has its keys; else empty."""
+    """The id of this home's previous device, if its keys are still here. Otherwise empty."""
     try:
         known = read_account(home)
     except StoreError:
-        return ""  # the file is written again now
+        return ""  # the file is being written again
     has_keys = journal.fact(f"{PREFIX}{ACCOUNT}") is not None
     return known.device if known is not None and known.user == account.user and has_keys else ""
 
 
 async def _vouch(client: Client, password: str, *, reset: bool) -> None:
-    """Have the account's identity sign this device; make the identity if the account has none."""
+    """Sign this device with the account's identity. Make the identity if the account has none."""
     own, shown = client.own, client.people.of(client.account.user).offered
     if client.account.owner == client.account.user and shown and own.master != shown:
-        return  # the owner's own account: their app vouches for us when they verify us
+        return  # in the owner's own account, their app signs our device when they verify us
     if shown and own.master != shown and not reset:
         raise InputError(
             f"{client.account.user} has an identity already, and its keys aren't in this home.",
@@ -170,7 +170,7 @@ async def _publish_identity(client: Client, password: str) -> None:
 
 
 class Ceremony:
-    """The owner verifies the bot: what the terminal shows, and what it answers."""
+    """The owner verifies the bot: what the terminal shows, and what it replies."""
 
     def __init__(self, client: Client, vault: Vault) -> None:
         self._client = client
@@ -178,7 +178,7 @@ class Ceremony:
         self._verifier = Verifier(client, client.account.owner)
 
     async def begin(self) -> None:
-        """Be where the owner finds us. Raises Unreachable, ServerRefusal."""
+        """Wait where the owner can find us. Raises Unreachable, ServerRefusal."""
         client = self._client
         await client.begin()
         if not (client.people.of(client.account.owner).offered):
@@ -192,13 +192,16 @@ class Ceremony:
         await client.save()
 
     async def until_emoji(self) -> tuple[tuple[str, str], ...]:
-        """Wait until the owner's app shows emoji, and return the same. Raises InputError, what requests raise."""
+        """Wait until the owner's app shows emoji, and return ours. Raises InputError, and what requests raise."""
         await self._until(VerificationStep.COMPARING)
         assert self._verifier.current is not None
         return self._verifier.current.emoji
 
     async def same(self) -> None:
-        """They are the same: the owner's key is theirs from now on. Raises InputError, Unreachable, ServerRefusal."""
+        """Accept: the emoji are the same, and the owner's key counts from now on.
+
+        Raises InputError, Unreachable, ServerRefusal.
+        """
         await self._verifier.same()
         await self._until(VerificationStep.DONE)
         current, client = self._verifier.current, self._client
@@ -206,11 +209,11 @@ class Ceremony:
         client.people.verified_owner(client.account.owner, current.master)
         await client.save()
         while client.account.owner == client.account.user and not self._vouched_for:
-            await self._step()  # their app signs our device now
+            await self._step()  # now their app signs our device
             await client.keys.query([client.account.user])
 
     async def differ(self) -> None:
-        """They are not the same. Raises Unreachable, ServerRefusal."""
+        """Cancel: the emoji differ. Raises Unreachable, ServerRefusal."""
         await self._verifier.cancel()
 
     @property
@@ -239,7 +242,7 @@ class Ceremony:
 
 @contextlib.asynccontextmanager
 async def verifying(home: Home) -> AsyncIterator[Ceremony]:
-    """The verification of a home's device. Raises InputError, StoreError; HomeInUse while copybara runs."""
+    """The verification of a home's device. Raises InputError, StoreError, and HomeInUse while copybara runs."""
     account = logged_in_account(home)
     with HomeLock(home), Store(home.database) as store, _told():
         async with client_of(home, store, account) as (client, vault):
@@ -249,15 +252,15 @@ async def verifying(home: Home) -> AsyncIterator[Ceremony]:
 
 
 async def find_server(user: str) -> str:
-    """The address of a user's homeserver (specification, Server discovery); the domain itself if it doesn't say."""
+    """The address of a user's homeserver (specification, Server discovery). The domain itself if it doesn't say."""
     domain = user.partition(":")[2]
     return await server_told_at(f"https://{domain}/.well-known/matrix/client") or f"https://{domain}"
 
 
 async def server_told_at(address: str) -> str:
-    """The homeserver that the answer at an address names; empty if there is no such answer.
+    """The homeserver named by the reply at an address. Empty if there is no such reply.
 
-    Redirects are followed here: the library would read all that comes with one, and unpack it.
+    Redirects are followed here, because the library would read and unpack the whole body of each.
     """
     begun_secure = address.startswith("https:")
     client = httpx.AsyncClient(
@@ -276,14 +279,14 @@ async def server_told_at(address: str) -> str:
                         return server_in(raw) if response.status_code == httpx.codes.OK else ""
                     address = str(there.url)
                     if begun_secure and there.url.scheme != "https":
-                        return ""  # anybody on the way could name a server that gets the password
+                        return ""  # anybody on the way could name a server that would get the password
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, Unreadable):
         pass
     return ""
 
 
 def server_in(raw: bytes) -> str:
-    """The address of the homeserver in such an answer; empty if there is none in it."""
+    """The homeserver's address in such a reply. Empty if there is none."""
     try:
         found = text(msgspec.json.decode(raw), "m.homeserver", "base_url")
     except NOT_JSON:
@@ -293,7 +296,7 @@ def server_in(raw: bytes) -> str:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Turn what the server says into an error that a person reads."""
+    """Turn the server's refusals into errors for a person."""
     try:
         yield
     except Unreachable as error:

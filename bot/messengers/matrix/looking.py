@@ -1,4 +1,4 @@
-"""Whether the homeserver accepts this device, asked without reading anything: for `copybara doctor`."""
+"""Checks whether the homeserver accepts this device, without reading messages: for `copybara doctor`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = 10.0
 
 
 def check_accepted(account: MatrixAccount) -> None:
-    """Ask the server who we are. Raises InputError if it isn't the account's device, or nobody answers."""
+    """Ask the server who we are. Raises InputError if this isn't the account's device, or nobody replies."""
     with said_if_slow(f"Asking {account.server}"):
         try:
             found = asyncio.run(_asked(account))

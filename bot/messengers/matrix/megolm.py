@@ -1,8 +1,8 @@
-"""Messages to a room: Megolm sessions, one for each sender and room (specification, m.megolm.v1.aes-sha2).
+"""Megolm sessions for messages to a room, one per sender and room (specification, m.megolm.v1.aes-sha2).
 
-A room key counts only if its sender's device brought it itself, in an Olm message; forwarded ones and backups do not.
-Every message of a session has a number, and each number is read once: what the server shows again under another event,
-another date or in another order does nothing.
+A room key counts only if its sender's device sent it itself, in an Olm message. Forwarded keys and backups don't count.
+Each message of a session has a number, and each number is read once. If the server sends a message again as another
+event, with another date or in another order, nothing happens.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from bot.messengers.matrix.vault import Vault
 from shared.not_json import NOT_JSON
 
 SESSIONS = KeptBudget(total=2000, of_sender=100, of_room=500)
-"Sessions of others that are kept."
+"How many of others' sessions are kept."
 
 NUMBERS_KEPT = 500
-"Numbers of one session that are remembered; a message with a lower one than all of them was read or is lost."
+"How many numbers of a session are remembered. A message with a lower number was read before, or is lost."
 
 ROTATE_MESSAGES, ROTATE_SECONDS = 100, 7 * 24 * 3600
-"After how much we use another room key (specification, m.room.encryption: the defaults)."
+"After how many messages or seconds we use another room key (specification, m.room.encryption: the defaults)."
 
 MOST_BYTES = 64 * 1024
-"Of an event (specification, Size limits)."
+"The most bytes of an event (specification, Size limits)."
 
 
 class Inbound(msgspec.Struct):
-    """A session of somebody's device."""
+    """A session of somebody else's device."""
 
     room: str
     sender: str
@@ -42,13 +42,13 @@ class Inbound(msgspec.Struct):
     ed25519: str
     pickle: str
     kept: int
-    "When it came, Unix seconds."
+    "When it came, in Unix seconds."
 
     read: dict[int, int] = {}
-    "The numbers that were read, each with that of the journal."
+    "The numbers that were read, each with the message's number in the journal."
 
     below: int = 0
-    "Numbers under this one aren't read any more."
+    "Messages with a lower number are no longer read."
 
 
 class Outbound(msgspec.Struct):
@@ -58,11 +58,11 @@ class Outbound(msgspec.Struct):
     made: int
     sent: int = 0
     shared: dict[str, str] = {}
-    "Who has its key: the curve25519 key of each device, with its person."
+    "The devices that have its key: each one's curve25519 key, with its user."
 
 
 class Decrypted(msgspec.Struct, frozen=True):
-    """A message, and the device that wrote it."""
+    """A decrypted message, and the device that wrote it."""
 
     sender: str
     curve25519: str
@@ -83,14 +83,14 @@ class Megolm:
             for gone in self._kept.add(_item(name, kept)) if kept is not None else [name]:
                 vault.drop(gone)
 
-    # What others write.
+    # Others' messages.
 
     def has_key(self, key: tuple[str, str, str]) -> bool:
-        """Whether a key is there, see `key_of`."""
+        """Whether we have a key, see `key_of`."""
         return _inbound(*key) in self._kept
 
     def take_key(self, message: FromDevice) -> tuple[str, str] | None:
-        """Keep the session that an m.room_key brings. Returns its room and its id if it is new."""
+        """Keep the session of an m.room_key message. Returns its room and its id if it is new."""
         content = message.content
         room, name = text(content, "room_id"), text(content, "session_id", most=64)
         key = text(content, "session_key", most=2048)
@@ -113,9 +113,9 @@ class Megolm:
         return room, name
 
     def decrypt(self, room: str, event: Json, number: int) -> Decrypted | None:
-        """An m.room.encrypted event of a room; None if it was read before. Raises CantDecrypt.
+        """Decrypt an m.room.encrypted event of a room. None if it was read before. Raises CantDecrypt.
 
-        `number` is that of the journal: the same event has the same again.
+        `number` is the event's number in the journal: the same event always has the same number.
         """
         content = part(event, "content")
         place = _inbound(*key_of(room, event))
@@ -143,16 +143,16 @@ class Megolm:
             self._vault.put(place, kept)
         inside, related = part(said, "content"), content.get("m.relates_to")
         if related is not None:
-            # What it relates to stands outside, where the server can read it (specification, Encrypted relations).
+            # The relation is outside the encryption, where the server can read it (specification, Encrypted relations).
             inside.setdefault("m.relates_to", related)
         return Decrypted(kept.sender, kept.curve25519, kept.ed25519, text(said, "type"), inside)
 
-    # What we write.
+    # Our messages.
 
     def outbound(self, room: str, readers: dict[str, str]) -> tuple[Json, dict[str, str]]:
-        """The room key to share, and which of the readers lack it; a new one if it is due or a reader has gone.
+        """The room key to share, and the readers who lack it. The key is new if it is due, or if a reader has gone.
 
-        `readers`: the curve25519 key of each device that may read what we write, with its person.
+        `readers` are the devices that may read our messages: each one's curve25519 key, with its user.
         """
         session, kept = self._session(room)
         gone = kept is not None and any(kept.shared[key] != readers.get(key) for key in kept.shared)
@@ -170,14 +170,14 @@ class Megolm:
         return key, {name: user for name, user in readers.items() if name not in kept.shared}
 
     def shared(self, room: str, devices: dict[str, str]) -> None:
-        """The key has been sent to these devices, each with its person."""
+        """Note that the key was sent to these devices, each with its user."""
         kept = self._vault.get(f"outbound:{room}", Outbound)
         if kept is not None:
             kept.shared.update(devices)
             self._vault.put(f"outbound:{room}", kept)
 
     def encrypt(self, room: str, type_: str, content: Json) -> Json:
-        """The content of an m.room.encrypted event. Must be on the disk before it is sent."""
+        """The content of an m.room.encrypted event. The session must be on the disk before it is sent."""
         session, kept = self._session(room)
         assert session is not None
         assert kept is not None
@@ -192,7 +192,7 @@ class Megolm:
             "session_id": session.session_id,
             "ciphertext": ciphertext,
         }
-        # The server aggregates by relations, so they stand outside (specification, Encrypted events and relations).
+        # The server aggregates by relations, so they are not encrypted (specification, Encrypted events and relations).
         return encrypted | ({"m.relates_to": content["m.relates_to"]} if "m.relates_to" in content else {})
 
     def _session(self, room: str) -> tuple[vodozemac.GroupSession | None, Outbound | None]:
@@ -203,12 +203,12 @@ class Megolm:
 
 
 def key_of(room: str, event: Json) -> tuple[str, str, str]:
-    """Which key an m.room.encrypted event needs: its room, its sender, and the session's id."""
+    """The key that an m.room.encrypted event needs: its room, its sender, and the session's id."""
     return room, text(event, "sender"), text(event, "content", "session_id", most=64)
 
 
 def _inbound(room: str, sender: str, name: str) -> str:
-    """Where a session is kept: one that somebody else passes on as theirs never replaces its sender's."""
+    """The name under which a session is kept. It has the sender, so that nobody else can replace a sender's session."""
     return f"inbound:{room} {sender} {name}"
 
 

@@ -1,7 +1,7 @@
-"""What the owner hears about messages that do nothing: each thing once, a few for each person, then one with a number.
+"""Decides what the owner hears about ignored messages: each thing once, a few per person, and then a single total.
 
-Anybody can have as many devices and keys as they like. So a person has a budget for each subject, strangers together
-have one as well, and what is beyond it is counted: one notice says of how many devices nothing was read.
+Anybody can have any number of devices and keys. So each person has a budget per subject, and strangers together have
+one too. What exceeds it is counted, and one notice says from how many devices messages were ignored.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from bot.messengers.matrix.vault import Vault
 
 DAY = 24 * 3600
 EACH_PERSON, STRANGERS = 3, 10
-"Notices in a day about one person and subject, and about all strangers together."
+"How many notices there are in a day about one person and subject, and about all strangers together."
 
 TOGETHER_AFTER, TOGETHER_EVERY = 60, 3600
-"Seconds until the owner hears of what was only counted, and how often at most."
+"After how many seconds the owner hears the total, and the shortest time between two totals."
 
 MOST_REMEMBERED, MOST_PEOPLE = 20, 500
-"How much of one person and subject is remembered, and of how many."
+"How many things are remembered about one person and subject, and about how many people and subjects."
 
 MOST_COUNTED = 10_000
-"Of more the notice says that there are more."
+"The highest total that is counted exactly."
 
 _NAME = "told:"
 
 
 class Told(msgspec.Struct):
-    """What the owner has heard about one person and subject."""
+    """What the owner has read about one person and subject."""
 
     about: list[str] = []
-    "Short hashes, the newest last."
+    "Short hashes of the things, the newest last."
 
     when: list[int] = []
-    "Unix seconds."
+    "When, in Unix seconds."
 
     counted_until: int = 0
-    "Until when nothing more is said or counted: the owner has heard the number."
+    "Until then nothing more is said or counted, because the owner has read the total."
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the owner hears as a number."""
+    """A total for the owner."""
 
     things: int
     people: tuple[str, ...]
@@ -54,27 +54,27 @@ class Counted:
 
 @dataclass
 class Notices:
-    """Decides; what is said is in texts.py. All times are Unix seconds."""
+    """Decides what to tell; texts.py has the sentences. All times are in Unix seconds."""
 
     vault: Vault
     _strangers: list[int] = field(default_factory=list)
     _counted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    "By subject and person."
+    "What was counted, by subject and person."
 
     _things: int = 0
-    "How many that is."
+    "The size of `_counted`."
 
     _due: int = 0
-    "When the owner hears of what was counted; 0: nothing was."
+    "When the owner hears the total; 0: nothing was counted."
 
     _together: int = 0
-    "When that was last."
+    "When the owner last heard a total."
 
     def tell(self, subject: str, user: str, about: str, now: int, *, stranger: bool) -> bool:
         """Whether the owner hears of this now."""
         name, short = f"{_NAME}{subject} {user}", hashlib.sha256(about.encode("utf-8", "replace")).hexdigest()[:12]
         told = self.vault.get(name, Told) or Told()
-        # What is dated later than that was so by a clock that was set back since.
+        # A later time than that comes from a clock that has been set back since.
         if short in told.about or now < told.counted_until <= now + DAY:
             return False
         told.when = [each for each in told.when if now - DAY < each <= now]
@@ -90,7 +90,7 @@ class Notices:
         return True
 
     def together(self, now: int) -> Counted | None:
-        """The number of what was only counted, once it is time; the same people aren't counted for a day."""
+        """The total, once it is due. Its people aren't counted again for a day."""
         if not self._due or now < self._due <= now + TOGETHER_EVERY:
             return None
         counted, things = self._counted, self._things
@@ -114,7 +114,7 @@ class Notices:
         self.vault.put(name, told)
         names = list(self.vault.names(_NAME))
         if len(names) > MOST_PEOPLE:
-            # The owner may hear of those who are forgotten again, within the budgets.
+            # The owner may hear again of people who are forgotten here, within the budgets.
             ages = {each: max([known.counted_until - DAY, *known.when]) for each in names if (known := self._of(each))}
             for each in sorted(names, key=lambda each: ages.get(each, 0))[: len(names) - MOST_PEOPLE]:
                 self.vault.drop(each)

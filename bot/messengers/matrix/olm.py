@@ -1,4 +1,4 @@
-"""Messages between two devices, in which room keys travel (specification, m.olm.v1.curve25519-aes-sha2)."""
+"""Olm messages between two devices, which carry room keys (specification, m.olm.v1.curve25519-aes-sha2)."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ from bot.messengers.matrix.vault import Vault
 from shared.not_json import NOT_JSON
 
 MOST_SESSIONS = 5
-"Sessions with one device that are kept; the one that was used last is used next."
+"How many sessions are kept per device. The one that was used last is used next."
 
 DEVICES = KeptBudget(total=5000, of_sender=200, of_room=0)
-"Devices with which sessions are kept: anybody can make some, and write from each once."
+"With how many devices sessions are kept. Anybody can make devices and write once from each."
 
 MOST_BYTES = 64 * 1024
-"Of one message, decrypted (specification, Size limits)."
+"The most bytes of a decrypted message (specification, Size limits)."
 
 
 _NAME = "sessions:"
 
 
 class CantDecrypt(Exception):
-    """A message that we have no key for, or that isn't what it says."""
+    """A message for which we have no key, or that isn't what it claims to be."""
 
 
 @dataclass(frozen=True, slots=True)
 class FromDevice:
-    """A message from another device, decrypted."""
+    """A decrypted message from another device."""
 
     sender: str
     curve25519: str
     ed25519: str
-    "As the message says; it counts if the sender's device with that curve25519 key has it."
+    "The key in the message. It counts only if the sender's device with that curve25519 key has it."
 
     type: str
     content: Json
 
 
 class Sessions(msgspec.Struct, frozen=True):
-    """Those with one device."""
+    """The sessions with one device."""
 
     user: str
     since: int
-    "When the first was begun, Unix seconds."
+    "When the first was begun, in Unix seconds."
 
     pickles: list[str]
     renew: bool = False
-    "Whether another one is to be begun before the next message to the device."
+    "Whether a new session must be begun before the next message to the device."
 
 
 class Olm:
-    """The sessions of our device with others."""
+    """Our device's sessions with other devices."""
 
     def __init__(self, vault: Vault, own: OwnDevice, ranks: Ranks) -> None:
         self._vault = vault
@@ -72,7 +72,7 @@ class Olm:
                 vault.drop(gone)
 
     def has_session(self, device: Device) -> bool:
-        """Whether a message can be written to a device without one of its one-time keys."""
+        """Whether we can write to a device without one of its one-time keys."""
         kept = self._vault.get(_NAME + device.curve25519, Sessions)
         return kept is not None and bool(kept.pickles) and not kept.renew
 
@@ -92,13 +92,14 @@ class Olm:
         return True
 
     def forget(self, device: Device) -> None:
-        """Begin another session with a device before the next message to it; what it writes in the old ones is read."""
+        """Begin a new session before the next message to a device. Its messages in old sessions can still be read."""
         name = _NAME + device.curve25519
         if (kept := self._vault.get(name, Sessions)) is not None:
             self._vault.put(name, msgspec.structs.replace(kept, renew=True))
 
     def encrypt(self, user: str, device: Device, type_: str, content: Json) -> Json:
-        """The content of an m.room.encrypted event for one device. Must be on the disk before it is sent."""
+        """The content of an m.room.encrypted event for one device. The session must be on the disk before it is sent.
+        """
         session, *others = self._sessions(device.curve25519)
         payload: Json = {
             "sender": self._own.user,
@@ -110,8 +111,8 @@ class Olm:
             "content": content,
         }
         if self._own.identity is not None:
-            # So that a client that hasn't met this device yet can check it (MSC4147). Where our identity is in another
-            # app, ours would lack its signature, which Element's crypto doesn't survive.
+            # With these, a client that doesn't know this device yet can check it (MSC4147). If our identity is in
+            # another app, our keys would lack its signature, and Element's crypto fails then.
             payload["sender_device_keys"] = self._own.device_keys()
         kind, body = session.encrypt(canonical(payload)).to_parts()
         self._keep(user, device.curve25519, [session, *others])
@@ -122,7 +123,7 @@ class Olm:
         }
 
     def decrypt(self, event: Json) -> FromDevice:
-        """A to-device event of the type m.room.encrypted. Raises CantDecrypt."""
+        """Decrypt a to-device event of the type m.room.encrypted. Raises CantDecrypt."""
         sender, sender_key = text(event, "sender"), text(event, "content", "sender_key", most=64)
         message = part(event, "content", "ciphertext", self._own.curve25519)
         if text(event, "content", "algorithm") != OLM or not (sender and sender_key and message):
@@ -177,7 +178,7 @@ class Olm:
         return [vodozemac.Session.from_pickle(pickle, PICKLE_KEY) for pickle in kept.pickles] if kept else []
 
     def _keep(self, user: str, curve25519: str, sessions: list[vodozemac.Session], *, begun: bool = False) -> None:
-        """`begun`: we have begun the first of them."""
+        """Store sessions. `begun`: we began the first of them."""
         name = _NAME + curve25519
         before = self._vault.get(name, Sessions)
         user, since = (before.user, before.since) if before is not None else (user, int(time.time()))

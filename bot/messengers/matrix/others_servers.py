@@ -1,7 +1,7 @@
-"""What hangs on servers of others: the homeserver asks them before it answers, and they needn't answer at all.
+"""Limits the time for requests that depend on others' servers: our homeserver asks them first, and they may not reply.
 
-Who is in a room, what a sync has left out of it, and whose device is whose come from there. The owner's commands and
-everybody's links wait behind that, so it gets little time, and what doesn't come isn't asked for again for a while.
+A room's members, the events that a sync left out, and people's devices come from there. The owner's commands and
+everybody's links wait meanwhile. So these requests get little time, and a failed one isn't repeated for a while.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import time
 from collections.abc import Iterable
 
 OTHERS_SECONDS = 5.0
-"For the list of one room's members, and in one sync for all strangers' pages, and for all strangers' keys, together."
+"The time for one room's list of members; in one sync, for all strangers' pages, and for all strangers' keys."
 
 SERVER_SECONDS = 4.0
-"How long the homeserver waits for another one before it answers without it."
+"How long the homeserver waits for another server before it replies without it."
 
 AWAY_SECONDS = 300.0
-"How long what doesn't come isn't asked for again, where something else would wait for it."
+"How long a failed request isn't repeated if something else would wait for it."
 
 
 class Away:
-    """What didn't come lately, by name."""
+    """The names of what couldn't be fetched lately."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -30,24 +30,24 @@ class Away:
         return self._until.get(name, 0.0) > time.monotonic()
 
     def add(self, *names: str) -> None:
-        """These didn't come."""
+        """Note that these couldn't be fetched."""
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until.update(dict.fromkeys(names, now + AWAY_SECONDS))
 
     def there(self, names: Iterable[str]) -> list[str]:
-        """Those of them that may be asked for."""
+        """The names that may be asked for now."""
         return [name for name in names if name not in self]
 
 
 class Patience:
-    """OTHERS_SECONDS for several requests together, from the first on."""
+    """A time limit of OTHERS_SECONDS for several requests together. It starts with the first one."""
 
     def __init__(self) -> None:
         self._end: float | None = None
 
     def at(self) -> float:
-        """When it ends, on the event loop's clock."""
+        """When the time is over, on the event loop's clock."""
         if self._end is None:
             self._end = asyncio.get_running_loop().time() + OTHERS_SECONDS
         return self._end

@@ -19,7 +19,7 @@ from bot.messengers.matrix.vault import Vault
 OLM, MEGOLM = "m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"
 
 PICKLE_KEY = bytes(32)
-"Pickles stand in a database that is for the owner only; a key beside them would protect nothing."
+"Pickles are in a database that only the owner can read. A real key next to them would protect nothing."
 
 ACCOUNT, IDENTITY = "account", "identity"
 "Names in the vault."
@@ -34,7 +34,7 @@ class CrossSigningKeys(msgspec.Struct, frozen=True):
 
 
 def unpadded(raw: bytes) -> str:
-    """Base64 as Matrix writes it."""
+    """Base64 without padding, as Matrix uses it."""
     return base64.b64encode(raw).decode().rstrip("=")
 
 
@@ -53,24 +53,24 @@ class OwnDevice:
 
     @property
     def ed25519(self) -> str:
-        """The fingerprint key, base64."""
+        """The fingerprint key in base64."""
         return self.account.ed25519_key.to_base64()
 
     @property
     def curve25519(self) -> str:
-        """The identity key, base64."""
+        """The identity key in base64."""
         return self.account.curve25519_key.to_base64()
 
     def keep(self) -> None:
-        """The Olm account has changed."""
+        """Store the Olm account after a change."""
         self._vault.put(ACCOUNT, self.account.pickle(PICKLE_KEY))
 
     def sign(self, message: bytes) -> str:
-        """A signature by the device, base64."""
+        """This device's signature in base64."""
         return self.account.sign(message).to_base64()
 
     def device_keys(self) -> Json:
-        """What others need to write to this device, signed by it."""
+        """The keys that others need to write to this device, signed by it."""
         keys: Json = {
             "user_id": self.user,
             "device_id": self.device,
@@ -83,9 +83,11 @@ class OwnDevice:
         return keys
 
     def one_time_keys(self, on_server: int | None) -> Json:
-        """The one-time keys that the server lacks, made if need be; the same again until they were published.
+        """The one-time keys that the server lacks.
 
-        With None, for nobody knows how many it has, only those that weren't published yet.
+        Makes new ones if needed, and returns the same until they are published.
+
+        `on_server` is how many keys the server has. None: not known, so only unpublished keys are returned.
         """
         if not self.account.one_time_keys and on_server is not None:
             wanted = self.account.max_number_of_one_time_keys - on_server
@@ -99,10 +101,12 @@ class OwnDevice:
         }
 
     def fallback_keys(self, *, renew: bool) -> Json:
-        """The key that the server gives away, again and again, when no one-time key is left: another one with `renew`,
-        and one that wasn't published yet in any case.
+        """The fallback key to publish, if any.
+
+        The server gives it away again and again when it has no one-time key left. `renew`: make another one. A key that
+        wasn't published yet is always returned.
         """
-        account: Any = self.account  # whose types don't name these two
+        account: Any = self.account  # its types lack these two
         if renew and not account.fallback_key:
             account.generate_fallback_key()
             self.keep()
@@ -112,20 +116,20 @@ class OwnDevice:
         }
 
     def published(self) -> None:
-        """The server has the one-time keys and the fallback key."""
+        """Note that the server has the one-time keys and the fallback key."""
         self.account.mark_keys_as_published()
         self.keep()
 
     # Cross-signing.
 
     def make_identity(self) -> None:
-        """New cross-signing keys for the account."""
+        """Make new cross-signing keys for the account."""
         self.identity = CrossSigningKeys(*(unpadded(secrets.token_bytes(32)) for _ in range(3)))
         self._vault.put(IDENTITY, self.identity)
 
     @property
     def master(self) -> str:
-        """Our master key if we made it, base64; else empty."""
+        """Our master key in base64, if we made it. Otherwise empty."""
         return _public(self.identity.master) if self.identity is not None else ""
 
     def identity_keys(self) -> Json:
@@ -133,7 +137,7 @@ class OwnDevice:
         assert self.identity is not None
         identity, master = self.identity, _cross_key(self.user, "master", self.identity.master)
         return {
-            # Signed by the device as well: so the device says that this identity is its own.
+            # The device signs it too, to say that this identity is its own.
             "master_key": self._signed(master),
             "self_signing_key": _signed_by(
                 _cross_key(self.user, "self_signing", identity.self_signing), self.user, identity.master

@@ -1,4 +1,4 @@
-"""The room in which only the owner and the bot are, encrypted: made when needed, and where the owner last spoke."""
+"""The encrypted room of only the owner and the bot: the one where the owner last spoke, or one made when needed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.vault import Vault
 
 NAME = "Copybara"
-"What the room is called."
+"The room's name."
 
 OWN_ROOM = "own room"
-"Of the vault."
+"Its name in the vault."
 
 
 class OwnRoom:
-    """Where the owner hears from the bot."""
+    """The room in which the bot writes to the owner."""
 
     def __init__(self, client: Client, vault: Vault) -> None:
         self._client = client
@@ -26,23 +26,23 @@ class OwnRoom:
 
     @property
     def known(self) -> str:
-        """The room where the owner last spoke, or that was made for them; empty if there is none yet."""
+        """The room where the owner last spoke, or that was made for them. Empty if there is none yet."""
         kept = self._vault.get(OWN_ROOM, str)
         return self._client.rooms.newest(kept) if kept else ""
 
     async def is_alone(self, room: str) -> bool:
-        """Whether only the owner and we are in a room, as far as the server says. Raises Unreachable, ServerRefusal."""
+        """Whether a room is encrypted, with only the owner and the bot in it. Raises Unreachable, ServerRefusal."""
         known = self._client.rooms.of(room)
         return known.encrypted and not known.left and await self._client.members(room) <= self._people
 
     async def spoken_in(self, room: str) -> None:
-        """The owner has written in a room in which nobody else is: there they look."""
+        """Note that the owner has written in a room without other people, because they look there."""
         self._vault.put(OWN_ROOM, room)
 
     async def get(self) -> str:
-        """The room; a new one if there is none, or somebody else has come into it. Raises what requests raise."""
+        """The room. A new one if there is none, or somebody else has joined it. Raises what requests raise."""
         kept = self.known
-        # The owner may have been away: who left can't read any more, so they are invited again, to another room.
+        # The owner may have left. Then they can't read the room any more, and are invited to a new one.
         if kept and await self.is_alone(kept) and self._client.account.owner in await self._client.members(kept):
             return kept
         others = sorted(self._people - {self._client.account.user})

@@ -1,8 +1,8 @@
-"""Whose devices are whose: what the server says of people's keys, checked. Pure but for the vault.
+"""Checks which devices belong to whom, from the keys that the server gives. Pure except for the vault.
 
-A person is their master key, which signs a self-signing key, which signs their devices (specification, Cross-signing).
-The first master key that we see of somebody is kept; the owner's is the one whose emoji they compared. The server
-can't replace either unnoticed: from then on messages from the other key's devices count as unverified.
+A person is identified by their master key. It signs a self-signing key, and that signs their devices (specification,
+Cross-signing). We keep the first master key that we see of each person; the owner's key is the one whose emoji they
+compared. If the server replaces a key, we notice: messages from devices of the other key count as unverified.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from bot.messengers.matrix.canonical import Json, is_signed, part, text
 from bot.messengers.matrix.vault import Vault
 
 MOST_DEVICES = 200
-"Of one person; more are not looked at."
+"How many devices of one person are looked at."
 
 MOST_READ = 100
-"People of whom it isn't read again what the vault has: each message is judged by it, and may be one of thousands."
+"How many people are cached. Each message is judged by their keys, and there may be thousands of messages."
 
 OWNER = "owner"
-"Of the vault: who the owner is."
+"The vault's name for the owner's key."
 
 DAY = 24 * 3600
 
 _PERSON = "person:"
 
 Contacts = Callable[[], Container[str]]
-"The users who write contacts' links, learned from calls that were up."
+"Gives the users who write contacts' links. They are learned from calls that connected."
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -39,52 +39,52 @@ class Device(msgspec.Struct, frozen=True):
     ed25519: str
     curve25519: str
     signed: str = ""
-    "The master key of the identity that vouches for it; empty: nobody does."
+    "The master key of the identity that has signed it. Empty: none has."
 
 
 class Person(msgspec.Struct, frozen=True):
-    """What is known of somebody's keys."""
+    """What is known of a person's keys."""
 
     master: str = ""
-    "The one that counts; empty: none was ever seen."
+    "The master key that counts. Empty: none was ever seen."
 
     offered: str = ""
-    "The one that the server shows now."
+    "The master key that the server gives now."
 
     devices: dict[str, Device] = {}
     outdated: bool = True
-    "Whether the server has said that there is something new."
+    "Whether the server has announced a change."
 
     day: int = 0
-    "When the server has told us of them last, in days since 1970; 0: before that was kept."
+    "The day when the server last told us of them, in days since 1970; 0: not recorded yet."
 
 
 class OwnerKey(msgspec.Struct, frozen=True):
-    """Who commands: not an address, but the key that was verified."""
+    """The person who commands: not a user id alone, but the verified key."""
 
     user: str
     master: str
 
 
 class Standing(enum.Enum):
-    """What a message's sender is worth."""
+    """How far a message's sender can be trusted."""
 
     OWNER = "owner"
     VERIFIED = "verified"
-    "A device that its person's identity vouches for, and the identity is the one we know."
+    "The device is signed by its person's identity, and that is the identity that we know."
 
     UNSIGNED = "unsigned"
-    "A device that its person never verified."
+    "The person never verified the device."
 
     CHANGED = "changed"
-    "A device of an identity that isn't the one we know of that person."
+    "The device belongs to an identity that isn't the one we know of that person."
 
     UNKNOWN = "unknown"
-    "A device that isn't in the person's list."
+    "The device isn't in the person's list."
 
 
 class People:
-    """Everybody with whom we share a room."""
+    """All people with whom we share a room."""
 
     def __init__(self, vault: Vault, own: str = "", contacts: Contacts = frozenset) -> None:
         """`own` is the account's user id."""
@@ -95,7 +95,7 @@ class People:
         self._read: dict[str, Person] = {}
 
     def of(self, user: str) -> Person:
-        """What is known of somebody."""
+        """What is known of a person."""
         known = self._read.get(user)
         if known is None:
             known = self._vault.get(f"{_PERSON}{user}", Person)
@@ -105,7 +105,7 @@ class People:
         return known
 
     def first(self, users: Iterable[str], strangers: int) -> list[str]:
-        """The owner, our own account and contacts of them, and of all others so many."""
+        """The owner, our own account and their contacts, and up to `strangers` of all others."""
         stay = {self._own, self.owner.user if self.owner is not None else ""}
         known, others = list[str](), list[str]()
         for user in sorted(users):
@@ -113,17 +113,17 @@ class People:
         return known + others[:strangers]
 
     def is_outdated(self, user: str) -> bool:
-        """Whether the server has to be asked before anything is sent to them."""
+        """Whether the server must be asked about someone before anything is sent to them."""
         return self.of(user).outdated
 
     def changed(self, users: Iterable[object]) -> None:
-        """The server has something new about those of them that we know."""
+        """Note that the server has new keys of these users. Unknown users are ignored."""
         for user in users:
             if isinstance(user, str) and self._vault.has(f"{_PERSON}{user}"):
                 self._put(user, msgspec.structs.replace(self.of(user), outdated=True))
 
     def answered(self, user: str, answer: Json) -> None:
-        """What the server says about one person (keys/query, the whole answer)."""
+        """Take the server's keys of one person. `answer` is the whole reply to keys/query."""
         before = self.of(user)
         master, self_signing = _identity(user, answer)
         devices: dict[str, Device] = {}
@@ -131,7 +131,7 @@ class People:
             device = _device(user, name, keys)
             known = before.devices.get(name)
             if device is None or (known is not None and known.ed25519 != device.ed25519):
-                continue  # not theirs, or another device under a known device's name
+                continue  # not their device, or another device with a known device's name
             if self_signing and is_signed(keys, user, f"ed25519:{self_signing}", self_signing):
                 device = msgspec.structs.replace(device, signed=master)
             devices[name] = device
@@ -139,11 +139,11 @@ class People:
         self._put(user, Person(before.master or master, master, devices, outdated=False, day=day))
 
     def unreadable(self, user: str) -> None:
-        """What the server says about one person can't be read: what is known stays, until their next change."""
+        """Note that the server's keys of a person can't be read. What is known stays until their next change."""
         self._put(user, msgspec.structs.replace(self.of(user), outdated=False))
 
     def accept(self, user: str, key: str) -> bool:
-        """Believe the identity with that master key from now on. False if another is shown, and for the owner."""
+        """Accept the identity with that master key. False if the server gives another key, and for the owner."""
         person = self.of(user)
         if not key or person.offered != key or (self.owner is not None and self.owner.user == user):
             return False
@@ -151,25 +151,28 @@ class People:
         return True
 
     def compare_again(self, user: str) -> None:
-        """The owner is about to compare emoji: until then nobody commands, and the identity shown now is asked."""
+        """Prepare a comparison of emoji with the owner.
+
+        Until it succeeds nobody commands, and the identity given now counts.
+        """
         self.owner = None
         person = self.of(user)
         self._put(user, msgspec.structs.replace(person, master=person.offered or person.master))
 
     def keys_of(self, user: str) -> dict[str, str]:
-        """What can be verified of somebody: devices and master key, by their key ids."""
+        """A person's keys that can be verified: the devices' and the master key, by key id."""
         person = self.of(user)
         keys = {f"ed25519:{name}": device.ed25519 for name, device in person.devices.items()}
         return keys | ({f"ed25519:{person.offered}": person.offered} if person.offered else {})
 
     def verified_owner(self, user: str, master: str) -> None:
-        """The owner has compared the emoji with the device that showed this master key."""
+        """Note that the owner has compared the emoji with the device of this master key."""
         self.owner = OwnerKey(user, master)
         self._vault.put(OWNER, self.owner)
         self._put(user, msgspec.structs.replace(self.of(user), master=master))
 
     def standing(self, user: str, curve25519: str, ed25519: str) -> Standing:
-        """What the device with those keys is worth, whose message says that it is from that person."""
+        """The standing of the device with those keys. Its message claims to come from `user`."""
         person = self.of(user)
         for device in person.devices.values():
             if (device.curve25519, device.ed25519) == (curve25519, ed25519):
@@ -177,15 +180,17 @@ class People:
         return Standing.UNKNOWN
 
     def standing_of_key(self, user: str, curve25519: str) -> Standing:
-        """What the device with that key is worth, which has shown that it has the key; all else of it may be untrue."""
+        """The standing of the device with that key. It has proven that it has the key; all else about it may be untrue.
+        """
         person = self.of(user)
         device = next((each for each in person.devices.values() if each.curve25519 == curve25519), None)
         return self._standing(user, person, device) if device is not None else Standing.UNKNOWN
 
     def devices_for(self, user: str, *, unverified: bool = False) -> dict[str, Device]:
-        """The devices of somebody that may read what we write: those their identity vouches for.
+        """A person's devices that may read our messages: those that their identity has signed.
 
-        `unverified`: others as well, which a server may have added; but none of the owner's or of our own account.
+        `unverified`: other devices as well, which a server may have added. This never includes devices of the owner or
+        of our own account.
         """
         ours = user in (self._own, self.owner.user if self.owner is not None else "")
         person = self.of(user)
@@ -205,11 +210,11 @@ class People:
         return Standing.VERIFIED if device.signed == person.master else Standing.CHANGED
 
     def known(self) -> list[str]:
-        """Everybody of whom something is kept."""
+        """All people of whom something is kept."""
         return [name.removeprefix(_PERSON) for name in self._vault.names(_PERSON)]
 
     def forget(self, user: str) -> None:
-        """Keep nothing of somebody: if they come again, they are new. Never for the owner."""
+        """Forget a person. If they come back, they are new. Never forgets the owner."""
         if self.owner is None or self.owner.user != user:
             self._vault.drop(f"{_PERSON}{user}")
             self._read.pop(user, None)
@@ -225,7 +230,7 @@ class People:
 
 
 def _identity(user: str, answer: Json) -> tuple[str, str]:
-    """The public master and self-signing keys, if the first has signed the second; else empty."""
+    """The public master and self-signing keys, if the first has signed the second. Otherwise empty."""
     master = _only_key(part(answer, "master_keys", user), user, "master")
     keys = part(answer, "self_signing_keys", user)
     self_signing = _only_key(keys, user, "self_signing")

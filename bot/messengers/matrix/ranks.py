@@ -1,4 +1,4 @@
-"""Whose something is that came from outside, for the budgets: the owner's, a contact's, or a stranger's."""
+"""Ranks for the budgets: whether an item from outside is the owner's, a contact's, or a stranger's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.messengers.matrix.rooms import Rooms
 
 
 class Ranks:
-    """Asks who people are."""
+    """Looks up who people are."""
 
     def __init__(self, people: People, rooms: Rooms, contacts: Contacts) -> None:
         self._people = people
@@ -16,7 +16,7 @@ class Ranks:
         self._contacts = contacts
 
     def by_device(self, item: Item) -> Rank:
-        """By the device that it came from, which has proven its key."""
+        """The rank of an item by its device, which has proven its key."""
         standing = self._people.standing_of_key(item.sender, item.curve25519)
         if standing is Standing.OWNER:
             return Rank.OWNER
@@ -25,7 +25,7 @@ class Ranks:
         return Rank.STRANGER if not item.room or self._rooms.is_known(item.room) else Rank.ELSEWHERE
 
     def by_sender(self, item: Item) -> Rank:
-        """By the server's word, where nothing better is known."""
+        """The rank of an item by its sender according to the server, if nothing better is known."""
         if self._people.owner is not None and self._people.owner.user == item.sender:
             return Rank.OWNER
         return Rank.CONTACT if self._is_contact(item.sender) else Rank.STRANGER

@@ -1,6 +1,6 @@
-"""From the answer to a sync to the messages in it: decrypted, judged, each once. What it asks the server is in keys.py.
+"""Reads the messages in the reply to a sync: decrypts and judges each, once. keys.py makes the requests for that.
 
-Nothing is written to the disk here: the vault holds the changes until what was read is stored.
+Nothing is written to the disk here. The vault holds the changes until the messages are stored.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ from bot.messengers.matrix.verification import PREFIX as VERIFICATION
 
 WAITING_SECONDS = 24 * 3600
 WAITING = KeptBudget(total=300, of_sender=20, of_room=100)
-"Messages that wait for their key, and for how long; keys travel apart from messages, and may come later."
+"How many messages may wait for their key, and for how long. Keys travel separately, and may come later."
 
 MOST_BYTES = 64 * 1024
-"Of an event (specification, Size limits)."
+"The most bytes of an event (specification, Size limits)."
 
 AT_ONCE = 10
-"Events that are read in one go; decrypting one takes about a millisecond."
+"How many events are read in one step. Decrypting one takes about a millisecond."
 
 MOST_WITHHOLD = 100
-"Strangers in one answer of whom the owner may hear that their client keeps its keys from us."
+"How many strangers in one reply the owner may hear of because their client withholds its keys from us."
 
 _WAITING = "waiting:"
 
 TIMESTAMP_BITS, HASH_BITS = 42, 21
-"Of an event's number in the journal: by time, then by what it is."
+"The bits of an event's number in the journal: its time, and its hash."
 
 
 @dataclass(frozen=True, slots=True)
 class RoomMessage:
-    """Something that was said in a room."""
+    """A message in a room."""
 
     number: int
-    "For the journal: the same for the same event, and in the order of the server's times."
+    "The number for the journal. It is the same for the same event, and grows with the server's times."
 
     room: str
     sender: str
     standing: Standing | None
-    "What the device that wrote it is worth; None: it wasn't encrypted."
+    "The standing of the device that wrote it. None: it wasn't encrypted."
 
     curve25519: str
     ed25519: str
-    "Which one; both empty if it wasn't encrypted."
+    "The device's two keys. Both are empty if it wasn't encrypted."
 
     content: Json
     type: str
     date: int
-    "By the server's clock, Unix seconds."
+    "The time by the server's clock, in Unix seconds."
 
     event: str
-    "Its id."
+    "The event's id."
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -79,32 +79,32 @@ class Waiting(msgspec.Struct, frozen=True):
 
 @dataclass
 class Sync:
-    """What came of one answer."""
+    """The content of one reply."""
 
     messages: list[RoomMessage] = field(default_factory=list)
     verifications: list[tuple[str, str, Json]] = field(default_factory=list)
     "To-device messages of verifications: sender, type without the prefix, content."
 
     invitations: list[tuple[str, str]] = field(default_factory=list)
-    "Rooms that somebody invites us to, with who says so."
+    "Rooms to which we are invited, each with the user who invites us."
 
     upgraded: list[tuple[str, str]] = field(default_factory=list)
-    "Rooms that another one replaces, with who says so."
+    "Rooms that replace others, each with the user who says so."
 
     wedged: dict[str, set[str]] = field(default_factory=dict)
-    "By person, of those who are known, the curve25519 keys of devices whose messages we can't read any more."
+    "Devices whose messages we can't read any more: by known user, their curve25519 keys."
 
     withheld: set[str] = field(default_factory=set)
-    "People whose client keeps its room keys from us, for we aren't verified."
+    "Users whose client withholds its room keys from us because we aren't verified."
 
     one_time_keys: int | None = None
-    "How many the server has left; None: it doesn't say."
+    "How many one-time keys the server has left. None: it doesn't say."
 
     fallback_used: bool = False
-    "Whether somebody has got the fallback key, or the server has none."
+    "Whether the fallback key was used, or the server has none."
 
     unread: bool = False
-    "Whether there was more in a room than we fetch: the oldest of it is never read."
+    "Whether a room had more events than we fetch. The oldest of them are never read."
 
 
 class Reader:
@@ -121,7 +121,7 @@ class Reader:
         user: str,
         device: str,
     ) -> None:
-        """`user` and `device` are ours."""
+        """`user` and `device` are our own."""
         self._vault = vault
         self._people = people
         self._rooms = rooms
@@ -132,7 +132,7 @@ class Reader:
         self._no_longer_wait: list[str] = []
         self._waiting = Ledger(WAITING, ranks.by_sender)
         self._keys: dict[str, tuple[str, str, str]] = {}
-        "Of each message that waits, the key that it waits for."
+        "The key that each waiting message needs."
         for name in vault.names(_WAITING):
             kept = vault.get(name, Waiting)
             if kept is None:
@@ -141,7 +141,7 @@ class Reader:
                 self._wait(name, kept)
 
     async def take_devices(self, answer: Json, sync: Sync) -> None:
-        """What came to this device: keys first, for the messages need them."""
+        """Read the messages to this device. Keys come first, because room messages need them."""
         work = LongWork(AT_ONCE)
         for event in items(answer, "to_device", "events"):
             await work.pause()
@@ -170,16 +170,16 @@ class Reader:
         sync.fallback_used = isinstance(unused, list) and "signed_curve25519" not in unused
 
     def _is_wedged(self, user: str, curve25519: str, sync: Sync) -> None:
-        """Note a device, if it may be one that is known: a stranger can invent as many as there are keys."""
+        """Note a device if its user is known. A stranger could invent any number of devices."""
         if self._people.of(user).devices:
             keys = sync.wedged.setdefault(user, set())
             if len(keys) < MOST_DEVICES:
                 keys.add(curve25519)
 
     async def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
-        """What changed in rooms; returns the events that may be messages, in their order.
+        """Note changes in rooms. Returns the events that may be messages, in order.
 
-        `earlier`: what a sync has left out, by room.
+        `earlier` has the events that a sync left out, by room.
         """
         found: list[tuple[str, Json]] = []
         work = LongWork(AT_ONCE)
@@ -206,9 +206,10 @@ class Reader:
         return found
 
     def wants(self, events: Iterable[tuple[str, Json]]) -> set[str]:
-        """The people of whom the server has to be asked before these events can be judged.
+        """The people whose keys must be fetched before these events can be judged.
 
-        Those whose events can't be decrypted aren't among them: anybody can send such in any number of names.
+        People whose events can't be decrypted aren't among them: anybody can send such events under any number of
+        names.
         """
         senders = {
             text(event, "sender")
@@ -218,7 +219,7 @@ class Reader:
         return {user for user in senders if user and self._people.is_outdated(user)}
 
     async def read(self, events: Iterable[tuple[str, Json]], sync: Sync) -> set[str]:
-        """Decrypt and judge; what has no key yet waits for it. Returns people whose devices we should ask for again."""
+        """Decrypt and judge events; those without a key wait. Returns people whose devices must be fetched again."""
         unknown = set()
         work = LongWork(AT_ONCE)
         for room, event in events:
@@ -232,7 +233,7 @@ class Reader:
         return unknown
 
     def waiting(self) -> list[tuple[str, Json]]:
-        """Messages whose key has come, in the order of their times; those that waited too long are forgotten."""
+        """Messages whose key has come, in order of their times. Messages that waited too long are forgotten."""
         found = []
         for item in sorted(self._waiting.items(), key=lambda item: item.name):
             if item.since + WAITING_SECONDS < time.time():
@@ -245,7 +246,7 @@ class Reader:
         return found
 
     def confirmed(self) -> None:
-        """What was read is stored: of that nothing waits for its key any more."""
+        """Note that the messages are stored. Those that were read no longer wait for a key."""
         for name in self._no_longer_wait:
             self._forget(name)
         self._no_longer_wait.clear()
@@ -262,7 +263,7 @@ class Reader:
             self._forget(gone)
 
     def judged_again(self, message: RoomMessage) -> RoomMessage:
-        """The same message, when more is known of its sender's devices."""
+        """Judge the same message again, after more is known of its sender's devices."""
         if message.standing is None:
             return message
         standing = self._people.standing(message.sender, message.curve25519, message.ed25519)
@@ -289,7 +290,7 @@ class Reader:
         sender, name = text(event, "sender"), text(event, "event_id")
         date = number(event, "origin_server_ts") // 1000
         if (type_ := text(event, "type")) != "m.room.encrypted":
-            # Not encrypted. Verifications may come so: what they prove rests on the emoji alone.
+            # It isn't encrypted. Verifications may be unencrypted, because what they prove rests only on the emoji.
             content = part(event, "content")
             if not content:  # redacted
                 return None
@@ -314,7 +315,7 @@ class Reader:
 
 
 def number_of(room: str, event: Json) -> int:
-    """The number of an event for the journal: 63 bits, the same whenever it comes again."""
+    """The number of an event for the journal: 63 bits, the same each time the event comes."""
     stamp = min(max(number(event, "origin_server_ts"), 0), (1 << TIMESTAMP_BITS) - 1)
     digest = hashlib.sha256(f"{room} {text(event, 'event_id')}".encode("utf-8", "replace")).digest()
     return stamp << HASH_BITS | int.from_bytes(digest[:4], "big") >> (32 - HASH_BITS)
@@ -325,7 +326,7 @@ def _is_small(event: Json) -> bool:
 
 
 def _lean(event: Json) -> Json:
-    """What of an event is needed to read it later."""
+    """The parts of an event that are needed to read it later."""
     return {
         name: event[name] for name in ("type", "sender", "event_id", "origin_server_ts", "content") if name in event
     }

@@ -1,4 +1,4 @@
-"""What is kept of rooms: whether they are encrypted, who is in them, where they went: all by the server's word."""
+"""What is kept of rooms: their encryption, their members and their replacements, all by the server's word."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from bot.messengers.matrix.canonical import Json, text
 from bot.messengers.matrix.vault import Vault
 
 MOST_MEMBERS = 1000
-"Of a room in which the bot writes."
+"The most members of a room in which the bot writes."
 
 CROWD = [str(number) for number in range(MOST_MEMBERS + 1)]
-"Stand-ins for the members of a room whose list can't be read: they are several, and more than we write to."
+"Replaces the members of a room whose list can't be read: more people than we write to."
 
 MOST_UPGRADES = 20
-"Steps from a room to the one that replaces it that are followed."
+"How many steps are followed from a room to its replacement."
 
 
 class Room(msgspec.Struct, frozen=True):
     """One room that we are in."""
 
     encrypted: bool = False
-    "Once a room is encrypted it stays so, whatever the server says later."
+    "An encrypted room stays encrypted, whatever the server says later."
 
     members: list[str] | None = None
-    "Who may read what is written, up to one more than MOST_MEMBERS; None: to be asked for."
+    "The users who may read our messages, at most MOST_MEMBERS and one more. None: must be asked for."
 
     replaced_by: str = ""
-    "As it says itself; anybody can say that of a room of theirs."
+    "The replacement that the room itself names. Anybody can say that in a room of their own."
 
     replaces: str | None = None
-    "The room whose place it has taken, as its own beginning says; None: to be asked for."
+    "The room that this one replaces, according to its m.room.create event. None: must be asked for."
 
     left: bool = False
 
@@ -48,11 +48,11 @@ class Rooms:
         return self._vault.get(f"room:{room}", Room) or Room()
 
     def is_known(self, room: str) -> bool:
-        """Whether anything is known of it."""
+        """Whether anything is known of a room."""
         return self._vault.get(f"room:{room}", Room) is not None
 
     def is_in(self, room: str) -> bool:
-        """Whether we are in it, as far as is known."""
+        """Whether we are in a room, as far as is known."""
         known = self._vault.get(f"room:{room}", Room)
         return known is not None and not known.left
 
@@ -61,7 +61,7 @@ class Rooms:
         return (name.removeprefix("room:") for name in self._vault.names("room:"))
 
     def seen(self, room: str, event: Json) -> None:
-        """An event that changes what is known of a room."""
+        """Take an event that changes what is known of a room."""
         known = self.of(room)
         match text(event, "type"):
             case "m.room.encryption" if "state_key" in event:
@@ -73,24 +73,24 @@ class Rooms:
         self.put(room, msgspec.structs.replace(known, left=False))
 
     def changed(self, room: str) -> None:
-        """Something of it wasn't read: anybody may have come or gone."""
+        """Note that part of a room wasn't read. Anybody may have come or gone."""
         self.put(room, msgspec.structs.replace(self.of(room), members=None, left=False))
 
     def left(self, room: str) -> None:
-        """We are not in it any more."""
+        """Note that we are no longer in a room."""
         if self.is_known(room):
             self.put(room, msgspec.structs.replace(self.of(room), left=True, members=None))
 
     def put(self, room: str, known: Room) -> None:
-        """Keep what is known of a room."""
+        """Store what is known of a room."""
         self._vault.put(f"room:{room}", known)
 
     def is_upgrade(self, room: str) -> bool:
-        """Whether a room that we were in says that this one takes its place."""
+        """Whether a room that we were in says that this one replaces it."""
         return any(self.of(name).replaced_by == room for name in self.names())
 
     def newest(self, room: str) -> str:
-        """The room that a room says has taken its place. What is written goes by Client.newest."""
+        """The last replacement of a room, by the old rooms' word alone. For sending, use Client.newest."""
         for _ in range(MOST_UPGRADES):
             after = self.of(room).replaced_by
             if not after or after == room:

@@ -1,4 +1,4 @@
-"""What `copybara setup matrix` does, and what `copybara doctor` looks at: log in, and let the owner verify the bot."""
+"""Logs in and lets the owner verify the bot (`copybara setup matrix`), and reports its state (`copybara doctor`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARTS = ("no", "verify", "login", "reset")
 "`reset` is for an account whose keys were lost with another home."
 
 OWNER_FACT = "e2e:owner"
-"Of the journal: who has verified the bot, see people.py."
+"The journal's fact that says who has verified the bot, see people.py."
 
 IN_ROOM = """
 Now verify the bot. In Element, accept the invitation of {user}, open its profile there, and choose Verify by emoji.
@@ -70,14 +70,14 @@ def _part(answer: str) -> str:
 
 
 def next_step(home: Home) -> str:
-    """The owner verifies the bot, unless that is done."""
+    """A sentence that tells the owner to verify the bot, unless that is done."""
     if _is_verified(home):
         return "  Write /help to your bot in Matrix"
     return "  copybara setup matrix   verifies your Matrix bot, at a terminal"
 
 
 def look(home: Home, config: Config) -> str:
-    """How it stands with the configured bot. Raises InputError, StoreError."""
+    """A sentence about the state of the configured bot. Raises InputError, StoreError."""
     del config
     account = logged_in_account(home)
     if not _is_verified(home):
@@ -90,7 +90,7 @@ def look(home: Home, config: Config) -> str:
 
 
 def _is_verified(home: Home) -> bool:
-    if not home.database.exists():  # looking makes nothing
+    if not home.database.exists():  # looking must not create a database
         return False
     with Store(home.database) as store:
         return Journal(store, NAME).fact(OWNER_FACT) is not None
@@ -103,7 +103,7 @@ def _user_or_nothing(answer: str) -> str:
 def _logged_in(
     home: Home, known: MatrixAccount | None, user: str, asking: Asking, *, reset: bool
 ) -> MatrixAccount | None:
-    """None if that didn't work, and the person doesn't want to try again. Without a person that raises InputError."""
+    """Log in. None if that failed and the person doesn't want to try again. Without a person, it raises InputError."""
     from bot.messengers.matrix.login import log_in
 
     owner = asking.until_good(
@@ -139,7 +139,7 @@ async def _verify(home: Home, account: MatrixAccount, asking: Asking) -> None:
         asking.say(OWN_DEVICE if account.owner == account.user else IN_ROOM.format(user=account.user))
         emoji = await ceremony.until_emoji()
         asking.say("   ".join(f"{picture} {name}" for picture, name in emoji), "")
-        # The other side waits for an answer of a person, and so may everything else.
+        # The other app waits for a person, and other work may wait as long.
         if not asking.yes("Does your app show the same, in the same order?", default=False):
             await ceremony.differ()
             raise InputError(

@@ -1,4 +1,4 @@
-"""What the bot says that has to do with Matrix itself."""
+"""Sentences about Matrix itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CANNOT_STORE = Sentence(
     "I can't save anything: the disk is full, or another program has the database open. I'll do what you wrote as soon "
     "as I can save it. Running calls are not affected.",
 )
-"To the owner. It is encrypted before that happens, for nothing can be encrypted then."
+"To the owner. It is encrypted in advance, because nothing can be encrypted once nothing can be stored."
 
 UNCLAIMED = Sentence(
     Kind.BOT_UNCLAIMED, "Nobody is the Matrix bot's owner yet. Stop copybara and run: copybara setup matrix"
@@ -39,10 +39,10 @@ UNREAD = Sentence(
 )
 
 ACCEPT_KEY = "accept"
-"The choice under `changed`, for the wire."
+"The choice under `changed`, as the wire knows it."
 
 ACCEPT_KEY_WORDS = "It is them, use their new key"
-"The same for people."
+"The choice under `changed`, as people read it."
 
 _WHY = {
     None: "wasn't encrypted",
@@ -57,7 +57,7 @@ def listening(user: str) -> Sentence:
 
 
 def not_read(user: str, standing: Standing | None) -> Sentence:
-    """To the owner, once a device: why a link or a command in a message did nothing."""
+    """To the owner, once per device: why a link or a command in a message did nothing."""
     return Sentence(
         Kind.BOT_NOT_ENCRYPTED,
         f"I didn't act on a message from {shown(user, 80)}: it {_WHY[standing]}. Links and commands count only in "
@@ -66,7 +66,7 @@ def not_read(user: str, standing: Standing | None) -> Sentence:
 
 
 def many_not_read(counted: Counted) -> Sentence:
-    """To the owner, once for all that came after the first few: of how many devices messages did nothing."""
+    """To the owner, once for everything beyond the first few: from how many devices messages were ignored."""
     names = ", ".join(shown(user, 80) for user in counted.people[:3])
     others = f" and {len(counted.people) - 3:,} others" if len(counted.people) > 3 else ""
     devices = f"{counted.things:,} more device" + ("s" if counted.things > 1 else "")
@@ -78,7 +78,7 @@ def many_not_read(counted: Counted) -> Sentence:
 
 
 def changed(user: str, key: str) -> Sentence:
-    """To the owner, once an identity: somebody has another key than before."""
+    """To the owner, once per identity: somebody has a different key than before."""
     return Sentence(
         Kind.BOT_KEY_CHANGED,
         f"{shown(user, 80)} has a new key, or somebody is pretending to be them. I won't read their links until you "
@@ -87,7 +87,7 @@ def changed(user: str, key: str) -> Sentence:
 
 
 def owners_key_changed(user: str) -> Sentence:
-    """To the terminal and to the owner, once: the key that commands is another."""
+    """To the terminal and the owner, once: the owner's account has a different key."""
     return Sentence(
         Kind.BOT_KEY_CHANGED,
         f"{shown(user, 80)} has a new key, and I take commands only from the one you verified. If you reset it, stop "
@@ -96,17 +96,17 @@ def owners_key_changed(user: str) -> Sentence:
 
 
 def accepted(user: str) -> Sentence:
-    """After that."""
+    """After the owner accepted a new key."""
     return Sentence(Kind.BOT_KEY_ACCEPTED, f"I use {shown(user, 80)}'s new key from now on.")
 
 
 def nothing_to_accept(user: str) -> str:
-    """There is no other key."""
+    """There is no new key to accept."""
     return f"{shown(user, 80)} shows no new key."
 
 
 def withheld(user: str) -> Sentence:
-    """On the terminal and to the owner, once a person: their app doesn't let us read."""
+    """To the terminal and the owner, once per person: their app withholds its keys from us."""
     return Sentence(
         Kind.BOT_KEY_WITHHELD,
         f"{shown(user, 80)}'s app keeps its messages from me, because it hasn't verified me. In Element they can "

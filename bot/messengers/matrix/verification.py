@@ -1,8 +1,8 @@
 """Comparing emoji with another client (specification, Key verification: m.sas.v1). Sans I/O: events in, events out.
 
-The owner's client asks and starts, we accept: request, ready, start, accept, key, key, mac, mac, done. It works in a
-room with somebody else's client, and by to-device messages with another device of our own account. What is verified at
-the end is the other side's master key: everything else of theirs hangs on it.
+The owner's client asks and starts, and we accept: request, ready, start, accept, key, key, mac, mac, done. It works in
+a room with somebody else's client, and through to-device messages with another device of our own account. At the end,
+the other side's master key is verified. All trust in their devices follows from that key.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ METHOD = "m.sas.v1"
 AGREEMENT, HASH, MAC = "curve25519-hkdf-sha256", "sha256", "hkdf-hmac-sha256.v2"
 
 PREFIX = "m.key.verification."
-"What the types of its events begin with."
+"The prefix of the types of its events."
 
 Events = list[tuple[str, Json]]
-"Types without the prefix, and contents without what ties them to the transaction."
+"Types without the prefix, and contents without what links them to the transaction."
 
 
 class VerificationStep(enum.IntEnum):
-    """How far it has come."""
+    """How far the verification has come."""
 
     READY = 0
     ACCEPTED = 1
     COMPARING = 2
-    "The emoji are there."
+    "The emoji are known."
 
     DONE = 3
     CANCELLED = 4
 
 
 class Verification:
-    """One verification that the other side has asked for."""
+    """One verification that the other side has requested."""
 
     def __init__(
         self, own: OwnDevice, own_master: str, user: str, device: str, transaction: str, related: Json | None
     ) -> None:
-        """`own_master`: our account's master key, empty if there is none. `transaction`: the id of the request.
+        """`own_master` is our account's master key, empty if there is none. `transaction` is the id of the request.
 
-        `related`: in a room, what ties each event to the request; None for to-device messages.
+        `related` links each event to the request in a room; None for to-device messages.
         """
         self.user = user
         self.device = device
@@ -71,17 +71,17 @@ class Verification:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether it is finished or cancelled."""
         return self.step in (VerificationStep.DONE, VerificationStep.CANCELLED)
 
     def ready(self) -> Events:
-        """The answer to the request."""
+        """The reply to the request."""
         return [("ready", {"from_device": self._own.device, "methods": [METHOD]})]
 
     def receive(self, type_: str, content: Json, device_keys: Mapping[str, str]) -> Events:
-        """What to send when an event of this transaction has come.
+        """Handle an event of this transaction. Returns the events to send.
 
-        `type_` is without the prefix. `device_keys`: the other side's keys that can be verified, by their ids:
+        `type_` is without the prefix. `device_keys` are the other side's keys that can be verified, by their ids:
         `ed25519:DEVICE`, and the master key as `ed25519:KEY`.
         """
         if self.over:
@@ -102,7 +102,7 @@ class Verification:
         return self.cancel("m.unexpected_message")
 
     def same(self, device_keys: Mapping[str, str]) -> Events:
-        """The owner has seen the same emoji on both sides."""
+        """Note that the owner has seen the same emoji on both sides. Returns the events to send."""
         if self.step is not VerificationStep.COMPARING or self._established is None or self._same:
             return []
         self._same = True
@@ -116,14 +116,14 @@ class Verification:
         return events + (self._finish(device_keys) if self._mac is not None else [])
 
     def cancel(self, code: str = "m.user") -> Events:
-        """End it, with a code of the specification."""
+        """Cancel it, with a code of the specification. Returns the events to send."""
         if self.over:
             return []
         self.step, self.why = VerificationStep.CANCELLED, code
         return [("cancel", {"code": code, "reason": code.removeprefix("m.").replace("_", " ")})]
 
     def addressed(self, content: Json) -> Json:
-        """A content with what ties it to the transaction."""
+        """Add what links a content to the transaction."""
         if self._related is not None:
             return {**content, "m.relates_to": self._related}
         return {**content, "transaction_id": self.transaction}
@@ -181,7 +181,7 @@ class Verification:
         return [("key", {"key": self._public})]
 
     def _finish(self, device_keys: Mapping[str, str]) -> Events:
-        """Check the other side's keys: all that they name, and among them there must be the master key."""
+        """Check all keys that the other side names. The master key must be among them."""
         assert self._mac is not None
         assert self._established is not None
         macs = part(self._mac, "mac")

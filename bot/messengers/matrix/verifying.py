@@ -1,4 +1,4 @@
-"""Verifications on their way: requests, and which event belongs to which. The emoji are in verification.py."""
+"""Runs verifications: takes requests, and finds the events of each. verification.py compares the emoji."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ REQUEST = f"{PREFIX}request"
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """One event of a verification, however it came."""
+    """One event of a verification, from a room or from a device."""
 
     sender: str
     type: str
-    "Without the prefix."
+    "Its type without the prefix."
 
     content: Json
     transaction: str
     room: str
-    "Empty: from device to device."
+    "Its room. Empty: it came from device to device."
 
     encrypted: bool = False
 
 
 class Verifier:
-    """Lets one person verify us; the last one that they ask for counts."""
+    """Lets one person verify us. Their last request counts."""
 
     def __init__(self, client: Client, user: str) -> None:
         self.current: Verification | None = None
@@ -40,7 +40,7 @@ class Verifier:
         self._encrypted = False
 
     async def take(self, sync: Sync) -> None:
-        """Go on with what has come. Raises Unreachable, ServerRefusal."""
+        """Handle new events. Raises Unreachable, ServerRefusal."""
         for event in _events(sync):
             if event.sender != self._user:
                 continue
@@ -51,12 +51,12 @@ class Verifier:
                 await self._send(self.current.receive(event.type, event.content, keys))
 
     async def same(self) -> None:
-        """The emoji are the same on both sides. Raises Unreachable, ServerRefusal."""
+        """Note that the emoji are the same on both sides. Raises Unreachable, ServerRefusal."""
         if self.current is not None:
             await self._send(self.current.same(self._client.people.keys_of(self._user)))
 
     async def cancel(self, code: str = "m.mismatched_sas") -> None:
-        """They are not, or nobody has compared them. Raises Unreachable, ServerRefusal."""
+        """Cancel, because the emoji differ or nobody has compared them. Raises Unreachable, ServerRefusal."""
         if self.current is not None:
             await self._send(self.current.cancel(code))
 
@@ -67,7 +67,7 @@ class Verifier:
         if ours or not device or not isinstance(methods, list) or METHOD not in methods:
             return
         if self.current is not None and self.current.step is VerificationStep.COMPARING:
-            return  # one at a time: what is being compared stays
+            return  # one at a time: a comparison that has begun goes on
         await self._client.keys.query([self._user])
         related = {"rel_type": "m.reference", "event_id": event.transaction} if event.room else None
         self._room, self._encrypted = event.room, event.encrypted
@@ -80,7 +80,7 @@ class Verifier:
         for type_, content in events:
             addressed = current.addressed(content)
             if self._room and not self._encrypted:
-                # As Element does it: what is proven rests on the emoji, not on who can read these events.
+                # Not encrypted, as in Element: what is proven rests on the emoji, not on who can read these events.
                 await self._client.api.send(self._room, PREFIX + type_, secrets.token_hex(16), addressed)
             elif self._room:
                 await self._client.write(self._room, secrets.token_hex(16), addressed, PREFIX + type_)

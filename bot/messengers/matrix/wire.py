@@ -1,4 +1,4 @@
-"""Matrix as bot.messengers.plain wants it: connects, fetches, sends. What is read and written is decided elsewhere."""
+"""The Wire for Matrix: connects, fetches and sends. Other modules decide what is read and written."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from shared.errors import InputError
 from shared.kept_running import Part, kept_running
 
 PACE = Pace(per_second=10, burst=5, seconds_each=1.0, urgent_too=False)
-"Synapse lets an account write ten messages at once and then one in five seconds, unless its owner says otherwise."
+"Synapse lets an account send ten messages at once and then one in five seconds, unless its admin changes that."
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 10.0
 TOKEN_SECONDS = 15.0
-"How often a server is asked again that doesn't know this device."
+"How often a server that doesn't know this device is asked again."
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class MatrixWire:
     senders_date = False
 
     def __init__(self, account: MatrixAccount, vault: Vault, *, strangers: bool, unverified: bool) -> None:
-        """`strangers`: whether they may invite the bot, `unverified`: see [matrix] in the configuration."""
+        """`strangers`: whether strangers may invite the bot. `unverified`: see [matrix] in the configuration."""
         self._account = account
         self._vault = vault
         self._unverified = unverified
@@ -66,19 +66,19 @@ class MatrixWire:
         self._joining = Joining(self._client.api, vault, self._invitations, account.user.partition(":")[2])
         self._begun = asyncio.Event()
         self._spare: tuple[str, Json] | None = None
-        "The warning that nothing can be stored, with its room, encrypted while its key could still be stored."
+        "The warning that nothing can be stored, with its room. It was encrypted while its key could still be stored."
         self._desk: Desk | None = None
         self._failures = 0
         self._token_refused = False
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the connections to the server."""
+        """Keep the connections to the server open during the block."""
         async with self._client.open(), kept_running(Part("Joining rooms of Matrix", self._keep_joining)):
             yield
 
     async def begin(self, desk: Desk, listener: Listener) -> None:
-        """Have our keys published, and say who listens."""
+        """Publish our keys, and set the listener."""
         del listener
         self._desk = desk
         await self._until_answered(self._client.begin)
@@ -89,20 +89,20 @@ class MatrixWire:
         await self._prepare_warning()
 
     async def fetch(self) -> list[tuple[int, Entry]]:
-        """Wait for messages; returns what is kept of them, with their numbers."""
+        """Wait for messages. Returns what to store of them, with their numbers."""
         return await self._until_answered(self._fetch)
 
     async def confirm(self) -> None:
-        """What was fetched is stored."""
+        """Note that the messages of the last `fetch` are stored."""
         await self._client.confirm()
         await self._prepare_warning()
 
     async def act(self, value: bytes, again: bool) -> None:
-        """There are no entries of its own."""
+        """Do nothing: Matrix makes no `Own` entries."""
         del value, again
 
     async def choose(self, what: str, about: str) -> None:
-        """The owner says that a new key is really somebody's. Raises InputError if there is none."""
+        """Accept a person's new key, because the owner confirms it. Raises InputError if there is none."""
         assert self._desk is not None
         act, _, key = what.partition(":")
         if act != texts.ACCEPT_KEY or not self._client.people.accept(about, key):
@@ -111,13 +111,13 @@ class MatrixWire:
         self._desk.tell(texts.accepted(about))
 
     async def send(self, message: Outgoing, number: int) -> None:
-        """Write one message. Raises Refused, NotNow."""
+        """Send one message. Raises Refused, NotNow."""
         if message.file:
             raise Refused("files aren't sent in Matrix")
         try:
             room = await self._room_for(message.chat)
             if room:
-                # The number makes it the same message for the server, however often it is sent.
+                # With this number the server knows the message, and sends it once however often we try.
                 await self._client.write(room, f"copybara-{number}", {"msgtype": "m.text", "body": message.text})
         except NotEncrypted:
             raise Refused("the room isn't encrypted") from None
@@ -134,11 +134,11 @@ class MatrixWire:
 
     @property
     def clock_ahead(self) -> float:
-        """Events are dated by the server, which says what time it is with each answer."""
+        """The server dates events, and gives its time with each reply."""
         return self._client.api.clock.ahead
 
     async def warn(self, said: Sentence) -> None:
-        """A message needs a key that is stored before it is sent, so it was encrypted in time, in general words."""
+        """Tell the owner. A message needs a key that is stored before sending, so this one was encrypted earlier."""
         del said
         if self._spare is None:
             raise Refused("no warning was prepared")
@@ -151,18 +151,18 @@ class MatrixWire:
             raise Refused(refusal.code) from None
 
     def pace(self, chat: str) -> Pace:
-        """The same for all rooms."""
+        """The same pace for all rooms."""
         del chat
         return PACE
 
     @property
     def has_owner(self) -> bool:
-        """Whether the owner has verified us, and we them."""
+        """Whether the owner and the bot have verified each other."""
         owner = self._client.people.owner
         return owner is not None and owner.user == self._account.owner
 
     def call_changed(self, line: Line) -> None:
-        """Posts say it."""
+        """Do nothing: the posts show a call's state."""
         del line
 
     # Reading.
@@ -200,14 +200,14 @@ class MatrixWire:
         else:
             members = await self._client.members_if_they_come(room)
         if members is None:
-            return Audience.SEVERAL  # the others don't hang on it
+            return Audience.SEVERAL  # other messages must not wait for the list of members
         if await self._own_room.is_alone(room):
             return Audience.OWNERS
         return Audience.TWO if len(members) <= 2 else Audience.SEVERAL
 
     def _follow(self, sync: Sync) -> None:
         upgraded = [(self._client.rooms.newest(room), user) for room, user in sync.upgraded]
-        # Into rooms that it is in the bot is led by nobody.
+        # Nobody can lead the bot into a room where it already is.
         upgraded = [(room, user) for room, user in upgraded if not self._client.rooms.is_in(room)]
         for room, user in dict.fromkeys([*sync.invitations, *upgraded]):
             if self._invitations.accepts(room, user, time.monotonic()):
@@ -248,7 +248,7 @@ class MatrixWire:
     # Writing.
 
     async def _prepare_warning(self) -> None:
-        """Have a warning ready for the room in which the owner last spoke."""
+        """Encrypt a warning in advance, for the room in which the owner last spoke."""
         room = self._own_room.known
         if not room or (self._spare is not None and self._spare[0] == room):
             return
@@ -259,9 +259,9 @@ class MatrixWire:
             logger.info("No warning could be prepared: %s", type(error).__name__)
 
     async def _room_for(self, chat: str) -> str:
-        """The room of a conversation; empty if there is nobody to write to.
+        """The room of a conversation. Empty if there is nobody to write to.
 
-        Raises Refused, NotNow, what requests raise.
+        Raises Refused, NotNow, and what requests raise.
         """
         place = place_of(NAME, chat)
         match place.way:
@@ -282,7 +282,7 @@ class MatrixWire:
                 return room
             unseen = unseen or members is None
         if unseen:
-            raise NotNow  # it may be one of those
+            raise NotNow  # it may be one of those rooms
         raise Refused("there is no room with only them")
 
     def _contacts(self) -> Container[str]:

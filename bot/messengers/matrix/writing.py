@@ -1,6 +1,6 @@
-"""Writing to a room: encrypted, for the devices that may read it, once for each message however often it is tried.
+"""Writes to a room: encrypted for the devices that may read it, and once per message however often it is tried.
 
-Only by the configuration a message leaves in clear, in a room that isn't encrypted.
+A message is sent unencrypted, in an unencrypted room, only if the configuration allows that.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from bot.messengers.matrix.rooms import CROWD, MOST_MEMBERS, Rooms
 
 
 class NotEncrypted(Exception):
-    """The room isn't encrypted: nothing is written there."""
+    """The room isn't encrypted, so nothing is written there."""
 
 
 class Crowded(Exception):
-    """More people are in the room than we write to."""
+    """The room has more people than we write to."""
 
 
 class Writer:
-    """Writes messages as this device."""
+    """Sends messages as this device."""
 
     def __init__(
         self,
@@ -39,9 +39,7 @@ class Writer:
         *,
         unverified: bool,
     ) -> None:
-        """`unverified`: whether devices may read what we write that their people haven't verified, and what is written
-        in a room that isn't encrypted.
-        """
+        """`unverified`: whether unverified devices may read our messages, and unencrypted rooms are written to."""
         self._api = api
         self._own = own
         self._people = people
@@ -52,7 +50,7 @@ class Writer:
         self._unverified = unverified
 
     async def members(self, room: str) -> list[str]:
-        """Who may read what is written in a room, by the server; CROWD if it will never say.
+        """The users who may read messages in a room, by the server's word. CROWD if the server will never say.
 
         Raises Unreachable, ServerRefusal.
         """
@@ -71,14 +69,14 @@ class Writer:
         return known.members or []
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message; returns its event's id. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
+        """Send a message. Returns its event's id. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
         if self._unverified and not self._rooms.of(room).encrypted:
             return await self._api.send(room, type_, transaction, content)
         encrypted = await self.encrypted(room, content, type_)
         return await self._api.send(room, "m.room.encrypted", transaction, encrypted)
 
     async def encrypted(self, room: str, content: Json, type_: str = "m.room.message") -> Json:
-        """A message as it goes to the server, once those who may read it have its key, and all of that is on the disk.
+        """A message encrypted for the server. Its readers have its key by then, and all of it is on the disk.
 
         Raises NotEncrypted, Crowded, Unreachable, ServerRefusal.
         """
