@@ -44,7 +44,9 @@ class Chats:
             messenger.ready(node, notices, handset)
 
     def post(self, post: Post) -> None:
-        """Write a message in its conversation. If no messenger knows the conversation, the first messenger writes it.
+        """Write a message in its conversation.
+
+        If no messenger knows the conversation, the first messenger writes it.
         """
         for messenger in self._writing(post.chat):
             messenger.post(_for(messenger, post))

@@ -186,7 +186,9 @@ class Console:
 
 
 def _lines(source: int) -> Iterator[bytes]:
-    """Yield the lines of a descriptor as they come. Of a line longer than MAX_LINE, only the first MAX_LINE + 1 bytes.
+    """Yield the lines of a descriptor as they come.
+
+    Of a line longer than MAX_LINE, only the first MAX_LINE + 1 bytes.
     """
     pending, skipping = b"", False
     while data := _read(source):

@@ -32,7 +32,9 @@ class FileTrack(MediaStreamTrack):
         self._frames: asyncio.Queue[Played | None] = asyncio.Queue(READ_AHEAD[kind])
 
     async def put(self, frame: Played | None) -> None:
-        """Add a frame, or None for the end. Waits while READ_AHEAD frames are queued. An ended track drops the frame.
+        """Add a frame, or None for the end. Waits while READ_AHEAD frames are queued.
+
+        An ended track drops the frame.
         """
         if self.readyState == "live":
             await self._frames.put(frame)
@@ -56,7 +58,9 @@ class FileTrack(MediaStreamTrack):
                 return picture
 
     def want_key_frame(self) -> None:
-        """Called when the other side needs a key frame. It does nothing: the encoder makes one without being told here.
+        """Called when the other side needs a key frame.
+
+        It does nothing: the encoder makes one without being told here.
         """
         self._pictures.want_key_frame()
 

@@ -122,7 +122,9 @@ class MediaFile:
             container.close()
 
     def _open(self) -> None:
-        """Open the file. Each pass opens it again, because not every kind of file can be rewound exactly to its start.
+        """Open the file.
+
+        Each pass opens it again, because not every kind of file can be rewound exactly to its start.
         """
         self.close()
         self._container = _open(self._path)

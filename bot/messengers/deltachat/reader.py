@@ -45,7 +45,9 @@ def asks_whose_app(message: Message, chat: ChatInfo, owner: int | None) -> str:
 
 
 def is_in_clear(message: Message, owner: int | None, *, unencrypted: bool = False) -> bool:
-    """Whether a message would matter but is ignored because it wasn't encrypted. The owner hears of it once per sender.
+    """Whether a message would matter but is ignored because it wasn't encrypted.
+
+    The owner hears of it once per sender.
     """
     if message.show_padlock or not is_from_somebody(message, owner):
         return False

@@ -247,7 +247,9 @@ class DeltaChatWire(Begun):
         self._may_be_claimed = self._owner is None and not (owner is not None and owner.has_this_account)
 
     async def _joined(self, contact: int) -> None:
-        """Handle a contact who has added the bot by its QR code. The first is the owner: only their terminal shows it.
+        """Handle a contact who has added the bot by its QR code.
+
+        The first is the owner: only their terminal shows it.
         """
         account, desk = self._own_account, self._own_desk
         if not self._may_be_claimed:

@@ -173,8 +173,7 @@ class Client:
         self._tried.clear()
 
     def _apart(self, users: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Split users into two lists: the owner, our own account and their contacts; and strangers, up to MOST_ASKED.
-        """
+        """Split users into the owner, our own account and their contacts, and at most MOST_ASKED strangers."""
         first = self.people.first(users, MOST_ASKED)
         ours = {self.account.user, self.account.owner}
         return (

@@ -59,7 +59,9 @@ def would_count(message: RoomMessage, owner: str) -> bool:
 
 
 def heard(message: RoomMessage, audience: Audience, *, unverified: bool) -> Heard | None:
-    """What is stored of a message. None: nothing. `unverified`: whether links of unverified devices are read as well.
+    """What is stored of a message. None: nothing.
+
+    `unverified`: whether links of unverified devices are read as well.
     """
     words = said(message)
     if not words:

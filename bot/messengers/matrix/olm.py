@@ -98,7 +98,9 @@ class Olm:
             self._vault.put(name, msgspec.structs.replace(kept, renew=True))
 
     def encrypt(self, user: str, device: Device, type_: str, content: Json) -> Json:
-        """The content of an m.room.encrypted event for one device. The session must be on the disk before it is sent.
+        """The content of an m.room.encrypted event for one device.
+
+        The session must be on the disk before it is sent.
         """
         session, *others = self._sessions(device.curve25519)
         payload: Json = {

@@ -180,7 +180,9 @@ class People:
         return Standing.UNKNOWN
 
     def standing_of_key(self, user: str, curve25519: str) -> Standing:
-        """The standing of the device with that key. It has proven that it has the key; all else about it may be untrue.
+        """The standing of the device with that key.
+
+        It has proven that it has the key; all else about it may be untrue.
         """
         person = self.of(user)
         device = next((each for each in person.devices.values() if each.curve25519 == curve25519), None)

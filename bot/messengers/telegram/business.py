@@ -43,7 +43,9 @@ class BusinessConnections:
         "When Telegram may be asked again, in the loop's time."
 
     async def changed(self, connection: Connection) -> Sentence | None:
-        """Handle a connection that was made, changed or ended. Returns what the owner should hear of it, if anything.
+        """Handle a connection that was made, changed or ended.
+
+        Returns what the owner should hear of it, if anything.
         """
         known = self._known(connection.id) is not None
         await self._keep(connection)

@@ -71,7 +71,9 @@ class Polling:
         self._seen_all = self._empty_since or self._seen_all
 
     def _knows_since_when(self) -> bool:
-        """Whether the age of the next updates is known. If not, waiting updates are fetched first, apart from new ones.
+        """Whether the age of the next updates is known.
+
+        If not, waiting updates are fetched first, apart from new ones.
         """
         since = _seconds_since(self._empty_since)
         return since is not None and since < TAP_SECONDS

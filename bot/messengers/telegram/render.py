@@ -46,7 +46,9 @@ def for_the_chat(post: Post) -> str:
 
 
 def for_the_owner(post: Post, user_name: str = "") -> tuple[str, Rows, Draft]:
-    """A link that the owner has to carry, with buttons that help. `user_name` is the other side's, if it was just seen.
+    """A link that the owner has to carry, with buttons that help.
+
+    `user_name` is the other side's, if it was just seen.
     """
     assert post.token is not None
     contact = post.contact

@@ -1,5 +1,4 @@
-"""Makes requests: repeats them, reports problems on the owner's terminal, and checks whether the token is still valid.
-"""
+"""Makes and repeats requests, reports problems on the owner's terminal, and checks whether the token is valid."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ class UpdateReader:
         self._own = own
 
     def read(self, raw: Mapping[str, Any]) -> Incoming | None:
-        """What is stored of one update as Telegram sent it. None: nothing. A malformed update may raise any exception.
+        """What is stored of one update as Telegram sent it. None: nothing.
+
+        A malformed update may raise any exception.
         """
         update = Update.de_json(dict(raw), None)
         if update.message is not None:

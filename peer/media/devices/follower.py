@@ -175,7 +175,9 @@ class FollowedDevice(Generic[_Opened]):
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _use(self) -> tuple[str | None, MediaError | None]:
-        """Open the chosen device, unless it is open. Returns its name, and the error of the first device that failed.
+        """Open the chosen device, unless it is open.
+
+        Returns its name, and the error of the first device that failed.
         """
         why: MediaError | None = None
         while True:

@@ -31,7 +31,9 @@ BEEP = (1_000.0, 0.4)
 
 
 class AnsweringMachine:
-    """Takes the message of one call. A new leg continues the greeting or the message where the previous leg was lost.
+    """Takes the message of one call.
+
+    A new leg continues the greeting or the message where the previous leg was lost.
     """
 
     name = "answering-machine"

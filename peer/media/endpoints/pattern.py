@@ -49,8 +49,7 @@ AMPLITUDE = 5_000
 
 
 class Bars:
-    """Draws the picture from rows that are prepared once, so that a frame takes a few copies and no loop over pixels.
-    """
+    """Draws the picture from rows that are prepared once. So a frame takes a few copies and no loop over pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         """`width` and `height` are even numbers of pixels."""
