@@ -1,7 +1,7 @@
-"""The command line: one file a command.
+"""The command line: one file per command.
 
-Start at arguments.py, which has the arguments of all commands; parser.py parses them, and dispatch.py calls the
-command. A command is a function that prints and returns an exit code, and raises CopybaraError when it can't be carried
-out; main.py makes `error:` and `hint:` of that. remote.py speaks with the copybara that runs with the same home. May
-import everything below it, but nothing heavy before a command needs it: `copybara --help` has to be instant.
+Start at arguments.py, which has the arguments of all commands. parser.py parses them, and dispatch.py calls the
+command. A command is a function that prints and returns an exit code, or raises CopybaraError; main.py turns that into
+`error:` and `hint:`. remote.py talks to the copybara that runs with the same home. May import everything below it, but
+heavy modules only when a command needs them: `copybara --help` must be instant.
 """

@@ -1,4 +1,4 @@
-"""What `copybara` takes on the command line: every command with its arguments. parser.py parses them."""
+"""The arguments of every `copybara` command. parser.py parses them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ The stranger of your last call:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. Its `run` is the function that carries the command out."""
+    """The parser of the whole command line. Its `run` value is the function that carries the command out."""
     everywhere = CommandParser(add_help=False, argument_default=argparse.SUPPRESS)
     everywhere.add_argument("--home", type=a_path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
@@ -70,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _takes_words(parser: argparse.ArgumentParser, help_: str) -> None:
-    """A command that takes a name and words of its own in one go, as in the chat, and the name alone by an option."""
+    """Let a command take a name and words as in the chat, or the name alone as an option."""
     parser.add_argument("words", nargs="*", type=a_name, metavar="NAME", help=help_)
     parser.add_argument("--name", type=a_name, metavar="NAME", help="the same")
 

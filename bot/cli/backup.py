@@ -1,4 +1,4 @@
-"""`copybara backup`, `restore` and `export`: the home in one encrypted file, and what others can read as JSON."""
+"""`copybara backup`, `restore` and `export`: the home in one encrypted file, and its readable data as JSON."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ from shared.store.files import (
 from shared.store.restored import restored
 
 SHORTEST = 8
-"Characters of a passphrase. Someone who has the file can try as many as they have time for."
+"The shortest passphrase in characters. Anyone who has the file can try as many as they like."
 
 LONGEST = 1024
 
 TRIES = 3
-"How often a person may type a passphrase."
+"How many times a person may type a passphrase."
 
 AT_ONCE = 1 << 20
-"Bytes of a file that are read in one step."
+"How many bytes of a file are read in one step."
 
 EVERY_CALL = 1 << 31
-"More than the log keeps."
+"More calls than the log keeps."
 
 
 def backup(home: Home, file: Path) -> int:
-    """Write the home into a new file, encrypted with a passphrase. Raises InputError, StoreError."""
+    """Write the home to a new file, encrypted with a passphrase. Raises InputError, StoreError."""
     if not home.database.exists():
         raise InputError(f"There is no home in {home.folder} yet.", "Run copybara once, or give another --home.")
     with known_errors(file):
@@ -63,7 +63,7 @@ def backup(home: Home, file: Path) -> int:
 
 
 def write(home: Home, file: Path, passphrase: str, *, largest: int = LARGEST) -> None:
-    """Write it, if it has no more than `largest` bytes: more couldn't be brought back. Raises StoreError."""
+    """Write the backup. Raises StoreError, also if it has more than `largest` bytes and so couldn't be restored."""
     archive = packed(home.folder, but=_folders_of_calls(home))
     if len(archive) > largest - HEAD_BYTES - TAG_BYTES:
         raise StoreError(
@@ -74,18 +74,18 @@ def write(home: Home, file: Path, passphrase: str, *, largest: int = LARGEST) ->
 
 
 def _folders_of_calls(home: Home) -> list[Path]:
-    """Where recordings and received files go, if that is configured and in the home: as paths below it."""
+    """The configured folders for recordings and received files that are in the home, as paths relative to it."""
     try:
         config = load(home.config)
     except InputError:
-        return []  # a home is never needed more than when something in it is broken
+        return []  # a backup matters most when something in the home is broken
     whole = home.folder.resolve()
     folders = [Path(folder).resolve() for folder in (config.media.record_to, config.files.folder) if folder]
     return [folder.relative_to(whole) for folder in folders if whole in folder.parents]
 
 
 def restore(home: Home, file: Path) -> int:
-    """Make a home from a backup, where there is none: what else lies in its folder stays.
+    """Make a home from a backup. The folder may have other files, but no home yet.
 
     Raises InputError, HomeInUse, StoreError, BadBackup.
     """
@@ -99,7 +99,7 @@ def restore(home: Home, file: Path) -> int:
 
 
 def _refuse_used(home: Home) -> None:
-    """Raise InputError if there is a home already, HomeInUse while a program runs with it."""
+    """Raise InputError if there is a home already, HomeInUse if a program runs with it."""
     if (running := who_runs(home)) is not None:
         raise running
     with known_errors(home.folder):
@@ -110,7 +110,7 @@ def _refuse_used(home: Home) -> None:
 
 
 def _unsealed(sealed: bytes, asking: Asking) -> bytes:
-    """What is in the backup; a person may type the passphrase again. Raises InputError, BadBackup."""
+    """Decrypt the backup. A person may try another passphrase. Raises InputError, BadBackup."""
     check_sealed(sealed)
     left = TRIES
     while True:
@@ -126,7 +126,7 @@ def _unsealed(sealed: bytes, asking: Asking) -> bytes:
 
 
 def _unused(home: Home) -> bool:
-    """Whether it holds no more than what a look at it has made, such as `copybara contacts`. Raises HomeInUse."""
+    """Whether the home has only what commands such as `copybara contacts` make. Raises HomeInUse."""
     made = (home.database.name, *(f"{home.database.name}{end}" for end in SQLITE_SIDE_FILES), home.lock.name)
     if not home.database.exists() or any(path.name not in made for path in own_files(home.folder)):
         return False
@@ -135,7 +135,7 @@ def _unused(home: Home) -> bool:
 
 
 def read(file: Path, *, largest: int = LARGEST) -> bytes:
-    """All of a backup. A device or a pipe has no size that could be asked for.
+    """Read a whole backup. The size is counted while reading, because a device or a pipe doesn't have one.
 
     Raises StoreError, and BadBackup if there are more than `largest` bytes.
     """
@@ -149,7 +149,7 @@ def read(file: Path, *, largest: int = LARGEST) -> bytes:
 
 
 def _made_from(archive: bytes, home: Home) -> int:
-    """Make the home, as a whole or not at all. The number of its contacts. Raises StoreError, BadBackup."""
+    """Make the home completely or not at all. Returns the number of its contacts. Raises StoreError, BadBackup."""
     make_folder(home.folder.parent)
     with locked_folder(home.folder.parent):
         unfinished = Home(home.restoring)
@@ -165,10 +165,10 @@ def _made_from(archive: bytes, home: Home) -> int:
             with Store(unfinished.database) as store:
                 restored(store, int(time.time()))
                 contacts = len(store.contacts())
-            _refuse_used(home)  # somebody may have made one while the passphrase was asked for
+            _refuse_used(home)  # somebody may have made a home while the passphrase was asked for
             _refuse_both(unfinished.folder, home.folder)
             with known_errors(home.folder):
-                # The database last: SQLite's other files without it would be taken for a damaged one.
+                # The database goes last: SQLite's other files without it look like a damaged database.
                 for made_by_a_look in reversed(own_files(home.folder)):
                     made_by_a_look.unlink()
                 put_in_place(unfinished.folder, home.folder, home.kept)
@@ -179,7 +179,7 @@ def _made_from(archive: bytes, home: Home) -> int:
 
 
 def _refuse_both(restored: Path, folder: Path) -> None:
-    """Raise InputError if the backup brings something of the same name as what stays in the home's folder."""
+    """Raise InputError if a file of the backup has the name of a file that stays in the home's folder."""
     with known_errors(folder):
         stays = {path.name for path in folder.iterdir()} if folder.exists() else set()
         ours = {path.name for path in own_files(folder)}
@@ -189,7 +189,7 @@ def _refuse_both(restored: Path, folder: Path) -> None:
 
 
 def export(home: Home) -> int:
-    """Print contacts and log as JSON, without any key. Raises StoreError."""
+    """Print contacts and call log as JSON, without any key. Raises StoreError."""
     home.prepare()
     with Store(home.database) as store:
         contacts = [_contact(contact) for contact in store.contacts()]
@@ -214,7 +214,7 @@ def _contact(contact: Contact) -> dict[str, object]:
 
 
 def _new_passphrase(file: Path) -> str:
-    """One that can be used: a person types it twice, and may try again. Raises InputError."""
+    """Ask for a new passphrase: a person types it twice, and may try again. Raises InputError."""
     again = f"copybara backup {shlex.quote(str(file))}"
     asking = Asking(Answers(), again)
     for left in reversed(range(TRIES)):
@@ -236,7 +236,7 @@ def _new_passphrase(file: Path) -> str:
 
 
 def _passphrase(question: str, asking: Asking) -> str:
-    """Asked for at a terminal; from a script the first line of standard input. Raises InputError."""
+    """Ask for a passphrase at the terminal, or read the first line of a script's standard input. Raises InputError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline(LONGEST).rstrip("\r\n")
     return asking.secret(question)

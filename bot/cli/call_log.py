@@ -1,4 +1,4 @@
-"""`copybara log`: the calls that ended last, as /log in the chat, whether or not a copybara runs with the home."""
+"""`copybara log`: the last calls that ended, as /log shows them in the chat. No copybara needs to run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.store.files import known_errors
 
 
 def log(home: Home, *, calls: int, as_json: bool) -> int:
-    """Print at most `calls` calls, newest first. Raises StoreError. A home without any is left as it is."""
+    """Print at most `calls` calls, newest first. Raises StoreError. Doesn't make a home if there is none."""
     records = _records(home, calls + 1)
     if as_json:
         print_json([_as_dict(record) for record in records[:calls]])

@@ -20,10 +20,10 @@ NO_ROOM = "The QR code doesn't fit into this terminal. This writes it into a fil
 
 
 def show_card(home: Home, *, overlay: str | None, records: bool, qr: Path | None, as_json: bool) -> int:
-    """Print the card, or with `records` what belongs into the records of a name, so that others find the card there.
+    """Print the card. With `records`, print the records of a name with which others find the card.
 
-    With `qr` the code goes into that file. Raises OverlayError when the node can't be asked for its id, InputError for
-    a file of another kind, OSError for one that can't be written.
+    With `qr`, the QR code goes to that file. Raises OverlayError if the node can't be asked for its id, InputError for
+    an unsupported type of file, OSError if the file can't be written.
     """
     home.prepare()
     config = settings(home, overlay)

@@ -1,4 +1,4 @@
-"""`copybara contacts …`: the contact book from the command line, whether or not a copybara runs with the home."""
+"""`copybara contacts …`: the contact book on the command line. No copybara needs to run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
     """Carry out one of the contacts commands. Raises InputError, StoreError."""
     home.prepare()
     if options.action == "add" and len(options.words) == 1 and len(options.words[0]) <= MAX_NAME:
-        # Only a name: of a stranger whom only the running copybara knows, from a call.
+        # This may be a stranger whom only the running copybara knows, from a call.
         name = options.words[0]
         try:
             return say(home, f"/contact add {name}", as_json=False)
@@ -104,7 +104,7 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
 
 
 def _is_own(home: Home, store: Store, who: book.Whom) -> bool:
-    """Whether somebody is the owner, as far as that is known without asking the overlay's node."""
+    """Whether this is the owner, as far as that is known without asking the overlay's node."""
     if who.card is not None and home.sealing_key.exists():
         own_key = home.load_sealing_key().public_key().public_bytes_raw()
         if who.card.sealing_key == own_key:
@@ -113,7 +113,7 @@ def _is_own(home: Home, store: Store, who: book.Whom) -> bool:
 
 
 def _named(home: Home, store: Store, name: str) -> book.Whom | None:
-    """Whom a name of a name system leads to; None if it is no such name."""
+    """Look up a name in a name system. None if the name isn't such a name."""
     config = settings(home)
     answer = asyncio.run(system_names(config, store, config.overlay).resolve(name))
     return book.Whom(answer.node) if answer else None

@@ -1,4 +1,4 @@
-"""`copybara desktop status | install | remove`: make this user's desktop know the program, or forget it."""
+"""`copybara desktop status | install | remove`: adds the program to this user's desktop, or removes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = "The desktop doesn't know Copybara. `copybara desktop install` changes
 
 
 def install(home: Home, *, starts_at_login: bool) -> int:
-    """An entry among the applications, links, and a start at each log-in. Raises InputError, StoreError."""
+    """Add an entry to the applications, links, and a start at each log-in. Raises InputError, StoreError."""
     home.prepare()
     runs_as_service = (service.folder() / units.SERVICE).exists()
     places = Places.of_user()
@@ -33,7 +33,7 @@ def install(home: Home, *, starts_at_login: bool) -> int:
 
 
 def status() -> int:
-    """Say how it stands. Raises StoreError."""
+    """Say what is installed. Raises StoreError."""
     places = Places.of_user()
     if not installed(places):
         print_text(UNKNOWN)
@@ -44,7 +44,7 @@ def status() -> int:
 
 
 def remove() -> int:
-    """Take all of that away again. Raises StoreError."""
+    """Remove all of that. Raises StoreError."""
     places = Places.of_user()
     if not anything_installed(places):
         print_text(UNKNOWN)

@@ -20,7 +20,7 @@ from shared.errors import NoPairing, NotRunning
 from shared.store import Store
 
 LOOK_SECONDS = 0.5
-"Between two questions whether the device shows its code."
+"How often to ask whether the device shows its code."
 
 
 def devices(home: Home, options: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def _status(home: Home) -> list[dict[str, Any]]:
 
 
 def _remove(home: Home, name: str, *, as_json: bool) -> int:
-    """Also while no copybara runs: then nothing of the device is open."""
+    """Remove a device. This also works while no copybara runs, because then the device has no connection."""
     try:
         return say(home, f"/devices remove {name}", as_json=as_json)
     except NotRunning:
@@ -87,7 +87,7 @@ def _remove(home: Home, name: str, *, as_json: bool) -> int:
 
 
 def _add(home: Home, name: str, address: str | None, *, as_json: bool) -> int:
-    """Show the way in, and at a terminal wait for the code and ask whether it is the same."""
+    """Show how the device gets in. At a terminal, wait for its code and ask whether the codes are the same."""
     with said_if_slow("Waiting for copybara to serve devices"):
         posts = ask(home.command_socket, Say(f"/devices add {name} {address or ''}")).posts
     pairing = _pairing(home)

@@ -1,4 +1,4 @@
-"""From the arguments of a command to the function that carries it out.
+"""Maps each command's arguments to the function that carries it out.
 
 Each function imports what its command needs when it runs, so that `copybara --help` stays instant.
 """
@@ -180,7 +180,7 @@ def do_merge(options: argparse.Namespace) -> int:
 
 
 def do_send(options: argparse.Namespace) -> int:
-    # The running program may have been started in another folder.
+    # The running program may have another working directory.
     whom = f"{options.to}: " if options.to else ""
     return _say(options, f"/send {whom}{options.file.expanduser().absolute()}")
 
@@ -245,4 +245,4 @@ def do_explain(options: argparse.Namespace) -> int:
 
 
 ASK_THE_NODE = (do_start, do_run, do_doctor, do_bugreport, do_card, do_invite, do_setup)
-"Commands that ask the overlay's node, which only members of its group may."
+"Commands that ask the overlay's node. Only members of the node's group may do that."

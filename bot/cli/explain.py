@@ -1,4 +1,4 @@
-"""`copybara link explain LINK`: what a link is, without acting on it or marking it as used."""
+"""`copybara link explain LINK`: what a link is. The link isn't used, nor marked as used."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from shared.store import Store
 
 
 def explain(home: Home, text: str, *, as_json: bool) -> int:
-    """Print what is known of the link, as lines of field and value. Raises InputError for text without a link."""
+    """Print what is known of the link, as lines of field and value. Raises InputError if the text has no link."""
     fields = None
     if find_classic(text) or looks_pasted(text):
-        # With it come the media libraries.
+        # This imports the media libraries.
         from bot.cli.explain_foreign import explain_foreign
 
         fields = explain_foreign(text)
@@ -67,7 +67,7 @@ def _explain(home: Home, link: Found) -> dict[str, object]:
 
 
 def _opened(home: Home, token: str) -> Opened | None:
-    """What the link is to this home; None if it is somebody else's, or this home has no node yet."""
+    """Open the link with this home's keys. None if it is for somebody else, or this home has no node yet."""
     if not home.database.exists():
         return None
     try:

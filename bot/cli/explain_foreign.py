@@ -1,4 +1,4 @@
-"""What a link of the original web app is, or SDP that was pasted, in fields. Nothing is done with it."""
+"""The fields of a link of the original web app, or of pasted SDP. Nothing else is done with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.media import Media
 
 
 def explain_foreign(text: str) -> dict[str, object] | None:
-    """The fields; None if it is nothing of another program."""
+    """The fields. None if the text is from no other program."""
     links = find_classic(text)
     try:
         if links:

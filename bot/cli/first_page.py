@@ -1,4 +1,4 @@
-"""What `copybara` alone says: the few commands that somebody needs who has just installed it."""
+"""What `copybara` alone prints: the few commands for somebody who has just installed it."""
 
 from __future__ import annotations
 

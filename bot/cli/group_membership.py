@@ -1,7 +1,7 @@
-"""A group membership that counts at once: this session began before it, so the program starts itself again within it.
+"""Makes a new group membership take effect at once: the program restarts itself within the group.
 
-sg(1) is there for that, and asks no member for a password. A service that may gain no rights (NoNewPrivileges) can't
-use it; its user's next log-in helps there.
+The session began before the membership, so it doesn't have it. sg(1) does this, and asks members for no password. A
+service with NoNewPrivileges can't use it; there, its user must log in again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from bot.terminal.streams import drain
 from peer.overlay.yggdrasil_admin import USUAL_PLACES
 
 VARIABLE = "COPYBARA_JOINED"
-"Set for the program that was started within the group, so that it isn't tried twice."
+"Set for the program that was started within the group, so that it doesn't try again."
 
 _AGAIN = "import sys; from bot.cli.main import main; sys.exit(main())"
 
 
 def missing_group(places: Sequence[str] | None = None) -> str | None:
-    """The group that lets the user open an admin socket, and that only this session doesn't know of; else None."""
+    """The group of an admin socket if the user is a member but this session isn't. Otherwise None."""
     for place in places if places is not None else [each.path for each in USUAL_PLACES if each.path]:
         try:
             status = os.stat(place)
@@ -41,13 +41,13 @@ def missing_group(places: Sequence[str] | None = None) -> str | None:
 
 
 def join() -> None:
-    """Go on within the group that this session doesn't know of yet, if there is one."""
+    """Restart within a group that this session lacks, if there is one."""
     if (group := missing_group()) is not None:
         start_within(group, sys.argv[1:])
 
 
 def start_within(group: str, arguments: Sequence[str]) -> None:
-    """Replace this process by the same command within the group; return if that can't be done."""
+    """Replace this process by the same command within the group. Returns if that can't be done."""
     if os.environ.get(VARIABLE) or shutil.which("sg") is None or _gains_nothing():
         return
     command = shlex.join([sys.executable, "-P", "-c", _AGAIN, *arguments])
@@ -57,7 +57,7 @@ def start_within(group: str, arguments: Sequence[str]) -> None:
 
 
 def in_database(group: str) -> bool:
-    """Whether the user is a member, whatever this session knows."""
+    """Whether the user database has the user in the group, whatever this session has."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name in grp.getgrnam(group).gr_mem
     except KeyError:

@@ -1,4 +1,4 @@
-"""`copybara invite`: one text to send to a friend who doesn't have the program yet."""
+"""`copybara invite`: a text to send to a friend who doesn't have the program yet."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NO_PEER_HINT = (
 
 
 def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, as_json: bool) -> int:
-    """Print it. `source` is where the friend gets the program; `peer`: whether our private peers may be in it.
+    """Print the text. `source` is where the friend gets the program. `peer`: it may name our private peers.
 
-    Raises OverlayError if the node can't be asked, InputError for a source or peer that can't be one.
+    Raises OverlayError if the node can't be asked, InputError for an invalid source or peer.
     """
     if source is not None and not (source and program_address(source)):
         raise InputError(

@@ -1,4 +1,4 @@
-"""How log lines are written: each on one line, and nothing in it that a terminal obeys or that turns the line around.
+"""Writes log entries on one line each, without characters that control a terminal or reverse the text.
 
 Servers, other programs and people choose words that get into log lines: error codes, reasons, names.
 """
@@ -15,7 +15,7 @@ FORMAT = "%(asctime)s %(name)s: %(message)s"
 
 
 class OneLine(logging.Formatter):
-    """Escapes what can't be seen; a traceback keeps its lines, and stands further in than what is logged."""
+    """Escapes invisible characters. A traceback keeps its lines, which are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
         """The line without the traceback."""
@@ -32,7 +32,7 @@ class OneLine(logging.Formatter):
 
 
 class ToStderr(logging.StreamHandler[TextIO]):
-    """To what is stderr when a line is written, and not when the handler was made (see bot/terminal/streams.py)."""
+    """Writes to the current stderr, not to that of the time when the handler was made (see bot/terminal/streams.py)."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""
@@ -41,7 +41,7 @@ class ToStderr(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(*, verbose: bool) -> None:
-    """Log to stderr: everything with `verbose`, else only warnings, as Python does where nothing is set up."""
+    """Log to stderr: everything with `verbose`, otherwise only warnings, as Python does by default."""
     if verbose:
         handler = ToStderr(sys.stderr)
         handler.setFormatter(OneLine(FORMAT))

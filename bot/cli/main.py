@@ -1,6 +1,6 @@
-"""`copybara`: runs one command, and says what went wrong.
+"""`copybara`: runs one command, and reports errors.
 
-Exit codes: 0 done, 1 it didn't work (`error:` and `hint:` on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed (`error:` and `hint:` on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ WHICH = "error: Which command?\nhint:  One of those above. To begin: copybara se
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     streams.prepare()
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # and not nohup's
-        # A terminal that is closed ends us as Ctrl-C does: politely.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup sets another handler, which stays
+        # Closing the terminal ends the program cleanly, like Ctrl-C.
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = _main(arguments)
         streams.drain()
-        # Here, and not when the interpreter exits: then nobody could act on it.
+        # When the interpreter exits, it would be too late to handle an error.
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader of our output has gone; say nothing more.
+        # The reader of our output is gone, so say nothing more.
         streams.give_up_stdout()
         return 1
     except KeyboardInterrupt:
@@ -54,21 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    # None of these has a default in the parsers: they may come before or after the command, and the other place must
-    # not undo that.
+    # These options have no defaults in the parsers: they may come before or after the command, and the parser of one
+    # place must not overwrite the other's value.
     given = argparse.Namespace(home=None, verbose=False, json=False)
     try:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
         if not words:  # argparse would only say that something is missing
             sys.stderr.write(f"{streams.as_wide_as(sys.stderr, first_page())}\n{WHICH}\n")
             return 2
-        if words[0] == "help":  # as people try it
+        if words[0] == "help":  # people try that
             words = [*words[1:], "--help"]
         options = make_parser().parse_args(words, given)
     except WrongUse as error:
         print_error(error)
         return 2
-    except SystemExit as usage:  # argparse has said what is wrong, or shown the help that was asked for
+    except SystemExit as usage:  # argparse has reported an error, or shown the requested help
         return usage.code if isinstance(usage.code, int) else 0
     from bot.cli.log_lines import set_up_logging
 
@@ -93,7 +93,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _known(error: BaseException) -> CopybaraError:
-    """The error that a person sees for one that may be our own fault."""
+    """The error to show for an exception, which may be a bug of ours."""
     match error:
         case CopybaraError():
             return error
@@ -120,7 +120,7 @@ def _from_system(error: OSError) -> StoreError:
 
 
 def print_error(error: CopybaraError) -> None:
-    """The two lines that every failure ends in."""
+    """Print the two lines with which every failure ends."""
     from bot.texts.as_typed import as_typed
 
     with contextlib.suppress(OSError):

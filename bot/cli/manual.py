@@ -1,4 +1,4 @@
-"""`copybara manual [PAGE]`: the pages of docs/ in the terminal, for somebody who has the program and no repository."""
+"""`copybara manual [PAGE]`: the pages of docs/ in the terminal, for people who don't have the repository."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shared.errors import InputError
 from shared.nearest import did_you_mean
 
 INSTALLED = Path(sysconfig.get_path("data")) / "share" / "doc" / "copybara-relay"
-"Where the wheel puts them: see data-files in pyproject.toml."
+"Where the wheel installs the pages: see data-files in pyproject.toml."
 
 _REPOSITORY = Path(__file__).parents[2]
 
 FOLDERS = (INSTALLED, _REPOSITORY / "docs", _REPOSITORY / "config")
-"The last two are those of a clone that the program runs from."
+"The last two folders exist if the program runs from a clone."
 
 SETTINGS = "settings"
 "The example configuration."
 
 
 def manual(page: str | None, folders: Sequence[Path] = FOLDERS) -> int:
-    """Print a page, or without one what there is. Raises InputError for a page that there isn't."""
+    """Print a page, or the list of pages. Raises InputError if there is no such page."""
     pages = dict(_pages(folders))
     if page is None:
         width = max(map(len, pages), default=0)
@@ -54,7 +54,7 @@ def _pages(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _title(page: Path) -> str:
-    """Its heading, which is its first line."""
+    """The page's heading, from its first line."""
     if page.suffix != ".md":
         return "Every setting, explained"
     with page.open(encoding="utf-8") as file:

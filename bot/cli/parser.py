@@ -1,6 +1,6 @@
-"""Parses the command line with argparse, so that each mistake ends in a sentence and in what to do next.
+"""Parses the command line with argparse. Each mistake ends in a sentence that says what to do next.
 
-arguments.py says which commands there are.
+arguments.py has the commands.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 Run = Callable[[argparse.Namespace], int]
-"Carries a command out; returns the exit code."
+"Carries a command out, and returns the exit code."
 
 MAX_SHOWN = 60
 "How many characters of a mistyped word are repeated."
@@ -59,11 +59,11 @@ _OTHER_WORDS = {
     "upgrade": "manual living-with-it",
     "version": "--version",
 }
-"What people mean who try one of these as a command."
+"The commands that people mean by these words."
 
 
 class ShowVersion(argparse.Action):
-    """Prints the version, which it looks up only then: that takes as long as --help itself."""
+    """Prints the version. Looks it up only when asked, because that takes as long as --help."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import version
@@ -73,27 +73,27 @@ class ShowVersion(argparse.Action):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse's parser, but each mistake ends in a sentence and in what to do next, with a guess for a mistyped word.
+    """argparse's parser, with sentences and hints for mistakes, and a guess for a mistyped word.
 
-    argparse hides that help couldn't be written; here a stdout that is full or closed is an error as elsewhere.
+    argparse ignores errors while it prints help. Here, a full or closed stdout is an error as elsewhere.
     """
 
     groups: Sequence[tuple[str, Sequence[str]]] = ()
-    "Headings, and the commands below each."
+    "The headings, each with the commands below it."
 
     def set_defaults(self, **values: Any) -> None:
-        """As argparse. With the function that carries a command out it also keeps the command's parser."""
+        """As in argparse. It also stores the command's parser beside the function that carries the command out."""
         super().set_defaults(**values, **({"parser": self} if "run" in values else {}))
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, but an unknown word is an error of the command, not of the program."""
+        """As in argparse, but an unknown word is an error of the command, not of the program."""
         options, more = self.parse_known_args(args, namespace)
         if more:
             getattr(options, "parser", self).error(f"{_UNKNOWN}{' '.join(more)}")
         return options
 
     def format_help(self) -> str:
-        """As argparse, but with the commands in their groups."""
+        """As in argparse, but with the commands in groups."""
         listed = next((each for each in self._actions if isinstance(each, argparse._SubParsersAction)), None)
         if listed is None or not self.groups:
             return super().format_help()
@@ -116,7 +116,7 @@ class CommandParser(argparse.ArgumentParser):
             super()._print_message(as_wide_as(sys.stderr, message, hanging=len("error: ")), file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """End with the usage and two lines if a word isn't one of the possible ones."""
+        """Exit with the usage, an error and a hint if a word isn't one of the choices."""
         if action.choices is None or value in action.choices:
             return
         from shared.nearest import did_you_mean
@@ -140,7 +140,7 @@ class CommandParser(argparse.ArgumentParser):
 
     @property
     def _in_quotes(self) -> str:
-        """For a word too many, where it may belong to the name before it."""
+        """The hint for a word too many, if it may belong to the name before it."""
         takes_names = any(action.dest in ("name", "new") and not action.option_strings for action in self._actions)
         return 'A name of several words needs quotes: "Ann Lee". ' if takes_names else ""
 
@@ -149,12 +149,12 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(2, f"error: {sentence}\nhint:  {hint}\n")
 
     def error(self, message: str) -> NoReturn:
-        """End with what argparse says is wrong; in our own words, where that happens often."""
+        """Exit with argparse's error, in our own words for frequent ones."""
         if message.startswith(_REQUIRED):
             self._wrong(f"Something is missing: {message.removeprefix(_REQUIRED)}.", self._more)
         if message.startswith(_UNKNOWN):
             words = visible(message.removeprefix(_UNKNOWN)[:MAX_SHOWN])
-            # Word processors and phones make it of two hyphens.
+            # Word processors and phones turn two hyphens into a long dash.
             dash = _LONG_DASH.search(f" {words}")
             hint = f"Begin it with two hyphens instead of {dash[1]}. " if dash else ""
             self._wrong(f"`{self.prog}` doesn't take: {words}.", f"{hint or self._in_quotes}{self._more}")
@@ -163,21 +163,21 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def a_path(text: str) -> Path:
-    """A path, for argparse. Raises ArgumentTypeError for an empty one."""
-    if not text:  # Path would take it for the current folder, and a script's unset variable would fill that
+    """A path for argparse. Raises ArgumentTypeError if it is empty."""
+    if not text:  # Path would take it for the current folder, and an unset variable of a script would fill that
         raise argparse.ArgumentTypeError("the name of the file or folder is empty")
     return Path(text)
 
 
 def a_name(text: str) -> str:
-    """A name, for argparse: without the marks of direction that keyboards and pages put around it."""
+    """A name for argparse, without the direction marks that keyboards and pages add."""
     if not (bare := without_invisible_edges(text)):
         raise argparse.ArgumentTypeError("the name is empty")
     return bare
 
 
 def a_count(text: str) -> int:
-    """A number of things, for argparse."""
+    """A count for argparse."""
     if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0 and len(text) < 9):
         raise argparse.ArgumentTypeError("a whole number from 1 is needed")
     return int(text)
@@ -194,7 +194,7 @@ class Commands:
         self._json.add_argument("--json", action="store_true", help="print JSON")
 
     def add(self, name: str, help_: str, run: Run, *, json: bool = False) -> argparse.ArgumentParser:
-        """Add a command, which `run` carries out. `json`: it takes --json."""
+        """Add a command that `run` carries out. `json`: it takes --json."""
         sub = self._parsers.add_parser(name, help=help_, description=help_, parents=self._parents(json))
         sub.set_defaults(run=run)
         return sub
@@ -202,10 +202,10 @@ class Commands:
     def add_group(
         self, name: str, help_: str, run: Run, *, alone: str, json: bool = False
     ) -> Callable[..., argparse.ArgumentParser]:
-        """Add a command that has commands of its own, and means the one named `alone` without any.
+        """Add a command with subcommands. Without one, it means the subcommand `alone`.
 
-        Returns a function that adds one of them: by its name, its help, and what names it takes; with `json` it takes
-        --json. `run` carries out all of them, and finds in `action` which one.
+        Returns a function that adds a subcommand: by its name, its help, and its arguments; `json`: it takes --json.
+        `run` carries out all of them. Its option `action` holds the subcommand.
         """
         parser = self.add(name, help_, run, json=json)
         parser.set_defaults(action=alone)
@@ -214,7 +214,7 @@ class Commands:
     def add_only_group(
         self, name: str, help_: str, run: Run, *, description: str
     ) -> Callable[..., argparse.ArgumentParser]:
-        """Add a command that can't do anything without one of its own commands. Returns as `add_group` does."""
+        """Add a command that needs one of its subcommands. Returns the same as `add_group`."""
         parser = self._parsers.add_parser(name, help=help_, description=description)
         parser.set_defaults(run=_shows_commands(parser))
         return self._adding_to(parser, run)
@@ -236,7 +236,7 @@ class Commands:
 
 
 def _shows_commands(parser: argparse.ArgumentParser) -> Run:
-    """For a command that can't do anything alone: show its own commands."""
+    """Show the subcommands of a command that can't do anything alone."""
 
     def show(_: argparse.Namespace) -> int:
         sys.stderr.write(

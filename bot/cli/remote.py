@@ -1,4 +1,4 @@
-"""`copybara status`, `call`, `answer`, `hold` and the like: said to the copybara that runs with this home."""
+"""`copybara status`, `call`, `answer`, `hold` and others: passed to the copybara that runs with this home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.errors import CopybaraError, NotRunning, StoreError
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
-    """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
+    """Send `text` as the owner's, and print the bot's replies. Raises NotRunning."""
     try:
         with said_if_slow(f"Waiting for copybara to carry out: {as_typed(text.strip())}"):
             posts = ask(home.command_socket, Say(text)).posts
@@ -43,8 +43,8 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
 
 
 def _names(home: Home) -> list[str]:
-    """Those of the contacts, as far as they can be read now: what was asked for is done."""
-    from shared.store import Store  # of no use to `copybara status`
+    """The contacts' names. Empty if they can't be read, because the command itself has been carried out."""
+    from shared.store import Store  # `copybara status` doesn't need it
 
     try:
         with Store(home.database) as store:

@@ -1,4 +1,4 @@
-"""`copybara resolve NAME`: name to node id, where the answer came from, and every step with its time."""
+"""`copybara resolve NAME`: looks up a name's node id, and shows the source and the time of every step."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from shared.store import Store
 
 
 def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json: bool, check: bool = False) -> int:
-    """Print what the name stands for, or carry out the owner's `follow` or `keep`.
+    """Print the target of a name, or carry out the owner's decision `follow` or `keep`.
 
-    With `fresh` a name system is asked even if its answer is kept, and what is kept isn't used if nobody answers. With
-    `check` that is so as well, and the name is read a second time by another client, which must say the same.
-    Raises NameNotFound, NameSystemError, InputError for a name that can't be checked.
+    `fresh`: a name system is asked even if its answer is stored, and the stored answer isn't used if nobody replies.
+    `check`: the same, and a second client reads the name too; both must agree. Raises NameNotFound, NameSystemError,
+    and InputError for a name that can't be checked.
     """
     home.prepare()
     config = settings(home)
@@ -80,7 +80,7 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, chec
 
 
 async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) -> NamedNode:
-    """Where a name of AZERO.ID leads, if a second client reads the same. Raises NamesDisagree, InputError."""
+    """The target of an AZERO.ID name, if a second client reads the same. Raises NamesDisagree, InputError."""
     known = networks(config.names)
     network = next((network for network in known if endings.ending(name) in network.registries), None)
     if network is None:
@@ -97,13 +97,13 @@ async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) 
     if node != first.node:
         second = (f"{server}, read with {CLIENT}", f"node {node}")
         raise NamesDisagree(name, first=(first.server, f"node {first.node}"), second=second)
-    answer = await named.resolve(name)  # and keep it, or hold what has changed
+    answer = await named.resolve(name)  # also stores it, or holds a changed answer until the owner decides
     assert answer is not None
     return answer
 
 
 async def _primary_name(config: Config, account: str, trace: Trace) -> str:
-    """The name that an account goes by, on the first network that knows it. Raises NameNotFound."""
+    """The primary name of an account, on the first network that has one. Raises NameNotFound."""
     failures: list[NameSystemError] = []
     known = azero_networks(config.names)
     for network in known:

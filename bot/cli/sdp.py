@@ -1,4 +1,4 @@
-"""`copybara sdp offer`, `answer`, `take`: descriptions by standard input and output, with the copybara that runs."""
+"""`copybara sdp offer`, `answer`, `take`: exchanges descriptions with the running copybara over stdin and stdout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.links.pasted import MAX_PASTED
 def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     """Send `/sdp` and the words, with the text from standard input. Raises NotRunning, InputError.
 
-    Our own description goes to standard output and nothing else does; what is said to the owner goes to stderr.
+    Only our own description goes to standard output. Sentences for the owner go to stderr.
     """
     text = ""
     if words[0] != "offer":
@@ -30,10 +30,10 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
 
 
 def _read(hint: str) -> str:
-    """What is on standard input, MAX_PASTED characters at most. Raises InputError with the hint."""
+    """Read standard input, at most MAX_PASTED characters. Raises InputError with the hint."""
     raw = sys.stdin.buffer.read(4 * MAX_PASTED + 1)
     try:
-        # Some editors begin a file with a mark.
+        # Some editors begin a file with a byte order mark.
         text = raw[: 4 * MAX_PASTED].decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("What is on standard input isn't text in UTF-8.", hint) from None

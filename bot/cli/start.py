@@ -1,6 +1,6 @@
-"""`copybara start`: the program for every day, with the page open in the browser.
+"""`copybara start`: runs the program for daily use, with the page open in the browser.
 
-Started a second time it only opens the page.
+If it already runs, this only opens the page.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from shared.errors import CopybaraError, HomeInUse, InputError, NotRunning
 from shared.links.finding import SHORTEST, find
 
 SHOWN = 60
-"Characters of what isn't a link that the error repeats."
+"How many characters of an invalid link the error repeats."
 
 SCHEME = "copybara:"
-"What a link begins with that a desktop hands over."
+"The beginning of a link that a desktop passes on."
 
 
 def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_node: bool, link: str) -> int:
     """Run until Ctrl-C, or open the page of the program that runs with this home. Raises CopybaraError.
 
-    The page explains `link`, which may be empty, and does nothing with it before a click.
+    The page explains `link`, which may be empty, and uses it only after a click.
     """
     with uncollected():
         from bot.app import run
 
-    # What a click in another program has brought is explained on the page, whatever it is.
+    # A click in another program brought it, so the page explains it, whatever it is.
     found = any(each.prefixed or len(each.token) >= SHORTEST for each in find(link))
     if link and not link.lower().startswith(SCHEME) and not found:
         raise InputError(f"There is no link in {link[:SHOWN]!r}.", "To call somebody: copybara call NAME")
@@ -54,13 +54,16 @@ def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_no
 
 
 def _join_within_open_page() -> None:
-    """The set-up in another terminal may have made this user a member of the overlay's group. The page is open."""
+    """Restart within the overlay's group if the set-up in another terminal has added this user.
+
+    The page is open already.
+    """
     if (group := missing_group()) is not None:
         start_within(group, without_opening(sys.argv[1:]))
 
 
 def without_opening(arguments: Sequence[str]) -> list[str]:
-    """The same command, which opens no page. What follows `--` is a link, not an option."""
+    """The same command, but it opens no page. Words after `--` are a link, not options."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [*arguments[:end], "--no-open", *arguments[end:]]
 
@@ -71,7 +74,7 @@ def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
     except NotRunning:
         raise
     except CopybaraError:
-        # It waits for the overlay, as its page says, which goes on as the true one.
+        # The running program waits for the overlay, as its page says. The page then becomes the real one.
         if opens and not as_json:
             open_page(with_link(ask(home.command_socket, AskPage()).page, link))
         raise

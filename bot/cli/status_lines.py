@@ -1,4 +1,4 @@
-"""`copybara status` as lines that fit into a terminal: what the program's owner wants first, addresses last. Pure."""
+"""`copybara status` as lines for a terminal: the most important ones first, addresses last. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.texts.times import lasted
 from shared.printable import visible
 
 LABEL = 8
-"Columns before what a line says: a node id of 52 characters then fits into 60."
+"The width of the labels in columns. A node id of 52 characters then fits into 60 columns."
 
 LEAST = 40
-"Columns. In a narrower terminal the terminal itself breaks the lines."
+"The smallest width in columns. A narrower terminal breaks the lines itself."
 
 
 def status_lines(answer: Mapping[str, Any], width: int) -> list[str]:
-    """The lines; `answer` is what the running program gives (docs/console.md). An address is never broken."""
+    """The lines. `answer` is the running program's reply (docs/console.md). Addresses are never broken."""
     overlay = answer["overlay"]
     lines = [
         *_labelled("node", answer["node"], width),
@@ -46,7 +46,7 @@ def _labelled(label: str, text: str, width: int) -> list[str]:
 
 
 def _about(call: Mapping[str, Any]) -> Iterator[str]:
-    """What is said of a call, a line or more each. A program of an earlier version says less."""
+    """One or more lines about a call. A program of an earlier version gives fewer values."""
     known = [str(call["state"]), str(call["media"])]
     if call["seconds"] is not None:
         known.append(lasted(int(call["seconds"])))

@@ -1,4 +1,7 @@
-"""What set-up has made for the whole computer: uninstalling lists it, with root's commands that remove it."""
+"""The files that the set-up has made for the whole computer.
+
+Uninstalling lists them, with root's commands to remove them.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,16 @@ from bot.terminal.asking import Asking
 from shared.store.files import known_errors
 
 IN_PACKAGE = "/usr/lib/copybara-relay"
-"Where Debian's package has the program."
+"Where Debian's package installs the program."
 
 IN_CONTAINER = "/opt/copybara"
-"Where the container has it."
+"Where the container has the program."
 
 HEADING = "For all users of this computer, the set-up has also made:"
 ONLY_IF = "If nothing else here uses Yggdrasil, root removes all that with these commands{su}:"
 NODE_KEY = "They leave {config}, which holds the key of your node id."
 FOR_ROOT = "remove-copybara.sh"
-"In the folder of a user who can't become root: the same commands as a script, which removes itself at its end."
+"A script in the folder of a user who can't become root: the same commands. It deletes itself at its end."
 
 BY_ADMINISTRATOR = (
     "This account may not use sudo. If nothing else here uses Yggdrasil, an administrator removes all that with this "
@@ -36,17 +39,17 @@ FAILED = "That didn't work (it ended with {code}). The commands are above; what 
 
 @dataclass(frozen=True, slots=True)
 class SystemFiles:
-    """What is there of it."""
+    """Which of these files exist."""
 
     config: bool
-    "The node's configuration that was changed; the one from before is beside it."
+    "The changed configuration of the node. The original is beside it."
 
     firewall: bool
     member: bool
     "Whether the user is in the group that may ask the node."
 
     installed: bool
-    "Whether there is a program yggdrasil, no matter who has installed it."
+    "Whether there is a program yggdrasil, whoever installed it."
 
     @property
     def ours(self) -> bool:
@@ -66,7 +69,7 @@ def found(user: str, root: Path = Path("/")) -> SystemFiles:
 
 
 def listed(there: SystemFiles, user: str) -> list[str]:
-    """What is there, a line each."""
+    """What exists, one line each."""
     return [
         *([f"{firewall.FOLDER} and {firewall.UNIT}: the firewall of the overlay's device"] if there.firewall else []),
         *([f"changes in {plan.CONFIG}; beside it, .before-copybara is how it was"] if there.config else []),
@@ -76,7 +79,7 @@ def listed(there: SystemFiles, user: str) -> list[str]:
 
 
 def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
-    """Root's commands; the overlay's device never lacks its firewall. `keys`: the node's key goes too."""
+    """Root's commands. The overlay's device is never without its firewall. `keys`: the node's key is deleted too."""
     commands = []
     if there.installed:
         commands += [f"systemctl disable --now {plan.UNIT}"]
@@ -96,9 +99,9 @@ def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
 
 
 def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/")) -> bool:
-    """List it, show root's commands, and run them if the person says so. False if that didn't work.
+    """List the files, show root's commands, and run them if the person agrees. Returns False if that failed.
 
-    Who can't become root gets a script for an administrator. Raises StoreError if it can't be written.
+    Users who can't become root get a script for an administrator. Raises StoreError if it can't be written.
     """
     there = found(user, root)
     if not there.ours:

@@ -1,7 +1,7 @@
-"""`copybara uninstall`: takes away what Copybara has made for this user, and asks whether the keys go too.
+"""`copybara uninstall`: removes what Copybara has made for this user, and asks whether the keys should go too.
 
-What it has made for the whole computer is listed, with root's commands that remove it (system_files.py). Only what
-Copybara itself puts into a home is touched: somebody may have given it a folder with other things in it.
+It lists what was made for the whole computer, with root's commands to remove it (system_files.py). In a home it touches
+only Copybara's own files, because the folder may have others.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ OWN = (
     "sending",
     UNFINISHED,
 )
-"What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
+"Patterns of the files that Copybara makes in a home. Recordings and received files belong to the person."
 
 LINGERS = "Services of yours run while you are logged out. If nothing else of yours needs that:"
 
@@ -53,14 +53,14 @@ STOP_SECONDS = 15.0
 "How long a program may take to end."
 
 CHUNK = 1 << 20
-"Bytes that are overwritten at once."
+"How many bytes are overwritten at a time."
 
 
 def uninstall(home: Home, asking: Asking) -> int:
-    """Remove the service, what the desktop has and, if the person says so, the home.
+    """Remove the service, the desktop's entries and, if the person agrees, the home.
 
-    What can't be removed holds up nothing else. Raises HomeInUse if it runs and isn't to be stopped, StoreError,
-    InputError.
+    If one part can't be removed, the others are. Raises HomeInUse if the program runs and should not be stopped,
+    StoreError, InputError.
     """
     had_service = service.installed()
     if had_service and service.state_of(units.SERVICE) in service.RUNS:
@@ -85,7 +85,7 @@ def uninstall(home: Home, asking: Asking) -> int:
             )
     else:
         asking.say(f"Your keys and contacts stay in {home.folder}, so that you can come back.")
-    from bot.cli import system_files  # here, because it loads what setting up needs
+    from bot.cli import system_files  # it imports what the set-up needs
 
     user = getpass.getuser()
     removed = system_files.offer_removal(asking, user, keys=not own_files(home.folder))
@@ -99,7 +99,7 @@ def uninstall(home: Home, asking: Asking) -> int:
 
 
 def _agree_to_stop_service(asking: Asking) -> None:
-    """A person is asked; a script has meant it. Raises HomeInUse if the service is to go on."""
+    """Ask a person; a script has agreed already. Raises HomeInUse if the service should go on."""
     question = "Copybara is running in the background. Stop it? Calls that are up end."
     if not asking.yes(question, default=not asking.at_terminal, what="stop"):
         raise HomeInUse(
@@ -110,7 +110,7 @@ def _agree_to_stop_service(asking: Asking) -> None:
 
 
 def _stop(home: Home, asking: Asking) -> None:
-    """End the program that runs with the home, if the person says so. Raises HomeInUse if it goes on."""
+    """End the program that runs with the home, if the person agrees. Raises HomeInUse if it goes on."""
     if (running := who_runs(home)) is None:
         return
     question = f"Copybara is running (process {running.process}). Stop it? Calls that are up end."
@@ -138,7 +138,7 @@ def _remove_from_desktop() -> None:
 
 
 def _tried(part: Callable[[], None]) -> CopybaraError | None:
-    """Do a part. Returns why it couldn't be done."""
+    """Do one part. Returns the error if it fails."""
     try:
         part()
     except CopybaraError as error:
@@ -147,12 +147,12 @@ def _tried(part: Callable[[], None]) -> CopybaraError | None:
 
 
 def own_files(folder: Path) -> list[Path]:
-    """What Copybara has made there, sorted."""
+    """Copybara's files in the folder, sorted."""
     return sorted({path for pattern in OWN for path in folder.glob(pattern)})
 
 
 def shred(folder: Path) -> None:
-    """Overwrite and remove what Copybara has made in a folder, and the folder if nothing else is in it.
+    """Overwrite and delete Copybara's files in a folder, and the folder if it is empty then.
 
     A disk may keep old copies all the same: flash memory, snapshots, backups. Raises StoreError.
     """

@@ -9,7 +9,7 @@ from shared.errors import WrongUse
 
 
 def as_utf8(arguments: Sequence[str]) -> list[str]:
-    """The arguments as text, whatever the locale. Raises WrongUse for one that isn't UTF-8."""
+    """Decode the arguments in any locale. Raises WrongUse if one isn't UTF-8."""
     try:
         return [os.fsencode(argument).decode() if is_undecoded(argument) else argument for argument in arguments]
     except UnicodeError:

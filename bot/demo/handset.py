@@ -1,7 +1,7 @@
 """`copybara demo --handset`: a node with a handset page and two contacts to call, all on this machine.
 
-The contacts are programs of their own: one sends back what it gets, one sends a test picture and a tone. They were
-never met: the three homes are made with the pair secrets in them that a first call would have left there.
+The contacts are separate programs: one sends back what it gets, the other sends a test picture and a tone. They have
+never had a first call. Instead, the three homes are made with the pair secrets that such a call would leave.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from shared.store.secrets import SECRET_BYTES
 OWNER = "you"
 
 CONTACTS = ("echo", "pattern")
-"Each is called like the media endpoint that answers it."
+"Each has the name of the media endpoint that answers its calls."
 
 OWN_CONFIG = '[answer]\nendpoint = "handset"\n'
 
 
 def demo_handset(*, as_json: bool, opens: bool) -> int:
-    """Run until Ctrl-C. Raises DemoFailed when a program doesn't start, or ends before that."""
+    """Run until Ctrl-C. Raises DemoFailed if a program doesn't start, or ends early."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(as_json=as_json, opens=opens))
     if not as_json:
@@ -57,7 +57,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
                 raise DemoFailed("The page isn't there.")
             _say(address, as_json)
             if opens:
-                # Others may see what a browser is started with: this address works once, and holds no key.
+                # Other users can see a browser's command line, so this address works once and doesn't contain the key.
                 once = await asyncio.to_thread(ask, Home(chat.owner.home).command_socket, AskPage())
                 await asyncio.to_thread(open_page, once.page)
             await _until_stopped(chat)
@@ -66,7 +66,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
 
 
 class _Chat:
-    """The owner's conversation with both contacts: what one posts in it, the others read."""
+    """The owner's conversation with both contacts. What one posts, the others read."""
 
     def __init__(self, folder: Path, *, quiet: bool) -> None:
         self.owner = DemoNode(OWNER, folder / OWNER, self._heard, config=OWN_CONFIG)
@@ -80,11 +80,11 @@ class _Chat:
 
     @property
     def people(self) -> list[DemoNode]:
-        """Everybody."""
+        """All three people."""
         return [self.owner, *self.contacts]
 
     async def befriend(self) -> None:
-        """Write each into the other's contact book, with a secret that both share."""
+        """Add each to the other's contact book, with a shared secret."""
         for person in self.people:
             person.prepare()
         for contact in self.contacts:

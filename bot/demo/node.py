@@ -1,4 +1,4 @@
-"""One of the demo's people: a `copybara run --console --json` of its own, with its own home."""
+"""A person in the demo: a `copybara run --console --json` with its own home."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 from shared.errors import DemoFailed
 
 Said = dict[str, Any]
-"One JSON line of the console."
+"A JSON line of the console."
 
 READ_LIMIT = 256 * 1024
 
 WITHOUT_PAGE = '[answer]\nendpoint = "pattern"\n[handset]\nenabled = false\n'
-"The configuration of a node that nobody sits at."
+"The configuration of a node without a person."
 
 
 class DemoNode:
@@ -27,17 +27,17 @@ class DemoNode:
     def __init__(
         self, name: str, home: Path, hear: Callable[[DemoNode, Said], None], *, config: str = WITHOUT_PAGE
     ) -> None:
-        """`hear` is called with every line that the program writes; `config` is added to a new home's configuration."""
+        """`hear` is called with every line that the program writes. `config` is added to a new home's configuration."""
         self.name = name
         self.home = home
         self.node = ""
         "Its node id, once it is ready."
 
         self.handset: str | None = None
-        "The address of its handset page, once it is ready; None if it has none."
+        "The address of its handset page, once it is ready. None if it has no page."
 
         self.calls: list[Said] = []
-        "The states of its calls, as they were told."
+        "The states of its calls, in the order of its reports."
 
         self._config = config
         self._hear = hear
@@ -57,19 +57,19 @@ class DemoNode:
         return [sys.executable, "-m", "bot.cli", "--home", str(self.home), *arguments]
 
     def prepare(self) -> None:
-        """Make a new home, with a configuration, so that the one of the person who runs the demo plays no part."""
+        """Make a new home with a configuration, so that the home of the person who runs the demo isn't used."""
         self.home.mkdir(mode=0o700)
         (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n{self._config}')
 
     async def ended(self) -> None:
-        """Wait for the program to end, on its own or because it was asked to."""
+        """Wait for the program to end."""
         assert self._process is not None
         await self._process.wait()
 
     async def start(self, *options: str, errors: BinaryIO | None = None) -> None:
-        """Start the program in a new home, or again in its own, and wait until it is ready.
+        """Start the program in a new home, or restart it in its own, and wait until it is ready.
 
-        `options` are added to its command line; `errors` is where its stderr goes, None: where ours does.
+        `options` are added to its command line. `errors` gets its stderr; None: our stderr.
         """
         if not self.home.exists():
             self.prepare()
@@ -87,12 +87,12 @@ class DemoNode:
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=READ_LIMIT,
-            start_new_session=True,  # a terminal's Ctrl-C is the demo's, which ends its programs itself
+            start_new_session=True,  # Ctrl-C in a terminal is for the demo, which ends its programs itself
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
     async def stop(self) -> int:
-        """End the program as Ctrl-C does and return its exit code."""
+        """End the program as Ctrl-C does, and return its exit code."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.terminate()
@@ -102,13 +102,13 @@ class DemoNode:
         return code
 
     def write(self, text: str, *, sender: str = "owner") -> None:
-        """Type as the owner, or deliver what somebody else wrote."""
+        """Type as the owner, or deliver another person's text."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"from": sender, "text": text}).encode() + b"\n")
 
     async def until(self, wanted: Callable[[Said], bool], seconds: float = 60.0) -> Said:
-        """The first line from now on, or not yet taken, that is wanted. Raises DemoFailed when it doesn't come."""
+        """Wait for a line that is `wanted`, from those not yet taken. Raises DemoFailed if it doesn't come."""
         try:
             async with asyncio.timeout(seconds), self._news:
                 while True:
@@ -123,7 +123,7 @@ class DemoNode:
             raise DemoFailed(f"{self.name}'s program didn't do in {seconds:.0f} s what it should.") from None
 
     async def posted(self, to: str, containing: str = "", *, kind: str = "") -> Said:
-        """Its next message to the chat or the owner, of that kind if one is given, that contains a text."""
+        """Its next message to the chat or the owner that contains a text and, if given, has that kind."""
         return await self.until(
             lambda said: (
                 said["type"] == "post"
@@ -134,7 +134,7 @@ class DemoNode:
         )
 
     async def call(self, state: str, **values: object) -> Said:
-        """The next report of a call in that state, with those values."""
+        """Its next report of a call in that state, with those values."""
         return await self.until(
             lambda said: (
                 said["type"] == "call"

@@ -1,7 +1,7 @@
-"""`copybara demo`: two people, two programs, one chat, and what came of it in figures.
+"""`copybara demo`: two people, two programs, one chat, and the results in figures.
 
-Nothing is simulated in the calls: two processes of `copybara run --console` with real ICE, DTLS and media between
-them over the loopback overlay. The demo is the chat, and the fingers that type.
+The calls are real: two processes of `copybara run --console` with ICE, DTLS and media between them, over the loopback
+overlay. The demo only provides the chat and types the messages.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from bot.kinds import Kind
 from shared.errors import DemoFailed
 
 TALK_SECONDS = 1.5
-"How long each call is left up, so that there is something to count."
+"How long each call stays connected, so that there is something to count."
 
 MAX_LOST = 0.02
-"Share of packets that may be lost between two processes of one machine before something is wrong."
+"The share of packets that two processes on one machine may lose before something is wrong."
 
 
 class Demo:
-    """The five scenes. Each returns what was measured, or raises DemoFailed."""
+    """The five scenes. Each returns its measurements, or raises DemoFailed."""
 
     def __init__(self, screen: DemoScreen, folder: Path) -> None:
         self.anna = DemoNode("Anna", folder / "anna", self._heard)
@@ -35,7 +35,7 @@ class Demo:
         self._screen = screen
 
     def scenes(self) -> list[tuple[str, str, Callable[[], Awaitable[dict[str, Any]]]]]:
-        """All scenes with their names and headings, in the order in which they build on each other."""
+        """All scenes with their names and headings, in order. Each builds on those before."""
         return [
             ("first contact", "First contact: a request and a response", self.first_contact),
             ("one link", "Between contacts: one link, answered by hand", self.one_link),
@@ -45,7 +45,7 @@ class Demo:
         ]
 
     async def first_contact(self) -> dict[str, Any]:
-        """Two strangers: two links, four words to compare, and both saved as contacts."""
+        """Two strangers: two links, four words to compare, and both save the other as a contact."""
         anna, bob = self.anna, self.bob
         self._type(anna, f"/call {bob.node}")
         request = await anna.posted("chat")
@@ -64,7 +64,7 @@ class Demo:
         return await self._hung_up(anna, bob, [request, response])
 
     async def one_link(self) -> dict[str, Any]:
-        """Two contacts: one link, and no answer in the chat at all."""
+        """Two contacts: one link, and no answer in the chat."""
         self._type(self.anna, "/call bob")
         link = await self.anna.posted("chat")
         await self.bob.posted("owner", kind=Kind.RINGS)
@@ -93,7 +93,7 @@ class Demo:
         return {"links": [len(call["token"]), len(refusal["token"])], "outcome": ended["reason"]}
 
     async def used_again(self) -> dict[str, Any]:
-        """Somebody who kept a link can do nothing with it."""
+        """Somebody who kept a link can't use it again."""
         calls = len(self.bob.calls)
         self._screen.say("Somebody copies the link of that last answered call and sends it to Bob's bot.")
         self.bob.write(self.last_link["text"], sender="somebody")
@@ -119,7 +119,7 @@ class Demo:
                 raise DemoFailed(f"{name} received no media.")
             if report["lost"] > received * MAX_LOST:
                 raise DemoFailed(f"{name} lost {report['lost']} of {received} packets.")
-        # With two links the caller reads the last one; with one the callee does.
+        # With two links the caller reads the last one, with one link the callee does.
         reader = "caller" if len(links) == 2 else "callee"
         read_at = next(report["dialled_at"] for report in ended.values() if report["role"] == reader)
         return {
@@ -139,7 +139,7 @@ class Demo:
         node.write(text)
 
     def _heard(self, node: DemoNode, said: Said) -> None:
-        """The chat: show what a program writes, and deliver what it posts."""
+        """Handle a line of a program: show what it writes, and deliver what it posts."""
         if said["type"] == "post":
             other = self.bob if node is self.anna else self.anna
             if said["to"] == "chat":
@@ -162,7 +162,7 @@ PER_PERSON = (
 
 
 def demo(*, as_json: bool) -> int:
-    """Run all scenes and print what was measured. Raises DemoFailed if any of it didn't happen."""
+    """Run all scenes and print the measurements. Raises DemoFailed if something didn't happen."""
     console = DemoConsole(highlight=False, quiet=as_json)
     results = asyncio.run(_run(DemoScreen(console)))
     if as_json:

@@ -1,4 +1,4 @@
-"""How the demo looks: the chat as the two people see it, then a table."""
+"""Draws the demo: the chat as the two people see it, then a table."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ MARGIN = 11
 
 
 class DemoConsole(Console):
-    """A console whose reader may leave, as `head` does: rich would end whatever task prints next."""
+    """A console whose reader may leave, as `head` does. rich would then end whatever task prints next."""
 
     def on_broken_pipe(self) -> None:
-        """Say no more."""
+        """Print nothing more."""
         self.quiet = True
 
 
 class DemoScreen:
-    """Prints the conversation. Typed and posted in the person's colour; what only the owner sees is dim."""
+    """Prints the conversation. Typed and posted texts have the person's colour; what only the owner sees is dim."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._prints = not console.quiet
 
     def check(self) -> None:
-        """Raises BrokenPipeError once nobody reads any more."""
+        """Raise BrokenPipeError if nobody reads any more."""
         if self._prints and self._console.quiet:
             raise BrokenPipeError
 
     def heading(self, text: str) -> None:
-        """A new scene."""
+        """Begin a new scene."""
         self._console.print()
         self._console.print(Text(text, style="bold"))
 
     def say(self, text: str) -> None:
-        """The narrator."""
+        """Print the narrator's text."""
         self._line("", Text(text, style="dim italic"))
 
     def typed(self, name: str, text: str) -> None:
-        """A person writes to their own bot."""
+        """Print what a person writes to their own bot."""
         self._line(name, Text(text, style=f"bold {COLOURS[name]}"), "$")
 
     def posted(self, name: str, text: str) -> None:
-        """A person's bot writes in the chat."""
+        """Print what a person's bot writes in the chat."""
         self._line(f"{name} ✉", Text(text, style=COLOURS[name]), "│")
 
     def told(self, name: str, text: str) -> None:
-        """A bot tells its owner something."""
+        """Print what a bot tells its owner."""
         self._line(f"{name}'s bot", Text(text, style="dim"), " ")
 
     def _line(self, who: str, body: Text, mark: str = " ") -> None:
@@ -77,7 +77,7 @@ OUTCOMES = {"remote-declined": "declined", "already-used": "refused"}
 
 
 def table(results: list[dict[str, Any]]) -> Table:
-    """What was measured, a row for each person of each call; 80 columns wide."""
+    """The measurements, with a row for each person of each call. It is 80 columns wide."""
     drawn = Table(
         title="What was measured",
         title_justify="left",
@@ -112,11 +112,11 @@ def table(results: list[dict[str, Any]]) -> Table:
 
 
 TABLE_COLUMNS = 78
-"What `table` takes; in a narrower window it would be cut."
+"The width of `table`. A narrower window would cut it."
 
 
 def lines(results: list[dict[str, Any]]) -> Iterator[str]:
-    """The same as the table, for a narrow window: a line for each value."""
+    """The measurements for a narrow window, with a line for each value."""
     for result in results:
         yield f"{result['name']}: links of {' and '.join(map(str, result['links']))} characters"
         if result.get("people") is None:

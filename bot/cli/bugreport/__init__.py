@@ -1,8 +1,8 @@
-"""`copybara bugreport`: one file for a maintainer, with everything private removed. It is shown first, and asked about.
+"""`copybara bugreport`: one file for a maintainer, without anything private. The person sees it and is asked first.
 
-Start at sections.py, which says what is in the report. What may stay is a list, not what must go: only words of this
-program's own source, short numbers and versions get into it (vocabulary.py, scrubber.py), and of those none that this
-home knows as somebody's name (private.py). Nothing is sent anywhere. May import what the command line may.
+Start at sections.py, which has the contents. The report is made of an allow-list: only words of this program's own
+source, short numbers and versions (vocabulary.py, scrubber.py), and none of these if this home has it as a name
+(private.py). Nothing is sent anywhere. May import what the command line may.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SHOWN_ONLY = "Nothing was written. To write it: copybara bugreport --yes"
 
 
 def bugreport(home: Home, *, log: Path | None, output: Path | None, yes: bool) -> int:
-    """Show the report, and write it into a new file if the person wants that.
+    """Show the report, and write it to a new file if the person agrees.
 
-    `log` is a file whose last lines go along, in place of those of the service. Raises StoreError, InputError.
+    `log` is a file whose last lines replace those of the service's log. Raises StoreError, InputError.
     """
     path = output or Path(f"copybara-bugreport-{time.strftime('%Y%m%d-%H%M%S')}.txt")
     with known_errors(path):

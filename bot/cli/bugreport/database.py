@@ -1,4 +1,4 @@
-"""The shape of the database: versions and counts, nothing of what is in it. It is only read."""
+"""The shape of the database: versions and counts, without its contents. It is only read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BUSY_SECONDS = 2.0
 
 @contextlib.contextmanager
 def read_only(home: Home) -> Iterator[sqlite3.Connection]:
-    """The database of the home, whatever is in the file. Raises sqlite3.Error."""
+    """Open the home's database for reading, whatever the file is. Raises sqlite3.Error."""
     where = f"file:{quote(str(home.database))}?mode=ro"
     with contextlib.closing(sqlite3.connect(where, uri=True, timeout=BUSY_SECONDS)) as database:
         yield database
 
 
 def shape(home: Home) -> list[str]:
-    """A line each for the file and its tables."""
+    """A line for the file, and one for each table."""
     try:
         if not home.database.exists():
             return ["none"]

@@ -1,4 +1,4 @@
-"""What this home, its configuration and this user have as names, so that no report holds them."""
+"""The names in this home, its configuration and this user's account, so that no report contains them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from shared.errors import CopybaraError
 from shared.media import Media
 
 TABLES = ("contacts", "names", "call_log", "running_calls", "messenger_facts", "home_facts")
-"Where names of people, nodes, chats and accounts are. Messages that wait for a messenger aren't read at all."
+"The tables with names of people, nodes, chats and accounts. Messages that wait to be sent aren't read at all."
 
 MOST_ROWS = 5000
-"Of a table: more than it may have."
+"How many rows of a table are read: more than it may have."
 
 LONGEST = 200
-"Characters of a value that is taken for a name."
+"The longest value in characters that counts as a name."
 
 SHORTEST_NUMBER = 4
-"Digits: shorter ones are counts, and no account."
+"How many digits an account's number has at least. Shorter numbers are counts."
 
 _QUOTED = re.compile(r'"([^"\n]+)"|\'([^\'\n]+)\'')
 _WORD = re.compile(r"\w+")
@@ -40,7 +40,7 @@ _OURS = {"caller", "callee", "chat", "contacts", "copybara", "root"}
 
 
 def of_home(home: Home) -> Private:
-    """Everything that is known to be private here. What can't be read isn't in it; the vocabulary still holds."""
+    """Everything here that is known to be private. An unreadable part is missing, but the vocabulary still applies."""
     paths = {str(home.folder), str(home.folder.resolve())}
     with contextlib.suppress(RuntimeError):
         paths.add(str(Path.home()))
@@ -61,7 +61,7 @@ def _of_user() -> Iterator[str]:
 
 
 def _of_configuration(home: Home) -> Iterator[str]:
-    """Every text in quotes, also of a file that is no good configuration."""
+    """Every quoted text, even in an invalid configuration."""
     with contextlib.suppress(CopybaraError, OSError):
         if home.config is not None:
             for double, single in _QUOTED.findall(home.config.read_text("utf-8", errors="replace")):

@@ -1,4 +1,4 @@
-"""Removes from a text whatever isn't known to be harmless. Pure."""
+"""Removes everything from a text that isn't known to be harmless. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bot.cli.bugreport.vocabulary import Vocabulary
 REMOVED = "…"
 
 _CHUNK = re.compile(r"""[^\s()\[\]{}"'`,;=<>|]+""")
-"What is kept or removed as a whole. A node id, an address, a token and a path are one each."
+"A piece that is kept or removed as a whole. A node id, an address, a token or a path is one piece."
 
 _BEFORE, _AFTER = "*-…", ".!?*-…"
-"Around a word. A colon before it may belong to an address; one behind it is taken off, too."
+"Characters around a word. A colon before a word may belong to an address; a colon after it is stripped too."
 
 _NUMBER = re.compile(
     r"""(?x)
@@ -32,14 +32,14 @@ class Private:
     """What is known to be private in one home."""
 
     texts: tuple[str, ...] = ()
-    "Removed wherever they are found, whatever they are made of: paths with blanks, names of several words."
+    "Removed wherever they occur, even if they have several words, such as paths with spaces."
 
     words: frozenset[str] = frozenset()
-    "In lower case: removed as words only, for they may be parts of others."
+    "In lower case. Removed only as whole words, because they may be parts of other words."
 
 
 class Scrubber:
-    """For one home."""
+    """Scrubs texts of one home."""
 
     def __init__(self, vocabulary: Vocabulary, private: Private = Private()) -> None:
         self._vocabulary = vocabulary
@@ -49,15 +49,15 @@ class Scrubber:
         self._texts = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
 
     def scrubbed(self, text: str) -> str:
-        """The text with the mark … in place of everything that may be private."""
-        # File names first: they may begin with a private path.
+        """The text with a mark … instead of everything that may be private."""
+        # File names first, because they may begin with a private path.
         text = _CHUNK.sub(lambda found: self._file(found[0]), text)
         if self._texts is not None:
             text = self._texts.sub(REMOVED, text)
         return _CHUNK.sub(lambda found: self._chunk(found[0]), text)
 
     def _file(self, chunk: str) -> str:
-        """A source file without what leads there."""
+        """A source file's name without the folders above the source."""
         if library := _LIBRARY_FILE.fullmatch(chunk):
             return library[1] if library[2] in self._vocabulary.libraries else REMOVED
         parts = chunk.split("/")
@@ -80,6 +80,6 @@ class Scrubber:
             return library[2] in self._vocabulary.libraries
         if (dotted := _DOTTED.fullmatch(core)) and dotted[1] in self._vocabulary.libraries:
             return not self._words & set(core.lower().split("."))
-        module, _, name = core.rpartition(".")  # shared.errors.ConfigError
+        module, _, name = core.rpartition(".")  # for example shared.errors.ConfigError
         parts = [name] if module in self._modules else core.split("-")
         return all(part in self._vocabulary.words and part.lower() not in self._words for part in parts)

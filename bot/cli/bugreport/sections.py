@@ -1,4 +1,4 @@
-"""What is in a report, section by section."""
+"""The contents of a report, section by section."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIBRARIES = (
 LOG_LINES = 100
 
 LOG_BYTES = 256 * 1024
-"Of a log's end that are read."
+"How many bytes at the end of a log are read."
 
 JOURNAL_SECONDS = 10.0
 
@@ -42,15 +42,15 @@ OWN_FILES = (
     *("copybara.db", "copybara.db-wal", "copybara.toml", "copybara.pid"),
     *("control.sock", "handset.key", "node.key", "sealing.key", "devices.removed"),
 )
-"Files of a home whose names are the same in every home."
+"The files that have the same name in every home."
 
 _LEADING_NUMBERS = re.compile(r"\d+(\.\d+)*")
 
 
 def report(home: Home, scrubber: Scrubber, log: Path | None) -> str:
-    """The whole text. Raises StoreError if the log that is asked for can't be read."""
+    """The whole text. Raises StoreError if the requested log can't be read."""
     told = scrubber.scrubbed
-    stored = shape(home)  # before doctor opens it, which sets a damaged database aside
+    stored = shape(home)  # before the checks open the database, because that sets a damaged one aside
     checks = list(checks_of(home, None))
     sections = (
         ("Versions", _versions()),
@@ -97,7 +97,7 @@ def _configuration(home: Home) -> list[str]:
 
 
 def _files(home: Home) -> Iterator[str]:
-    """Sizes and modes of our own files; of others only how many there are."""
+    """The sizes and modes of our own files, and the number of other files."""
     try:
         entries = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(home.folder)}
         yield f"mode {stat.S_IMODE(home.folder.stat().st_mode):04o}"
@@ -119,7 +119,7 @@ def _log(log: Path | None) -> list[str]:
 
 
 def _journal() -> list[str]:
-    """What the service has written last."""
+    """The last lines of the service's log."""
     if shutil.which("journalctl") is None:
         return []
     command = ["journalctl", "--user", "--unit", SERVICE, "--lines", str(LOG_LINES), "--output", "cat", "--quiet"]

@@ -1,4 +1,4 @@
-"""The configuration as a report shows it: which settings differ from the default, and no text that somebody typed."""
+"""The configuration in a report: the settings that differ from their defaults, without any typed text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import msgspec
 from shared.config.schema import Config
 
 GIVEN = "given"
-"In place of a text."
+"Replaces a text."
 
 
 def choices() -> frozenset[str]:
-    """Every word that a setting can be chosen from."""
+    """All words that settings can be chosen from."""
     return frozenset(_choices(msgspec.inspect.type_info(Config)))
 
 
 def changed(config: Config) -> list[str]:
-    """A line for each setting that isn't the default: its value if that is a number or a choice."""
+    """A line for each setting that isn't the default, with its value if that is a number or a choice."""
     return list(_changed(config, Config(), "")) or ["all settings are the defaults"]
 
 

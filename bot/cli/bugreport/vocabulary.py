@@ -1,4 +1,4 @@
-"""The words that a report may hold: those of this program's own source, and the system's for its errors."""
+"""The words that a report may contain: those of this program's own source, and the system's words for errors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import peer
 import shared
 
 PEOPLE = frozenset({"alice", "anna", "bob", "carol", "dave", "mallory", "zoe"})
-"Names in our own examples, which may be the names of true people."
+"Names in our own examples. They may be the names of real people."
 
 TRACEBACK = (
     "Traceback most recent call last During handling of the above exception another occurred direct cause following "
     "Exception Group sub exceptions Errno Previous line repeated more times"
 )
-"What Python writes around an error."
+"The words that Python writes around an error."
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME_OF_A_LIBRARY = re.compile(r"[A-Za-z0-9_.-]+")
@@ -31,25 +31,25 @@ _NAME_OF_A_LIBRARY = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What is known to say nothing about anybody."""
+    """The words that say nothing about anybody."""
 
     words: frozenset[str]
-    "In upper and lower case as they are."
+    "Words in upper and lower case, as in the source."
 
     files: frozenset[str]
-    "Of the source, such as `bot/app.py`."
+    "The source files, such as `bot/app.py`."
 
     libraries: frozenset[str]
-    "Top-level names of what we import."
+    "The top-level names of the libraries that we import."
 
     @property
     def modules(self) -> frozenset[str]:
-        """The files as Python and the log name them, such as `bot.app`."""
+        """The files in the form that Python and the log use, such as `bot.app`."""
         return frozenset(file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in self.files)
 
 
 def own_vocabulary() -> Vocabulary:
-    """Read from the source of this program."""
+    """Read the vocabulary from this program's source."""
     words: set[str] = {*dir(builtins), *keyword.kwlist, *TRACEBACK.split()}
     files: set[str] = set()
     for package in (bot, peer, shared):

@@ -1,7 +1,7 @@
-"""`copybara doctor`: checks everything that can be wrong, a line each with a hint. The last line sums up.
+"""`copybara doctor`: checks everything that can go wrong, with a line and a hint for each. The last line sums up.
 
-Start here: `checks_of` is the list, and each of the other files looks at one thing. check.py is what came of a look. It
-makes nothing and changes nothing. May import what the command line may.
+Start here: `checks_of` is the list of checks, and each of the other files checks one thing. check.py has the result of
+a check. Checks change nothing. May import what the command line may.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from shared.errors import CopybaraError, first_error
 from shared.printable import visible
 
 ONLY_HERE = LoopbackOverlay.name
-"The check of the network that reaches nobody else."
+"The name of the check for a network that reaches only this machine."
 
 INDENT = 20
-"Columns before what is said of a check."
+"The column in which the result of a check begins."
 
 
 def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
@@ -112,7 +112,7 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
 
 
 def _parts(home: Home, config: Config, *, running: bool) -> list[tuple[str, Callable[[], Check | None]]]:
-    """What isn't there on every machine. `running`: a copybara of this home may have the page's port."""
+    """Checks of parts that some machines lack. `running`: a copybara of this home may be using the page's port."""
     page = config.handset
     return [
         ("at the invitation", lambda: invited(program_source(config), installed_folder())),

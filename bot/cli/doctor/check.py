@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from bot.terminal.slow_steps import said_if_slow
 from shared.errors import CopybaraError
 
 SECONDS = 1.0
-"How long one look may be silent: several in a row are to add up to no long silence."
+"How long one check may run silently. Several in a row should not add up to a long silence."
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line."""
+    """One line of output."""
 
     name: str
     ok: bool
-    "Whether calls can be made all the same."
+    "Whether calls can be made anyway."
 
     detail: str
     hint: str = ""
     note: bool = False
-    "Only for information: something that is missing and isn't needed."
+    "Whether it is only information: something is missing and isn't needed."
 
     @classmethod
     def failed(cls, name: str, error: CopybaraError) -> Check:
-        """An error as a check that failed."""
+        """Turn an error into a failed check."""
         return cls(name, ok=False, detail=error.sentence, hint=error.hint)
 
 
 def checked(name: str, look: Callable[[], str | Check]) -> Check:
-    """What `look` finds: a detail, or a whole check; its error is a check that failed."""
+    """Run `look`, which returns a detail or a whole check. An error makes a failed check."""
     try:
         found = look()
     except CopybaraError as error:
@@ -42,5 +42,5 @@ def checked(name: str, look: Callable[[], str | Check]) -> Check:
 
 
 def looking(where: str) -> AbstractContextManager[None]:
-    """Say where the block looks, if that takes long."""
+    """Say what is being checked if the block takes long."""
     return said_if_slow(f"Looking {where}", SECONDS)

@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the desktop: whether it opens links and shows calls. Nothing of it is needed."""
+"""Checks of the desktop: whether it opens links and shows calls. Calls work without both."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from shared.printable import visible
 LOG_IN = "Run it in the session of your desktop. Calls still ring on the page and in the chat."
 
 MAX_NAME = 80
-"Characters of what a server calls itself."
+"The longest name of a notification server, in characters."
 
 
 def links() -> Check | None:
-    """Whether a click on a link opens the page. None where there is no desktop."""
+    """Whether a click on a link opens the page. None if there is no desktop."""
     try:
         return _links(Places.of_user())
     except StoreError as error:
@@ -39,7 +39,7 @@ def _links(places: Places) -> Check | None:
 
 
 def calls(config: Config) -> Check | None:
-    """Whether the desktop shows calls that ring. None where that isn't wanted, or nobody would see it."""
+    """Whether the desktop shows incoming calls. None if that is switched off, or nobody would see it."""
     if not config.desktop.notify or not (session_bus() or has_browser()):
         return None
     try:

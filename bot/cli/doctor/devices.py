@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of microphone, speaker and camera. None is needed: one can call to listen."""
+"""Checks of microphone, speaker and camera. Calls work without any of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRY = "To try them: copybara setup sound"
 
 
 def sound(config: Config) -> Check:
-    """Which microphones and speakers there are."""
+    """The microphones and speakers of this machine."""
     try:
         name, microphones, speakers = asyncio.run(_devices(config))
     except MediaError as error:
@@ -25,7 +25,7 @@ def sound(config: Config) -> Check:
 
 
 def found(system: str, microphones: Sequence[str], speakers: Sequence[str]) -> Check:
-    """The same, by the names of the devices of a sound system. Pure."""
+    """The check's result for these devices of a sound system. Pure."""
     heard = [each for each in microphones if not each.endswith(MONITOR)]
     played = [each for each in speakers if each != NO_DEVICE]
     missing = " and ".join(what for what, there in (("microphone", heard), ("speaker", played)) if not there)

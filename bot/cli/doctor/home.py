@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the home. It makes nothing and changes nothing there."""
+"""Checks of the home. They change nothing there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.store.files import MOUNT_FOR_WRITING, known_errors, refusal
 
 
 def folder(home: Home) -> str | Check:
-    """Whether the home can be used, or be made. Raises StoreError."""
+    """Whether the home can be used, or made. Raises StoreError."""
     home.refuse_half_restored()
     with known_errors(home.folder):
         if not home.folder.exists():
@@ -39,7 +39,7 @@ NONE_RUNS = "no copybara runs with this home"
 
 
 def process(home: Home) -> Check:
-    """Whether a copybara runs with the home; if not, the detail is `NONE_RUNS`."""
+    """Whether a copybara runs with the home. If not, the detail is `NONE_RUNS`."""
     try:
         running = who_runs(home)
     except StoreError as error:
@@ -51,7 +51,7 @@ def process(home: Home) -> Check:
 
 
 def database(home: Home) -> str:
-    """What is in the database. Raises StoreError if it can't be used."""
+    """The contents of the database in numbers. Raises StoreError if it can't be used."""
     with known_errors(home.database):
         if not home.database.exists():
             return "none yet; the first start makes it"

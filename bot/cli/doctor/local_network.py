@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the home's network, if devices without the overlay are to be served there."""
+"""The check of the local network, if it serves devices without the overlay."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NAME = "home network"
 
 
 def local_network(config: Config, overlays: str | None, machine: Machine | None = None) -> Check | None:
-    """Whether this computer has the address that `lan` names, and what it gives up. None: it isn't wanted.
+    """Whether this computer has the address that `lan` names, and what that exposes. None: not configured.
 
-    `overlays` is the overlay's network device. Calls can be made whatever it finds.
+    `overlays` is the overlay's network device. The result never prevents calls.
     """
     if not (lan := config.devices.lan):
         return None

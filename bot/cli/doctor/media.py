@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the media endpoints that the configuration uses."""
+"""The check of the media endpoints in the configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import MediaError
 
 
 def media_ready(config: Config) -> str:
-    """What calls are answered by. Raises MediaError when something of it isn't there."""
+    """The endpoints that answer calls. Raises MediaError if something that they need is missing."""
     name = config.answer.endpoint
     detail = f"calls are answered {'at your page' if name in (AUTO, HANDSET) else f'by the endpoint {name}'}"
     match name:

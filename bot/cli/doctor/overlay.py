@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the overlays: the node, its peers, a call to ourselves, where the own name leads."""
+"""Checks of the overlays: the node, its peers, a call to ourselves, and the target of the own name."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ FRIENDS = {
     "perhaps": ". If a private one connects you, a friend needs it too: `copybara invite` says how they get it",
     "yes": ". A private one connects you, and a friend needs it too: `copybara invite` says how they get it",
 }
-"What is said of the peers, by whether a friend needs them."
+"What is said about the peers, by whether a friend needs them."
 
 
 async def overlays(home: Home, config: Config) -> list[Check]:
-    """What each overlay says, and a call to ourselves over the one that would be taken."""
+    """The state of each overlay, and a call to ourselves over the overlay that would be used."""
     with _overlays(home, config) as candidates:
         with looking("for an overlay's node on this machine"):
             report = await examine(config.overlay, candidates)
@@ -75,7 +75,10 @@ async def overlays(home: Home, config: Config) -> list[Check]:
 
 @contextlib.contextmanager
 def _overlays(home: Home, config: Config) -> Iterator[list[Overlay]]:
-    """Those that may be taken. Loopback makes its node when it is asked for it; here it makes it elsewhere."""
+    """The overlays that may be used.
+
+    Loopback makes its node when asked for it, so here it does so in a temporary folder.
+    """
     with contextlib.ExitStack() as stack:
         found = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
         if config.overlay == "loopback":
@@ -87,7 +90,7 @@ def _overlays(home: Home, config: Config) -> Iterator[list[Overlay]]:
 
 
 def _most_telling(report: OverlayReport) -> str:
-    """The hint of a node that is there and can't be used or may not be asked; empty if there is none."""
+    """The hint for a node that exists and can't be used or asked. Empty if there is none."""
     for finding in report.findings:
         if finding.error is not None and (finding.node is not None or isinstance(finding.error, OverlayForbidden)):
             return finding.error.hint
@@ -95,7 +98,7 @@ def _most_telling(report: OverlayReport) -> str:
 
 
 def _silent(report: OverlayReport) -> list[str]:
-    """The overlays without a node that answers."""
+    """The overlays whose node doesn't reply."""
     return [each.overlay for each in report.findings if each.node is None and type(each.error) is OverlayDown]
 
 
@@ -103,14 +106,14 @@ def _found(finding: Finding, *, wanted: str) -> Check:
     if finding.usable:
         detail = f"node {finding.node}" + (f". {finding.why_not}" if finding.why_not else "")
         return Check(finding.overlay, ok=True, detail=detail)
-    # One that is missing is no fault as long as another one works; that is the next line's matter.
+    # If another overlay works, a missing one is no fault. The next line reports that.
     missed = wanted == finding.overlay
     hint = finding.error.hint if missed and finding.error else ""
     return Check(finding.overlay, ok=not missed, note=not missed, detail=f"not used: {finding.why_not}", hint=hint)
 
 
 async def _peers(config: Config, taken: Finding) -> list[Check]:
-    """Whether the Yggdrasil node has a way to anybody. Staex's node doesn't say."""
+    """Whether the Yggdrasil node is connected to anybody. Staex's node doesn't say."""
     if taken.overlay != "yggdrasil":
         return []
     try:
@@ -142,7 +145,7 @@ async def _self_call(taken: Finding) -> Check:
 
 
 async def _own_name(config: Config, taken: Finding) -> list[Check]:
-    """Whether the owner's name leads to this node. Calls can be made without; so it is never more than a warning."""
+    """Whether the owner's name leads to this node. Calls work without it, so this is only a warning."""
     name = own_name(config)
     if not name:
         return []

@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of systemd's services: the user's own, if there is one, and the overlay node's."""
+"""Checks of systemd services: the user's own, if there is one, and the overlay node's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bot.terminal.as_root import as_root
 from shared.config.schema import Config
 
 ENDED = ("failed", "activating")
-"States of a service that ends as soon as it is started; systemd tries again, or has given up."
+"The states of a service that ends as soon as it is started: systemd tries again, or has given up."
 
 
 def yggdrasil_node() -> Check | None:
-    """That Yggdrasil's service has failed. None if it hasn't, or if there is none."""
+    """Whether Yggdrasil's service has failed. None if it hasn't, or if there is none."""
     if service.state_of(UNIT, of_user=False) not in ENDED:
         return None
     hint = f"To start it again: {as_root(f'systemctl restart {UNIT}')}. If it ends again, see why: journalctl -u {UNIT}"
@@ -25,7 +25,7 @@ def yggdrasil_node() -> Check | None:
 
 
 def background(home: Home, config: Config) -> Check | None:
-    """Whether the service runs, also while its user is logged out, as this version has it. None without a service."""
+    """Whether the service runs, also when its user is logged out, and matches this version. None without a service."""
     if not (service.folder() / units.SERVICE).exists():
         return None
     state = service.state_of(units.SERVICE)

@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the machine: Python, the libraries, the clock, the port of the handset page."""
+"""Checks of the machine: Python, the libraries, the clock, and the port of the handset page."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.process.user_units import keeps_port
 from bot.terminal.as_root import as_root
 
 BUILT = 1_780_000_000
-"Unix seconds, May 2026: a clock before that is wrong, and links would be refused."
+"May 2026 in Unix seconds. An earlier clock is wrong, and links would be refused."
 
 TIME_ERROR = 5
-"What adjtimex(2) returns while the clock isn't synchronised."
+"The return value of adjtimex(2) while the clock isn't synchronised."
 
 STA_UNSYNC = 0x40
-"The bit of `timex.status` that says the same."
+"The bit of `timex.status` with the same meaning."
 
 LOOPBACK = "127.0.0.1"
 
@@ -33,7 +33,7 @@ def python() -> Check:
 
 
 def libraries() -> Check:
-    """Whether what calls are made with is installed."""
+    """Whether the libraries for calls are installed."""
     try:
         found = ", ".join(f"{name} {version(name)}" for name in ("aiortc", "aioice", "cryptography", "av"))
     except PackageNotFoundError as missing:
@@ -59,19 +59,19 @@ def clock(*, synchronised: bool | None) -> Check:
 
 
 def clock_synchronised() -> bool | None:
-    """What the kernel says (adjtimex(2)); None if it says nothing."""
+    """Whether the kernel says that the clock is synchronised (adjtimex(2)). None if it doesn't say."""
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (AttributeError, OSError):
         return None  # not Linux
 
-    timex = _Timex()  # `modes` 0: read only
+    timex = _Timex()  # `modes` is 0: only read
     state = adjtimex(ctypes.byref(timex))
     return None if state < 0 else state != TIME_ERROR and not timex.status & STA_UNSYNC
 
 
 def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
-    """Whether the handset page can have its port; `running`: a copybara of this home may have it now."""
+    """Whether the handset page can use its port. `running`: a copybara of this home may be using it now."""
     if not enabled or running or port == 0:
         return None
     with socket.socket() as sock:
@@ -106,7 +106,7 @@ def refused_port(port: int, error: OSError) -> Check:
 
 
 def page_browser(*, enabled: bool) -> Check | None:
-    """Whether `copybara start` can open the page. Without, the page is opened by hand."""
+    """Whether `copybara start` can open the page. If not, people open it themselves."""
     if not enabled:
         return None
     hint = "Open the address that `copybara start` shows in a browser of this computer."
@@ -120,7 +120,7 @@ def page_browser(*, enabled: bool) -> Check | None:
 
 
 class _Timex(ctypes.Structure):
-    """The beginning of `struct timex`, with room for the rest of it."""
+    """The beginning of `struct timex`, with room for the rest."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),

@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the Telegram bot: its token, its ways, and how Telegram's clock and ours differ."""
+"""Checks of the Telegram bot: its token, its ways, and the difference between Telegram's clock and ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.config.schema import Config
 from shared.errors import CopybaraError, MessengerError
 
 CLOCKS_DIFFER_SECONDS = 60
-"From here on a link may be refused, for the other side's clock may be wrong as well."
+"With a larger difference a link may be refused, because the other side's clock may be wrong too."
 
 
 def bot(home: Home, config: Config) -> list[Check]:
@@ -38,7 +38,7 @@ def bot(home: Home, config: Config) -> list[Check]:
 
 
 def _ways(me: dict[str, object]) -> list[Check]:
-    """Each way into Telegram. None is needed, for the links can always be pasted."""
+    """Each way into Telegram. None is required, because links can always be pasted."""
     return [
         Check(
             "way",

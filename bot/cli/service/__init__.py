@@ -1,7 +1,7 @@
-"""`copybara service install | status | remove`: the program as a systemd user service, also while nobody is logged in.
+"""`copybara service install | status | remove`: the program as a systemd user service, even while nobody is logged in.
 
-Start at units.py, which has both units as text. Nothing here needs root, but keeping the service up without a log-in
-(linger) may: then the person gets the command for it. May import what the command line may.
+Start at units.py, which has the text of both units. Nothing here needs root. Only keeping the service up without a
+log-in (linger) may need it: then the person gets the command. May import what the command line may.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ SECONDS = 30.0
 "How long systemctl may take."
 
 LINGER = Path("/var/lib/systemd/linger")
-"Has a file for each user whose services run without a log-in."
+"This folder has a file for each user whose services run without a log-in."
 
 NAMES = (units.SERVICE, units.SOCKET)
 
 OUTDATED = "Its units aren't those that this version writes for your settings. To renew them: copybara service install"
 
 NO_NAMESPACE = ("217", "218", "226")
-"The exit codes of a step that fails before the program: USER, CAPABILITIES and NAMESPACE (systemd.exec(5))."
+"The exit codes of steps that fail before the program starts: USER, CAPABILITIES and NAMESPACE (systemd.exec(5))."
 
 NO_SANDBOX = (
     "This system doesn't let your programs have a user namespace, so the service gets no sandbox: it may write "
@@ -50,14 +50,14 @@ NO_SANDBOX = (
 )
 
 RUNS = ("active", "activating", "reloading")
-"What systemd says of a unit that runs."
+"systemd's states of a unit that runs."
 
 
 def install(home: Home) -> int:
     """Write both units, start them, and keep them up without a log-in.
 
-    Raises InputError where there is no systemd, in a call, and if another program has the page's port; HomeInUse while
-    a program other than the service runs with the home; StoreError.
+    Raises InputError without systemd, during a call, and if another program uses the page's port. Raises HomeInUse if a
+    program other than the service runs with the home. Raises StoreError.
     """
     _need_systemd()
     config = settings(home)
@@ -65,10 +65,10 @@ def install(home: Home) -> int:
     _refuse_other_program(home)
     refuse_during_call(home)
     _refuse_taken_port(port)
-    _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
+    _systemctl("daemon-reload")  # if systemd can't be reached, nothing is written
     home.prepare()
     for other in _other_folders(config):
-        make_folder(other)  # the service can't: it may write in it alone
+        make_folder(other)  # the service can't make it: it may only write in it
     was_installed = installed()
     since = int(time.time())
     try:
@@ -105,7 +105,7 @@ def install(home: Home) -> int:
 
 
 def _refuse_other_program(home: Home) -> None:
-    """Raise HomeInUse if a program runs with the home that isn't the service, which couldn't start beside it."""
+    """Raise HomeInUse if a program other than the service runs with the home, because both can't run."""
     if (running := who_runs(home)) is None:
         return
     if running.process is not None and in_service(_control_groups(running.process)):
@@ -119,7 +119,7 @@ def _refuse_other_program(home: Home) -> None:
 
 
 def refuse_during_call(home: Home) -> None:
-    """Raise InputError if there is a call in the running program: another start would end it."""
+    """Raise InputError if the running program has a call, which a restart would end."""
     try:
         status: dict[str, Any] = ask(home.command_socket, AskStatus()).status or {}
     except CopybaraError:
@@ -135,16 +135,16 @@ def _control_groups(process: int) -> str:
     try:
         return Path(f"/proc/{process}/cgroup").read_text(errors="replace")
     except OSError:
-        return ""  # it has ended
+        return ""  # the process has ended
 
 
 def in_service(control_groups: str) -> bool:
-    """Whether a process with these control groups (cgroups(7)) is one of the service. Pure."""
+    """Whether a process with these control groups (cgroups(7)) belongs to the service. Pure."""
     return any(units.SERVICE in line.split("/") for line in control_groups.splitlines())
 
 
 def _refuse_taken_port(port: int) -> None:
-    """Raise InputError if another program has the page's port: systemd couldn't open it. 0: none is wanted."""
+    """Raise InputError if another program uses the page's port, so that systemd couldn't open it. 0: no fixed port."""
     if not port or keeps_port(port):
         return
     with socket.socket() as sock:
@@ -170,7 +170,7 @@ def _begin(texts: dict[str, str]) -> None:
         print_text(f"Wrote {path}")
     _systemctl("daemon-reload")
     _forget_failures()
-    # Both at once, and the socket first: an open page would have the service started again before the socket is there.
+    # Stop both at once, the socket first: an open page would start the service again before the socket exists.
     _systemctl("stop", units.SOCKET, units.SERVICE)
     for name in reversed(list(texts)):
         _systemctl("enable", name)
@@ -178,7 +178,7 @@ def _begin(texts: dict[str, str]) -> None:
 
 
 def texts_for(home: Home, config: Config, *, sandbox: bool = True) -> dict[str, str]:
-    """The units of a home with that configuration, by their names."""
+    """The units for a home with that configuration, by name."""
     folders = [units.escaped(str(folder)) for folder in _other_folders(config)]
     port = config.handset.port if config.handset.enabled else None
     return {
@@ -190,12 +190,12 @@ def texts_for(home: Home, config: Config, *, sandbox: bool = True) -> dict[str, 
 
 
 def _other_folders(config: Config) -> list[Path]:
-    """Those outside of the home that the program writes to."""
+    """The folders outside the home that the program writes to."""
     return [Path(folder) for folder in (config.media.record_to, config.files.folder) if folder]
 
 
 def is_outdated(home: Home, config: Config) -> bool:
-    """Whether this home has units that `install` would write differently now: of another version, or other settings."""
+    """Whether this home's units differ from what `install` would write now, with this version and these settings."""
     found = {name: _text_of(folder() / name) for name in NAMES}
     of_this_home = f"{units.HOME_SETTING}{units.escaped(str(home.folder))}" in found[units.SERVICE].splitlines()
     return of_this_home and found not in [texts_for(home, config, sandbox=sandbox) for sandbox in (True, False)]
@@ -209,13 +209,13 @@ def _text_of(path: Path) -> str:
 
 
 def waits_for(home: Home) -> str:
-    """Why the running program can't call yet, and what to do; empty if it can, or doesn't run."""
+    """Why the running program can't call yet, and what to do. Empty if it can, or doesn't run."""
     error = why_it_waits(home)
     return joined(error.sentence, error.hint) if error else ""
 
 
 def why_it_waits(home: Home) -> CopybaraError | None:
-    """Why the running program can't call yet, as its page says it. None if it can, or doesn't run."""
+    """Why the running program can't call yet, in its page's words. None if it can, or doesn't run."""
     try:
         ask(home.command_socket, AskStatus())
     except NotRunning:
@@ -226,7 +226,7 @@ def why_it_waits(home: Home) -> CopybaraError | None:
 
 
 def status(home: Home) -> int:
-    """Say how it stands. Returns 1 if it doesn't run. Raises InputError without systemd, StoreError if it is silent."""
+    """Print the service's state. Returns 1 if it doesn't run. Raises InputError without systemd, StoreError."""
     _need_systemd()
     if not (folder() / units.SERVICE).exists():
         print_text("There is no service. `copybara service install` makes one.")
@@ -245,7 +245,7 @@ def status(home: Home) -> int:
         print_text("To start it: copybara service install")
     if missing := waits_for(home):
         print_text(f"It can't call yet: {missing}")
-    with contextlib.suppress(ConfigError):  # the service says what is wrong with it
+    with contextlib.suppress(ConfigError):  # the service reports what is wrong
         if is_outdated(home, settings(home)):
             print_text(OUTDATED)
     print_text("What it says: journalctl --user -u copybara")
@@ -253,21 +253,21 @@ def status(home: Home) -> int:
 
 
 def installed() -> bool:
-    """Whether there is something for `remove`."""
+    """Whether there is something for `remove` to remove."""
     return any(map(_is_there, own_files()))
 
 
 def own_files() -> list[Path]:
-    """What `install` may have left: both units, and the links by which systemd starts them (systemd.unit(5))."""
+    """The files of `install`: both units, and the links by which systemd starts them (systemd.unit(5))."""
     links = [link for name in NAMES for link in sorted(folder().glob(f"*.wants/{name}")) if link.is_symlink()]
     return [*links, *(folder() / name for name in NAMES)]
 
 
 def remove() -> int:
-    """Stop both units and take them away; the home stays.
+    """Stop and delete both units. The home stays.
 
-    The files go even if systemd can't be asked: where the session's bus has gone, or systemd itself. Raises StoreError
-    if a file can't be removed.
+    The files are deleted even if systemd or the session's bus can't be reached. Raises StoreError if a file can't be
+    removed.
     """
     if not installed():
         print_text("There is no service.")
@@ -291,14 +291,14 @@ def remove() -> int:
 
 
 def _stopped() -> str | None:
-    """Have systemd stop and disable what is there, all at once. Returns why it couldn't be told."""
-    # The socket first: an open page would have the service started again.
+    """Make systemd stop and disable the units, both at once. Returns why that failed."""
+    # The socket first: an open page would start the service again.
     there = [name for name in reversed(NAMES) if (folder() / name).exists()]
     return _told("disable", "--now", *there) if there else None
 
 
 def _told(*words: str) -> str | None:
-    """Tell systemd. Returns a sentence about why it couldn't be told."""
+    """Run a systemctl command. Returns a sentence that says why it failed."""
     try:
         _need_systemd()
         _systemctl(*words)
@@ -317,7 +317,7 @@ def _need_systemd() -> None:
 
 
 def _systemctl(*words: str) -> None:
-    """Raises StoreError if systemd refuses."""
+    """Run a systemctl command. Raises StoreError if systemd refuses."""
     with said_if_slow(f"Waiting for systemd: systemctl --user {' '.join(words)}"):
         result = _run(["systemctl", "--user", *words])
     if result.returncode and words[0] != "stop":
@@ -329,15 +329,18 @@ def _systemctl(*words: str) -> None:
 
 
 def _forget_failures() -> None:
-    """After too many failures systemd refuses to start a unit for five minutes, and lists it also once it is gone."""
+    """Reset failures.
+
+    After too many, systemd refuses to start a unit for five minutes, and lists it even when it is gone.
+    """
     if shutil.which("systemctl") is not None:
         _run(["systemctl", "--user", "reset-failed", *NAMES])
 
 
 def state_of(name: str, *, of_user: bool = True) -> str:
-    """What systemd says of a unit, such as `active` or `failed`; `unknown` if it says nothing.
+    """systemd's state of a unit, such as `active` or `failed`; `unknown` if it doesn't say.
 
-    `of_user`: of one of this user's, not of the system's.
+    `of_user`: it is one of this user's units, not the system's.
     """
     if shutil.which("systemctl") is None:
         return "unknown"
@@ -345,14 +348,14 @@ def state_of(name: str, *, of_user: bool = True) -> str:
 
 
 def fails() -> bool:
-    """Whether the service has ended with an error: systemd has given up, or starts it again and again."""
+    """Whether the service has ended with an error: systemd has given up, or restarts it again and again."""
     found = _shown("ActiveState", "SubState", "NRestarts")
     again = found.get("SubState", "").startswith("auto-restart") or found.get("NRestarts", "0") != "0"
     return found.get("ActiveState") == "failed" or (found.get("ActiveState") == "activating" and again)
 
 
 def cant_start() -> str:
-    """Why the service, which runs, can't start the program, and what to do; empty if it has or doesn't run.
+    """Why the running service can't start the program, and what to do. Empty if it can, or doesn't run.
 
     See bot/page/cant_start.py.
     """
@@ -361,7 +364,7 @@ def cant_start() -> str:
 
 
 def _shown(*properties: str) -> dict[str, str]:
-    """Some of what systemd knows of the service (systemctl(1), `show`)."""
+    """Some properties of the service (systemctl(1), `show`)."""
     if shutil.which("systemctl") is None:
         return {}
     shown = _run(["systemctl", "--user", "show", "-p", ",".join(properties), units.SERVICE]).stdout
@@ -369,14 +372,14 @@ def _shown(*properties: str) -> dict[str, str]:
 
 
 def _lacks_namespaces() -> bool:
-    """Whether systemd couldn't give the service its sandbox, as where a user may have no namespaces."""
+    """Whether systemd couldn't make the service's sandbox, for example because users may have no namespaces."""
     return _shown("ExecMainStatus").get("ExecMainStatus") in NO_NAMESPACE
 
 
 def cause(since: int = 0) -> str:
-    """Why the service has ended last: its error and what to do, or what systemd says of it; empty if that is nowhere.
+    """Why the service ended last: its error and hint, or what systemd says. Empty if that isn't recorded.
 
-    `since`: seconds since 1970 from which on it counts.
+    Only entries from `since` on count, in Unix seconds.
     """
     if shutil.which("journalctl") is None:
         return ""

@@ -1,6 +1,6 @@
-"""The systemd user units, as text: the program, and the sockets that systemd opens for it.
+"""The systemd user units as text: the program, and the sockets that systemd opens for it.
 
-Pure. config/copybara.service and config/copybara.socket are what these functions write for the usual places.
+Pure. config/copybara.service and config/copybara.socket are the output of these functions for the usual paths.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ USUAL_HOME = "%h/.local/share/copybara"
 
 
 def escaped(text: str) -> str:
-    """A path as systemd reads it: quoted, with specifiers taken literally (systemd.unit(5))."""
+    """Escape a path for systemd: quoted, and without specifiers (systemd.unit(5))."""
     inner = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{inner}"'
 
 
 def _sandbox(written: Sequence[str]) -> str:
-    """What a user's unit has only in namespaces of its own (systemd.exec(5))."""
+    """The settings that need namespaces in a user's unit (systemd.exec(5))."""
     folders = "\n".join(f"ReadWritePaths={folder}" for folder in written)
     return f"""\
 # It may write only to its home, and to the folders that its configuration names.
@@ -48,9 +48,9 @@ AmbientCapabilities=
 def service(
     program: str = USUAL_PROGRAM, home: str = USUAL_HOME, folders: Sequence[str] = (), *, sandbox: bool = True
 ) -> str:
-    """The unit that runs the program. `program` is its path, `home` the folder with its files, both escaped.
+    """The unit that runs the program. `program` is its path and `home` the folder of its files, both escaped.
 
-    `folders`: others that it may write to, escaped as well. `sandbox`: the system lets a user have namespaces.
+    `folders` are other folders that it may write to, escaped as well. `sandbox`: the system lets users have namespaces.
     """
     return f"""\
 # systemd user unit, as `copybara service install` writes it: keeps `copybara run` up. `copybara start` opens its page.
@@ -109,7 +109,10 @@ WantedBy=default.target
 
 
 def socket(port: int | None = 8765) -> str:
-    """The unit of what is opened outside of the service's sandbox. `port` is the page's; None: any, or no page."""
+    """The unit of what is opened outside the service's sandbox.
+
+    `port` is the page's port; None: any port, or no page.
+    """
     page = f"""\
 # The port of the handset page, held while copybara.service is stopped or starts again, so that no other user of the
 # machine can take it. What the page asks meanwhile is answered once the program is back, and an open page starts it.

@@ -1,8 +1,8 @@
-"""`copybara setup`, whose old name is `init`: from nothing to a first call, one part after the other.
+"""`copybara setup` (formerly `init`): from nothing to a first call, one part after the other.
 
-Start at parts.py, the table of the parts. bot/terminal/asking.py asks questions, or answers them where nobody sits at a
-terminal; bot/config_draft.py holds what is to be written into the configuration. Doing it twice changes nothing. May
-import what the command line may.
+Start at parts.py, the table of the parts. bot/terminal/asking.py asks questions, or answers them if nobody is at a
+terminal. bot/config_draft.py holds the changes to the configuration. Running it again changes nothing. May import what
+the command line may.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.errors import CopybaraError, InputError
 from shared.sentences import joined
 
 ALWAYS = ("overlay", "name")
-"What a new home can't do without an answer about: nobody who wants to be called has meant the defaults."
+"The parts that a new home needs answers for: someone who wants to be called can't mean the defaults."
 
 NOBODY_TO_ASK = "Set-up asks questions, and there is no terminal here to ask at. Nobody has said: {missing}."
 
@@ -31,7 +31,8 @@ DEFAULTS = "With --yes what isn't given gets its default, and Yggdrasil is insta
 def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str | None = None) -> int:
     """Go through all parts, or only one, and write what has changed. Raises CopybaraError.
 
-    `answer` is what that one asks first. Without a terminal nothing is begun before everything needed is answered.
+    `answer` answers the first question of that part. Without a terminal, all required answers must be there before
+    anything begins.
     """
     if part is not None and answer is not None:
         answers = _with(answers, _named(part)[0], answer)
@@ -68,7 +69,7 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
 
 
 def _with(answers: Answers, part: SetupPart, answer: str) -> Answers:
-    """With the answer that stands on the command line. Raises InputError for one that has no place there."""
+    """Add an answer from the command line. Raises InputError if the part takes none."""
     if not part.first:
         raise InputError(
             f"`copybara setup {part.name}` takes nothing after it.", f"Run just: copybara setup {part.name}"
@@ -82,7 +83,7 @@ def _with(answers: Answers, part: SetupPart, answer: str) -> Answers:
 
 
 def _check_answered(draft: ConfigDraft, asking: Asking, name: str | None) -> None:
-    """Raise InputError if nobody is there to be asked what the set-up has to know."""
+    """Raise InputError if a required answer is missing and nobody can be asked."""
     if asking.at_terminal or asking.takes_defaults:
         return
     if name is None:

@@ -9,6 +9,6 @@ from bot.terminal.asking import Asking
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-    """Ask for it. Raises InputError for one given beforehand that fits on no card."""
+    """Ask for the name. Raises InputError if a given name doesn't fit on a card."""
     question = "Your name, as your friends will see it? (may be empty)"
     draft.set("name", asking.until_good(question, check_card_name, what="name", default=draft.config.name))

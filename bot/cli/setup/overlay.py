@@ -1,4 +1,4 @@
-"""The network that calls go through: what runs on this machine, and what has to be done so that something does."""
+"""The network for calls: what runs on this machine, and what must be done if nothing does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRY = "Only try it on this machine, without privacy"
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-    """Find the overlay's node, or install one. Raises InputError for an overlay that there isn't, OverlayError."""
+    """Find the overlay's node, or install one. Raises InputError if there is no such overlay, OverlayError."""
     given = asking.answers.get("overlay")
     if given is not None and given not in OVERLAYS:
         raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAYS)}.")
@@ -66,7 +66,7 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         elif wanted != "staex":
             _none(home, draft, asking)
     except OverlayError:
-        # The node has the line by now, so that the next time nobody asks for it.
+        # The node now has the peer, so it isn't asked for next time.
         if _keep_peers(draft):
             draft.write()
         raise
@@ -74,7 +74,7 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
 
 
 def _keep_peers(draft: ConfigDraft) -> bool:
-    """Put which peers the node was given into the draft. Whether that changed it."""
+    """Write into the draft which peers the node was given. Returns whether the draft has changed."""
     lines = os.environ.get(PRIVATE_PEERS)
     if lines is None:
         return False
@@ -91,7 +91,7 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
         report = asyncio.run(examine(config.overlay, overlays))
     if report.taken is None:
         asking.say(LOOKING)
-    # Where one works, it doesn't matter what the others lack.
+    # If one overlay works, the faults of the others don't matter.
     for finding in [report.taken] if report.taken is not None else report.findings:
         asking.say(f"{finding.overlay:10} {_said_of(finding, config)}")
     if report.taken is not None:
@@ -108,7 +108,7 @@ def _said_of(finding: Finding, config: Config) -> str:
 
 
 def _answers(home: Home, config: Config) -> bool:
-    """Whether the node works now that an administrator has installed it."""
+    """Whether the node replies, after an administrator has installed it."""
     group_membership.join()
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     return asyncio.run(examine(config.overlay, overlays)).taken is not None
@@ -120,7 +120,7 @@ def _is_there(report: OverlayReport) -> bool:
 
 
 def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-    """No node runs here."""
+    """Go on without a node on this machine."""
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError(NOTHING_RUNS, NOBODY_SAYS if _can_install() else BY_YOURSELF)
     if not _can_install():
@@ -141,12 +141,12 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
 
 
 def _was_given(config: Config, asking: Asking) -> bool:
-    """Whether set-up gave the node peers before, and nobody wants others."""
+    """Whether the set-up gave the node peers before, and nobody wants others."""
     return bool(config.yggdrasil.private_peers or config.yggdrasil.public_peers) and asking.answers.get("peers") != ASK
 
 
 def _install(home: Home, config: Config, asking: Asking, *, may_lack_peer: bool, peers_up: int | None = None) -> None:
-    """Do it, or let an administrator do it. `peers_up`: how many are connected, if the node could be asked."""
+    """Install the node, or let an administrator do it. `peers_up` is how many peers are connected, if that is known."""
     if can_become_root():
         install(asking, may_lack_peer=may_lack_peer, peers_up=peers_up)
     else:
@@ -156,7 +156,7 @@ def _install(home: Home, config: Config, asking: Asking, *, may_lack_peer: bool,
 def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> None:
     """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
     up: int | None = None
-    # Who may not look at a node that somebody else runs can't know of it, either.
+    # Users who may not ask the node can't know whether it has a peer.
     may_lack_peer = can_become_root() and not _was_given(config, asking)
     if answers:
         try:

@@ -1,4 +1,4 @@
-"""What `copybara setup` goes through, as a table: to add a part is to add an entry. Each can be set up alone.
+"""The parts of `copybara setup`, as a table: adding a part means adding an entry. Each can be set up alone.
 
 A messenger's part is made from its entry in bot/messengers/registry.py.
 """
@@ -18,38 +18,38 @@ from shared.config.schema import Config
 from shared.errors import InputError
 
 SetUp = Callable[[Home, ConfigDraft, Asking], None]
-"Asks what is needed, and puts what is to be written into the draft. Raises CopybaraError."
+"Asks what is needed, and puts changes into the draft. Raises CopybaraError."
 
 NextSteps = Callable[[Home, Config], Sequence[str]]
-"What the person does after all is written, a line each."
+"The next steps for the person after everything is written, one per line."
 
 
 @dataclass(frozen=True, slots=True)
 class SetupPart:
-    """One thing that is set up."""
+    """One part of the set-up."""
 
     name: str
-    "As in `copybara setup NAME`."
+    "Its name in `copybara setup NAME`."
 
     set_up: SetUp
     first: str = ""
-    "What it asks first, by its name in bot/terminal/asking.py; empty if nothing can be given beforehand."
+    "Its first question, by its name in bot/terminal/asking.py. Empty if no answer can be given beforehand."
 
     secret: bool = False
-    "Whether that may not stand on a command line, which other users can read."
+    "Whether that answer must not be on a command line, which other users can read."
 
     is_set_up: Callable[[Config], bool] = lambda config: True
     "Whether it is set up already, if there is a configuration."
 
     next_steps: NextSteps = lambda home, config: ()
     messenger: Entry | None = None
-    "The messenger that it is about."
+    "Its messenger."
 
     is_of_use: Callable[[Config], bool] = lambda config: True
-    "Whether it is worth while with a configuration, unless it is asked for by its name."
+    "Whether it is useful with a configuration, unless a person asks for it by name."
 
     tries: str = ""
-    "If it only tries what is written already: the question whether to, unless it is asked for by its name."
+    "If it only tries out the configuration: the question whether to do so, unless a person asks for it by name."
 
 
 def _messenger(entry: Entry) -> SetupPart:
@@ -93,7 +93,7 @@ def _usual_next(config: Config) -> Sequence[str]:
 
 
 def after_one(home: Home, config: Config) -> Sequence[str]:
-    """What follows where only one part was set up: the rest, unless that was done before."""
+    """The next steps after only one part was set up: the other parts, unless they were done before."""
     rest = () if config.name else ("  copybara setup    goes on with the rest: your name, and who carries your links",)
     return (*rest, *_in_the_end(home, config))
 
@@ -115,7 +115,7 @@ def in_turn(draft: ConfigDraft, asking: Asking) -> Iterator[SetupPart]:
     wanted: Sequence[SetupPart] | None = None
     for part in PARTS:
         if part.messenger is not None and asking.answers.only_prints:
-            continue  # it has nothing for root
+            continue  # a messenger needs nothing from root
         if part.messenger is not None and asking.at_terminal:
             if wanted is None:
                 wanted = _messengers(draft.config, asking)
@@ -125,7 +125,7 @@ def in_turn(draft: ConfigDraft, asking: Asking) -> Iterator[SetupPart]:
 
 
 def _messengers(config: Config, asking: Asking) -> Sequence[SetupPart]:
-    """Those that are configured, or that something was said about beforehand; else the one that the person chooses."""
+    """The messengers that are configured or have given answers. Otherwise the one that the person chooses."""
     offered = [(part, part.messenger) for part in PARTS if part.messenger is not None]
     known = [part for part, entry in offered if entry.is_configured(config) or asking.answers.about(part.name)]
     if known:

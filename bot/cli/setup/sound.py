@@ -1,6 +1,6 @@
-"""Microphone, speaker and camera of this computer, tried before any friend is asked: one hears oneself.
+"""Tries this computer's microphone, speaker and camera before the first call: people hear themselves.
 
-The page in the browser uses the browser's own devices, and has a test call for them.
+The page in the browser uses the browser's devices, and has its own test call.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from shared.config.schema import Config
 from shared.errors import MediaError
 
 SECONDS = 4.0
-"How long one speaks."
+"How long the person speaks."
 
 TONE = ((660.0, 0.25), (880.0, 0.35))
-"Hertz and seconds."
+"Each note in hertz and seconds."
 
 NOT_HEARD = (
     "Nothing was heard. Is the microphone muted, or another one meant? Choose one in the desktop's sound settings, or "
@@ -33,12 +33,12 @@ ON_THE_PAGE = "On the page the browser's devices are used: `copybara start`, the
 
 
 def is_of_use(config: Config) -> bool:
-    """Whether calls use this computer's devices: those of the page are the browser's."""
+    """Whether calls use this computer's devices. The page uses the browser's."""
     return config.answer.endpoint == "devices" or not config.handset.enabled
 
 
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-    """Try them and say what came of it. A device that doesn't work is no reason to stop."""
+    """Try the devices and report the results. A device that doesn't work doesn't stop the set-up."""
     config = draft.config
     asyncio.run(_try(config, asking, draft.path))
     if config.handset.enabled:

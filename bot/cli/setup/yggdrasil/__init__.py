@@ -1,5 +1,5 @@
-"""Installing and configuring a Yggdrasil node: what is to be done as a list of steps, to be read before they run.
+"""Installs and configures a Yggdrasil node, as a list of steps that people can read before they run.
 
-Start at plan.py, which has them. public_peers.py lists peers of volunteers, firewall.py has the rules, root.py shows
-and runs what only root may do, and for_root.py hands it to an administrator. May import what the command line may.
+Start at plan.py, which has the steps. public_peers.py lists volunteers' peers, firewall.py has the rules, root.py shows
+and runs what only root may do, and for_root.py writes it for an administrator. May import what the command line may.
 """

@@ -1,13 +1,13 @@
-"""The firewall's rules for the overlay's device: calls come in, what listens on all addresses doesn't.
+"""The firewall rules for the overlay's device: they admit calls, and block services that listen on all addresses.
 
-So do the owner's other devices, such as a phone, at the one port where they are served (docs/devices.md).
+They also admit the owner's other devices, such as a phone, at the one port that serves them (docs/devices.md).
 
-The socket of a call is bound to the overlay's own address. A service that listens on all addresses is not, even if its
-port is one that the system chose; nor is a container's published port, which is forwarded. A program that binds a UDP
-port of that range to the overlay's address itself, as browsers do for calls of their own, stays reachable there.
+The socket of a call is bound to the overlay's own address. A service that listens on all addresses isn't, even if the
+system chose its port, so it is blocked. So is a container's published port, because it is forwarded. A program that
+binds a UDP port of that range to the overlay's address itself, as browsers do for their own calls, stays reachable.
 
-They are a table and a unit of their own, so that no other rules of this machine are touched. Docker's, ufw's and
-firewalld's stay; what any of them drops stays dropped.
+The rules have their own table and unit, and change no other rules of this machine, such as those of Docker, ufw or
+firewalld. What those drop stays dropped.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_PORTS = "32768-60999"
 
 DEVICE_PORT = Handset().device_port
-"""Of the configuration's default. Only the beginning of a connection is let in as something new: a lone ACK, which the
-kernel would answer with a reset, is dropped like everything else."""
+"""The port of the default configuration. Only the first packet of a connection is admitted as new. A lone ACK, which
+the kernel would answer with a reset, is dropped like everything else."""
 
 
 def local_ports(source: Path = PORTS) -> str:
-    """The ports that the system chooses from, as nftables writes them: calls take one of them."""
+    """The range from which the system chooses ports, as nftables writes it. Calls use these ports."""
     try:
         first, last = map(int, source.read_text().split())
     except (OSError, ValueError):
@@ -41,7 +41,7 @@ def local_ports(source: Path = PORTS) -> str:
 
 
 def rules(device: str, ports: str) -> str:
-    """What nft loads: the table is made again each time, so loading it twice is as good as once."""
+    """The input for nft. It makes the table from scratch, so loading it twice has the same result."""
     return f"""\
 # Written by `copybara setup overlay`. Anyone in the overlay can send packets to {device}; only calls are let in.
 add table inet {TABLE}

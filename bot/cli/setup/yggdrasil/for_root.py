@@ -1,4 +1,4 @@
-"""One script with all that root has to do, for somebody who can't become root: an administrator reads and runs it."""
+"""A script with everything for root, for a user who can't become root. An administrator reads and runs it."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def text(steps: Sequence[Step], user: str, peers: Sequence[str]) -> str:
 
 
 def command(home: Home) -> str:
-    """What an administrator types to run it."""
+    """The command with which an administrator runs it."""
     return as_root(f"sh {shlex.quote(str(home.for_root))}")
 
 
 def minor() -> int | None:
-    """Of the protocol's version 0.x: of the package that is or would be installed. None if that isn't known."""
+    """The minor version of the protocol 0.x in the installed or available package. None if that isn't known."""
     if shutil.which("apt-cache") is None:
         return None
     said = subprocess.run(
@@ -69,15 +69,15 @@ def minor() -> int | None:
 
 
 def minor_in(policy: str) -> int | None:
-    """The same from what `apt-cache policy` says: what is installed comes before what would be. Pure."""
+    """The minor version in the output of `apt-cache policy`: installed before available. Pure."""
     found = _VERSION.search(policy)
     return int(found[1]) if found else None
 
 
 def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, done: Callable[[], bool]) -> None:
-    """Write the script, and wait until somebody has run it, or go on without. `done` says whether the node answers.
+    """Write the script, and wait until somebody has run it or the person goes on. `done` says whether the node replies.
 
-    Raises OverlayError where nobody is there to be told, StoreError.
+    Raises OverlayError if there is no person, StoreError.
     """
     with locked_folder(home.folder):
         replace_file(home.for_root, content.encode())
@@ -100,12 +100,12 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
 
 
 def handed_over(home: Home) -> bool:
-    """Whether there is a script that an administrator hasn't run yet, as far as is known."""
+    """Whether there is a script that, as far as is known, no administrator has run yet."""
     with known_errors(home.for_root):
         return home.for_root.exists()
 
 
 def no_longer_needed(home: Home) -> None:
-    """Take it away: the node answers. Raises StoreError."""
+    """Delete the script, because the node replies. Raises StoreError."""
     with known_errors(home.for_root):
         home.for_root.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Doing it: peers are chosen, all steps are shown, and after one yes they run one after the other."""
+"""Runs the installation: chooses peers, shows all steps, and after a single yes runs one after the other."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ PRIVATE = "A private peer: I paste the line that its owner gave me"
 WITHOUT_ASKING = "copybara setup overlay --yes"
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"Root's, where the steps look for programs."
+"Root's search path, in which the steps find programs."
 
 PRIVATE_PEERS = "COPYBARA_PRIVATE_PEERS"
-"""The variable that keeps them for the program that starts itself again within the group, and writes the configuration:
-their lines, or nothing where public ones were chosen."""
+"""The environment variable that passes private peers to the program that restarts within the group and writes the
+configuration. It is empty if public ones were chosen."""
 
 NONE_CONNECTED = "No peer of the node is connected. Those that it has stay; one that works has to be added."
 
 JUST_DONE = "COPYBARA_NODE_SET_UP"
-"The variable that keeps that program from doing it all again."
+"The environment variable that keeps that program from installing everything again."
 
 ASK = "ask"
-"What an invitation gives as peers where it doesn't name the private one: its line is asked for."
+"An invitation has this instead of a private peer's line. The person is asked for the line."
 
 FRIENDS = "The line of your friend's private peer, such as tls://HOST:PORT?key=KEY (empty: choose other peers):"
 
 GIVEN = "Your packets will go through {}, which {} your internet address and whom you call, never what you say:"
-"Of peers that came with a command, such as that of an invitation: a person sees them before they are asked."
+"For peers that came with a command, such as an invitation's. The person reads it before they are asked."
 
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
 def peers_wanted(asking: Asking) -> list[str]:
-    """The peers that were given beforehand; none if they are to be asked for. Raises InputError for what is none."""
+    """The peers that were given beforehand. Empty if they must be asked for. Raises InputError if they are invalid."""
     given = asking.answers.get("peers") or ""
     return [] if given == ASK else peers_in(given)
 
 
 def only_shown(asking: Asking) -> None:
-    """Print what root would do, as a script for an administrator, and do nothing."""
+    """Only print what root would do, as a script for an administrator."""
     machine, peers = _machine(), peers_wanted(asking)
     asking.say(for_root.text(_steps(machine, peers), machine.user, peers).rstrip("\n"), to_copy=True)
 
@@ -67,7 +67,7 @@ def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, may_lack_
 
 
 def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> None:
-    """Install, configure and start the node, and let the user ask it. `peers_up`: None if nobody knows yet.
+    """Install, configure and start the node, and let the user ask it. `peers_up` is None if it isn't known yet.
 
     Raises OverlayError, InputError.
     """
@@ -100,12 +100,12 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
             asking.say("Compare each line with what the peer's owner gave you.")
         asking.say("To add one:", f"  {ADD_PEER}")
     os.environ[JUST_DONE] = "yes"
-    # This session began before the membership. What follows is done within the group.
+    # This session began before the membership. The program continues within the group.
     group_membership.join()
 
 
 def _has_peers(asking: Asking) -> bool:
-    """Whether an installed node was given peers, so that nobody is asked for what is there."""
+    """Whether an installed node has peers already, so that nobody needs to be asked."""
     step = plan.look_for_peers()
     asking.say("", "Which peers Yggdrasil has can only be read as root. This changes nothing:", "")
     asking.say(*step.as_script().splitlines(), to_copy=True)
@@ -114,7 +114,7 @@ def _has_peers(asking: Asking) -> bool:
 
 
 def _peers(asking: Asking, *, asks: bool) -> tuple[list[str], bool]:
-    """Those that the node gets, and whether they are private ones. A person hears first what they mean."""
+    """The peers for the node, and whether they are private. The person first reads what peers mean."""
     peers, private = peers_wanted(asking), True
     if peers:
         asking.say("", GIVEN.format(*(("this peer", "sees") if len(peers) == 1 else ("these peers", "see"))))
@@ -127,13 +127,13 @@ def _peers(asking: Asking, *, asks: bool) -> tuple[list[str], bool]:
 
 
 def _keep(peers: list[str], *, private: bool) -> None:
-    """For the configuration."""
+    """Pass the peers on to the program that writes the configuration."""
     if peers:
         os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
 
 
 def _steps(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
-    """All of it: nothing is asked on the way."""
+    """All steps. None of them asks a question."""
     return [
         *plan.install(machine),
         plan.make_config(),
@@ -155,7 +155,7 @@ def _machine() -> plan.NodeMachine:
 
 
 def _chosen(asking: Asking, *, minor: int) -> tuple[list[str], bool]:
-    """The peers, and whether they are private ones."""
+    """The chosen peers, and whether they are private."""
     if asking.answers.get("peers") == ASK and (friends := asking.until_good(FRIENDS, peers_in)):
         return friends, True
     choice = asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))

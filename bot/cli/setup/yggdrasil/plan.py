@@ -1,4 +1,4 @@
-"""What has to be done so that a Yggdrasil node runs here and may be asked: values in, steps out. Pure."""
+"""The steps that install a Yggdrasil node here and let the user ask it: values in, steps out. Pure."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ USER = "yggdrasil"
 UNIT = "yggdrasil"
 
 PROGRAMS = {"yggdrasil": "yggdrasil", "nftables": "nft", "python3": "python3"}
-"What the steps use, by the package that has it."
+"The programs that the steps use, by package."
 
 DEVICE = "ygg0"
-"The name of the node's device, which the firewall's rules need."
+"The name of the node's device. The firewall rules need it."
 
 NO_DEVICE = "none"
 
 ALONE: Mapping[str, Any] = {"MulticastInterfaces": [], "NodeInfoPrivacy": True, "IfName": DEVICE}
-"What a new node gets: it announces itself to nobody on the local network, and says nothing about this machine."
+"Settings of a new node: it isn't announced on the local network, and tells nothing about this machine."
 
 ANSWERS_SECONDS = 30
 CONNECTS_SECONDS = 10
@@ -41,11 +41,11 @@ class NodeMachine:
     """What is known of this machine."""
 
     missing: Sequence[str]
-    "Packages that have to be installed."
+    "The packages to install."
 
     user: str
     in_group: bool
-    "Whether the user database has the user in the group, whatever this session knows of it."
+    "Whether the user database has the user in the group, whatever this session has."
 
     @property
     def installed(self) -> bool:
@@ -66,7 +66,7 @@ def install(machine: NodeMachine) -> list[Step]:
 
 
 def make_config(config: str = CONFIG) -> Step:
-    """A configuration with a new key, if there is none. The key is the node id, and stays where it is."""
+    """Make a configuration with a new key, if there is none. The key is the node id, and never changes."""
     path = shlex.quote(config)
     return Step(
         f"Write {config} with the node's key, unless it is there",
@@ -79,7 +79,7 @@ def make_config(config: str = CONFIG) -> Step:
 
 
 def _only_the_nodes(path: str) -> str:
-    """The commands that give a file to the user the node runs as, or to root where it has none."""
+    """The commands that give a file to the node's user, or to root if the node has no user."""
     return f'chmod 600 {path}\nchown "$(id -un {USER} 2> /dev/null || echo root)" {path}'
 
 
@@ -98,22 +98,22 @@ elif settings.get("IfName") in ("auto", "{no_device}"):
 settings["Peers"] = before + [peer for peer in peers if peer not in before]
 with open(path, "w") as file:
     json.dump(settings, file, indent=2)"""
-"""What somebody has set up stays as it is. `auto` is the node's default: the firewall's rules need a name before there
-is a device."""
+"""Settings that somebody has made stay unchanged. But `auto`, the node's default device name, is replaced, because the
+firewall rules need a name before the device exists."""
 
 NEW_LINE = "\n"
 
 
 def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
-    """Read, change and write the configuration in one step, where only root gets to see it.
+    """Read, change and write the configuration in one step, so that only root can read it.
 
-    The node reads its own HJSON, with whatever somebody has written there. JSON is valid HJSON, for 0.4 and 0.5.
+    The node's own format is HJSON, with anything that people wrote into it. JSON is valid HJSON, for 0.4 and 0.5.
     """
     path, new = shlex.quote(config), shlex.quote(f"{config}.new")
     alone = "".join(
         f"\n        {name}={'True' if value is True else json.dumps(value)}," for name, value in ALONE.items()
     )
-    # Within what is read from standard input: everybody on the computer sees a command's arguments.
+    # The peers are in the standard input, because every user of the computer can see a command's arguments.
     listed = f"[{''.join(f'{NEW_LINE}    {json.dumps(peer)},' for peer in peers)}{NEW_LINE if peers else ''}]"
     change = CHANGE.replace("{alone}", f"{alone}\n    ").replace("{no_device}", NO_DEVICE)
     adds = f"Add the peer{'s' if len(peers) > 1 else ''} {', '.join(addresses_in(peers))} to that file"
@@ -133,7 +133,7 @@ def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
 
 
 def keep_key(config: str = CONFIG) -> Step:
-    """The node's key is for root and the node alone.
+    """Let only root and the node read the node's key.
 
     Packages let the group read the configuration, and users who ask the node about calls are in that group.
     """
@@ -145,7 +145,7 @@ def keep_key(config: str = CONFIG) -> Step:
 
 
 def look_for_peers(config: str = CONFIG) -> Step:
-    """Whether the node's configuration has peers, which only root may read."""
+    """Check whether the node's configuration has peers. Only root may read it."""
     path = shlex.quote(config)
     return Step(
         "Look whether the node has peers",
@@ -160,9 +160,9 @@ def look_for_peers(config: str = CONFIG) -> Step:
 
 
 def load_rules(ports: str, config: str = CONFIG) -> Step:
-    """The firewall's rules, now and at each start, for the device that the changed configuration names.
+    """Load the firewall rules now and at each start, for the device that the changed configuration names.
 
-    There are none for a device whose name the system chooses.
+    If the system chooses the device's name, there are no rules.
     """
     return Step(
         f"Let only calls and your phone in from Yggdrasil (firewall: {firewall.RULES}, with {firewall.UNIT_NAME})\n"
@@ -188,11 +188,11 @@ def load_rules(ports: str, config: str = CONFIG) -> Step:
 
 
 def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
-    """Start it, also with a configuration that has changed.
+    """Start the node, or restart it after a change.
 
-    It has to answer twice, a second apart: one that may not make its device answers once, and ends. What counts is what
-    it answers: yggdrasilctl of 0.4 ends with 0 where nobody listens, too. Once systemd has given it up, nothing is
-    waited for, and what it said at its end is shown.
+    It must reply twice, a second apart: a node that may not make its device replies once, and ends. The reply itself
+    counts, because yggdrasilctl of 0.4 exits with 0 even if nobody listens. If systemd has given up, the step doesn't
+    wait, and shows the node's last messages.
     """
     return Step(
         "Start the node, now and at each boot (a few seconds)",
@@ -215,7 +215,7 @@ def start_node(seconds: int = ANSWERS_SECONDS) -> Step:
 
 
 def wait_for_peer(seconds: int = CONNECTS_SECONDS) -> Step:
-    """Whether the node has a way to anybody."""
+    """Check whether the node is connected to a peer."""
     return Step(
         f"Wait until a peer is connected (up to {seconds} seconds)",
         f"for second in $(seq {seconds}); do\n"
@@ -228,7 +228,7 @@ def wait_for_peer(seconds: int = CONNECTS_SECONDS) -> Step:
 
 
 def _answers(request: str) -> str:
-    """The command that succeeds if the node answers with a node's key: its own, or one of a peer that is connected."""
+    """A command that succeeds if the reply contains a node's key: its own, or a connected peer's."""
     return f'yggdrasilctl -json {request} 2> /dev/null | grep -q \'"key": *"[0-9a-f]\''
 
 

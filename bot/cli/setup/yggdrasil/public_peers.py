@@ -1,4 +1,7 @@
-"""The list of public peers: machines of volunteers that any node may connect to. Only asked for if the owner wants."""
+"""The list of public peers: volunteers' machines that any node may connect to.
+
+It is fetched only if the owner wants.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ from shared.errors import InputError, OverlayError
 from shared.not_json import NOT_JSON
 
 ADDRESS = "https://publicpeers.neilalexander.dev/publicnodes.json"
-"Kept by the Yggdrasil project's people; a file a country, an entry a peer."
+"People of the Yggdrasil project maintain it: a file per country, an entry per peer."
 
 SECONDS = 15.0
-"Until all of the list is there."
+"How long fetching the whole list may take."
 
 MOST_BYTES = 4 * 1024 * 1024
 PASTE = "Paste peers instead, or try again later: copybara setup overlay"
 
 SHOWN = 8
-"Peers of a country that are offered, the quickest first."
+"How many peers of a country are offered, the fastest first."
 
 
 class _Entry(msgspec.Struct):
@@ -32,20 +35,20 @@ class _Entry(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class PublicPeer:
-    """One of them."""
+    """A public peer."""
 
     uri: str
     milliseconds: float
-    "How long it took to answer the list's own machine, wherever that is."
+    "How long it took to reply to the list's own machine, wherever that is."
 
 
 def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
-    """Ask for the list; all of it has to be there after `seconds`.
+    """Fetch the list. All of it must arrive within `seconds`.
 
-    Its operator learns this machine's internet address. Redirects aren't followed, and no proxy of the
-    environment is asked. Raises OverlayError.
+    The list's operator learns this machine's internet address. Redirects and the environment's proxies aren't used.
+    Raises OverlayError.
     """
-    import httpx  # here, because the list is rarely asked for
+    import httpx  # the list is rarely needed
 
     try:
         return asyncio.run(_fetched(address, seconds))
@@ -63,8 +66,8 @@ async def _fetched(address: str, seconds: float) -> bytes:
 
     from shared.bounded_http import bounded
 
-    # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
-    # a little of it unpacks to much.
+    # One timeout for the whole request: each byte that drips in restarts httpx's own timeouts. Compression isn't
+    # accepted, because a little of it can unpack to a lot.
     async with (
         asyncio.timeout(seconds),
         bounded(httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)) as client,
@@ -80,9 +83,9 @@ async def _fetched(address: str, seconds: float) -> bytes:
 
 
 def by_country(raw: bytes, *, minor: int) -> dict[str, list[PublicPeer]]:
-    """The peers that were up and are of protocol version 0.`minor`, by country, the quickest first.
+    """The peers that were up and have protocol version 0.`minor`, by country, the fastest first.
 
-    Raises OverlayError if that isn't such a list.
+    Raises OverlayError if the bytes aren't such a list.
     """
     if len(raw) > MOST_BYTES:
         raise OverlayError("The list of public peers is too long.", "Paste peers instead.")
@@ -111,5 +114,5 @@ def _usable(uri: str) -> bool:
         check([uri])
     except InputError:
         return False
-    # What is carried in the clear names both nodes to anybody on the way.
+    # An unencrypted connection would show both nodes to anybody on the way.
     return uri.startswith(("tls://", "quic://", "wss://"))

@@ -1,6 +1,6 @@
-"""What only root may do: a step says in a line what it does, and runs (through sudo) once its commands could be read.
+"""Steps that only root may do. Each has a line that explains it, and runs (through sudo) after people could read it.
 
-Somebody who can't become root gets all of it as one script for an administrator.
+Users who can't become root get all steps as one script for an administrator.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from bot.terminal.wrapping import THEIRS
 from shared.errors import InputError, OverlayError
 
 _PLAIN = re.compile(r"[\w ./:@%+=,'-]+")
-"One command, with nothing in it that only a shell understands."
+"A command without anything that only a shell understands."
 
 GO_ON = "Go on? (yes, no, or s to see the commands)"
 SHOW = ("s", "show")
 
 LAST_LINES = 10
-"Of what a step wrote that failed."
+"How many lines of a failed step's output are shown."
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of them."""
+    """One step."""
 
     why: str
-    "What it does, in a line; further lines are for those who read the commands."
+    "What it does. The first line is a summary; further lines are for people who read the commands."
 
     script: str
-    "For `sh -e`, as root: a command a line."
+    "Commands for `sh -e` as root, one per line."
 
     says: bool = False
-    "Whether the last line that it writes tells what came of it."
+    "Whether its last line of output is the result."
 
     @property
     def line(self) -> str:
-        """What it does."""
+        """What it does, in one line."""
         return self.why.splitlines()[0]
 
     def as_script(self) -> str:
-        """The step as a part of a script that root runs with `sh`."""
+        """The step as part of a script that root runs with `sh`."""
         why = "".join(f"# {line}\n" for line in self.why.splitlines())
         if _PLAIN.fullmatch(self.script):
             return f"{why}{self.script}\n"
@@ -59,18 +59,18 @@ def can_become_root() -> bool:
 
 
 def numbered(steps: Sequence[Step]) -> list[str]:
-    """What they do, a line each that a narrow terminal can wrap."""
+    """What the steps do, one line each, so that a narrow terminal can wrap them."""
     return [f"  {number}  {step.line}" for number, step in enumerate(steps, 1)]
 
 
 def script(steps: Sequence[Step], notes: Sequence[str]) -> str:
-    """All of them for `sh`, as root: each stops the script if it fails, and all of it may be run again."""
+    """All steps as a script for root's `sh`. It stops if a step fails, and can be run again."""
     parts = ["".join(f"# {note}\n" for note in notes) + "set -e\n", *(step.as_script() for step in steps)]
     return "\n".join(parts)
 
 
 def agreed(asking: Asking, steps: Sequence[Step]) -> bool:
-    """Whether the person wants that done, who sees the commands if they like. Without one they are written down."""
+    """Whether the person agrees to the steps. They can read the commands first. Without a person, they are printed."""
     commands = [line for step in steps for line in ("", *step.as_script().splitlines())]
     if not asking.at_terminal:
         asking.say(*commands, to_copy=True)
@@ -87,7 +87,7 @@ def _yes_no_or_show(answer: str) -> str:
 
 
 def become_root() -> None:
-    """Let sudo ask for the password, if it wants one, before steps stand on the screen. Raises OverlayError."""
+    """Let sudo ask for a password, if needed, before the steps are shown. Raises OverlayError."""
     if is_root():
         return
     try:
@@ -99,7 +99,10 @@ def become_root() -> None:
 
 
 def run(asking: Asking, number: int, step: Step) -> str:
-    """Run one, and tick it off; the last line that it wrote. Raises OverlayError if it fails, with its last lines."""
+    """Run a step and report it. Returns its last line of output.
+
+    Raises OverlayError with its last lines if it fails.
+    """
     asking.begin(f"  {number}  {step.line} ...")
     code, written = _ran(asking, step)
     lines = written.splitlines()
@@ -115,9 +118,9 @@ def run(asking: Asking, number: int, step: Step) -> str:
 
 
 def _ran(asking: Asking, step: Step) -> tuple[int, str]:
-    """How it ended, and what it wrote."""
+    """Run a step. Returns its exit code and output."""
     command = ["sh", "-e"] if is_root() else ["sudo", "sh", "-e"]
-    # Everybody on the computer sees a command's arguments, so sh reads the step: all of it, before anything runs.
+    # Every user of the computer can see a command's arguments, so sh reads the step from a file, and all of it first.
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as written:
         source.write(f"{{\n{step.as_script()}}} < /dev/null\n".encode())
         source.seek(0)
