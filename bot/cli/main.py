@@ -93,7 +93,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _known(error: BaseException) -> CopybaraError:
-    """The error to show for an exception, which may be a bug of ours."""
+    """The error to show for an exception, which may be our own bug."""
     match error:
         case CopybaraError():
             return error

@@ -49,7 +49,7 @@ class SystemFiles:
     "Whether the user is in the group that may ask the node."
 
     installed: bool
-    "Whether there is a program yggdrasil, whoever installed it."
+    "Whether there is a program yggdrasil, no matter who installed it."
 
     @property
     def ours(self) -> bool:

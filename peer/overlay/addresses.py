@@ -1,7 +1,7 @@
-"""Which addresses a call may touch. Pure: decided from the address and the machine's devices, without I/O.
+"""Which addresses a call may use. Pure: decided from the address and the machine's devices, without I/O.
 
-An overlay node is asked, but not believed: whatever it answers has to pass here before a socket is opened.
-No sentence names an address, because sentences end up in chats and logs.
+An overlay node is asked, but not trusted: each address that it gives is checked here before a socket is opened. No
+error names an address, because errors end up in chats and logs.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ PRIVATE: tuple[Network, ...] = (
     IPv4Network("100.64.0.0/10"),
     IPv6Network("fc00::/7"),
 )
-"RFC 1918, RFC 6598 and RFC 4193: addresses that no router on the internet forwards."
+"Addresses that no router on the internet forwards (RFC 1918, RFC 6598, RFC 4193)."
 
 BROADCAST = IPv4Address("255.255.255.255")
 
 LONGEST_TEXT = 45
-"Characters of the longest written IPv6 address, RFC 4291."
+"The longest IPv6 address in characters (RFC 4291)."
 
 
 def parse_address(text: str) -> Address:
-    """Read an address as an overlay node writes it. Raises BadAddress if it isn't exactly one address."""
+    """Read an address in the overlay node's notation. Raises BadAddress if the text isn't exactly one address."""
     try:
         address = ip_address(text) if len(text) <= LONGEST_TEXT else None
     except ValueError:
@@ -40,7 +40,7 @@ def parse_address(text: str) -> Address:
 
 
 def refuse_kind(address: Address, allowed: Iterable[Network]) -> None:
-    """Raise BadAddress for a kind of address that no overlay has, or one outside the allowed ranges."""
+    """Raise BadAddress if no overlay has addresses of this kind, or if it is outside the allowed ranges."""
     kind = _kind(address)
     if not kind and not any(address in network for network in allowed):
         kind = "a public address" if address.is_global else "an address outside the overlay's range"
@@ -49,7 +49,7 @@ def refuse_kind(address: Address, allowed: Iterable[Network]) -> None:
 
 
 def _kind(address: Address) -> str:
-    """What the address is when no configuration can make it an overlay's; empty otherwise."""
+    """The kind of an address that can never be an overlay's. Empty for other addresses."""
     if address.version == 6 and (address.ipv4_mapped or address.sixtofour or address.teredo):
         return "an address that hides another one"
     if address.is_unspecified:
@@ -68,12 +68,12 @@ def _kind(address: Address) -> str:
 def own_interface(
     address: Address, *, allowed: Iterable[Network], machine: Machine, device: str | None = None
 ) -> Interface:
-    """The device that carries the own overlay address and that a call may therefore be bound to.
+    """The device with our own overlay address. A call may be bound to it.
 
-    `device` is the one that the owner has configured, if any. Without it, a device that a default route leads to
-    is refused: an overlay node that claims this machine's own network is lying or broken.
+    `device` is the configured device, if any. Without it, a device with a default route is refused: an overlay node
+    that claims this machine's own network is lying or broken.
 
-    Raises BadAddress for an address that must not be bound, OverlayDown if no device that is up carries it.
+    Raises BadAddress if a call must not bind the address, OverlayDown if no active device has it.
     """
     refuse_kind(address, allowed)
     carrier = carrier_of(address, machine.interfaces())
@@ -99,10 +99,10 @@ def own_interface(
 def refuse_remote(
     address: Address, *, own: Address, interface: Interface, allowed: Iterable[Network], machine: Machine
 ) -> None:
-    """Check the address that the own node gave for another one: packets to it must go into the overlay only.
+    """Check an address that our own node gave for another node: packets to it must only go into the overlay.
 
-    `own` is the own overlay address, `interface` the device that carries it. Raises BadAddress if packets would go
-    anywhere else, NodeUnreachable if they couldn't leave at all.
+    `own` is our own overlay address, and `interface` its device. Raises BadAddress if packets would go anywhere else,
+    NodeUnreachable if they couldn't leave at all.
     """
     refuse_kind(address, allowed)
     if address == own:
@@ -118,7 +118,7 @@ def refuse_remote(
     reach = subnet.prefixlen if subnet else -1
     for other in others:
         foreign = other.subnet_of(address)
-        # The more specific subnet gets the packets, so an office's 10.0.0.0/8 doesn't shut out an overlay within it.
+        # Packets go to the more specific subnet, so an office's 10.0.0.0/8 doesn't prevent an overlay within it.
         if foreign is not None and foreign.prefixlen >= reach:
             raise BadAddress(f"The overlay node answered with an address in the subnet of {other.name}.")
     leaves_by = machine.leaves_by(address, own)
@@ -134,5 +134,5 @@ def refuse_remote(
 
 
 def _names_all_of(address: Address, subnet: IPv4Network) -> bool:
-    """Whether it is the subnet's own or its broadcast address; a /31 and a /32 have neither, RFC 3021."""
+    """Whether it is the subnet's own address or its broadcast address. A /31 and a /32 have neither (RFC 3021)."""
     return subnet.num_addresses > 2 and address in (subnet.network_address, subnet.broadcast_address)

@@ -1,15 +1,15 @@
-"""Reading a short answer from something that may never stop talking."""
+"""Reads a short reply from a stream that may never end."""
 
 from __future__ import annotations
 
 import asyncio
 
 CHUNK = 16 * 1024
-"Bytes asked for at once."
+"How many bytes are read at a time."
 
 
 async def read_bounded(reader: asyncio.StreamReader, most: int) -> bytes | None:
-    """Everything up to the end of the stream, or None as soon as it is more than `most` bytes."""
+    """All bytes up to the end of the stream. None as soon as there are more than `most`."""
     whole = bytearray()
     while chunk := await reader.read(CHUNK):
         whole += chunk

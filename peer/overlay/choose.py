@@ -1,7 +1,7 @@
-"""Which overlay calls go through, and a report of what was found that `copybara doctor` prints.
+"""Chooses the overlay for calls, and reports what was found, for `copybara doctor`.
 
-`auto` takes the first of Staex and Yggdrasil that answers and has a device of its own. It never falls back to loopback:
-that gives no privacy, so it has to be asked for by name.
+`auto` takes the first of Staex and Yggdrasil that replies and has its own device. It never falls back to loopback,
+because that gives no privacy: a person must ask for it by name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shared.errors import CopybaraError, OverlayDown, OverlayError, OverlayForbi
 from shared.node_id import NodeId
 
 Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
-"What the configuration or `--overlay` may say."
+"The values of the configuration and of `--overlay`."
 
 NO_OVERLAY_HINT = (
     "Run `copybara setup`: it finds the overlay that you have, or installs one. "
@@ -41,25 +41,25 @@ class Finding:
     overlay: str
 
     node: NodeId | None = None
-    "This machine's node id in it, if its node answers."
+    "Our node id in it, if the node replies."
 
     address: Address | None = None
-    "What a call would bind, if it can."
+    "The address that a call would bind, if there is one."
 
     interface: str | None = None
-    "The device that carries the address."
+    "The device with that address."
 
     mtu: int | None = None
-    "The largest packet the device takes, in bytes."
+    "The largest packet of the device, in bytes."
 
     kind: str | None = None
-    "What the device is made of, if the kernel says so."
+    "The kind of device, if the kernel says so."
 
     error: CopybaraError | None = None
-    "Why it can't be used."
+    "The reason why it can't be used."
 
     why_not: str = ""
-    "Why it wasn't taken, as a sentence; empty for the one that was."
+    "The reason why it wasn't chosen, as a sentence. Empty for the chosen one."
 
     @property
     def usable(self) -> bool:
@@ -68,35 +68,35 @@ class Finding:
 
 
 class OverlayReport(msgspec.Struct, frozen=True):
-    """Everything that was looked at, in the order of preference."""
+    """All findings, in the order of preference."""
 
     wanted: Wanted
     findings: tuple[Finding, ...]
 
     @property
     def taken(self) -> Finding | None:
-        """The overlay that calls go through."""
+        """The chosen overlay."""
         return next((finding for finding in self.findings if not finding.why_not), None)
 
 
 class OverlayChoice(msgspec.Struct, frozen=True):
-    """The overlay that was taken, and how it came to that."""
+    """The chosen overlay, and the report that led to it."""
 
     overlay: Overlay
     report: OverlayReport
 
 
 def configured(config: Config, home: Path) -> list[Overlay]:
-    """All overlays as the configuration sets them up, none of them asked yet. Raises ConfigError."""
+    """All overlays as configured. None of them has been asked yet. Raises ConfigError."""
     return [StaexOverlay(config.staex), YggdrasilOverlay(config.yggdrasil), LoopbackOverlay(home)]
 
 
 async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayChoice:
-    """Take the wanted overlay, or for `auto` the preferred one that works.
+    """Choose the wanted overlay, or for `auto` the preferred one that works.
 
-    `overlays` are those that the configuration makes. Only those that may be taken are asked. Raises the overlay's own
-    error (OverlayDown, BadAddress) if a certain one was wanted; if `auto` found none OverlayForbidden for one that may
-    not be asked, OverlayDown of one that is installed and doesn't run, or OverlayDown with every reason in its hint.
+    `overlays` are the configured ones; only those that may be chosen are asked. If a certain overlay is wanted, raises
+    its error (OverlayDown, BadAddress). For `auto` it raises OverlayForbidden if a node may not be asked, the
+    OverlayDown of an installed overlay that doesn't run, or an OverlayDown with every reason in its hint.
     """
     candidates = [overlay for overlay in overlays if _may_take(wanted, overlay)]
     report = await examine(wanted, candidates, machine)
@@ -107,7 +107,7 @@ async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine |
 
 
 async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayReport:
-    """Ask all of these overlays at once and say for each why it is or isn't the one to take. Raises nothing."""
+    """Ask all of these overlays at once. Say for each why it is chosen or not. Raises nothing."""
     ordered = sorted(overlays, key=_preference)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(look_at(overlay, machine)) for overlay in ordered]
@@ -130,7 +130,7 @@ async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine 
 
 
 async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
-    """What the overlay's node says now, and the device that a call would be bound to. Raises nothing."""
+    """What the overlay's node says now, and the device that a call would use. Raises nothing."""
     node: NodeId | None = None
     try:
         node = await overlay.node_id()
@@ -145,9 +145,9 @@ async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
 
 
 def _local_network(finding: Finding) -> str:
-    """Why `auto` doesn't take an overlay on that device; empty if it does.
+    """Why `auto` doesn't choose an overlay on that device. Empty if it may.
 
-    Any program can answer as if it were a Staex node, and give an address of a container bridge or a network card.
+    Any program can pretend to be a Staex node, and give an address of a container bridge or a network card.
     """
     what = LOCAL_NETWORKS.get(finding.kind or "")
     if what is None:
@@ -181,6 +181,6 @@ def _none_found(report: OverlayReport) -> CopybaraError:
     for finding in report.findings:
         if finding.error is not None and finding.error.sentence == STOPPED:
             return finding.error
-    # What to do comes first: of the names and places somebody who is new knows none.
+    # What to do comes first, because a newcomer doesn't know the overlays' names.
     reasons = " ".join(finding.why_not for finding in report.findings)
     return OverlayDown("No overlay network was found.", f"{NO_OVERLAY_HINT} What was found: {reasons}")

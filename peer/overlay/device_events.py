@@ -1,4 +1,4 @@
-"""The kernel's word that a network device or an address came or went: rtnetlink(7). Needs no privilege."""
+"""Notices when a network device or an address comes or goes, through rtnetlink(7). Needs no privileges."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from types import TracebackType
 RTMGRP_LINK = 0x1
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100
-"Multicast groups of NETLINK_ROUTE, from linux/rtnetlink.h."
+"Multicast groups of NETLINK_ROUTE (linux/rtnetlink.h)."
 
 CHUNK = 64 * 1024
 
 
 class DeviceEvents:
-    """Within its block, `happened` is set whenever something changed; the code that acts on it clears it.
+    """While the block runs, `happened` is set after each change. The code that handles it clears it.
 
-    What changed isn't said: the machine is asked again anyway. A system without rtnetlink never says anything.
+    It doesn't say what has changed, because the machine is asked again anyway. Without rtnetlink it is never set.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class DeviceEvents:
             self._socket = None
 
     def _read(self, kernel: socket.socket) -> None:
-        # An overflow (ENOBUFS) is an event as well: so much has changed that the kernel lost count.
+        # An overflow (ENOBUFS) counts as an event: so much has changed that the kernel dropped messages.
         with suppress(OSError):
             kernel.recv(CHUNK)
         self.happened.set()

@@ -1,4 +1,4 @@
-"""What a network device is made of: RTM_GETLINK of rtnetlink(7), attribute IFLA_LINKINFO."""
+"""The kind of a network device: RTM_GETLINK of rtnetlink(7), attribute IFLA_LINKINFO."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IFLA_LINKINFO = 18
 IFLA_INFO_KIND = 1
 
 HARDWARE = "hardware"
-"A device without a kind of its own: a network card, or the loopback device."
+"A device without a kind: a network card, or the loopback device."
 
 LOCAL_NETWORKS = {
     HARDWARE: "a network card",
@@ -32,11 +32,14 @@ LOCAL_NETWORKS = {
     "openvswitch": "a bridge",
     "vxlan": "a network of containers",
 }
-"Kinds that lead into a network of machines or containers and are never an overlay's device; with words for people."
+"Kinds of device that lead to a network of machines or containers, and so are never an overlay's; with their words."
 
 
 def device_kind(index: int) -> str | None:
-    """What the kernel calls it, such as `tun` or `bridge`; HARDWARE without a kind, None if it can't be asked."""
+    """The kernel's name for the kind, such as `tun` or `bridge`.
+
+    HARDWARE for no kind, None if the kernel can't be asked.
+    """
     try:
         kind, answer = asked(socket.NETLINK_ROUTE, RTM_GETLINK, LINK.pack(0, 0, index, 0, 0))
     except OSError:
@@ -49,5 +52,5 @@ def device_kind(index: int) -> str | None:
 
 
 def _attribute(raw: bytes, wanted: int) -> bytes | None:
-    # Without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+    # Ignore the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER.
     return next((value for kind, value in attributes(raw) if kind & 0x3FFF == wanted), None)

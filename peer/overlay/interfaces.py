@@ -1,6 +1,6 @@
-"""This machine's own network devices: their addresses and subnets, and which of them a packet would leave by.
+"""This machine's network devices: their addresses and subnets, and the device by which a packet would leave.
 
-Nothing here sends a packet. Every answer is read from the kernel again, because an overlay's device comes and goes.
+Nothing here sends a packet. Each answer is read from the kernel again, because an overlay's device comes and goes.
 """
 
 from __future__ import annotations
@@ -31,49 +31,49 @@ from shared.errors import OverlayDown
 Network = IPv4Network | IPv6Network
 
 IFNAMSIZ = 16
-"Bytes of a device name with its final zero, netdevice(7)."
+"The size of a device name with its final zero, in bytes (netdevice(7))."
 
 SIOCGIFFLAGS = 0x8913
 SIOCGIFMTU = 0x8921
 IFF_UP = 0x1
 IFF_LOOPBACK = 0x8
-"Requests and flags of netdevice(7). They are asked by ioctl, not in /sys: that shows another namespace's devices."
+"Requests and flags of netdevice(7). They use ioctl, because /sys may show another namespace's devices."
 
 DOCUMENTATION: tuple[Address, ...] = (IPv4Address("203.0.113.1"), IPv6Address("2001:db8::1"))
-"Nobody's addresses (RFC 5737, RFC 3849): where the default route leads is where packets to them would leave."
+"Addresses that nobody has (RFC 5737, RFC 3849). Packets to them would leave by the default route."
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One network device as it is now."""
+    """The present state of one network device."""
 
     name: str
-    "As `ip link` shows it, at most 15 bytes."
+    "Its name in `ip link`, at most 15 bytes."
 
     addresses: tuple[IPv4Interface | IPv6Interface, ...]
-    "Its addresses with their subnets, link-local ones too."
+    "Its addresses with their subnets, including link-local ones."
 
     mtu: int | None = None
-    "The largest packet it takes, in bytes; None if the kernel doesn't say."
+    "Its largest packet in bytes. None if the kernel doesn't say."
 
     up: bool = True
     loopback: bool = False
 
     kind: str | None = None
-    "What it is made of, see device_kind.py; None if that isn't known."
+    "Its kind, see device_kind.py. None if that isn't known."
 
     def carries(self, address: Address) -> bool:
-        """Whether the address is one of the device's own."""
+        """Whether the device has the address."""
         return any(own.ip == address for own in self.addresses)
 
     def subnet_of(self, address: Address) -> Network | None:
-        """The most specific of the device's subnets that the address lies in."""
+        """The most specific of the device's subnets with the address."""
         subnets: list[Network] = [own.network for own in self.addresses if address in own.network]
         return max(subnets, key=lambda subnet: subnet.prefixlen, default=None)
 
 
 def carrier_of(address: Address, interfaces: Iterable[Interface]) -> Interface | None:
-    """The device that carries the address as its own, or None."""
+    """The device that has the address, or None."""
     return next((interface for interface in interfaces if interface.carries(address)), None)
 
 
@@ -84,21 +84,21 @@ class Machine(Protocol):
         """All devices that have an address. Raises OverlayDown if the kernel can't be asked."""
 
     def leaves_by(self, address: Address, source: Address | None = None) -> str | None:
-        """The device by which a packet to the address would leave, if it came from `source` when that is given.
+        """The device by which a packet to the address would leave, from `source` if that is given.
 
         None if there is no route. Raises OverlayDown if the kernel can't be asked.
         """
 
 
 class ThisMachine:
-    """The machine and network namespace that the program runs in."""
+    """The machine and the network namespace in which the program runs."""
 
     def interfaces(self) -> tuple[Interface, ...]:
-        """As Machine.interfaces."""
+        """See Machine."""
         found: dict[str, list[IPv4Interface | IPv6Interface]] = {}
         try:
             for adapter in ifaddr.get_adapters():
-                # An address may have a label of its own, like eth0:1; the device's name comes before the colon.
+                # An address may have a label, such as eth0:1. The part before the colon is the device's name.
                 found.setdefault(adapter.name.partition(":")[0], []).extend(map(_with_subnet, adapter.ips))
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
                 return tuple(_interface(name, tuple(ips), asked.fileno()) for name, ips in found.items())
@@ -106,7 +106,7 @@ class ThisMachine:
             raise OverlayDown("This machine's network devices can't be listed.") from error
 
     def leaves_by(self, address: Address, source: Address | None = None) -> str | None:
-        """As Machine.leaves_by."""
+        """See Machine."""
         try:
             return outgoing_device(address, source)
         except OSError as error:
@@ -114,7 +114,10 @@ class ThisMachine:
 
 
 def device_number(interface: str | None) -> int | None:
-    """The kernel's number of a network device: one that is made again has another. None if there is no such device."""
+    """The kernel's number of a network device. A device that is made again has another one.
+
+    None if it doesn't exist.
+    """
     try:
         return socket.if_nametoindex(interface) if interface is not None else None
     except OSError:
@@ -122,7 +125,7 @@ def device_number(interface: str | None) -> int | None:
 
 
 def default_devices(machine: Machine) -> frozenset[str]:
-    """The devices that the default routes lead to: what goes there goes to the internet."""
+    """The devices of the default routes. Packets to these devices go to the internet."""
     return frozenset(name for name in map(machine.leaves_by, DOCUMENTATION) if name)
 
 
@@ -146,7 +149,7 @@ def _interface(name: str, addresses: tuple[IPv4Interface | IPv6Interface, ...], 
 
 
 def _ask(asked: int, request: int, name: str, form: str) -> int | None:
-    """One number out of the kernel's struct ifreq, or None if the device went away meanwhile."""
+    """A number in the kernel's struct ifreq. None if the device is gone."""
     question = struct.pack(f"{IFNAMSIZ}s24x", name.encode())
     try:
         answer = fcntl.ioctl(asked, request, question)

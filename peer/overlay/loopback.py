@@ -1,4 +1,4 @@
-"""The embedded default overlay: nodes on one machine, each at its own loopback address. For trying; no privacy."""
+"""The built-in overlay: nodes on one machine, each with its own loopback address. For trying out; without privacy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from shared.node_id import KEY_BYTES, NodeId
 from shared.store.files import known_errors, locked_folder, make_folder, make_private, write_new_file
 
 KEY_FILE = "node.key"
-"In the home: the key in 64 hexadecimal characters and a line end, readable by the owner only."
+"A file in the home: the key as 64 hexadecimal characters and a line end, readable only by the owner."
 
 
 class LoopbackOverlay:
-    """A network without a node and without registration: an address is a function of the id.
+    """A network without a node and without registration: the address follows from the id.
 
-    The key is random and not a key of anything. Anyone who runs programs on the machine can listen in on the packets
-    and send from any address, so that only what ICE and DTLS protect is protected.
+    The id is random, and no key belongs to it. Anyone who runs programs on the machine can read the packets and send
+    from any address. So only ICE and DTLS protect a call.
     """
 
     name = "loopback"
@@ -31,7 +31,7 @@ class LoopbackOverlay:
         self._node: NodeId | None = None
 
     async def node_id(self) -> NodeId:
-        """The id kept in the home; made at the first use. Raises StoreError if it can't be read or kept."""
+        """The id in the home, which is made at its first use. Raises StoreError if it can't be read or written."""
         if self._node is None:
             self._node = _kept_node(self._key_file)
         return self._node
@@ -41,9 +41,9 @@ class LoopbackOverlay:
         return loopback_address(await self.node_id())
 
     async def address_of(self, node: NodeId) -> Address:
-        """The address of any id. Whether anybody is there shows when it is dialled.
+        """The address of any id. Only dialling shows whether anybody is there.
 
-        Raises NodeUnreachable for the one id in millions whose address happens to be our own.
+        Raises NodeUnreachable for the one id in millions that has our own address.
         """
         address = loopback_address(node)
         own = await self.node_id()
@@ -52,18 +52,18 @@ class LoopbackOverlay:
         return address
 
     async def node_of(self, address: Address) -> NodeId | None:
-        """None: a hash can't be turned back."""
+        """Always None: the hash can't be reversed."""
         return None
 
     async def connected(self) -> bool | None:
-        """None: nodes of one machine need no connection."""
+        """Always None: nodes of one machine need no connection."""
         return None
 
 
 def loopback_address(node: NodeId) -> IPv4Address:
-    """127.x.y.z from the first three bytes of SHA-256(key), x and z in 1..254.
+    """127.x.y.z from the first three bytes of SHA-256(key), with x and z in 1..254.
 
-    So that it is never 127.0.0.1, where other programs listen, and never ends in 0 or 255.
+    So it is never 127.0.0.1, where other programs listen, and never ends in 0 or 255.
     """
     x, y, z = hashlib.sha256(node.key).digest()[:3]
     return IPv4Address(bytes((127, x % 254 + 1, y, z % 254 + 1)))
@@ -71,7 +71,7 @@ def loopback_address(node: NodeId) -> IPv4Address:
 
 def _kept_node(key_file: Path) -> NodeId:
     make_folder(key_file.parent)
-    with locked_folder(key_file.parent):  # of two processes that both find no key, one makes it
+    with locked_folder(key_file.parent):  # if two processes find no key, only one makes it
         if not key_file.exists():
             write_new_file(key_file, secrets.token_bytes(KEY_BYTES).hex().encode() + b"\n")
         make_private(key_file)

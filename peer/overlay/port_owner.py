@@ -1,8 +1,8 @@
-"""Finds out whose program answers in the overlay node's place: any user of this machine could listen on its port.
+"""Checks whose program replies instead of the overlay's node: any user of this machine could listen on its port.
 
-Trusted are root, ourselves and the node's own system user. Where the kernel doesn't tell (other systems than Linux,
-services on other machines) nothing is refused. In a user namespace it shows every other user as "nobody": then all of
-them are, unless it can be asked from outside (bot/process/systemd_sockets.py).
+Trusted users are root, ourselves and the node's own system user. Where the kernel doesn't tell (systems other than
+Linux, services on other machines), nothing is refused. In a user namespace, the kernel shows every other user as
+"nobody". Then all of them are refused, unless a process outside can be asked (bot/process/systemd_sockets.py).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from shared.errors import OverlayDown
 from shared.user_namespace import hides
 
 LOOK_SECONDS = 0.005
-"Between two looks whether a connection was accepted, of which only the other program learns."
+"How often to look whether the other program has accepted the connection. Only that program learns it."
 
 
 async def refuse_foreign_server(connection: socket.socket, *, users: Iterable[str], where: str) -> None:
-    """Raise OverlayDown if a user who isn't trusted holds the other end of a TCP connection within this machine.
+    """Raise OverlayDown if an untrusted user has the other end of a TCP connection within this machine.
 
-    Ask before anything is written. Who listens may change between a look and a connection; who has accepted this one
-    doesn't. `users` are the names that the node's system user may have; `where` is the beginning of the sentence.
-    Waits until a program has accepted it: the caller sets the limit.
+    Call this before writing anything. The listening program may change between a look and a connection, but not the
+    program that has accepted this one. `users` are the possible names of the node's system user. `where` begins the
+    error's sentence. Waits until a program has accepted the connection, so the caller sets the time limit.
     """
     here, there = connection.getsockname()[:2], connection.getpeername()[:2]
     try:
@@ -39,7 +39,7 @@ async def refuse_foreign_server(connection: socket.socket, *, users: Iterable[st
 
 
 async def refuse_foreign_end(connection: socket.socket, *, users: Iterable[str], where: str) -> None:
-    """The same for a Unix socket: who listens there (SO_PEERCRED), or in a user namespace who has accepted it."""
+    """The same check for a Unix socket: of its listener (SO_PEERCRED), or in a user namespace of the accepting user."""
     peercred = getattr(socket, "SO_PEERCRED", None)
     if peercred is None:
         return
@@ -51,7 +51,7 @@ async def refuse_foreign_end(connection: socket.socket, *, users: Iterable[str],
 
 
 async def _held(look: Callable[[], End | None]) -> End:
-    """The end as it is once a program has accepted the connection. Raises CannotTell."""
+    """The other end, once a program has accepted the connection. Raises CannotTell."""
     while True:
         end = look()
         if end is not None and end.held:

@@ -1,7 +1,6 @@
-"""By which device the kernel would send a packet: RTM_GETROUTE of rtnetlink(7). It sends nothing to find out.
+"""Finds the device by which the kernel would send a packet: RTM_GETROUTE of rtnetlink(7). Sends no packet.
 
-Asking with the source address that a call is bound to gives the answer that the call's packets would get, rules that
-depend on the source included.
+The request has the source address to which a call is bound. So the answer also follows rules that depend on the source.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ RTA_OIF = 4
 
 RTN_UNICAST = 1
 RTN_LOCAL = 2
-"Other types of route (blackhole, unreachable, prohibit, broadcast, multicast) carry no call."
+"Other types of route (blackhole, unreachable, prohibit, broadcast, multicast) can't carry a call."
 
 
 def outgoing_device(to: Address, source: Address | None = None) -> str | None:
-    """The name of the device, or None if there is no route. A local address's packets stay on the loopback device.
+    """The device's name. None if there is no route. Packets to a local address stay on the loopback device.
 
     Raises OSError if the kernel can't be asked.
     """
@@ -37,7 +36,7 @@ def outgoing_device(to: Address, source: Address | None = None) -> str | None:
     index = _device_index(answer) if kind == RTM_NEWROUTE else 0
     try:
         return socket.if_indextoname(index) if index else None
-    except OSError:  # it went away in between
+    except OSError:  # the device is gone
         return None
 
 
@@ -51,7 +50,7 @@ def _request(to: Address, source: Address | None) -> bytes:
 
 
 def _device_index(answer: bytes) -> int:
-    """The outgoing device's number in the kernel's answer; 0 if it says that no packet would get out."""
+    """The outgoing device's number in the kernel's answer; 0 if no packet would get out."""
     route = ROUTE.unpack_from(answer)
     if route[7] not in (RTN_UNICAST, RTN_LOCAL):
         return 0

@@ -1,7 +1,7 @@
-"""A program for the kernel that tells the packets of some addresses from all others, and how a socket gets it.
+"""A socket filter for the kernel that distinguishes packets by source address and network device.
 
-Linux' networking/filter.rst documents the language. The program looks at the network device that a packet came by and
-at its source address, and answers with one of two numbers.
+Linux' networking/filter.rst documents the language. The program looks at the network device by which a packet came and
+at its source address, and returns one of two numbers.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ RETURN = 0x06
 
 SO_ATTACH_FILTER = 26
 SO_ATTACH_REUSEPORT_CBPF = 51
-"asm-generic/socket.h; Python has no names for them."
+"From asm-generic/socket.h. Python has no names for them."
 
 WHOLE_PACKET, NOTHING = 0xFFFFFFFF, 0
-"Answers of a socket's filter: how many bytes of the packet it gets."
+"Return values of a socket's filter: how many bytes of the packet the socket gets."
 
 INTERFACE_INDEX = 0xFFFFF008
-"SKF_AD_OFF + SKF_AD_IFINDEX of linux/filter.h: the number of the device instead of a part of the packet."
+"SKF_AD_OFF + SKF_AD_IFINDEX (linux/filter.h): loads the device's number instead of a part of the packet."
 
 RANDOM = 0xFFFFF038
-"SKF_AD_OFF + SKF_AD_RANDOM: a random number of 32 bits instead of a part of the packet."
+"SKF_AD_OFF + SKF_AD_RANDOM: loads a random 32-bit number instead of a part of the packet."
 
 SOURCE_PORT = 0
-"Where the source port is in what a UDP socket's filter sees: that begins with the UDP header (RFC 768)."
+"The offset of the source port: the filter of a UDP socket sees the packet from the UDP header on (RFC 768)."
 
 NETWORK_HEADER = 0xFFF00000
 "SKF_NET_OFF: offsets from here on count from the IP header."
 
 SOURCE = {4: 12, 6: 8}
-"Where the source address begins in the header (RFC 791, RFC 8200)."
+"The offset of the source address in the IP header (RFC 791, RFC 8200)."
 
 WORD = 4
-"Bytes."
+"The size of a word in bytes."
 
 MOST_PORTS = 64
 
 MOST_ADDRESSES = 256
-"One takes ten instructions of IPv6, of the 4,096 that the kernel takes."
+"The most addresses in a filter. An IPv6 address takes ten instructions, and the kernel allows 4,096."
 
 
 class Instruction(NamedTuple):
-    """One step (struct sock_filter)."""
+    """One instruction (struct sock_filter)."""
 
     code: int
     if_true: int
@@ -61,9 +61,9 @@ class Instruction(NamedTuple):
 
 
 def source_filter(allowed: Collection[Address] | None, device: int | None, *, yes: int, no: int) -> list[Instruction]:
-    """A program that returns `yes` for packets of these addresses by this device, and `no` for all others.
+    """A program that returns `yes` for packets from these addresses by this device, and `no` for all others.
 
-    `allowed` None means every address, `device` None any device. Raises ValueError for more than MOST_ADDRESSES.
+    `allowed` None means every address, `device` None every device. Raises ValueError for more than MOST_ADDRESSES.
     """
     steps: list[Instruction] = []
     if device is not None:
@@ -75,7 +75,7 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
     for address in allowed:
         words = struct.unpack(f"!{len(address.packed) // WORD}I", address.packed)
         for number, word in enumerate(words):
-            left = (len(words) - number - 1) * 2 + 1  # the rest of this address, and its answer
+            left = (len(words) - number - 1) * 2 + 1  # the rest of this address, and its return
             steps += [
                 Instruction(LOAD_WORD, 0, 0, NETWORK_HEADER + SOURCE[address.version] + number * WORD),
                 Instruction(JUMP_IF_EQUAL, 0, left, word),
@@ -85,7 +85,7 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
 
 
 def only_by(device: int, no: int) -> list[Instruction]:
-    """The beginning of a program: `no` for all that comes by another network device."""
+    """The beginning of a program: it returns `no` for packets from any other network device."""
     return [
         Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
         Instruction(JUMP_IF_EQUAL, 1, 0, device),
@@ -94,9 +94,9 @@ def only_by(device: int, no: int) -> list[Instruction]:
 
 
 def ends_filter(ends: Collection[tuple[Address, int]], *, only: Address | None, one_in: int) -> list[Instruction]:
-    """A UDP socket's filter: whole datagrams from these addresses and ports, and of all others each `one_in`th.
+    """The filter of a UDP socket: all datagrams from these addresses and ports, and one in `one_in` of all others.
 
-    `only`: none at all from another address. Raises ValueError for more than MOST_PORTS.
+    `only`: nothing at all from any other address. Raises ValueError for more than MOST_PORTS.
     """
     if len(ends) > MOST_PORTS:
         raise ValueError("too many ports for one filter")
@@ -107,7 +107,7 @@ def ends_filter(ends: Collection[tuple[Address, int]], *, only: Address | None, 
             (Instruction(LOAD_HALF, 0, 0, SOURCE_PORT), port),
         ]
         for number, (load, value) in enumerate(of_the_end):
-            left = (len(of_the_end) - number - 1) * 2 + 1  # the rest of this end, and its answer
+            left = (len(of_the_end) - number - 1) * 2 + 1  # the rest of this end, and its return
             steps += [load, Instruction(JUMP_IF_EQUAL, 0, left, value)]
         steps.append(Instruction(RETURN, 0, 0, WHOLE_PACKET))
     draw = [
@@ -123,21 +123,21 @@ def ends_filter(ends: Collection[tuple[Address, int]], *, only: Address | None, 
 
 
 def _loads_address(address: Address) -> list[tuple[Instruction, int]]:
-    """What loads each word of a packet's source address, and what the word has to be."""
+    """For each word of a packet's source address: the instruction that loads it, and its value."""
     words = struct.unpack(f"!{len(address.packed) // WORD}I", address.packed)
     at = NETWORK_HEADER + SOURCE[address.version]
     return [(Instruction(LOAD_WORD, 0, 0, at + number * WORD), word) for number, word in enumerate(words)]
 
 
 def packed(steps: Collection[Instruction]) -> bytes:
-    """As the kernel reads it."""
+    """The program in the kernel's format."""
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
 def attach(sock: socket.socket, steps: Collection[Instruction], option: int = SO_ATTACH_FILTER) -> None:
-    """Give a socket a program. Any user may. What came before is still there.
+    """Attach a program to a socket. Any user may do that. Packets that came before stay in the socket.
 
-    Raises OSError where the system has no such filter, as on systems other than Linux.
+    Raises OSError if the system has no such filter, as on systems other than Linux.
     """
     if sys.platform != "linux":
         raise OSError("Only Linux has socket filters of this kind.")

@@ -1,7 +1,7 @@
-"""The Staex network: the node knows addresses that are valid on this machine only.
+"""The Staex network: its node gives addresses that are valid only on this machine.
 
-The same node has another address on every other node, so an address is asked for at each call and never passed on.
-The node can't say which node an address belongs to.
+The same node has another address on every other node. So an address is asked for at each call and never passed on. The
+node can't say which node has an address.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.errors import NodeIdError, NodeUnreachable, OverlayDown
 from shared.node_id import NodeId
 
 SYSTEM_USERS = ("staex", "mcc")
-"Users a node may run as, besides root and ourselves."
+"The users that a node may run as, besides root and ourselves."
 
 
 class StaexOverlay:
@@ -35,10 +35,9 @@ class StaexOverlay:
         interface: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        """`interface` is the overlay's device; None: the one that carries the own address, unless a default route
-        leads to it. `timeout` is the seconds that one answer may take.
+        """`interface` is the overlay's device; None: the device with our own address, unless it has a default route.
 
-        Asks nothing yet. Raises ConfigError for settings that can't be used.
+        `timeout` is how many seconds one reply may take. Nothing is asked yet. Raises ConfigError for invalid settings.
         """
         settings = settings or Staex()
         self._node: StaexApi | StaexCommand
@@ -55,7 +54,7 @@ class StaexOverlay:
         self.interface: str | None = interface
 
     async def node_id(self) -> NodeId:
-        """The own node's id. Raises OverlayDown if the node doesn't tell it."""
+        """Our own node's id. Raises OverlayDown if the node doesn't give it."""
         text = await self._node.own_id()
         if not text:
             raise OverlayDown(
@@ -67,9 +66,9 @@ class StaexOverlay:
             raise OverlayDown(f"{self._node.where} answered with something that isn't a node id.") from error
 
     async def own_address(self) -> Address:
-        """The address that calls are bound to: what the own id resolves to on this machine.
+        """The address to which calls are bound: the one that our own id resolves to on this machine.
 
-        Raises OverlayDown if the node or its device is down, BadAddress if the address must not be bound.
+        Raises OverlayDown if the node or its device is down, BadAddress if a call must not bind the address.
         """
         text = await self._node.resolve(await self.node_id())
         if not text:
@@ -79,9 +78,9 @@ class StaexOverlay:
         return own
 
     async def address_of(self, node: NodeId) -> Address:
-        """The address that the node has on this machine now.
+        """The present address of a node on this machine.
 
-        Raises NodeUnreachable if the own node knows none, BadAddress if a call must not touch it, OverlayDown.
+        Raises NodeUnreachable if our node knows none, BadAddress if a call must not use it, OverlayDown.
         """
         if not self._binding.holds():
             await self.own_address()
@@ -93,9 +92,9 @@ class StaexOverlay:
         return address
 
     async def node_of(self, address: Address) -> NodeId | None:
-        """Always None: a Staex node has no way to ask whose an address is."""
+        """Always None: a Staex node can't say which node has an address."""
         return None
 
     async def connected(self) -> bool | None:
-        """Always None: nor whom it is connected to."""
+        """Always None: a Staex node doesn't say whether it is connected."""
         return None

@@ -1,8 +1,8 @@
-"""The Staex node's HTTP service: `GET /id` and `GET /resolve?node-id=ID`, each a bare JSON string.
+"""The Staex node's HTTP service: `GET /id` and `GET /resolve?node-id=ID`. Each returns a bare JSON string.
 
-The service answers 200 with an empty string for a node that it doesn't know, and when the node behind it doesn't
-run. It is asked through httpx's transport rather than its client: that takes no proxy from the environment, follows
-no redirect, undoes no compression and writes no log of what was asked.
+For an unknown node, and if the node behind the service doesn't run, it returns status 200 and an empty string. We use
+httpx's transport instead of its client. The transport uses no proxy from the environment, follows no redirect, unpacks
+nothing and logs nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_API = "http://127.0.0.1:9377"
-"Where the service of the original Copybara listens."
+"The address of the service in the original Copybara."
 
 MOST_BYTES = 1024
-"Of an answer. The longest good one, a node id in quotes, has 54."
+"The longest reply in bytes. The longest valid one, a node id in quotes, has 54."
 
 NOTHING_LISTENS = "doesn't answer: nothing listens there."
 
@@ -36,7 +36,7 @@ START_HINT = "Start the node and its HTTP service, or set the command that asks 
 
 
 class StaexApi:
-    """Asks the service at one base address."""
+    """Makes requests to the service at one base address."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class StaexApi:
         self.where = f"The Staex node's API at {self._base}" if _is_loopback(base) else "The Staex node's remote API"
 
     async def own_id(self) -> str:
-        """The node's id as it wrote it; empty if the node behind the service doesn't run."""
+        """The node's id as the service wrote it. Empty if the node behind the service doesn't run."""
         return await self._get("/id", {})
 
     async def resolve(self, node: NodeId) -> str:
-        """The node-local address of a node as the service wrote it; empty if it isn't known."""
+        """A node's address on this machine as the service wrote it. Empty if it isn't known."""
         return await self._get("/resolve", {"node-id": str(node)})
 
     async def _get(self, path: str, query: dict[str, str]) -> str:
-        """The string that the service answers with. Raises OverlayDown for every other answer, and for none."""
+        """The string in the service's reply. Raises OverlayDown for any other reply, and without a reply."""
         import httpx
 
         from shared.bounded_http import bounded_transport
@@ -77,7 +77,7 @@ class StaexApi:
             extensions={"trace": self._refuse_foreign_service},
         )
         try:
-            # One limit for the whole request: the transport's own limits start again with every byte that drips in.
+            # One timeout for the whole request: each byte that drips in restarts the transport's own timeouts.
             async with (
                 asyncio.timeout(self._timeout),
                 bounded_transport(
@@ -99,19 +99,25 @@ class StaexApi:
         return read_string(body, self.where)
 
     async def _refuse_foreign_service(self, event: str, info: dict[str, Any]) -> None:
-        """What httpx calls at each step of a request (its extension `trace`): connected, and nothing written yet."""
+        """httpx calls this at each step of a request (its extension `trace`).
+
+        Check the connection before anything is written.
+        """
         if event == "connection.connect_tcp.complete" and _is_loopback(self._base):
             stream = info["return_value"]
             try:
                 connection = stream.get_extra_info("socket")
                 await refuse_foreign_server(connection, users=self._users, where=f"What listens at {self._base}")
             except BaseException:
-                # httpx doesn't have it yet, and wouldn't close it.
+                # httpx doesn't own the stream yet, so it wouldn't close it.
                 await stream.aclose()
                 raise
 
     def _tls(self) -> ssl.SSLContext:
-        """Verifies as usual; for plain HTTP an empty one, because loading all authorities takes longer than asking."""
+        """The usual verification.
+
+        For plain HTTP an empty context, because loading all authorities is slower than the request.
+        """
         if self._base.startswith("https:"):
             return ssl.create_default_context()
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -132,7 +138,7 @@ class StaexApi:
 
 
 def read_string(body: bytes, where: str) -> str:
-    """The string that an answer is. Raises OverlayDown for anything else."""
+    """The string in a reply. Raises OverlayDown for anything else."""
     try:
         return msgspec.json.decode(body, type=str)
     except NOT_JSON as error:
@@ -159,7 +165,7 @@ def _checked(base: str, *, allow_remote: bool) -> str:
 
 
 def _split(base: str) -> SplitResult | None:
-    """The parts of the address; None if it isn't one, its port included."""
+    """The parts of the address. None if it is invalid, or its port is."""
     if not base.isascii() or not base.isprintable() or " " in base:
         return None
     try:
@@ -171,7 +177,10 @@ def _split(base: str) -> SplitResult | None:
 
 
 def _is_loopback(base: str) -> bool:
-    """Whether the address names this machine literally. No name but `localhost` counts: names may be looked up."""
+    """Whether the address is literally this machine's.
+
+    `localhost` is the only name that counts: names may be looked up.
+    """
     parts = _split(base)
     host = parts.hostname if parts else None
     if host is None or host == "localhost":

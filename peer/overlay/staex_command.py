@@ -1,4 +1,4 @@
-"""The Staex node's command: `mcc id` and `mcc resolve ID`, each printing one line."""
+"""The Staex node's command: `mcc id` and `mcc resolve ID`. Each prints one line."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from shared.node_id import NodeId
 DEFAULT_COMMAND = ("mcc",)
 
 MOST_BYTES = 1024
-"Of what the command may print. The longest good answer, a node id, has 52."
+"The longest output in bytes. The longest valid one, a node id, has 52."
 
 
 class StaexCommand:
-    """Runs the node's command: without a shell, without input, and never longer than it may take."""
+    """Runs the node's command without a shell, without input, and with a time limit."""
 
     def __init__(self, command: Sequence[str] = DEFAULT_COMMAND, *, timeout: float = 5.0) -> None:
-        """`command` is the program and its first arguments, `timeout` the seconds that one run may take.
+        """`command` is the program and its first arguments. `timeout` is how many seconds one run may take.
 
-        Raises ConfigError if the command is empty or can't be a command.
+        Raises ConfigError if the command is empty or invalid.
         """
         if isinstance(command, str) or not command or not all(part and "\0" not in part for part in command):
             raise ConfigError(
@@ -37,18 +37,21 @@ class StaexCommand:
         self.where = f"The command `{' '.join(self._command)}`"
 
     async def own_id(self) -> str:
-        """The node's id as the command printed it, without white space around it; may be empty."""
+        """The node's id as the command printed it, without surrounding white space. May be empty."""
         return await self._run("id")
 
     async def resolve(self, node: NodeId) -> str:
-        """The node-local address as the command printed it; empty if the node isn't known.
+        """A node's address as the command printed it. Empty if the node isn't known.
 
-        A NodeId's text has only digits and letters, so it can't be taken for an option or for anything else.
+        The text of a NodeId has only digits and letters, so it can't be mistaken for an option.
         """
         return await self._run("resolve", str(node))
 
     async def _run(self, *arguments: str) -> str:
-        """What the command prints. Raises OverlayDown if it can't be run, fails, takes too long or prints too much."""
+        """The command's output.
+
+        Raises OverlayDown if the command can't run, fails, takes too long or prints too much.
+        """
         hint = f"Run it yourself to see why: {' '.join((*self._command, arguments[0]))}"
         try:
             async with asyncio.timeout(self._timeout):
@@ -69,10 +72,10 @@ class StaexCommand:
         return printed.decode("ascii").strip()
 
     async def _status_and_output(self, arguments: tuple[str, ...]) -> tuple[int, bytes | None]:
-        """Exit status and output; None for the output if it was too much.
+        """The exit status and the output. The output is None if it was too long.
 
-        The pipe is ours and not asyncio's, so that a process which the command left behind with the pipe in its hands
-        can't keep us waiting after the time limit.
+        The pipe is our own, not asyncio's. So a process that the command left behind with the pipe open can't make us
+        wait longer than the time limit.
         """
         reading, writing = os.pipe()
         with FileIO(reading, "rb") as pipe, FileIO(writing, "wb") as into:
@@ -99,9 +102,9 @@ class StaexCommand:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the command together with what it has started, and leave no zombie.
+    """End the command and the processes that it has started, and leave no zombie.
 
-    It leads a group of its own. Once it has ended, its number may be another's: then nothing is killed.
+    It leads its own process group. Once it has ended, its number may be reused, so nothing is killed then.
     """
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):

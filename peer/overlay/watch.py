@@ -1,11 +1,11 @@
-"""Noticing during a run that the overlay goes away, changes its address, and comes back.
+"""Notices during a run when the overlay goes away, changes its address, and comes back.
 
-The kernel tells when the overlay's device or address goes; then the node is asked at once. A node doesn't report
-that it has stopped working, or lost its HTTP service or its socket, and no overlay has events for that: so we also ask
-it now and then. While it is down somebody may be waiting for it, so we ask more often.
+The kernel reports when the overlay's device or address goes. Then the node is asked at once. But a node doesn't report
+that it has stopped working, or lost its HTTP service or its socket. So it is also asked at intervals, and more often
+while it is down, because somebody may be waiting.
 
-A node that runs may be connected to no other. That is asked with the rest, and is no error: calls are placed and
-answered all the same, and connect once it is connected.
+A running node may have no connection to another node. That is asked too, and is no error: calls are placed and answered
+all the same, and connect once the node is connected.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ from shared.node_id import NodeId
 
 WHILE_UP = 15.0
 WHILE_DOWN = 3.0
-"Seconds between two questions."
+"The time between two questions, in seconds."
 
 PEERS_SECONDS = 1.0
-"How long the node may take to say whether it is connected. Calls wait for that, and can be made without."
+"How long the node may take to say whether it is connected. Calls wait for this, and work without it."
 
 SETTLE = 0.1
-"Seconds that the kernel is given to finish a change: a device that comes up has many events and one state."
+"How many seconds the kernel gets to finish a change: a device that comes up causes many events."
 
 
 @dataclass(frozen=True, slots=True)
 class OverlayState:
-    """What the overlay was like when it was last asked."""
+    """The overlay's state when it was last asked."""
 
     node: NodeId | None = None
     address: Address | None = None
     interface: str | None = None
 
     device: int | None = None
-    "The kernel's number of the interface. One that is made again has another; what was bound to the old one is lost."
+    "The kernel's number of the interface. A new interface has another number, and sockets on the old one are lost."
 
     connected: bool | None = None
-    "Whether the node is connected to any other; None if that isn't known."
+    "Whether the node is connected to another node. None if that isn't known."
 
     error: OverlayError | None = None
-    "Why no call can be made now; None while it works."
+    "Why no call can be made now. None while calls can be made."
 
     @property
     def up(self) -> bool:
-        """Whether calls can be made: the node answers, and there is an address to bind."""
+        """Whether calls can be made: the node replies, and there is an address to bind."""
         return self.error is None
 
     @property
     def alone(self) -> bool:
-        """Whether the node runs and is connected to no other, so that nobody can be reached."""
+        """Whether the node runs without a connection to another node, so that nobody can be reached."""
         return self.error is None and self.connected is False
 
 
 class OverlayWatch:
-    """Keeps an eye on one overlay. `state` is what was last seen."""
+    """Watches one overlay. `state` is the last state."""
 
     def __init__(
         self,
@@ -79,18 +79,18 @@ class OverlayWatch:
         self._node: NodeId | None = None
         self._connected: bool | None = None
         self._without_peer: float | None = None
-        "Since when every answer was that the node is connected to no other, on the loop's clock."
+        "Since when the node has said each time that it isn't connected, on the loop's clock."
 
         self.state = OverlayState(error=OverlayDown("The overlay node hasn't been asked yet."))
         self._up = asyncio.Event()
 
     async def check(self) -> OverlayState:
-        """Ask the overlay now and keep the answer in `state`. Raises nothing."""
+        """Ask the overlay now, and store the result in `state`. Raises nothing."""
         first = self._node is None
         try:
             node = await self._overlay.node_id()
             if self._node is not None and node != self._node:
-                # Links already in a chat and contacts' books name the first one; a new id needs a decision.
+                # Links in chats and other people's contacts have the old id. The owner must decide about a new one.
                 raise OverlayDown(
                     f"The overlay node is another one than at the start ({node.short}…, not {self._node.short}…).",
                     "Give the node its old key back, or start copybara again.",
@@ -109,10 +109,10 @@ class OverlayWatch:
         return self.state
 
     async def _ask_connected(self, *, at_once: bool) -> None:
-        """Ask whether the node is connected to any other. What it doesn't say in time stays as it was known last.
+        """Ask whether the node is connected to another node. If it doesn't reply in time, the last answer stays.
 
-        A peer that reconnects is gone for a moment, and a node that was started again has none yet: unless `at_once`,
-        it has to stay so for `while_down`.
+        A peer that reconnects is gone for a moment, and a restarted node has no peer yet. So unless `at_once`, the node
+        must be unconnected for `while_down` before that counts.
         """
         try:
             async with asyncio.timeout(PEERS_SECONDS):
@@ -129,18 +129,18 @@ class OverlayWatch:
             self._connected = False
 
     def require(self) -> OverlayState:
-        """The last state if calls can be made. Raises the reason, an OverlayError, if not."""
+        """The last state if calls can be made. Otherwise raises the reason, an OverlayError."""
         if (error := self.state.error) is not None:
             raise type(error)(error.sentence, error.hint)
         return self.state
 
     async def until_up(self) -> None:
-        """Ask the overlay now, and return once calls can be made; `run` notices that it is back."""
+        """Ask the overlay now, and return once calls can be made. `run` notices when it is back."""
         await self.check()
         await self._up.wait()
 
     async def run(self, changed: Callable[[OverlayState], Awaitable[None]]) -> None:
-        """Watch until cancelled. `changed` gets the first state and each that differs from the one before."""
+        """Watch until cancelled. `changed` gets the first state, and each state that differs from the one before."""
         async with DeviceEvents() as events:
             before: OverlayState | None = None
             while True:
@@ -152,7 +152,7 @@ class OverlayWatch:
                 await self._until_due(now, events)
 
     async def _until_due(self, now: OverlayState, events: DeviceEvents) -> None:
-        """Wait for the time to ask again, or for an event that may concern the overlay."""
+        """Wait until it is time to ask again, or for an event that may concern the overlay."""
         with suppress(TimeoutError):
             settled = now.up and self._without_peer is None
             async with asyncio.timeout(self._while_up if settled else self._while_down):
@@ -164,7 +164,7 @@ class OverlayWatch:
                         return
 
     def _stands(self, state: OverlayState) -> bool:
-        """Whether the device and the address are as they were: then the event was about something else."""
+        """Whether the device and the address are unchanged, so that the event was about something else."""
         if not state.up or state.address is None or state.device != device_number(state.interface):
             return False
         try:

@@ -1,6 +1,7 @@
-"""The Yggdrasil network: a node's address is computed from its key, and nobody needs to be asked for it.
+"""The Yggdrasil network: a node's address is computed from its key, so nobody has to be asked for it.
 
-What the node says is only compared with that. It can also say whose an address is, once packets have been exchanged.
+The node's own answer is only compared with the computed address. The node can also say which node has an address, once
+packets have been exchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from shared.errors import BadAddress, OverlayDown
 from shared.node_id import NodeId
 
 SYSTEM_USERS = ("yggdrasil", "_yggdrasil")
-"Users a node may run as, besides root and ourselves."
+"The users that a node may run as, besides root and ourselves."
 
 
 class YggdrasilOverlay:
@@ -32,10 +33,9 @@ class YggdrasilOverlay:
         interface: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        """`interface` is the overlay's device; None: the one that carries the own address. `timeout` is the seconds
-        that one answer may take.
+        """`interface` is the overlay's device; None: the device with our own address.
 
-        Asks nothing yet. Raises ConfigError for settings that can't be used.
+        `timeout` is how many seconds one reply may take. Nothing is asked yet. Raises ConfigError for invalid settings.
         """
         settings = settings or Yggdrasil()
         self._admin = admin_of(settings, timeout=timeout)
@@ -43,7 +43,7 @@ class YggdrasilOverlay:
         self.interface: str | None = interface
 
     async def node_id(self) -> NodeId:
-        """The own node's key. Raises OverlayDown if no node tells it, BadAddress if key and address don't agree."""
+        """Our own node's key. Raises OverlayDown if no node gives it, BadAddress if key and address don't match."""
         myself = await self._admin.myself()
         node = _node_of_key(myself.key)
         if node is None:
@@ -53,18 +53,18 @@ class YggdrasilOverlay:
         return node
 
     async def own_address(self) -> Address:
-        """The address that calls are bound to, computed from the own key.
+        """The address to which calls are bound, computed from our own key.
 
-        Raises OverlayDown if the node or its device is down, BadAddress if the address must not be bound.
+        Raises OverlayDown if the node or its device is down, BadAddress if a call must not bind the address.
         """
         own = yggdrasil_address(await self.node_id())
         self.interface = self._binding.bind(own).name
         return own
 
     async def address_of(self, node: NodeId) -> Address:
-        """The node's address, computed from its key.
+        """A node's address, computed from its key.
 
-        Raises BadAddress for a key that no node has or the own one, NodeUnreachable without a route, OverlayDown.
+        Raises BadAddress for our own key or one that no node has, NodeUnreachable without a route, OverlayDown.
         """
         if not self._binding.holds():
             await self.own_address()
@@ -73,9 +73,9 @@ class YggdrasilOverlay:
         return address
 
     async def node_of(self, address: Address) -> NodeId | None:
-        """The node that the address belongs to, if the own node exchanges packets with it now; else None.
+        """The node with the address, if our own node exchanges packets with it now. Otherwise None.
 
-        Raises OverlayDown if the node can't be asked, BadAddress if more than one node has that address.
+        Raises OverlayDown if the node can't be asked, BadAddress if several nodes have that address.
         """
         nodes = {node for session in await self._admin.sessions() if (node := _node_of_key(session.key))}
         found = [node for node in nodes if _may_have(node, address)]
@@ -84,7 +84,7 @@ class YggdrasilOverlay:
         return found[0] if found else None
 
     async def connected(self) -> bool | None:
-        """Whether a peer is up: one of the configuration, one that has dialled us, or one found by multicast.
+        """Whether a peer is connected: a configured one, one that has dialled us, or one found by multicast.
 
         Raises OverlayDown if the node doesn't say.
         """
@@ -92,9 +92,9 @@ class YggdrasilOverlay:
 
 
 def admin_of(settings: Yggdrasil, *, timeout: float = 5.0) -> YggdrasilAdmin:
-    """The node's admin socket. The node may run as root, as ourselves, as the user of a package or as `user` says.
+    """The node's admin socket. The node may run as root, as ourselves, as a package's user or as the configured `user`.
 
-    `timeout` is the seconds that one answer may take. Raises ConfigError for settings that can't be used.
+    `timeout` is how many seconds one reply may take. Raises ConfigError for invalid settings.
     """
     users = (*SYSTEM_USERS, *([settings.user] if settings.user else []))
     return YggdrasilAdmin(settings.admin, users=users, timeout=timeout)

@@ -13,18 +13,18 @@ from shared.errors import BadAddress
 from shared.node_id import KEY_BYTES, NodeId
 
 NODES = IPv6Network("200::/8")
-"Where nodes' addresses lie: the lower half of Yggdrasil's 200::/7. The upper half holds routed subnets."
+"The addresses of nodes: the lower half of Yggdrasil's 200::/7. The upper half has routed subnets."
 
 KEY_BITS = KEY_BYTES * 8
 REST_BITS = 128 - 8 - 8
-"Bits of the key that an address shows after its prefix and its count."
+"How many bits of the key are in an address after the prefix and the count."
 
 MOST_ONES = KEY_BITS - 1 - REST_BITS
-"Beyond this many leading zeros in a key the address would run out of bits; no such key will ever be found."
+"With more leading zeros in a key, the address would run out of bits. Nobody will ever find such a key."
 
 
 def yggdrasil_address(node: NodeId) -> IPv6Address:
-    """The address of the node whose Ed25519 key this is. Raises BadAddress for a key that no node can have."""
+    """The address of the node with this Ed25519 key. Raises BadAddress for a key that no node can have."""
     key = int.from_bytes(node.key, "big")
     ones = KEY_BITS - key.bit_length()
     if ones > MOST_ONES:

@@ -1,6 +1,6 @@
-"""The Yggdrasil node's admin socket: one JSON request, one JSON response, and the node closes the connection.
+"""The Yggdrasil node's admin socket: one JSON request, one JSON response, then the node closes the connection.
 
-The same in 0.4 (from 0.4.5 on) and 0.5. The socket is only ever asked on this machine.
+It is the same in 0.4 (from 0.4.5 on) and 0.5. Only a socket on this machine is used.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from shared.not_json import NOT_JSON
 from shared.user_namespace import hides
 
 MOST_BYTES = 4 * 1024 * 1024
-"Of a response. A node with 10,000 sessions says about 2 MB."
+"The longest response in bytes. A node with 10,000 sessions sends about 2 MB."
 
 ADMIN_PORT = 9001
 
 GROUP = "yggdrasil"
-"Owns the socket of an installed node."
+"The group that owns an installed node's socket."
 
 GROUP_MAP = Path("/proc/self/gid_map")
 
@@ -54,7 +54,7 @@ STOPPED_HINT = (
 )
 
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-"Where a node's program is; not all of it is searched for an ordinary user."
+"The folders with a node's program. An ordinary user's search path lacks some of them."
 
 
 class AdminSocket(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class AdminSocket(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> AdminSocket:
         """Read `unix:///path` or `tcp://127.0.0.1:9001`, as in the node's AdminListen.
 
-        Raises ConfigError for anything else and for an address that isn't loopback: a node on another machine has no
+        Raises ConfigError for anything else, and for an address that isn't loopback: a node on another machine has no
         device on this one.
         """
         with suppress(ValueError):
@@ -95,11 +95,11 @@ USUAL_PLACES = (
     AdminSocket(path="/var/run/yggdrasil.sock"),
     AdminSocket(host="127.0.0.1", port=ADMIN_PORT),
 )
-"Debian's package, the project's own packages, the same where /var/run isn't /run, and what older nodes default to."
+"The sockets of Debian's package, of the project's own packages (also if /var/run isn't /run), and of older nodes."
 
 
 class Myself(msgspec.Struct):
-    """The response to getSelf, as far as it is used."""
+    """The part of the response to getSelf that we use."""
 
     key: str
     "64 hexadecimal digits."
@@ -108,7 +108,7 @@ class Myself(msgspec.Struct):
 
 
 class PeerSession(msgspec.Struct):
-    """A node that packets are exchanged with."""
+    """A node with which packets are exchanged."""
 
     key: str
     address: str = ""
@@ -121,19 +121,19 @@ class PeerSessions(msgspec.Struct):
 
 
 class Peer(msgspec.Struct):
-    """A node that the own node has, or tries to have, a connection with."""
+    """A node with which our own node is connected, or tries to connect."""
 
     up: bool = True
-    "0.4 lists only those that it has, without saying so."
+    "0.4 lists only connected nodes, without this field."
 
     inbound: bool | None = None
-    "Whether the other node has dialled this one; 0.4 doesn't say."
+    "Whether the other node has dialled ours. 0.4 doesn't say."
 
     remote: str = ""
-    "The other node's URI, without the part after `?`; of one that has dialled, where it came from."
+    "The other node's URI without the part after `?`. If it has dialled ours, the address from which it did."
 
     key: str = ""
-    "64 hexadecimal digits, of one that is up."
+    "64 hexadecimal digits, for a connected node."
 
 
 class Peers(msgspec.Struct):
@@ -154,33 +154,36 @@ HEX_KEY = re.compile("[0-9a-f]{64}")
 
 
 class YggdrasilAdmin:
-    """Asks the node on this machine."""
+    """Makes requests to the node on this machine."""
 
     def __init__(self, socket: str = "", *, users: Sequence[str] = (), timeout: float = 5.0) -> None:
-        """`socket` is what AdminListen says; empty: look in the usual places. `timeout` is in seconds a request.
+        """`socket` is the node's AdminListen; empty: look in the usual places. `timeout` is in seconds per request.
 
         `users` may run the node, besides root and ourselves.
 
-        Raises ConfigError if it can't be such an address.
+        Raises ConfigError if `socket` isn't valid.
         """
         self._places: Sequence[AdminSocket] = (AdminSocket.parse(socket),) if socket else USUAL_PLACES
         self._users = users
         self._timeout = timeout
 
     async def myself(self) -> Myself:
-        """The own node's key and address. Raises OverlayDown if no node tells them."""
+        """Our own node's key and address. Raises OverlayDown if no node gives them."""
         return await self._ask("getself", Myself)
 
     async def sessions(self) -> list[PeerSession]:
-        """The nodes that packets are exchanged with. Raises OverlayDown if the node doesn't tell them."""
+        """The nodes with which packets are exchanged. Raises OverlayDown if the node doesn't give them."""
         return (await self._ask("getsessions", PeerSessions)).sessions
 
     async def peers(self) -> list[Peer]:
-        """The nodes that the own node is connected with, or tries to be. Raises OverlayDown if it doesn't tell them."""
+        """The nodes with which our own node is connected or tries to connect.
+
+        Raises OverlayDown if it doesn't give them.
+        """
         return (await self._ask("getpeers", Peers)).peers
 
     async def _ask(self, request: str, form: type[Wanted]) -> Wanted:
-        """The response of the first place where a node answers; else raises what was wrong at the most telling one."""
+        """The response of the first socket at which a node replies. Otherwise raises the most telling error."""
         problems: list[OverlayDown] = []
         for place in self._places:
             try:
@@ -218,7 +221,7 @@ class YggdrasilAdmin:
         return read_response(raw, form, request, place)
 
     async def _exchange(self, place: AdminSocket, request: bytes) -> bytes | None:
-        """Send the request and read the response; None if it is too long. Raises OSError, OverlayDown."""
+        """Send the request and read the response. None if it is too long. Raises OSError, OverlayDown."""
         where = f"What listens at {place}"
         if place.path:
             reader, writer = await asyncio.open_unix_connection(place.path)
@@ -240,7 +243,7 @@ class YggdrasilAdmin:
 
 
 def read_response(raw: bytes, form: type[Wanted], request: str, place: AdminSocket) -> Wanted:
-    """What the node at `place` responded to `request`. Raises OverlayDown for anything else, and for a refusal."""
+    """Read a response of the node at `place` to `request`. Raises OverlayDown for anything else, and for a refusal."""
     try:
         response = msgspec.json.decode(raw, type=_Response)
         if response.status != "success":
@@ -253,7 +256,7 @@ def read_response(raw: bytes, form: type[Wanted], request: str, place: AdminSock
 
 
 def _forbidden(place: AdminSocket) -> OverlayForbidden:
-    """That the user may not open the socket, and what changes that."""
+    """The error that the user may not open the socket. Its hint says what changes that."""
     error = OverlayForbidden(f"You may not open Yggdrasil's admin socket {place}.", OPEN_HINT)
     if group := _joined_since(place):
         error.joined_since = True
@@ -262,9 +265,9 @@ def _forbidden(place: AdminSocket) -> OverlayForbidden:
 
 
 def _joined_since(place: AdminSocket) -> str:
-    """The group that may open the socket, if the user has become a member since this process began; else empty.
+    """The group that may open the socket, if the user has joined it since this process began. Otherwise empty.
 
-    The sandbox of the background service hides whose the socket is; a node that was installed runs in one group.
+    The sandbox of the background service hides the socket's owner; an installed node runs in one group.
     """
     try:
         status = os.stat(place.path)
@@ -278,9 +281,9 @@ def _joined_since(place: AdminSocket) -> str:
 
 
 def restart_hint(group: str, uid: int, control_groups: str) -> str:
-    """What gives a process with these control groups (cgroups(7)) the new membership of its user. Pure.
+    """How a process with these control groups (cgroups(7)) gets its user's new membership. Pure.
 
-    What the user's systemd has started gets the groups that this systemd began with. It outlives a log-out where
+    Processes that the user's systemd has started get the groups with which this systemd began. It outlives a log-out if
     lingering is on or another session is open.
     """
     manager = f"user@{uid}.service"
@@ -298,5 +301,5 @@ def restart_hint(group: str, uid: int, control_groups: str) -> str:
 def _control_groups() -> str:
     try:
         return Path("/proc/self/cgroup").read_text(errors="replace")
-    except OSError:  # not Linux
+    except OSError:  # not on Linux
         return ""

@@ -1,4 +1,4 @@
-"""What may be written as a peer: a URI that a Yggdrasil node dials, with the peer's key if it is known."""
+"""Checks the peers of a Yggdrasil node. A peer is a URI that the node dials, with the peer's key if it is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from shared.errors import InputError
 
 MOST = 16
-"Peers that are taken at once; two or three are enough."
+"How many peers are accepted at once. Two or three are enough."
 
 MAX_LENGTH = 512
 
@@ -30,24 +30,24 @@ _OWN_NETWORKS = tuple(
         ),
     )
 )
-"Whose addresses mean something else in another network: RFC 1918, 4193, 6598, link-local and loopback."
+"Addresses that mean something else in another network: RFC 1918, 4193, 6598, link-local and loopback."
 
 _OWN_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
-"Endings of names that no other network knows; nor does it know one without a dot."
+"Endings of names that only the local network knows. It is also the only one to know names without a dot."
 
 
 def addresses_in(peers: Iterable[str]) -> list[str]:
-    """Where these peers are, an internet address or a name each, as their lines have it."""
+    """The internet address or name of each peer, as in its line."""
     return list(dict.fromkeys(urlsplit(peer).hostname or "" for peer in peers))
 
 
 def has_password(peer: str) -> bool:
-    """Whether a peer's line holds the password that the peer asks for."""
+    """Whether a peer's line contains the password that the peer requires."""
     return re.search(r"[?&]password=", peer) is not None
 
 
 def is_only_here(peer: str) -> bool:
-    """Whether a peer's address means something else on another computer: loopback, or one of a link alone."""
+    """Whether a peer's address means something else on another computer: loopback, or a link-local address."""
     try:
         host = urlsplit(peer).hostname or ""
         if host == "localhost":
@@ -59,7 +59,7 @@ def is_only_here(peer: str) -> bool:
 
 
 def in_own_network(peers: Iterable[str]) -> list[str]:
-    """Of the addresses of these peers those that lead nowhere, or elsewhere, from another network."""
+    """The addresses of these peers that lead nowhere or elsewhere from another network."""
     return [address for address in addresses_in(peers) if _is_own(address)]
 
 
@@ -72,9 +72,9 @@ def _is_own(host: str) -> bool:
 
 
 def peers_in(text: str) -> list[str]:
-    """The peers in a pasted line, separated by blanks or commas. Raises InputError for what is none.
+    """The peers in a pasted line, separated by spaces or commas. Raises InputError for an invalid one.
 
-    The line may be a whole command, as a friend's invitation has it: what follows its --peers counts.
+    The line may be a whole command, as in a friend's invitation. Then the part after its --peers counts.
     """
     given = re.split(r"--peers[=\s]", text)[-1]
     found = [peer for each in re.split(r"[\s,]+", given) if (peer := each.strip("\"'`“”"))]
@@ -83,7 +83,7 @@ def peers_in(text: str) -> list[str]:
 
 
 def check(peers: Sequence[str]) -> None:
-    """Raise InputError if one of them can't be a peer."""
+    """Raise InputError if a peer is invalid."""
     if len(peers) > MOST:
         raise InputError(f"{len(peers)} peers are too many.", f"Give up to {MOST}; two or three are enough.")
     for peer in peers:
@@ -99,7 +99,7 @@ def check(peers: Sequence[str]) -> None:
 
 
 def _names_no_address(peer: str) -> bool:
-    """Whether the text in brackets isn't an IPv6 address; urlsplit refuses that in some versions of Python."""
+    """Whether the text in brackets isn't an IPv6 address. Some versions of Python refuse that in urlsplit."""
     host = _IN_BRACKETS.search(peer)
     try:
         return host is not None and ip_address(host[1]).version != 6

@@ -1,4 +1,4 @@
-"""Contact cards: what a person hands out so that others can call them."""
+"""Contact cards: people give them away so that others can call them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from shared.printable import is_line
 from shared.reasons import Reason
 
 MAX_NAME = 40
-"Characters of a person's name."
+"The most characters of a person's name."
 
 MAX_RESOLVES_AS = 64
-"Characters of a name in a name system."
+"The most characters of a name in a name system."
 
 _TELEGRAM_BOT = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
-# Telegram's user names; new ones have at least 5 characters, some old ones 4.
+# Telegram's user names. New ones have at least 5 characters, some old ones 4.
 
 _CHECKSUM_BYTES = 4
 
@@ -66,13 +66,13 @@ class Card(Token):
     "X25519 public key (RFC 7748), 32 bytes, to which a first request is sealed."
 
     name: str = ""
-    "What its owner is called; a suggestion, proven by nothing."
+    "Its owner's name. It is only a suggestion, and nothing proves it."
 
     resolves_as: str = ""
-    "Where the node id can be looked up, such as `copybara.azero`."
+    "A name that resolves to the node id, such as `copybara.azero`."
 
     telegram_bot: str = ""
-    "User name of the owner's bot, without @."
+    "The user name of the owner's bot, without @."
 
     telegram_user: int | None = None
     "The owner's Telegram user id."
@@ -93,7 +93,7 @@ class Card(Token):
             raise InputError("The names on this card are too long together.", "Shorten one of them.")
 
     def encode(self) -> bytes:
-        """The card's bytes, fields in the order of their types."""
+        """The card's bytes. The fields are in the order of their types."""
         values = {
             _Field.NODE: self.node.key,
             _Field.SEALING_KEY: self.sealing_key,
@@ -131,7 +131,10 @@ class Card(Token):
 
 
 def _fields(data: bytes) -> dict[int, bytes]:
-    """Cut type, length and value; raises BadLink(MALFORMED) for a length that doesn't fit, none, or a type twice."""
+    """Split type, length and value.
+
+    Raises BadLink(MALFORMED) for a wrong length, an empty field, or a type that repeats.
+    """
     values: dict[int, bytes] = {}
     while data:
         header, rest = data[:2], data[2:]

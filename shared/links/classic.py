@@ -1,8 +1,8 @@
 """Links of the original Copybara web app: a page's URL, `?`, and percent-encoded base64 of gzip of JSON.
 
-A request holds an SDP offer, a response an answer, each with the candidates at the writer's own view of its overlay
-address. Nothing in them proves who wrote them, says how old they are, or ties a response to its request. Reading one
-checks its form alone; the SDP in it is read by peer/transport/sdp.
+A request has an SDP offer, a response an answer, each with the candidates at the writer's own overlay address. Nothing
+proves who wrote them, tells their age, or ties a response to its request. Reading checks only the form;
+peer/transport/sdp reads the SDP.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from shared.links.strict_json import read_object
 from shared.node_id import NodeId
 
 MAX_LINK = 48 * 1024
-"Characters of a link, its page included. The original's have about 2,000."
+"The most characters of a link with its page. The original's links have about 2,000."
 
 MAX_PAGE = 512
-"Characters of the page's URL."
+"The most characters of the page's URL."
 
 MAX_JSON = 256 * 1024
-"Bytes after decompression."
+"The most bytes after decompression."
 
 MAX_SDP = 64 * 1024
-"Characters."
+"The most characters of the SDP."
 
 MAX_CANDIDATES = 256
 
 CHANNEL = 123
-"Number of the data channel that both sides of the original open (RFC 8831, section 6.5: negotiated out of band)."
+"The number of the data channel that both sides of the original open (RFC 8831, section 6.5: negotiated out of band)."
 
 DEFAULT_PAGE = "https://copybara.staex.io/"
-"Where the original is published."
+"The page of the original."
 
 GZIP_AS_BASE64 = "H4sI"
-"What every gzip member of the deflate method without flags begins with (RFC 1952, section 2.3), written in base64."
+"The beginning of every gzip member of the deflate method without flags (RFC 1952, section 2.3), in base64."
 
 _GZIP = 16 + zlib.MAX_WBITS
-"What zlib calls a window in a gzip member."
+"zlib's window size for a gzip member."
 
 _PAGE = r"(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512}"
 _LINK = re.compile(rf"(?P<page>{_PAGE})\?(?P<query>[A-Za-z0-9%+/=]+)", re.ASCII | re.IGNORECASE)
@@ -58,10 +58,10 @@ _Line = Annotated[str, Meta(max_length=1024)]
 
 
 class ClassicCandidate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A candidate, as a browser's `RTCIceCandidate.toJSON()` writes it."""
+    """A candidate, in the form of a browser's `RTCIceCandidate.toJSON()`."""
 
     candidate: _Line
-    "`candidate:…` as RFC 8839, section 5.1 has it."
+    "`candidate:…` as in RFC 8839, section 5.1."
 
     sdp_mid: Annotated[str, Meta(max_length=256)] | None = None
     sdp_m_line_index: Annotated[int, Meta(ge=0, le=2**16 - 1)] | None = msgspec.field(
@@ -101,20 +101,20 @@ class ClassicRequest(msgspec.Struct, frozen=True):
     """A call from the original web app."""
 
     page: str
-    "The page's URL, without its query: where an answer leads. It is the other person's choice; never opened."
+    "The page's URL without its query. The answer leads there. The other person chooses it, and we never open it."
 
     sdp: str
-    "The offer; nothing about it is verified yet."
+    "The offer. Nothing in it has been verified yet."
 
     candidates: tuple[ClassicCandidate, ...]
     source: NodeId
     destination: NodeId
 
     source_address: Address
-    "Where the caller's node says that the caller is. At any other node the same caller has another address."
+    "The caller's address according to the caller's node. At any other node the caller has another address."
 
     def encode(self) -> str:
-        """The link."""
+        """Encode the link."""
         request = _Request(
             offer=_Offer("offer", self.sdp),
             candidates=self.candidates,
@@ -126,19 +126,19 @@ class ClassicRequest(msgspec.Struct, frozen=True):
 
 
 class ClassicResponse(msgspec.Struct, frozen=True):
-    """The answer to such a call."""
+    """The answer to a call from the original web app."""
 
     page: str
     sdp: str
-    "The answer; nothing about it is verified yet."
+    "The answer. Nothing in it has been verified yet."
 
     candidates: tuple[ClassicCandidate, ...]
 
     destination_address: Address
-    "Where the callee's node says that the callee is."
+    "The callee's address according to the callee's node."
 
     def encode(self) -> str:
-        """The link."""
+        """Encode the link."""
         response = _Response(
             answer=_Answer("answer", self.sdp),
             candidates=self.candidates,
@@ -151,14 +151,14 @@ ClassicLink: TypeAlias = ClassicRequest | ClassicResponse
 
 
 def is_page(url: str) -> bool:
-    """Whether a link can be made of that URL, which has no query yet."""
+    """Whether a link can be made of that URL. It must not have a query."""
     return len(url) <= MAX_PAGE and re.fullmatch(_PAGE, url, re.ASCII | re.IGNORECASE) is not None
 
 
 def find_classic(text: str) -> list[str]:
-    """The links in a message that look like the original's: each once, in order. Linear in the text's length.
+    """The links of the original's form in a message: each once, in order. Linear in the text's length.
 
-    Only whether the query begins as gzip in base64 is looked at; `decode_classic` says whether it can be read.
+    Only the beginning of the query is checked: gzip in base64. `decode_classic` says whether a link can be read.
     """
     found: dict[str, None] = {}
     for match in _LINK.finditer(text[: 4 * MAX_LINK]):
@@ -211,13 +211,13 @@ def _address(text: str) -> Address:
 
 
 def _encodable(sdp: str) -> str:
-    """Raises ValueError for half characters, which JSON can hold and nothing else."""
+    """Raises ValueError for unpaired surrogates, which JSON can contain but UTF-8 can't."""
     sdp.encode()
     return sdp
 
 
 def _unpack(query: str) -> bytes:
-    """Percent-encoding, base64 and gzip."""
+    """Undo percent-encoding, base64 and gzip."""
     try:
         if _BAD_ESCAPE.search(query):
             raise ValueError

@@ -1,4 +1,4 @@
-"""What is wrong with a link that can't be read: which part of it is missing. Pure."""
+"""Says what is wrong with a link that can't be read: which part is missing. Pure."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def damage(token: str) -> str:
 
 
 def _characters(size: int) -> int:
-    """How many characters of base64url without padding `size` bytes take."""
+    """How many characters `size` bytes take in base64url without padding."""
     return -(-size * 4 // 3)

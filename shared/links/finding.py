@@ -13,13 +13,13 @@ from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, LinkKind, kind
 from shared.links.views import View, views
 
 MAX_TEXT = 4 * 4096
-"How many characters of a message are looked at: four times Telegram's longest message."
+"How many characters of a message are read: four times Telegram's longest message."
 
 MAX_FOUND = 64
-"Links that are looked at in one message."
+"The most links that are found in one message."
 
 TELEGRAM_START_LENGTH = 64
-"Characters that the `start` parameter of a Telegram bot's link takes (core.telegram.org/bots/features#deep-linking)."
+"The most characters of the `start` parameter in a Telegram bot's link (core.telegram.org/bots/features#deep-linking)."
 
 _CANDIDATE = re.compile(
     r"""
@@ -32,40 +32,40 @@ _CANDIDATE = re.compile(
     """,
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
-# Linear: a match takes a whole run, so a prefix is tried once a run, and each of its parts has a bound.
+# Linear time: a match takes a whole run, so each run is tried once per prefix, and every part is bounded.
 
 MAX_LINES = 8
-"Into how many further lines a link may be wrapped: the longest has 256 characters, and a narrow terminal's lines 30."
+"How many further lines a wrapped link may have. The longest has 256 characters, and a narrow terminal's lines 30."
 
 MAX_MARKS = 4
 "How many underscores or dashes may surround a link without being part of it."
 
 SHORTEST = 64
-"Characters of the shortest link."
+"The shortest link in characters."
 
 _WRAP = re.compile(
     r"""["'+. \t|\\]{0,8}(?:\r\n?|[\n\v\f])(?:[ \t]{0,4}[A-Za-z]{1,4}>)?[ \t>|\#*/:}%;]{0,16}(?:--[ ])?["']?"""
     r"(?P<rest>[A-Za-z0-9_-]+)",
     re.ASCII,
 )
-# Behind a line break stands what quotes a message (`> `, `AB> `, `: `) or makes it a comment or a text in a program.
+# A line break may be followed by a quotation mark (`> `, `AB> `, `: `), or by marks of a comment or a string.
 _LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A piece of a message that is, or was meant to be, a link."""
+    """A part of a message that is a link, or was meant as one."""
 
     token: str
-    "The token alone; nothing says yet that it can be decoded."
+    "The token alone. It may be impossible to decode."
 
     prefixed: bool
     "Whether it was in one of the URL forms, so that it was certainly meant as a link."
 
     start: int
-    "Index in the message of the link's first character, that of the URL if there is one."
+    "The index of the link's first character in the message, or of its URL's."
 
     end: int
-    "Index after its last character."
+    "The index after its last character."
 
 
 def find(text: str) -> list[Found]:
@@ -91,14 +91,14 @@ def find(text: str) -> list[Found]:
             elif view.places is None:
                 broken.append(each)
             elif each.prefixed and len(broken) < 2 * MAX_FOUND:
-                # What is left once its escapes are undone says better what is missing.
+                # The token that is left after undoing the escapes shows better what is missing.
                 broken = [other for other in broken if other.end <= each.start or each.end <= other.start]
                 broken.append(each)
         if len(found) >= MAX_FOUND:
             break
     whole = [*found.values()]
     for each in broken[:MAX_FOUND]:
-        # Unless it is what is left of one that was found whole, or its beginning, as pages show long addresses.
+        # Skip it if it is a rest of a complete link, or its beginning, as pages shorten long addresses.
         if not any(_is_part(each, other) for other in whole):
             found.setdefault(each.token, each)
     return sorted(found.values(), key=lambda each: (each.start, each.end))[:MAX_FOUND]
@@ -110,7 +110,7 @@ def _is_part(broken: Found, whole: Found) -> bool:
 
 
 def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
-    """At most MAX_FOUND links of one view, each with whether it looks whole."""
+    """At most MAX_FOUND links of one view, each with whether it looks complete."""
     text = view.text
     alone = text.strip()
     given = 0
@@ -131,11 +131,11 @@ def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
 
 
 def _unwrapped(text: str, run: str, start: int, end: int) -> tuple[str, int, int] | None:
-    """The whole token in a run of characters, or in the run and the lines after it.
+    """The complete token in a run of characters, or in the run and the lines after it.
 
-    Returned with its start and end; None if there is none. Underscores and dashes at the ends are taken for marks of
-    italics, or of a scanner's address, if what is between them is a whole token. A run at the end of a line is joined
-    with the next line if only both together are one token.
+    Returned with its start and end. None if there is none. Underscores and dashes at the ends count as marks of
+    italics, or of a scanner's address, if the rest is a complete token. A run at the end of a line is joined with the
+    next line if only both together are one token.
     """
     if (bare := _without_marks(run)) is not None:
         return bare, start + run.index(bare), start + run.index(bare) + len(bare)
@@ -173,7 +173,7 @@ def _is_whole(run: str) -> bool:
 
 
 def _fitting_kind(run: str) -> LinkKind | None:
-    """The kind of link that its first byte names, if its length fits that kind; else None."""
+    """The kind in its first byte, if its length fits that kind. Otherwise None."""
     if len(run) < SHORTEST or run[0] not in "EF":
         return None
     try:
@@ -189,7 +189,7 @@ def as_copybara(token: str) -> str:
 
 
 def as_telegram(token: str, bot: str) -> str:
-    """The token as `https://t.me/BOT?start=TOKEN`: a tap hands it to the Telegram bot of that user name.
+    """The token as `https://t.me/BOT?start=TOKEN`. A tap gives it to the Telegram bot with that user name.
 
     Raises LocalProtocolError for a token longer than TELEGRAM_START_LENGTH, which Telegram would cut off.
     """

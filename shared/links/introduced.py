@@ -1,7 +1,7 @@
-"""Binds a link to the conversation that its two people were introduced into, so that it can be used nowhere else.
+"""Binds a link to a conversation into which its two people were introduced, so that it works nowhere else.
 
-An introducer passes these links on. It can't use a link that somebody wrote in a chat for an introduction, and a link
-of an introduction begins no call in a chat.
+An introducer passes these links on. It can't use a link from a chat for an introduction, and a link of an introduction
+begins no call in a chat.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NODE_LABEL = b"copybara/1 introduced node"
 
 
 def introduced_secret(secret: bytes, conversation: bytes) -> bytes:
-    """What a paired link of an introduction is sealed with instead of the pair secret, 32 bytes.
+    """The secret with which a paired link of an introduction is sealed, instead of the pair secret. 32 bytes.
 
     HKDF-SHA256(secret, no salt, label conversation). `secret` has 32 bytes, `conversation` 16.
     """
@@ -24,7 +24,7 @@ def introduced_secret(secret: bytes, conversation: bytes) -> bytes:
 
 
 def introduced_node(node: NodeId, conversation: bytes) -> NodeId:
-    """The node that a request of an introduction is addressed to instead of the callee.
+    """The node to which a request of an introduction is addressed, instead of the callee.
 
     SHA-256(label conversation node id). `conversation` has 16 bytes.
     """

@@ -45,13 +45,13 @@ __all__ = [
 ]
 
 LIFETIME = 600
-"Seconds that a link may be used for after it was created, unless configured otherwise."
+"How many seconds a link is valid after it was created, unless configured otherwise."
 
 LONGEST_LIFETIME = 86_400
-"The most that can be configured."
+"The longest lifetime that can be configured, in seconds."
 
 MAX_CLOCK_AHEAD = 120
-"Seconds that the writer's clock may be ahead of the reader's."
+"How many seconds the writer's clock may be ahead of the reader's."
 
 _REQUEST = struct.Struct(">BBI16s32s8s32sH")
 _RESPONSE = struct.Struct(">BB4s8s32sH")
@@ -93,13 +93,13 @@ class Request(Token):
     "Unix seconds."
 
     seed: bytes = field(repr=False)
-    "16 random bytes: the caller's share of the call's secrets."
+    "16 random bytes: the caller's part of the call's secrets."
 
     source: NodeId
     "The caller."
 
     destination_hint: bytes
-    "First 8 bytes of SHA-256(the callee's node id): tells the callee from others, without naming it."
+    "The first 8 bytes of SHA-256(the callee's node id). They identify the callee without naming it."
 
     fingerprint: bytes
     "SHA-256 of the caller's DTLS certificate (DER), 32 bytes."
@@ -129,16 +129,16 @@ class Request(Token):
         fingerprint: bytes,
         port: int,
     ) -> Self:
-        """Address a request to the node `destination`."""
+        """Make a request to the node `destination`."""
         return cls(media, created, seed, source, _hint(destination), fingerprint, port)
 
     def is_for(self, node: NodeId) -> bool:
-        """Whether it is addressed to this node."""
+        """Whether the request is addressed to this node."""
         return self.destination_hint == _hint(node)
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the encoded request, 32 bytes: binds everything that follows to it."""
+        """SHA-256 of the encoded request, 32 bytes. It binds everything that follows to the request."""
         return hashlib.sha256(self.encode()).digest()
 
     def encode(self) -> bytes:
@@ -186,16 +186,16 @@ class Response(Token):
     "Whether the call is accepted."
 
     media: Media
-    "What the callee agrees to."
+    "The media that the callee agrees to."
 
     request_hint: bytes
-    "First 4 bytes of SHA-256(request): which request this answers."
+    "The first 4 bytes of SHA-256(request): the request that this answers."
 
     seed: bytes = field(repr=False)
-    "8 random bytes: the callee's share of the call's secrets."
+    "8 random bytes: the callee's part of the call's secrets."
 
     fingerprint: bytes
-    "SHA-256 of the callee's DTLS certificate (DER), 32 bytes; in a refusal its proof."
+    "SHA-256 of the callee's DTLS certificate (DER), 32 bytes; in a refusal, its proof."
 
     port: int
     "The callee's UDP port."
@@ -226,13 +226,13 @@ class Response(Token):
         return cls(status, Media.NONE, request.digest[:4], bytes(8), _refusal(request, status), 0)
 
     def answers(self, request: Request) -> bool:
-        """Whether it says that it belongs to `request`. Anybody who has seen the request can write that."""
+        """Whether it claims to answer `request`. Anybody who has seen the request can write that."""
         return self.request_hint == request.digest[:4]
 
     def proves(self, request: Request) -> bool:
         """Whether it is a refusal whose writer has read `request`.
 
-        False for an accepting response: what it proves shows when the two connect.
+        False for an accepting response: only the connection proves that.
         """
         return self.status is not Status.ACCEPT and hmac.compare_digest(
             self.fingerprint, _refusal(request, self.status)
@@ -263,7 +263,7 @@ class Response(Token):
 
 @dataclass(frozen=True, slots=True)
 class PairedToken(Token):
-    """Anything between paired contacts, as it looks to everybody else: 48 bytes, 64 characters.
+    """Any message between paired contacts, as others see it: 48 bytes, 64 characters.
 
     ===== ==========================================================
     bytes field
@@ -275,14 +275,14 @@ class PairedToken(Token):
     """
 
     raw: bytes
-    "All 48 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
+    "All 48 bytes. Invalid ones raise BadLink(MALFORMED or WRONG_VERSION)."
 
     def __post_init__(self) -> None:
         check_frame(self.raw, LinkKind.PAIRED)
 
     @property
     def nonce(self) -> bytes:
-        """The 12 bytes that make this token's encryption, and a call's derivations, differ from all others."""
+        """The 12 bytes that make this token's encryption, and a call's derivations, unique."""
         return self.raw[1:13]
 
     @property
@@ -308,7 +308,7 @@ class SealedRequest(Token):
     """
 
     raw: bytes
-    "All 145 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
+    "All 145 bytes. Invalid ones raise BadLink(MALFORMED or WRONG_VERSION)."
 
     def __post_init__(self) -> None:
         check_frame(self.raw, LinkKind.SEALED)
@@ -332,14 +332,14 @@ class MovedToken(Token):
     """
 
     raw: bytes
-    "All 65 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
+    "All 65 bytes. Invalid ones raise BadLink(MALFORMED or WRONG_VERSION)."
 
     def __post_init__(self) -> None:
         check_frame(self.raw, LinkKind.MOVED)
 
     @property
     def nonce(self) -> bytes:
-        """The 12 bytes that no other notice has."""
+        """The 12 bytes that make this notice's encryption unique."""
         return self.raw[1:13]
 
     @property
@@ -358,8 +358,8 @@ Link: TypeAlias = Request | Response | PairedToken | SealedRequest | Card | Move
 def decode(token: str) -> Link:
     """Read a token of any kind.
 
-    Raises BadLink with WRONG_VERSION for a link of another version and MALFORMED for everything else that isn't
-    exactly what one of the kinds encodes to; any text at all ends in a value or in that error.
+    Raises BadLink with WRONG_VERSION for a link of another version, and MALFORMED for everything else that isn't
+    exactly the encoding of one of the kinds. Any text either gives a value or raises that error.
     """
     raw = to_bytes(token)
     match kind_of(raw):

@@ -1,7 +1,7 @@
-"""The notice of a new node id: what a contact writes whose node has another key than before.
+"""The notice of a new node id. A contact writes it whose node has a new key.
 
-It is sealed with the pair secret, so only the contact can have written it; it isn't bound to the old node id, which may
-be lost. That they have the new node shows when they are called there: the overlay delivers to nobody else.
+It is sealed with the pair secret, so only the contact can have written it. It isn't bound to the old node id, which may
+be lost. Calling the new node shows that it is the contact's, because the overlay delivers to no other node.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _ASSOCIATED = _LABEL + _FIRST_BYTE
 
 
 def seal_move(node: NodeId, created: int, *, secret: bytes, nonce: bytes) -> MovedToken:
-    """Say that our node is now `node`, to whom we share `secret` (32 bytes) with; `created` in Unix seconds, 12 fresh
-    random bytes.
+    """Write that our node is now `node`. We share `secret` (32 bytes) with the reader.
 
-    Key: HKDF-SHA256(secret, no salt, "copybara/1 moved"). Associated data: the same label, and the token's first byte.
+    `created` is in Unix seconds, and `nonce` is 12 fresh random bytes. Key: HKDF-SHA256(secret, no salt, "copybara/1
+    moved"). Associated data: the same label, and the token's first byte.
     """
     return MovedToken(_FIRST_BYTE + nonce + _aead(secret).encrypt(nonce, _BODY.pack(node.key, created), _ASSOCIATED))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedMove:
-    """A notice that one of the secrets opened."""
+    """A notice that one of the secrets has opened."""
 
     before: NodeId
-    "Whose secret it is: the contact's node until now."
+    "The contact's node until now, to which the secret belongs."
 
     node: NodeId
-    "Their node from now on, as they say."
+    "The contact's new node, according to the notice."
 
     created: int
     "Unix seconds."
@@ -53,18 +53,19 @@ class OpenedMove:
 
 
 class MoveKeys:
-    """All keys that a node reads notices with, derived once."""
+    """All keys with which a node reads notices, derived once."""
 
     def __init__(self, secrets: Iterable[tuple[NodeId, bytes]], before: MoveKeys | None = None) -> None:
-        """Take the pair secrets (32 bytes) of each contact; `before` has keys that needn't be derived again."""
+        """Derive the keys of the pair secrets (32 bytes) of each contact. Keys in `before` aren't derived again."""
         known: dict[tuple[NodeId, bytes], ChaCha20Poly1305] = before._keys if before is not None else {}
         self._keys: dict[tuple[NodeId, bytes], ChaCha20Poly1305] = {
             (node, secret): known.get((node, secret)) or _aead(secret) for node, secret in secrets
         }
 
     def open(self, token: MovedToken) -> OpenedMove | None:
-        """Find the contact that wrote it; None if no key opens it. Raises BadLink(MALFORMED) if one does and there is
-        no node id in it.
+        """Find the contact that wrote a notice. None if no key opens it.
+
+        Raises BadLink(MALFORMED) if a key opens it, but it has no valid node id.
         """
         for (before, secret), key in self._keys.items():
             try:

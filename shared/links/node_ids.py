@@ -1,4 +1,4 @@
-"""Finds a node id in what a person pasted: in a sentence, in quotes or brackets, encoded, or wrapped. Pure."""
+"""Finds a node id in pasted text: in a sentence, in quotes or brackets, encoded, or wrapped. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from shared.node_id import ALPHABET, TEXT_LENGTH, NodeId
 from shared.printable import visible
 
 MAX_TEXT = 400
-"Characters that are looked at."
+"How many characters are read."
 
 SURELY_ONE = 41
-"Characters of the alphabet that are no name: a contact's has at most 40."
+"This many characters of the alphabet can't be a name: a contact's name has at most 40."
 
 _WORD = re.compile(f"[{ALPHABET}]+", re.ASCII)
 _AMONG_OTHERS = re.compile(
@@ -25,16 +25,16 @@ _AROUND = r"(?:[\W_]|</?[a-z]{1,8}>)*"
 _EDGES = re.compile(rf"^{_AROUND}(?:copybara:)?{_AROUND}|{_AROUND}$", re.IGNORECASE)
 _GAPS = re.compile(r"[ \t-]")
 _GROUPED = re.compile(r"(?:[^0-9]*[0-9]){4}")
-"Digits enough to tell a node id in groups from a sentence of as many letters."
+"Enough digits to distinguish a grouped node id from a sentence with as many letters."
 
 _TYPED = str.maketrans("iloILO", "110110")
-"What people type for digits, and what it means (Crockford's base32, when reading)."
+"Letters that people type instead of digits (Crockford's base32, when reading)."
 
 
 def node_in(text: str) -> NodeId | None:
-    """The one node id in a text; None if there is none, or more than one.
+    """The only node id in a text. None if there is none, or more than one.
 
-    Raises NodeIdError for one that is mistyped, or of which a part is missing.
+    Raises NodeIdError if it is mistyped or a part is missing.
     """
     word = ""
     for view in views(text[:MAX_TEXT]):

@@ -1,6 +1,6 @@
-"""What paired contacts say to each other in a PairedToken, and the keys that open it.
+"""Messages between paired contacts in a PairedToken, and the keys that open it.
 
-One size and one look for everything: nobody else can tell a call from a refusal, or whose it is.
+They all have the same size and look alike. So nobody else can distinguish a call from a refusal, or see whose it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FIRST_BYTE = bytes([LinkKind.PAIRED.first_byte])
 
 
 class Operation(IntEnum):
-    """What a paired token says."""
+    """The meaning of a paired token."""
 
     CALL = 1
     RINGING = 2
@@ -58,10 +58,10 @@ class PairedBody:
     """
 
     operation: Operation
-    "What is said."
+    "What the token means."
 
     media: Media
-    "What is wanted or agreed to."
+    "The media that are wanted or agreed to."
 
     created: int
     "Unix seconds."
@@ -70,7 +70,7 @@ class PairedBody:
     "The writer's UDP port, in CALL and ACCEPT."
 
     reference: bytes = _NO_REFERENCE
-    "Which call it is about, see reference_of(); 8 zero bytes in the CALL itself."
+    "The call that it is about, see reference_of(). 8 zero bytes in the CALL itself."
 
     def __post_init__(self) -> None:
         calling = self.operation is Operation.CALL
@@ -103,12 +103,12 @@ class PairedBody:
 
 
 def reference_of(call: PairedToken | Request) -> bytes:
-    """The name of a call in what follows it: the first 8 bytes of SHA-256 of its CALL token or request."""
+    """The reference of a call in later messages: the first 8 bytes of SHA-256 of its CALL token or request."""
     return hashlib.sha256(call.encode()).digest()[:8]
 
 
 class _LinkKey:
-    """The key from one node to another: derived from their pair secret, used with the AEAD of RFC 8439."""
+    """The key for tokens from one node to another: derived from their pair secret, for the AEAD of RFC 8439."""
 
     __slots__ = ("_aead", "associated", "decrypt_into")
 
@@ -125,34 +125,34 @@ class _LinkKey:
 def seal(body: PairedBody, *, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes) -> PairedToken:
     """Write `body` from `source` to `destination` with their pair secret (32 bytes) and 12 fresh random bytes.
 
-    Key: HKDF-SHA256(secret, no salt, "copybara/1 link key" source destination). Associated data:
-    "copybara/1 link", the token's first byte, source, destination.
+    Key: HKDF-SHA256(secret, no salt, "copybara/1 link key" source destination). Associated data: "copybara/1 link", the
+    token's first byte, source, destination.
     """
     return _LinkKey(secret, source, destination).seal(body, nonce)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedToken:
-    """A token that one of the keys opened."""
+    """A token that one of the keys has opened."""
 
     node: NodeId
-    "Who wrote it."
+    "The writer."
 
     secret: bytes = field(repr=False)
     "The pair secret that opened it, 32 bytes."
 
     paired: PairedBody
-    "What it says."
+    "What the token says."
 
 
 class Keyring:
-    """All keys that a node reads with. Deriving a key costs more than trying it, so it is built once."""
+    """All keys with which a node reads tokens. Deriving a key costs more than trying it, so a keyring is made once."""
 
     def __init__(self, own: NodeId, secrets: Iterable[tuple[NodeId, bytes]], before: Keyring | None = None) -> None:
-        """Take the reading node's own id and the pair secret (32 bytes) of each contact, one or more each.
+        """Derive the keys, from the reading node's id and the pair secrets (32 bytes) of each contact.
 
-        `before` is an earlier keyring of the same node: each call changes one contact's secret, and the keys of all
-        others are taken over.
+        `before` is an earlier keyring of the same node. Each call changes one contact's secret, and the other keys are
+        reused.
         """
         known = {(node, secret): key for key, node, secret in before._keys} if before is not None else {}
         self._keys: list[tuple[_LinkKey, NodeId, bytes]] = [
@@ -160,12 +160,12 @@ class Keyring:
         ]
 
     def open(self, token: PairedToken) -> OpenedToken | None:
-        """Find the contact that wrote the token to us; None if no key opens it.
+        """Find the contact that wrote the token to us. None if no key opens it.
 
-        Raises BadLink(MALFORMED) if one does, but the token holds what no valid body holds.
+        Raises BadLink(MALFORMED) if a key opens it, but its body is invalid.
         """
         nonce, sealed = token.nonce, token.sealed
-        body = bytearray(_BODY.size)  # new room for each key would be a tenth of what trying it takes
+        body = bytearray(_BODY.size)  # a new buffer for each key would add a tenth to the time
         for key, node, secret in self._keys:
             try:
                 key.decrypt_into(nonce, sealed, key.associated, body)

@@ -1,4 +1,4 @@
-"""Offers and answers of any program that speaks SDP, as people paste them: the text itself, or JSON around it."""
+"""Offers and answers that people paste, from any program that speaks SDP: the text itself, or JSON around it."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from shared.errors import BadDescription
 from shared.links.strict_json import read_object
 
 MAX_PASTED = 128 * 1024
-"Characters of what is pasted, spaces and JSON's escapes included."
+"The most characters of pasted text, with spaces and JSON's escapes."
 
 DescriptionType: TypeAlias = Literal["offer", "answer"]
 
 _SETUP = re.compile(r"(?:^|[\r\n])\s*a=setup:(actpass|active|passive)(?=\s|$)")
 _JSON_START = re.compile(r"\{\s*\"(?:type|sdp)\"")
 _AROUND = " \t\r\n\ufeff"
-"What may stand around it: also the mark with which some editors begin a file."
+"Characters that may surround it, among them the byte order mark of some editors."
 
 
 class _Json(msgspec.Struct, frozen=True):
-    """What `JSON.stringify` makes of a browser's RTCSessionDescription."""
+    """The JSON of a browser's RTCSessionDescription."""
 
     type: DescriptionType
     sdp: Annotated[str, Meta(max_length=MAX_PASTED)]
 
 
 class Pasted(msgspec.Struct, frozen=True):
-    """SDP that is one or the other; nothing about it is verified yet."""
+    """SDP that is an offer or an answer. Nothing in it has been verified yet."""
 
     type: DescriptionType
     sdp: str
 
 
 def looks_pasted(text: str) -> bool:
-    """Whether a message is meant as an offer or an answer: it begins like one."""
+    """Whether a message begins like an offer or an answer."""
     text = text[:256].lstrip(_AROUND)
     return text.startswith(("v=0\n", "v=0\r")) or _JSON_START.match(text) is not None
 
@@ -45,8 +45,8 @@ def looks_pasted(text: str) -> bool:
 def read_pasted(text: str, meant: DescriptionType | None = None) -> Pasted:
     """Read SDP text or `{"type": …, "sdp": …}`. Raises BadDescription.
 
-    Bare SDP doesn't say which of the two it is: it is what it is `meant` as. If nobody has said that, it is an offer
-    if it leaves open who begins the handshake, which an answer may not (RFC 8842, section 5).
+    Bare SDP doesn't say which of the two it is, so `meant` decides. Without `meant`, it is an offer if it lets the
+    other side choose who begins the handshake, which an answer may not do (RFC 8842, section 5).
     """
     if len(text) > MAX_PASTED:
         raise BadDescription("That is too long for an offer or an answer.")

@@ -16,7 +16,7 @@ _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_PO
 def seal_request(request: Request, card_key: bytes, destination: NodeId) -> SealedRequest:
     """Seal a request to the 32-byte X25519 key of the destination's card.
 
-    Raises BadLink(MALFORMED) for a key that nothing can be sealed to: another length, or of low order.
+    Raises BadLink(MALFORMED) if nothing can be sealed to the key, because of its length or its low order.
     """
     try:
         sealed = _SUITE.encrypt(request.encode(), X25519PublicKey.from_public_bytes(card_key), info=_info(destination))
@@ -28,8 +28,8 @@ def seal_request(request: Request, card_key: bytes, destination: NodeId) -> Seal
 def open_request(sealed: SealedRequest, key: X25519PrivateKey, own: NodeId) -> Request:
     """Open a sealed request with the private key of our card.
 
-    Raises BadLink: NOT_FOR_THIS_NODE if it was sealed to another key or node or was changed since, and what
-    `Request.decode` raises if it holds no request.
+    Raises BadLink: NOT_FOR_THIS_NODE if it was sealed to another key or node or has been changed, and the errors of
+    `Request.decode` if it contains no request.
     """
     try:
         opened = _SUITE.decrypt(sealed.raw[1:], key, info=_info(own))

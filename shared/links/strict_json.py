@@ -1,4 +1,4 @@
-"""JSON from strangers: one object, no key twice, and a limit on nested brackets."""
+"""JSON from strangers: one object without repeated keys, and with limited nesting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from shared.errors import BadDescription
 
 MAX_DEPTH = 8
-"Brackets in brackets. What is read here has three."
+"The deepest nesting of brackets. The JSON that we read has three levels."
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -17,7 +17,7 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 def read_object(text: bytes) -> dict[str, object]:
     """Read an object in UTF-8. The caller bounds the size. Raises BadDescription for everything else.
 
-    msgspec, which checks the types afterwards, would take the last of two values with the same key.
+    msgspec checks the types later, but would accept repeated keys and use the last value.
     """
     depth = 0
     for bracket in _BRACKET.findall(_STRING.sub(b"", text)):

@@ -1,4 +1,4 @@
-"""What all links have in common: the first byte, and base64url as the one way to write bytes as text."""
+"""The common parts of all links: the first byte, and base64url as the only text form."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from shared.errors import LinkError
 from shared.reasons import Reason
 
 VERSION = 1
-"High nibble of the first byte of every link."
+"The high nibble of every link's first byte."
 
 MAX_TOKEN_LENGTH = 256
-"Characters: what Telegram's copy button takes (Bot API, CopyTextButton), and more than any link needs."
+"The most characters of a token: as many as Telegram's copy button takes (Bot API, CopyTextButton)."
 
 
 class LinkKind(enum.IntEnum):
-    """Low nibble of the first byte: what the other bytes are."""
+    """The low nibble of the first byte: what the other bytes are."""
 
     REQUEST = 1
     RESPONSE = 2
@@ -28,7 +28,7 @@ class LinkKind(enum.IntEnum):
 
     @property
     def first_byte(self) -> int:
-        """Version 1 and this kind, as they begin a link."""
+        """The first byte of a link of version 1 and this kind."""
         return VERSION << 4 | self
 
 
@@ -40,7 +40,7 @@ SIZES = {
     LinkKind.CARD: range(73, 193),
     LinkKind.MOVED: range(65, 66),
 }
-"Bytes that a link of each kind may have, its first byte included."
+"The possible sizes of each kind of link in bytes, with its first byte."
 
 
 class BadLink(LinkError):
@@ -55,17 +55,17 @@ class BadLink(LinkError):
 
 
 class Token(ABC):
-    """Bytes that are written into a chat."""
+    """A link that is written into a chat."""
 
     __slots__ = ()
 
     @abstractmethod
     def encode(self) -> bytes:
-        """The link's bytes, from its first byte on."""
+        """The link's bytes, with its first byte."""
 
     @property
     def token(self) -> str:
-        """The link as written in a chat: base64url without padding (RFC 4648, section 5)."""
+        """The link's text: base64url without padding (RFC 4648, section 5)."""
         return to_text(self.encode())
 
 
@@ -86,14 +86,14 @@ def to_bytes(token: str) -> bytes:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except ValueError:
         raise BadLink(Reason.MALFORMED) from None
-    # The standard library skips foreign characters and ignores spare bits; writing it again shows both.
+    # The standard library skips foreign characters and ignores spare bits. Encoding the bytes again reveals both.
     if to_text(raw) != token:
         raise BadLink(Reason.MALFORMED)
     return raw
 
 
 def kind_of(raw: bytes) -> LinkKind:
-    """The kind that the first byte names.
+    """The kind in the first byte.
 
     Raises BadLink(WRONG_VERSION) for another version, BadLink(MALFORMED) for no bytes or an unknown kind.
     """
@@ -108,6 +108,6 @@ def kind_of(raw: bytes) -> LinkKind:
 
 
 def check_frame(raw: bytes, kind: LinkKind) -> None:
-    """Raise BadLink unless these bytes begin as `kind` of version 1 and have a size that it may have."""
+    """Raise BadLink unless the bytes begin as `kind` of version 1 and have a size of that kind."""
     if kind_of(raw) is not kind or len(raw) not in SIZES[kind]:
         raise BadLink(Reason.MALFORMED)

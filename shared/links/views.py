@@ -1,9 +1,8 @@
-"""Undoes what happened to a text on its way: the same message as a person reads it, each character with its place.
-Pure.
+"""Undoes changes to a text on its way, and keeps the place of each character in the message. Pure.
 
-Redirectors and share buttons percent-encode links, mail programs wrap lines (quoted-printable, RFC 2045, 6.7) and put
-scanners' addresses around links, editors escape them as in Markdown, HTML or JSON, chats put invisible marks into them,
-and word processors and keyboards write other dashes and wide letters.
+Redirectors and share buttons percent-encode links. Mail programs wrap lines (quoted-printable, RFC 2045, 6.7) and put
+scanners' addresses around links. Editors escape links for Markdown, HTML or JSON. Chats add invisible marks. Word
+processors and keyboards write other dashes and wide letters.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _PERCENT = re.compile(
     r"(?P<utf8>C[2-9A-F]%(?:25){0,8}[89AB][0-9A-F]|E[0-9A-F](?:%(?:25){0,8}[89AB][0-9A-F]){2}))",
     re.ASCII | re.IGNORECASE,
 )
-# However often it was encoded: a scanner's address around a redirector's around a share button's.
+# Undo all levels of encoding, such as a scanner's address around a redirector's around a share button's.
 
 _HEX = re.compile(r"[=%](?:25)*([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 
@@ -54,19 +53,19 @@ _ODD = late_pattern(rf"{IGNORABLE}|[\u2010-\u2014\u2212\uFE58\uFE63\uFF01-\uFF5E
 
 
 class View(msgspec.Struct, frozen=True):
-    """A text, and where each of its characters stood in the message."""
+    """A text, and the place of each of its characters in the message."""
 
     text: str
     places: tuple[int, ...] | None
-    "For each character, and the end, an index in the message; None if they are the message's own."
+    "The index in the message for each character, and for the end. None if the text is the message."
 
     def place(self, index: int) -> int:
-        """Where in the message the character stands."""
+        """The index in the message of a character."""
         return index if self.places is None else self.places[index]
 
 
 def views(text: str) -> Iterator[View]:
-    """The message as it is, then with one kind of encoding after the other undone: at most seven different texts."""
+    """The message, then versions with one kind of encoding undone after the other: at most seven different texts."""
     view = View(text, None)
     yield view
     for undo in (_unquoted, _without_scanner, _without_markup, _without_backslashes, _percent_decoded, _plain):
@@ -83,7 +82,7 @@ def _unquoted(view: View) -> View | None:
 
 
 def _without_scanner(view: View) -> View | None:
-    """In `urldefense.com/v2/url?u=https-3A__t.me_…` other characters stand for percent signs and slashes."""
+    """In `urldefense.com/v2/url?u=https-3A__t.me_…`, other characters replace percent signs and slashes."""
     found = _URLDEFENSE_2.search(view.text)
     if found is None:
         return None
@@ -92,9 +91,7 @@ def _without_scanner(view: View) -> View | None:
 
 
 def _without_markup(view: View) -> View | None:
-    """HTML's characters, however often escaped, and the tags that may stand inside a word; a terminal's colours and
-    IRC's. Addresses stay.
-    """
+    """Undo HTML escapes at any depth, and remove tags inside words and colours of terminals and IRC. Addresses stay."""
     return _replaced(view, _MARKUP, lambda match: "\n" if match["line"] else _entity(match[0]))
 
 
@@ -117,7 +114,7 @@ def _percent_decoded(view: View) -> View | None:
 
 
 def _plain(view: View) -> View | None:
-    """Remove invisible characters, and replace other dashes, spaces and wide letters by those of ASCII."""
+    """Remove invisible characters, and replace other dashes, spaces and wide letters with ASCII."""
     return None if view.text.isascii() else _replaced(view, _ODD(), _as_ascii)
 
 
@@ -137,14 +134,14 @@ def _as_ascii(match: re.Match[str]) -> str:
         return "\n"
     if odd.isspace():
         return " "
-    # A phone writes a long dash for two hyphens.
+    # Phones turn two hyphens into a long dash.
     return "--" if odd == "\u2014" else "-"
 
 
 def _replaced(
     view: View, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str], start: int = 0, stop: int | None = None
 ) -> View | None:
-    """The view with each match replaced by a few characters or none; None if nothing matches."""
+    """The view with each match replaced by a few characters or none. None if nothing matches."""
     parts: list[str] = []
     places: list[int] = []
     end = 0

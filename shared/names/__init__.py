@@ -1,8 +1,9 @@
-"""From a name to a node id. Some of the resolvers ask other machines: this room does I/O.
+"""Looks up the node id of a name. Some resolvers ask other machines, so this folder does I/O.
 
-Start at lookup.py, which weighs an answer against what is known (kept.py, memory.py). system.py is what a name system
-has to do; azero.py and ens.py are two, servers.py asks two servers at once, json_rpc.py and what is beside it carry the
-questions. normal_form.py and endings.py say what a name is. May import shared, but nothing of shared/store.
+Start at lookup.py, which compares an answer with what is known already (kept.py, memory.py). system.py is the protocol
+of a name system. azero.py and ens.py are two of them; servers.py asks two servers at once, and json_rpc.py with
+rpc_websocket.py and rpc_http.py carries the questions. normal_form.py and endings.py say what a name is. May import
+shared, but nothing of shared/store.
 """
 
 from __future__ import annotations
@@ -15,60 +16,60 @@ from shared.node_id import NodeId
 
 @dataclass(frozen=True, slots=True)
 class NamedNode:
-    """Which node a name stands for, and who says so."""
+    """The node of a name, and the source that says so."""
 
     node: NodeId
     "The node."
 
     source: str
-    "Who said so, for people: `contacts`, or the name system."
+    "The source, for people: `contacts`, or the name system."
 
     name: str
     "The name in the source's own spelling."
 
     at: int
-    "When the source said so, Unix seconds."
+    "When the source said so, in Unix seconds."
 
     from_memory: bool
-    "Whether it is what the source said at an earlier time, because it could not be asked now."
+    "Whether it is an earlier answer, because the source couldn't be asked now."
 
     server: str = ""
     "The host that was asked."
 
     record: str = ""
-    "Which record of the name holds the node."
+    "The record of the name that has the node."
 
     card: str = ""
-    "The token of the contact card in the name's records, if there is one of this node."
+    "The token of a contact card in the name's records, if it is a card of this node."
 
     owner: str = ""
-    "The account that owns the name, in the spelling of its chain."
+    "The account that owns the name, in its chain's spelling."
 
     account: str = ""
-    "The account that the name stands for there; most often the owner."
+    "The account that the name points to there; usually the owner's."
 
     why: str = ""
-    "Why memory was used, as a sentence."
+    "Why an earlier answer was used, as a sentence."
 
     silent: tuple[str, ...] = ()
-    "Hosts of servers that should have confirmed it and gave no answer."
+    "The hosts of servers that should have confirmed the answer and didn't reply."
 
     looks_like: str = ""
-    "Another name that the owner knows and that this one could be taken for."
+    "Another name that the owner knows and that looks like this one."
 
     refused: NodeId | None = None
-    "Where the name points now, if the owner said to stay with `node`."
+    "Where the name points now, if the owner has decided to stay with `node`."
 
     new_card: str = ""
-    "The token of another card that is in the records now, and isn't used unless the owner says so."
+    "The token of another card that is in the records now. It isn't used until the owner says so."
 
 
 class Resolver(Protocol):
-    """Somebody to ask for a name."""
+    """Something that can look up names."""
 
     async def resolve(self, name: str) -> NamedNode | None:
-        """The node of that name, or None if this resolver doesn't know it.
+        """The node of that name. None if this resolver doesn't know the name.
 
-        Raises a CopybaraError when it can't tell: nobody answers, or the name has two meanings.
+        Raises a CopybaraError if it can't tell: nobody replies, or the name has two meanings.
         """
         ...

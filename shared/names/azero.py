@@ -1,7 +1,7 @@
 """AZERO.ID: names on Aleph Zero, read from its contracts through any server of the chain.
 
-The servers are asked over JSON-RPC directly (docs/names.md says why). All that is needed is asked at once: which
-chain it is, which registry the router names, and the records from the registry that is configured.
+Servers are asked directly over JSON-RPC (docs/names.md says why). All questions are asked at once: which chain it is,
+which registry the router names, and the records in the configured registry.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A chain with AZERO.ID on it. Accounts are in SS58."""
+    """A chain with AZERO.ID. Accounts are in SS58."""
 
     rpc: tuple[str, ...]
     "Addresses of servers, in the order in which they are asked."
 
     genesis: str
-    "Hash of the first block, hexadecimal after 0x; empty: any chain."
+    "The hash of the first block, hexadecimal after 0x. Empty: any chain."
 
     router: str
-    "The contract that knows the registry of each top-level name; may be empty."
+    "The contract that knows the registry of each top-level name. May be empty."
 
     registries: dict[str, str]
-    "For each top-level name the registry that is asked if the router doesn't say which."
+    "The registry of each top-level name, used if the router names none."
 
 
 class AzeroId:
@@ -54,7 +54,10 @@ class AzeroId:
     source = "AZERO.ID"
 
     def __init__(self, network: Network, *, seconds: float, clock: Callable[[], float] = time.time) -> None:
-        """`seconds` is what one server may take. Raises InputError for a bad account, ValueError for a bad address."""
+        """`seconds` is how long one server may take.
+
+        Raises InputError for a bad account, ValueError for a bad address.
+        """
         self.tlds = tuple(network.registries)
         self._servers = Servers("Aleph Zero", network.rpc, seconds=seconds)
         self._genesis = network.genesis
@@ -75,7 +78,7 @@ class AzeroId:
         return replace(asked.value, silent=asked.silent)
 
     async def primary_name(self, account: str, trace: Trace) -> str | None:
-        """The name that an account (SS58) goes by, None if it has none. Raises InputError, NamesUnreachable."""
+        """The primary name of an account (SS58). None if it has none. Raises InputError, NamesUnreachable."""
         key = ss58.decode(account)
 
         async def ask(rpc: JsonRpc) -> str | None:
@@ -138,12 +141,12 @@ class AzeroId:
         if set(refusals) != {azns.RECORD_NOT_FOUND}:
             raise BadAnswer(f"The registry refuses to read {name} (error {refusals[0]}).")
         if isinstance(_read_or_none(azns.account, owner), ContractRefused):
-            # A registry that keeps the records of a name which nobody has.
+            # Some registries keep the records of names that nobody owns.
             raise NameNotFound(f"{name} isn't registered with {self.source}.", "Check the spelling.")
         raise NoNodeRecord(f"{name} has no record {' or '.join(records)}.")
 
     async def _ask(self, rpc: JsonRpc, reads: Sequence[tuple[bytes, bytes]]) -> list[bytes | ServerFault]:
-        """What each contract answers to its message. Raises ServerFault for a server of another chain."""
+        """Each contract's reply to its message. Raises ServerFault if the server is of another chain."""
         questions = [
             Question("state_call", (ink.METHOD, f"0x{ink.request(contract, message).hex()}"))
             for contract, message in reads
@@ -155,7 +158,7 @@ class AzeroId:
 
 
 def _messages(label: str, records: Sequence[str]) -> list[bytes]:
-    """In the order in which `_record` takes the answers."""
+    """The messages, in the order in which `_record` takes their replies."""
     return [
         *(azns.get_record(label, record) for record in records),
         azns.get_record(label, CARD),
@@ -166,7 +169,7 @@ def _messages(label: str, records: Sequence[str]) -> list[bytes]:
 
 
 def _answer(result: object) -> bytes | ServerFault:
-    """One that can't be read does no harm while nobody needs it."""
+    """The bytes of a reply, or a ServerFault. An unreadable reply does no harm until it is needed."""
     try:
         return ink.answer(from_hex(result))
     except ServerFault as fault:
@@ -180,7 +183,7 @@ def _or_raise(answer: bytes | ServerFault) -> bytes:
 
 
 def _read_or_none(read: Callable[[bytes], _Value], answer: bytes | ServerFault) -> _Value | None:
-    """Ignore faults in what isn't needed: not every version of the contracts has every message."""
+    """Read a reply that isn't essential. None if that fails: some versions of the contracts lack some messages."""
     try:
         return read(_or_raise(answer))
     except NameSystemError:

@@ -1,7 +1,7 @@
-"""The messages of AZERO.ID's contracts: what to call, and what comes back. Pure.
+"""The messages of AZERO.ID's contracts: the calls and their return values. Pure.
 
-Registry and router are ink! 4 contracts; the registry takes a name without its top-level name. Sources: the
-router's metadata in the package `@azns/resolver-core` 1.7.0, and the registry's (version 1.1.0).
+Registry and router are ink! 4 contracts. The registry takes a name without its top-level name. Sources: the router's
+metadata in the package `@azns/resolver-core` 1.7.0, and the registry's metadata (version 1.1.0).
 """
 
 from __future__ import annotations
@@ -18,76 +18,79 @@ NAME_DOESNT_EXIST = 2
 RECORD_NOT_FOUND = 8
 
 LONGEST_RECORD = 2048
-"Characters of a record's value that are taken; a node id has 52, a contact card at most 256."
+"The most characters of a record's value. A node id has 52, a contact card at most 256."
 
 _Value = TypeVar("_Value")
 
 
 class ContractRefused(msgspec.Struct, frozen=True):
-    """The contract's own error, by its number."""
+    """The contract's own error, as a number."""
 
     code: int
 
 
 def get_record(name: str, key: str) -> bytes:
-    """Of the registry; returns Result<String, Error>, see `text`."""
+    """A call of the registry. Returns Result<String, Error>, see `text`."""
     return bytes.fromhex("7e6cb4ce") + string(name) + string(key)
 
 
 def get_owner(name: str) -> bytes:
-    """Of the registry; returns Result<AccountId, Error>, see `account`."""
+    """A call of the registry. Returns Result<AccountId, Error>, see `account`."""
     return bytes.fromhex("07fcd0b1") + string(name)
 
 
 def get_address(name: str) -> bytes:
-    """Of the registry, and of the router with the whole domain; returns Result<AccountId, Error>, see `account`."""
+    """A call of the registry, or of the router with the whole domain.
+
+    Returns Result<AccountId, Error>, see `account`.
+    """
     return bytes.fromhex("d259f7ba") + string(name)
 
 
 def get_expiry_date(name: str) -> bytes:
-    """Of the registry; returns Result<u64, Error>, see `moment`. It answers for expired names too."""
+    """A call of the registry. Returns Result<u64, Error>, see `moment`, also for expired names."""
     return bytes.fromhex("f56d0deb") + string(name)
 
 
 def get_registry(tld: str) -> bytes:
-    """Of the router; returns Option<AccountId>, see `maybe_account`."""
+    """A call of the router. Returns Option<AccountId>, see `maybe_account`."""
     return bytes.fromhex("15a5d20a") + string(tld)
 
 
 def get_primary_domains(account: bytes) -> bytes:
-    """Of the router, of all top-level names; returns Vec<(AccountId, String)>, see `domains`."""
+    """A call of the router, for all top-level names. Returns Vec<(AccountId, String)>, see `domains`."""
     return bytes.fromhex("df3a358e") + account + b"\0"
 
 
 def get_primary_domain(account: bytes) -> bytes:
-    """Of the registry; returns Result<String, Error>, see `text`."""
+    """A call of the registry. Returns Result<String, Error>, see `text`."""
     return bytes.fromhex("bf5b5677") + account
 
 
-# What comes back. Each takes the bytes of `ink.answer`, and raises BadAnswer for anything it can't be, and
-# BadRecord for a text that is too long.
+# Return values. Each function takes the bytes of `ink.answer`. It raises BadAnswer for invalid bytes, and BadRecord for
+# a text that is too long.
 
 
 def text(value: bytes) -> str | ContractRefused:
-    """Result<String, Error>, the text at most LONGEST_RECORD characters."""
+    """Read Result<String, Error>. The text has at most LONGEST_RECORD characters."""
     reader, refused = _result(value)
     return refused or _end(reader, _bounded(reader.string()))
 
 
 def account(value: bytes) -> bytes | ContractRefused:
-    """Result<AccountId, Error>: 32 bytes."""
+    """Read Result<AccountId, Error>: 32 bytes."""
     reader, refused = _result(value)
     return refused or _end(reader, reader.take(32))
 
 
 def moment(value: bytes) -> int | ContractRefused:
-    """Result<u64, Error>: a time in whole Unix seconds. The chain counts in milliseconds."""
+    """Read Result<u64, Error>: a time in whole Unix seconds. The chain counts in milliseconds."""
     reader, refused = _result(value)
     return refused or _end(reader, reader.number(8) // 1000)
 
 
 def maybe_account(value: bytes) -> bytes | None:
-    """Option<AccountId>: 32 bytes, or None."""
+    """Read Option<AccountId>: 32 bytes, or None."""
     reader = ink.returned(value)
     if reader.choice("none", "some") == "none":
         return _end(reader, None)
@@ -95,7 +98,7 @@ def maybe_account(value: bytes) -> bytes | None:
 
 
 def domains(value: bytes) -> list[str]:
-    """Vec<(AccountId, String)>: the texts."""
+    """Read the texts of Vec<(AccountId, String)>."""
     reader = ink.returned(value)
     found = []
     for _ in range(reader.compact()):

@@ -1,4 +1,4 @@
-"""The contact book as a resolver: what the owner has saved goes before what anybody else says."""
+"""The contact book as a resolver: what the owner has saved comes before all other sources."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from shared.names.memory import Acquaintances, contact_for
 
 
 class ContactBook:
-    """Resolves the names that the owner gave, and those that contacts resolve from (`copybara.azero`)."""
+    """Resolves the owner's names for contacts, and names that contacts resolve from (`copybara.azero`)."""
 
     source = "contacts"
 
     def __init__(self, known: Acquaintances, *, but: Callable[[str], bool] = lambda _: False) -> None:
-        """`but` tells which names are for another resolver, which asks the book as well."""
+        """`but` says which names belong to another resolver, which asks the book as well."""
         self._known = known
         self._but = but
 
     async def resolve(self, name: str) -> NamedNode | None:
-        """The node of the contact of that name, else of the one that resolves from it, in upper or lower case.
+        """The node of the contact with that name, or of the contact that resolves from it. Case doesn't matter.
 
-        Raises InputError if several contacts resolve from it.
+        Raises InputError if several contacts resolve from the name.
         """
         contact = None if self._but(name) else contact_for(self._known, name)
         if contact is None:

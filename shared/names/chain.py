@@ -9,17 +9,17 @@ from shared.names import NamedNode, Resolver
 
 
 class ResolverChain:
-    """A resolver that gives the first answer of its members, in their order."""
+    """Asks its members in order, and gives the first answer."""
 
     def __init__(self, members: Sequence[Resolver]) -> None:
         self._members = tuple(members)
 
     async def resolve(self, name: str) -> NamedNode | None:
-        """The first member's answer that knows the name; None if all say that they don't.
+        """The answer of the first member that knows the name. None if no member knows it.
 
-        A member that can't tell is skipped, and its error is raised only if nobody after it knows the name
-        either. An InputError of a member (the name has two meanings) ends the search: no later member may
-        decide what the owner has left open.
+        A member that can't tell is skipped. Its error is raised only if no later member knows the name. An InputError
+        of a member (the name has two meanings) ends the search, because no later member may decide instead of the
+        owner.
         """
         failure: CopybaraError | None = None
         for member in self._members:

@@ -1,7 +1,8 @@
 """ENS: names on Ethereum, read through any server that speaks its JSON-RPC.
 
-Registry, then resolver, then the resolver's text records (ERC-137, ERC-634). Resolvers that answer for all names below
-theirs are asked as ENSIP-10 says. Those that send the reader to a web server (ERC-3668, CCIP-Read) are refused.
+It asks the registry, then the resolver, then reads the resolver's text records (ERC-137, ERC-634). Resolvers that
+answer for all names below theirs are asked as in ENSIP-10. Names whose records are on a web server (ERC-3668,
+CCIP-Read) are refused.
 """
 
 from __future__ import annotations
@@ -32,31 +33,31 @@ from shared.names.system import Record
 from shared.names.trace import Trace
 
 MAX_LABELS = 8
-"Of a name; each is a question to the registry."
+"The most labels of a name. Each is a question to the registry."
 
 REVERTED = 3
-"The code of an eth_call that the contract itself refused (go-ethereum)."
+"The error code of an eth_call that the contract itself refused (go-ethereum)."
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """A chain with ENS on it."""
+    """A chain with ENS."""
 
     rpc: tuple[str, ...]
     "Addresses of servers, in the order in which they are asked."
 
     chain_id: int
-    "1 is Ethereum (EIP-155); 0: any."
+    "1 is Ethereum (EIP-155); 0: any chain."
 
     registry: str
     "The registry's address, hexadecimal after 0x."
 
 
 class _Resolver(msgspec.Struct, frozen=True):
-    """Who answers for a name."""
+    """The contract that answers for a name."""
 
     address: str
     name: str
-    "The name that the registry has it for: the one asked for, or one above it."
+    "The name for which the registry lists it: the requested name, or one above it."
 
     wildcard: bool
 
@@ -68,7 +69,7 @@ class Ens:
     tlds: tuple[str, ...] = endings.ENS
 
     def __init__(self, chain: Chain, *, seconds: float, clock: Callable[[], float] = time.time) -> None:
-        """`seconds` is what one server may take. Raises ValueError for a bad address of a server."""
+        """`seconds` is how long one server may take. Raises ValueError for a bad server address."""
         self._servers = Servers("Ethereum", chain.rpc, seconds=seconds)
         self._chain = chain
         self._clock = clock
@@ -92,7 +93,7 @@ class Ens:
 
 
 class _Reading:
-    """The questions that one name takes, put to one server."""
+    """The questions about one name to one server."""
 
     def __init__(self, rpc: JsonRpc, chain: Chain, name: str, now: float) -> None:
         self._rpc = rpc
@@ -102,7 +103,7 @@ class _Reading:
         self._owner = ""
 
     async def resolver(self) -> _Resolver:
-        """Who answers for the name. Raises NameNotFound, NameExpired, NoNodeRecord, ServerFault."""
+        """The resolver of the name. Raises NameNotFound, NameExpired, NoNodeRecord, ServerFault."""
         from shared.names import ens_call as call
 
         labels = self._name.split(".")
@@ -134,7 +135,7 @@ class _Reading:
         raise NameNotFound(f"{self._name} isn't registered with ENS.", "Check the spelling.")
 
     async def record(self, resolver: _Resolver, records: Sequence[str]) -> Record:
-        """What is written under the name. Raises NoNodeRecord, BadRecord, OffChainName, ServerFault."""
+        """The records of the name. Raises NoNodeRecord, BadRecord, OffChainName, ServerFault."""
         from shared.names import ens_call as call
 
         node = call.namehash(self._name)
@@ -175,7 +176,7 @@ class _Reading:
             raise ContractGone("The registry of ENS isn't on that chain.")
 
     async def _refuse_expired(self, registrar: str, label: str) -> None:
-        """Raise NameExpired if the registrar of `.eth` says so; the registry keeps what is under an expired name."""
+        """Raise NameExpired if the registrar of `.eth` says so. The registry keeps the entries of an expired name."""
         from shared.names import ens_call as call
 
         if not registrar:
@@ -188,7 +189,7 @@ class _Reading:
 
 
 def _text_or_nothing(value: bytes) -> str:
-    """A record that isn't needed, whatever is wrong with it."""
+    """The text of an optional record. Empty if anything is wrong with it."""
     from shared.names import ens_call as call
 
     try:
@@ -202,7 +203,10 @@ def _eth_call(to: str, data: bytes) -> Question:
 
 
 def _returned(answer: object, *, or_nothing: bool = False) -> bytes:
-    """What a contract returned; with `or_nothing` nothing if it refused the call. Raises OffChainName, BadAnswer."""
+    """A contract's return value. Raises OffChainName, BadAnswer.
+
+    With `or_nothing`, it is empty if the contract refused the call.
+    """
     if isinstance(answer, JsonRpcError):
         from shared.names.ens_call import OFFCHAIN
 

@@ -1,7 +1,7 @@
-"""A read of an ink! contract: the bytes of `ContractsApi_call` and of its answer (pallet-contracts, ink! 4).
+"""Reads of an ink! contract: the bytes of `ContractsApi_call` and its reply (pallet-contracts, ink! 4).
 
-The answer comes in two forms: newer runtimes put the events of the dry run behind the result. Nothing before them
-differs, so both are read alike, whatever version the chain says it has.
+The reply has two forms: newer runtimes add the events of the dry run after the result. The part before them is the
+same, so both forms are read alike, whatever version the chain claims.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from shared.errors import BadAnswer, ContractGone
 from shared.names.scale import ScaleReader, sequence
 
 METHOD = "ContractsApi_call"
-"The runtime function, for the JSON-RPC method `state_call`."
+"The runtime function, a parameter of the JSON-RPC method `state_call`."
 
 NOBODY = bytes(32)
-"The account in whose name the read is done; reads need no account that exists."
+"The account that makes the call. A read needs no account that exists."
 
 _MODULE = 3
-"DispatchError::Module."
+"The index of DispatchError::Module."
 
 _CONTRACT_NOT_FOUND = 6
-"pallet-contracts, Error::ContractNotFound."
+"The index of Error::ContractNotFound in pallet-contracts."
 
 
 def request(contract: bytes, message: bytes, *, origin: bytes = NOBODY) -> bytes:
-    """What to send: call `message` (selector and arguments) of a contract, with no value and no limits."""
+    """The request: call `message` (selector and arguments) of a contract, with no value and no limits."""
     value = bytes(16)
     no_gas_limit = no_deposit_limit = b"\0"
     return origin + contract + value + no_gas_limit + no_deposit_limit + sequence(message)
 
 
 def answer(raw: bytes) -> bytes:
-    """What the message returned: the bytes of its outer `Result<_, LangError>`.
+    """The message's return value: the bytes of its outer `Result<_, LangError>`.
 
-    Raises ContractGone if there is no such contract, BadAnswer for bytes that are no answer, or a call that the
-    chain refused for another reason.
+    Raises ContractGone if there is no such contract, and BadAnswer for invalid bytes or a call that the chain refused
+    for another reason.
     """
     reader = ScaleReader(raw)
     for _ in ("consumed", "required"):
@@ -44,7 +44,7 @@ def answer(raw: bytes) -> bytes:
     reader.sequence()  # the debug message
     if reader.choice("ok", "error") == "error":
         raise _refusal(reader)
-    reader.take(4)  # flags: the value also says whether a message failed
+    reader.take(4)  # the flags; the value also says whether the message failed
     return reader.sequence()
 
 
@@ -58,7 +58,7 @@ def returned(value: bytes) -> ScaleReader:
 
 def _refusal(reader: ScaleReader) -> BadAnswer | ContractGone:
     if reader.number(1) == _MODULE:
-        reader.take(1)  # the number of the pallet differs from chain to chain; only pallet-contracts answers here
+        reader.take(1)  # the pallet's number varies between chains, but only pallet-contracts replies here
         if reader.number(1) == _CONTRACT_NOT_FOUND:
             return ContractGone()
     return BadAnswer("The chain refused to run the contract.")

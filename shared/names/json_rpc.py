@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0: questions and answers as text. Pure; rpc_websocket.py and rpc_http.py carry them."""
+"""JSON-RPC 2.0: questions and replies as text. Pure; rpc_websocket.py and rpc_http.py carry them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import BadAnswer
 from shared.not_json import NOT_JSON
 
 MOST_BYTES = 512 * 1024
-"Of one answer. The longest good one, a contract read with all its events, has some kilobytes."
+"The longest reply in bytes. The longest valid one, a contract's return value with all events, has some kilobytes."
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -28,11 +28,11 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class JsonRpcError(msgspec.Struct, frozen=True):
-    """The server's own error in place of a result."""
+    """The server's error instead of a result."""
 
     code: int
     data: str
-    "What came with it, if it was text: of an Ethereum call, what the contract reverted with."
+    "The error's data, if it is text. For an Ethereum call, the data with which the contract reverted."
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -50,18 +50,18 @@ class JsonRpc(Protocol):
     """A server that answers questions."""
 
     server: str
-    "Its host, for people; never with a path, which may hold a key."
+    "The server's host, for people. It never has a path, which may contain a key."
 
     async def ask(self, questions: Sequence[Question]) -> list[object]:
-        """Put all questions at once. The answers are in their order, each a result or an RpcError.
+        """Ask all questions at once. The answers are in the same order, each a result or a JsonRpcError.
 
-        Raises ServerFault when the server breaks off, or answers with what is no answer.
+        Raises ServerFault if the server disconnects, or its reply is invalid.
         """
         ...
 
 
 def decode(raw: str | bytes) -> tuple[object, object]:
-    """The id of an answer, and its result or RpcError. Raises BadAnswer."""
+    """The id of a reply, and its result or JsonRpcError. Raises BadAnswer."""
     try:
         answer = msgspec.json.decode(raw, type=_Reply)
     except NOT_JSON as error:
@@ -70,13 +70,13 @@ def decode(raw: str | bytes) -> tuple[object, object]:
         data = answer.error.data
         return answer.id, JsonRpcError(answer.error.code, data if isinstance(data, str) else "")
     if answer.result is msgspec.UNSET:
-        # Not an answer: a notification, or an object of another kind.
+        # This isn't a reply, but a notification or another object.
         return None, None
     return answer.id, answer.result
 
 
 def from_hex(result: object) -> bytes:
-    """The bytes of a result that is hexadecimal text after 0x. Raises BadAnswer."""
+    """The bytes of a result in hexadecimal after 0x. Raises BadAnswer."""
     if isinstance(result, JsonRpcError):
         raise BadAnswer(f"The server refused the question (code {result.code}).")
     try:

@@ -1,8 +1,9 @@
-"""What is remembered of a name that was looked up, and what a new answer means beside it. Pure.
+"""What is remembered about a name, and what a new answer means for it. Pure.
 
-The rule that keeps it safe: a name never changes without the owner. The first answer is kept. A node other than the
-kept one, or the contact's, is held until the owner has said whether to follow it. Another contact card for the same
-node, or one where there was none, isn't used until then: it says who can read the first link and where that goes.
+The rule that makes it safe: a name never changes without the owner. The first answer is kept. If a new answer names
+another node than the kept one or the contact's, it is held until the owner decides whether to follow it. The same goes
+for another contact card of the same node, even if there was none before: the card decides who can read the first link
+and where it goes.
 """
 
 from __future__ import annotations
@@ -16,28 +17,28 @@ from shared.node_id import NodeId
 
 @dataclass(frozen=True, slots=True)
 class KeptName:
-    """A name that was looked up."""
+    """What is remembered about a name that was looked up."""
 
     answer: NamedNode
-    "The node that the owner goes by."
+    "The answer in use."
 
     held: NamedNode | None = None
-    "Another node, which the name led to last; the owner hasn't said yet what to do about it."
+    "A newer answer with another node. The owner hasn't decided yet."
 
     refused: NodeId | None = None
-    "A node that the name leads to and that the owner doesn't want to follow."
+    "A node that the name points to, and that the owner has refused."
 
     new_card: str = ""
-    "The token of another card than `answer` has, for the same node; the owner hasn't said yet what to do about it."
+    "The token of another card of the same node. The owner hasn't decided yet."
 
     refused_card: str = ""
-    "One that the owner doesn't want to use."
+    "The token of a card that the owner has refused."
 
 
 def weigh(now: NamedNode, kept: KeptName | None, contact: NodeId | None) -> KeptName:
-    """What to keep after an answer. `contact` is the node of the contact that goes by this name.
+    """What to remember after the answer `now`. `contact` is the node of the contact with this name.
 
-    What is called is `answer` of the result, and nothing if it has something `held`: raise `moved` then.
+    A call uses `answer` of the result. If something is `held`, it must not call: raise `moved` then.
     """
     known = contact or (kept.answer.node if kept else None)
     if known is None or known == now.node:
@@ -52,27 +53,27 @@ def weigh(now: NamedNode, kept: KeptName | None, contact: NodeId | None) -> Kept
 
 
 def _with_known_card(now: NamedNode, kept: KeptName) -> KeptName:
-    """The same node again, with the card that is known or none, whatever card there is now."""
+    """The same node, with the known card or none, whatever card there is now."""
     card, refused = kept.answer.card, kept.refused_card
     new = now.card if now.card not in (card, refused) else ""
     return KeptName(replace(now, card=card), new_card=new, refused_card=refused)
 
 
 def moved(kept: KeptName) -> NameHeld:
-    """The error that stops a call, with both values."""
+    """The error that prevents a call. It has both nodes."""
     assert kept.held is not None
     return NameHeld(kept.answer.name, before=str(kept.answer.node), now=str(kept.held.node))
 
 
 def follow(kept: KeptName) -> KeptName:
-    """The owner goes with the new node, or with the new card of the same one."""
+    """Take the new node, or the new card of the same node, because the owner has accepted it."""
     if kept.held is not None:
         return KeptName(kept.held)
     return KeptName(replace(kept.answer, card=kept.new_card))
 
 
 def stay(kept: KeptName) -> KeptName:
-    """The owner stays with the old node, or with the old card."""
+    """Keep the old node, or the old card, because the owner has refused the new one."""
     if kept.held is not None:
         return KeptName(kept.answer, refused=kept.held.node)
     return KeptName(kept.answer, refused_card=kept.new_card)

@@ -1,7 +1,7 @@
-"""Names such as `copybara.azero`, looked up in their system and held against what is known of them.
+"""Looks up names such as `copybara.azero` in their systems, and compares the answer with what is known.
 
-What is known is the contact that goes by the name, and the answer that was kept when it was looked up last. See
-kept.py for what follows from an answer.
+Known are the contact with the name, and the answer that was kept at the last look-up. kept.py says what follows from an
+answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.names.trace import Trace
 
 
 class SystemNames:
-    """Resolves the names of name systems, and of no others."""
+    """Resolves the names of name systems, and no others."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class SystemNames:
         trace: Trace | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`records` are those that name a node of our overlay.
+        """`records` are those that can name a node of our overlay.
 
-        A kept answer younger than `reuse` seconds is repeated without asking. Without `from_memory` an older one is
-        not used either when no server answers. `keep` keeps an answer where the memory may not be written to directly.
+        A kept answer younger than `reuse` seconds is used without asking. An older one is used if no server replies,
+        unless `from_memory` is False. `keep` stores an answer if `memory` must not be written to directly.
         """
         self._systems = systems
         self._memory = memory
@@ -51,11 +51,11 @@ class SystemNames:
         self._clock = clock
 
     async def resolve(self, name: str) -> NamedNode | None:
-        """Where the name leads; None if it is of no name system.
+        """The node of the name. None if the name belongs to no name system.
 
-        Raises NameHeld if that is another node than before; nothing has changed then. Raises NameNotFound,
-        NameExpired, NoNodeRecord, BadRecord, OffChainName, ConfusingName, InputError for a name that leads nowhere,
-        NamesUnreachable or ContractGone if nobody can say and nothing is kept.
+        Raises NameHeld if it is another node than before; nothing has changed then. Raises NameNotFound, NameExpired,
+        NoNodeRecord, BadRecord, OffChainName, ConfusingName or InputError if the name leads to no node, and
+        NamesUnreachable or ContractGone if nobody replies and no answer is kept.
         """
         system = self._system(name)
         if system is None:
@@ -114,7 +114,7 @@ class SystemNames:
         )
 
     def _remembered(self, name: str, failure: CopybaraError) -> NamedNode:
-        """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if nothing is known."""
+        """The kept answer of a name that can't be looked up now. Raises NameHeld, or `failure` if there is none."""
         kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if kept is not None and kept.held is not None:
             raise moved(kept) from failure
@@ -122,12 +122,12 @@ class SystemNames:
         if self._from_memory and kept is not None and known:
             return self._ready(kept, why=failure.sentence, from_memory=True)
         if self._from_memory and contact is not None and name_key(contact.name) == name_key(name):
-            # The owner's own word. What somebody's card says about them is not enough.
+            # This is the owner's own word. A contact's card isn't enough for that.
             return NamedNode(contact.node, "contacts", name, contact.created, from_memory=True, why=failure.sentence)
         raise self._with_memory(name, failure)
 
     def _with_memory(self, name: str, error: CopybaraError) -> CopybaraError:
-        """The error, with what is known of the name as its hint."""
+        """The error with what is known of the name as its hint."""
         kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if contact is not None and name_key(contact.name) != name_key(name):
             error.hint = f"{name} is {contact.name} in your contacts: /call {contact.name} calls them there."
@@ -137,7 +137,7 @@ class SystemNames:
 
 
 async def normal(name: str) -> str:
-    """The one normal form of a name. Raises InputError, ConfusingName."""
+    """The normal form of a name. Raises InputError, ConfusingName."""
     name = name.strip()
     if len(name) > LONGEST_NAME:
         raise InputError(f"That name is too long: {len(name)} characters.", f"Names have at most {LONGEST_NAME}.")

@@ -1,4 +1,4 @@
-"""What looking up names needs from the store: what is known of names and contacts, and a place to keep an answer."""
+"""What a look-up needs from the store: what is known of names and contacts, and a place for an answer."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from shared.names.kept import KeptName
 
 
 class Acquaintances(Protocol):
-    """Who is known by which name."""
+    """The contacts by name."""
 
     def contacts(self) -> list[Contact]:
         """All contacts."""
         ...
 
     def contact_named(self, name: str) -> Contact | None:
-        """The contact of that name, in upper or lower case."""
+        """The contact with that name. Case doesn't matter."""
         ...
 
 
 class Memory(Acquaintances, Protocol):
-    """What is known of names that were looked up."""
+    """What is remembered about names that were looked up."""
 
     def kept_name(self, name: str) -> KeptName | None:
-        """What is known of a name, in upper or lower case."""
+        """What is remembered about a name. Case doesn't matter."""
         ...
 
     def kept_names(self) -> list[KeptName]:
@@ -33,12 +33,12 @@ class Memory(Acquaintances, Protocol):
         ...
 
     def keep_name(self, kept: KeptName) -> None:
-        """Keep what is known of a name, in place of what was before."""
+        """Store what is known of a name, and replace what was stored before."""
         ...
 
 
 def contact_for(known: Acquaintances, name: str) -> Contact | None:
-    """The contact that goes by a name, by its own or one that it resolves from. Raises InputError if several do."""
+    """The contact with that name, or the one that resolves from it. Raises InputError if there are several."""
     contact = known.contact_named(name)
     if contact is not None:
         return contact

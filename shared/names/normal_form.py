@@ -1,7 +1,7 @@
-"""Names that are taken for others: one normal form for each, and which of two look alike. Pure.
+"""The normal form of names, and whether two names look alike. Pure.
 
-The rules are those of ENS (ENSIP-15), which refuse what mixes scripts to look like something else; they are applied
-to every name system, because a name is read by the same eyes in all of them.
+The rules are those of ENS (ENSIP-15). They refuse names that mix scripts to look like others. They apply to every name
+system, because the same people read the names of all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.errors import ConfusingName, InputError
 from shared.printable import is_printable
 
 _PLAIN = re.compile(r"(?!..--)[a-z0-9-]+", re.ASCII)
-"A label that ENSIP-15 leaves as it is. Nearly all are; the tables for the others take 0.3 s and 90 MB."
+"A label that ENSIP-15 doesn't change. Nearly all labels match. The tables for the others take 0.3 s and 90 MB."
 
 _MOST_SHOWN = 3
 
@@ -23,14 +23,14 @@ _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def is_plain(name: str) -> bool:
-    """Whether the name, in lower case, has only the letters a to z, digits and dashes."""
+    """Whether the lower-case name has only the letters a to z, digits and dashes."""
     return all(_PLAIN.fullmatch(label) for label in name.split("."))
 
 
 def normalise(name: str) -> str:
-    """The one normal form of a name of several labels (ENSIP-15). Slow at its first call if the name isn't plain.
+    """The normal form of a name with several labels (ENSIP-15). The first call is slow if the name isn't plain.
 
-    Raises ConfusingName for characters that are made to look like others, InputError for those that no name has.
+    Raises ConfusingName for characters that look like others, and InputError for characters that no name has.
     """
     lowered = name.lower()
     if is_plain(lowered):
@@ -56,7 +56,7 @@ def normalise(name: str) -> str:
 
 
 def foreign_characters(name: str) -> str:
-    """The characters of a name that aren't on an English keyboard, each with what it is called."""
+    """The characters of a name that aren't on an English keyboard, each with its Unicode name."""
     found = [character for character in dict.fromkeys(name) if not character.isascii()]
     shown = [
         f"{each if each.isprintable() else '?'} is {unicodedata.name(each, 'a character without a name')}"
@@ -67,7 +67,7 @@ def foreign_characters(name: str) -> str:
 
 
 def alike(name: str, known: Iterable[str]) -> str | None:
-    """Which of the known names this one could be taken for; None if none, or if it is one of them."""
+    """The known name that looks like this one. None if there is none, or if this is one of them."""
     shape, known = _shape(name), list(known)
     if name in known:
         return None

@@ -1,4 +1,4 @@
-"""The records that a name's owner writes for others to call them: which there are, and what they may hold. Pure."""
+"""The records that a name's owner writes so that others can call them, and their possible values. Pure."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from shared.links.kinds import decode, find
 from shared.node_id import NodeId
 
 STAEX_ID = "staex-id"
-"A Staex node's id, 52 characters."
+"The id of a Staex node, 52 characters."
 
 YGGDRASIL_KEY = "yggdrasil-key"
-"A Yggdrasil node's public key: 64 hexadecimal characters, as Yggdrasil shows it, or 52 as a node id."
+"The public key of a Yggdrasil node: 64 hexadecimal characters, as Yggdrasil shows it, or 52 as a node id."
 
 CARD = "copybara-card"
-"A contact card, so that the first link can be sealed and goes to the right bot."
+"A contact card. With it the first link can be sealed, and goes to the right bot."
 
 NODE_RECORDS = {"staex": (STAEX_ID,), "yggdrasil": (YGGDRASIL_KEY,)}
-"Which of them name a node that can be called over an overlay."
+"The records that can name a node, by overlay."
 
 ANY_NODE = (STAEX_ID, YGGDRASIL_KEY)
-"For everything else: loopback, and when it isn't known yet."
+"The records for other overlays, such as loopback, and for an unknown one."
 
 _HEX_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 
 
 def node_records(overlay: str) -> tuple[str, ...]:
-    """The records that name a node of an overlay, the preferred one first."""
+    """The records that can name a node of an overlay, the preferred one first."""
     return NODE_RECORDS.get(overlay, ANY_NODE)
 
 
 def node_in(record: str, value: str) -> NodeId:
-    """The node that a record names. Raises BadRecord."""
+    """The node in a record. Raises BadRecord."""
     text = value.strip()
     try:
         if record == YGGDRASIL_KEY and _HEX_KEY.fullmatch(text):
@@ -44,7 +44,7 @@ def node_in(record: str, value: str) -> NodeId:
 
 
 def card_in(value: str, node: NodeId) -> Card | None:
-    """The card in a record; None if it is none, or another node's than the name leads to."""
+    """The card in a record. None if it isn't a card, or is another node's card."""
     for link in find(value):
         try:
             card = decode(link.token)
@@ -56,7 +56,7 @@ def card_in(value: str, node: NodeId) -> Card | None:
 
 
 def to_publish(card: Card, overlay: str) -> dict[str, str]:
-    """What belongs into which record."""
+    """The value for each record."""
     if overlay == "yggdrasil":
         return {YGGDRASIL_KEY: card.node.key.hex(), CARD: card.token}
     return {STAEX_ID: str(card.node), CARD: card.token}

@@ -1,6 +1,6 @@
-"""JSON-RPC over HTTP: how servers of Ethereum are reached.
+"""JSON-RPC over HTTP, for servers of Ethereum.
 
-No proxy is taken from the environment, no redirect followed, and no address written to the log: it may hold a key.
+It uses no proxy from the environment, follows no redirect, and logs no address, because an address may contain a key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class HttpRpc:
         self._asked = 0
 
     async def ask(self, questions: Sequence[Question]) -> list[object]:
-        """See Rpc. Each question is a request of its own: not every server takes several in one."""
+        """See JsonRpc. Each question is a separate request, because some servers don't take several in one."""
         first, self._asked = self._asked, self._asked + len(questions)
         numbered = enumerate(questions, start=first)
         async with asyncio.TaskGroup() as group:
@@ -64,12 +64,12 @@ class HttpRpc:
             parts._replace(netloc=f"{host}:{self._at.port}").geturl(),
             content=body,
             headers={"Host": parts.netloc, "Content-Type": "application/json", "Accept-Encoding": "identity"},
-            extensions={"sni_hostname": self._at.host},  # which certificate is asked for, and verified
+            extensions={"sni_hostname": self._at.host},  # the certificate to request and verify
         )
 
 
 def load() -> None:
-    """Import httpx with all that its first client and its first request import. May take seconds: not for the loop."""
+    """Import httpx with everything for its first request. May take seconds, so don't call it in the event loop."""
     import anyio
     import httpx
 
@@ -82,7 +82,7 @@ def load() -> None:
 
 @contextlib.asynccontextmanager
 async def connect(server: Server) -> AsyncIterator[HttpRpc]:
-    """A server to be asked for the length of the block, once `load` was called. Raises ServerFault."""
+    """Connect to a server during the block. `load` must have been called. Raises ServerFault."""
     import httpx
 
     from shared.bounded_http import bounded
@@ -90,7 +90,7 @@ async def connect(server: Server) -> AsyncIterator[HttpRpc]:
     tls = await tls_of(server)
     addresses = await addresses_of(server)
     verify = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The caller's limit is shorter, and covers everything.
+    # The caller has a shorter limit for everything.
     client = bounded(httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=60))
     async with client:
         yield HttpRpc(client, server, addresses)

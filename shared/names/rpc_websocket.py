@@ -1,4 +1,4 @@
-"""JSON-RPC over a WebSocket: how servers of Substrate chains are reached."""
+"""JSON-RPC over a WebSocket, for servers of Substrate chains."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from websockets.protocol import Event
 
 MOST_STRAY = 16
-"Messages that answer nothing we asked, before the server is given up."
+"After this many messages that answer none of our questions, the server is given up."
 
 MOST_FRAMES = 1_000
-"""Pieces of messages, pings and the like that one connection takes: each costs about 20 µs, and without a limit the
-library would read 130,000 empty ones before anything else runs."""
+"""How many frames one connection may have, such as parts of messages and pings. Each costs about 20 µs. Without a
+limit, the library would read 130,000 empty ones before anything else runs."""
 
 PIECE_BYTES = 512
-"What the library is given at a time: at most 256 frames."
+"How many bytes the library gets at a time: at most 256 frames."
 
 _silent = logging.Logger("websockets", logging.CRITICAL + 1)
-# The library's own would write addresses, which may hold keys, into the log.
+# The library's own logger would log addresses, which may contain keys.
 
 
 class WebSocketRpc:
@@ -42,13 +42,13 @@ class WebSocketRpc:
         self._asked = 0
 
     async def ask(self, questions: Sequence[Question]) -> list[object]:
-        """See Rpc."""
+        """See JsonRpc."""
         from websockets.exceptions import ConnectionClosed
 
         first, self._asked = self._asked, self._asked + len(questions)
         answers: dict[int, object] = {}
         stray = 0
-        with contextlib.suppress(ConnectionClosed):  # what came before that is read below
+        with contextlib.suppress(ConnectionClosed):  # what came before is read below
             for number, question in enumerate(questions, start=first):
                 await self._connection.send(question.encode(number).decode())
         try:
@@ -62,7 +62,7 @@ class WebSocketRpc:
                         raise BadAnswer("The server answered questions that weren't asked.")
         except ConnectionClosed as error:
             ours = error.sent.code if error.sent is not None and error.rcvd is None else None
-            if ours == 1009:  # RFC 6455, 7.4.1: too big
+            if ours == 1009:  # too big (RFC 6455, 7.4.1)
                 raise BadAnswer(f"The server answered with more than {MOST_BYTES // 1024} KiB.") from error
             if getattr(self._connection, "frames", 0) > MOST_FRAMES:
                 raise BadAnswer("The server answered in too many pieces.") from error
@@ -73,13 +73,13 @@ class WebSocketRpc:
 
 
 def load() -> None:
-    """Import the library. May take a second: not for the event loop."""
+    """Import the library. May take a second, so don't call it in the event loop."""
     importlib.import_module("websockets.asyncio.client")
 
 
 @contextlib.asynccontextmanager
 async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
-    """Connect for the length of the block, once `load` was called. No proxy is used and no redirect followed.
+    """Connect during the block. `load` must have been called. No proxy is used and no redirect followed.
 
     Raises ServerFault.
     """
@@ -88,7 +88,7 @@ async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
     from websockets.exceptions import InvalidHandshake, InvalidStatus
 
     class Impatient(ClientConnection):
-        """Waits for nothing once the connection has to end: a server may answer a fault with endless data."""
+        """Ends the connection without waiting, because a faulty server may send endless data."""
 
         frames = 0
 
@@ -120,7 +120,7 @@ async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
             proxy=None,
             compression=None,
             user_agent_header=None,
-            open_timeout=None,  # the caller's limit covers everything
+            open_timeout=None,  # the caller has a limit for everything
             ping_interval=None,
             close_timeout=0,
             max_size=MOST_BYTES,
@@ -141,11 +141,11 @@ async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
     try:
         yield WebSocketRpc(connection, server.shown)
     finally:
-        connection.transport.abort()  # nothing is owed to it, and a closing handshake may hang
+        connection.transport.abort()  # a closing handshake may hang, and nothing is lost without it
 
 
 async def _open(server: Server) -> socket.socket:
-    """A TCP connection to the first address that takes one."""
+    """Connect by TCP to the first address that accepts."""
     loop = asyncio.get_running_loop()
     for address in await addresses_of(server):
         stream = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)

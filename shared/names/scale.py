@@ -1,4 +1,4 @@
-"""SCALE, the byte format of Substrate chains (Polkadot documentation, "Type Encoding"): the parts that names need."""
+"""SCALE, the byte format of Substrate chains, as far as names need it (Polkadot documentation, "Type Encoding")."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from shared.errors import BadAnswer
 
 
 def compact(number: int) -> bytes:
-    """A compact unsigned integer below 2^30; lengths of names and records are far smaller."""
+    """Encode a compact unsigned integer below 2^30. The lengths of names and records are far smaller."""
     if number < 1 << 6:
         return bytes([number << 2])
     if number < 1 << 14:
@@ -17,17 +17,17 @@ def compact(number: int) -> bytes:
 
 
 def sequence(raw: bytes) -> bytes:
-    """Bytes with their length before them."""
+    """Encode bytes with their length before them."""
     return compact(len(raw)) + raw
 
 
 def string(text: str) -> bytes:
-    """A text with its length in bytes before it."""
+    """Encode a text with its length in bytes before it."""
     return sequence(text.encode())
 
 
 class ScaleReader:
-    """Reads values one after the other. Every method raises BadAnswer when the bytes end too early or can't be."""
+    """Reads one value after the other. Every method raises BadAnswer for invalid bytes, or if they end too early."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -35,7 +35,7 @@ class ScaleReader:
 
     @property
     def rest(self) -> bytes:
-        """What hasn't been read yet."""
+        """The bytes that haven't been read yet."""
         return self._raw[self._place :]
 
     def take(self, count: int) -> bytes:
@@ -51,7 +51,7 @@ class ScaleReader:
         return int.from_bytes(self.take(size), "little")
 
     def compact(self) -> int:
-        """A compact unsigned integer, any of its four forms."""
+        """A compact unsigned integer, in any of its four forms."""
         first = self.number(1)
         match first & 3:
             case 0:
@@ -75,7 +75,7 @@ class ScaleReader:
             raise BadAnswer("An answer of the chain holds text that isn't UTF-8.") from None
 
     def choice(self, *names: str) -> str:
-        """Which variant of an enumeration comes, by its index."""
+        """The variant of an enumeration, by its index."""
         index = self.number(1)
         if index >= len(names):
             raise BadAnswer("An answer of the chain has a form that isn't known.")

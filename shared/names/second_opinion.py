@@ -1,8 +1,8 @@
-"""AZERO.ID read a second time by an independent client: substrate-interface, with its own connection and codec.
+"""Reads AZERO.ID a second time with an independent client: substrate-interface, with its own connection and codec.
 
-It comes with the extra `substrate`, and is imported only here, when somebody asks for it. It blocks and takes a second
-to import, so it works in a thread. What it reads are the bytes of `ContractsApi_call`, decoded by the library's types
-up to the contract's answer; what pallets add behind that differs from version to version and isn't needed.
+It needs the extra `substrate`, and only this file imports it, when somebody asks for a second opinion. It blocks and
+takes a second to import, so it runs in a thread. It reads the bytes of `ContractsApi_call`. The library's types decode
+them up to the contract's answer; what follows varies between versions and isn't needed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from shared.node_id import NodeId
 CLIENT = "substrate-interface"
 
 CHECK_SECONDS = 20.0
-"For everything; its connection has no better limit."
+"The limit for everything, because the library's connection has no better one."
 
 LONGEST_ANSWER = 64 * 1024
-"Hexadecimal digits of one answer that are decoded."
+"The most hexadecimal digits of an answer that are decoded."
 
 _NOBODY = "0x" + "00" * 32
 
 
 async def second_opinion(network: Network, name: str, records: Sequence[str]) -> tuple[str, NodeId]:
-    """The server that was asked (for people), and the node that the first of those records of a name holds.
+    """The server that was asked (for people), and the node in the first of those records that the name has.
 
-    Raises InputError without the extra, NoNodeRecord, BadRecord, NamesUnreachable if no server could be read.
+    Raises InputError without the extra, NoNodeRecord, BadRecord, and NamesUnreachable if no server could be read.
     """
     faults: list[str] = []
     for url in network.rpc:
@@ -55,7 +55,7 @@ async def second_opinion(network: Network, name: str, records: Sequence[str]) ->
 
 
 def _read(network: Network, url: str, name: str, records: Sequence[str]) -> dict[str, str] | str:
-    """The records by their names, or why they couldn't be read."""
+    """The records by name, or the reason why they couldn't be read."""
     try:
         from substrateinterface import SubstrateInterface
     except ImportError:
@@ -68,31 +68,34 @@ def _read(network: Network, url: str, name: str, records: Sequence[str]) -> dict
                 return "that is a server of another chain."
             registry = (network.router and reader.registry(network.router, tld)) or _key(network.registries[tld])
             found = {record: reader.record(registry, label, record) for record in records}
-    except Exception as error:  # whatever the library makes of what a server sends; it has no error of its own for that
+    except Exception as error:  # the library raises anything for bad data, and has no error of its own for that
         return f"{type(error).__name__}."
     return {record: value for record, value in found.items() if value is not None}
 
 
 class _Reader:
-    """Contracts, read through substrate-interface."""
+    """Reads contracts through substrate-interface."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def registry(self, router: str, tld: str) -> str:
-        """What the router says is the registry of a top-level name, an account as hexadecimal; empty if none."""
+        """The registry of a top-level name according to the router, an account in hexadecimal.
+
+        Empty if there is none.
+        """
         answer = self._call(_key(router), "15a5d20a", tld)
         return f"0x{answer[2:34].hex()}" if answer is not None and answer[:2] == b"\0\1" and len(answer) == 34 else ""
 
     def record(self, registry: str, label: str, record: str) -> str | None:
-        """One record of a name, None if it has none."""
+        """One record of a name. None if the name lacks it."""
         answer = self._call(registry, "7e6cb4ce", label, record)
         if answer is None or answer[:2] != b"\0\0":
             return None
         return str(self._decoded("String", answer[2:])[0])
 
     def _call(self, contract: str, selector: str, *texts: str) -> bytes | None:
-        """What a contract returns to a message with texts as arguments; None if there is no such contract."""
+        """A contract's return value for a message with these texts. None if there is no such contract."""
         message = bytes.fromhex(selector) + b"".join(self._encoded("String", text) for text in texts)
         request = b"".join(
             (
@@ -108,7 +111,7 @@ class _Reader:
             raise ValueError("no answer of a contract")
         rest = bytes.fromhex(raw.removeprefix("0x"))
         for kind in ("Compact<u64>", "Compact<u64>", "Compact<u64>", "Compact<u64>", "u8", "u128", "Bytes"):
-            # Gas consumed and required, each with its proof's size; the deposit; the debug message.
+            # Gas consumed and gas required, each with its proof's size; the deposit; the debug message.
             _, rest = self._decoded(kind, rest)
         if rest[:1] != b"\0":
             return None
@@ -128,7 +131,7 @@ class _Reader:
 
 
 def _key(account: str) -> str:
-    """An account's key as hexadecimal."""
+    """An account's key in hexadecimal."""
     from scalecodec.utils.ss58 import ss58_decode
 
     return f"0x{ss58_decode(account)}"

@@ -12,22 +12,22 @@ from shared.errors import ServerFault
 from shared.in_thread import in_thread
 
 SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
-"With their usual ports."
+"The schemes with their usual ports."
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to ask."""
+    """The address of a server."""
 
     url: str
     parts: SplitResult
 
     @classmethod
     def parse(cls, url: str) -> Server:
-        """Read an address such as `wss://ws.azero.dev`. Raises ValueError if it isn't one that may be used.
+        """Read an address such as `wss://ws.azero.dev`. Raises ValueError if it is invalid or not allowed.
 
-        Without TLS anybody on the way could answer in the server's place, so `ws` and `http` are for this machine
-        and for private addresses, which are reached over a local network or an overlay.
+        Without TLS anybody on the way could answer instead of the server. So `ws` and `http` are only for this machine
+        and for private addresses, which are in a local network or an overlay.
         """
         if not url.isascii() or not url.isprintable() or " " in url:
             raise ValueError("not an address")
@@ -52,13 +52,13 @@ class Server:
 
     @property
     def shown(self) -> str:
-        """For people: the host, and the port if it isn't the usual one. A path may hold a key and is left out."""
+        """The host for people, and the port if it isn't the usual one. A path may contain a key and is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == SCHEMES[self.parts.scheme] else f"{host}:{self.port}"
 
 
 async def addresses_of(server: Server) -> list[str]:
-    """The IP addresses of the server's host, best first. Raises ServerFault if it has none."""
+    """The IP addresses of the server's host, the best first. Raises ServerFault if it has none."""
     host, port = server.host, server.port
     if host == "localhost":
         return ["127.0.0.1", "::1"]
@@ -72,8 +72,8 @@ async def addresses_of(server: Server) -> list[str]:
 
 
 async def tls_of(server: Server) -> ssl.SSLContext | None:
-    """What verifies the server's certificate; None for one without TLS."""
-    # Loading all authorities takes some time, in which calls must go on.
+    """The TLS context that verifies the server's certificate. None for a server without TLS."""
+    # Loading all authorities takes a while, and calls must go on meanwhile.
     return await in_thread(ssl.create_default_context) if server.tls else None
 
 
@@ -86,5 +86,5 @@ def _is_literal(host: str) -> bool:
 
 
 def is_near(host: str) -> bool:
-    """Whether that host is in a network of one's own, where a password or a question may go in clear."""
+    """Whether a host is in a private network, where a password or a question may be sent unencrypted."""
     return host == "localhost" or (_is_literal(host) and not ip_address(host).is_global)

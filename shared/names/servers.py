@@ -1,4 +1,4 @@
-"""Several servers of one name system: two are asked at once and must agree, so that none of them is believed alone."""
+"""Asks two servers of a name system at once. They must agree, so that no single server is trusted."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from shared.names.server import Server
 from shared.names.trace import Trace
 
 LOOKUP_SECONDS = 15.0
-"What all servers together may take."
+"How long all servers together may take."
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class ServersReply(Generic[_Result]):
-    """What servers said."""
+    """The result, and the servers that didn't confirm it."""
 
     value: _Result
 
     silent: tuple[str, ...]
-    "Hosts that should have confirmed it and gave no answer."
+    "The hosts that should have confirmed the result and didn't reply."
 
 
 class Servers:
-    """The servers that know a name system."""
+    """The servers of a name system."""
 
     def __init__(self, system: str, urls: Sequence[str], *, seconds: float) -> None:
-        """`system` is its name for people; `seconds` is what one server may take for everything.
+        """`system` is its name for people. `seconds` is how long one server may take for everything.
 
-        Raises ValueError for a URL that isn't one, see Server.parse.
+        Raises ValueError for a bad URL, see Server.parse.
         """
         self._system = system
         self._servers = [Server.parse(url) for url in urls]
@@ -50,14 +50,14 @@ class Servers:
         ask: Callable[[JsonRpc], Awaitable[_Result]],
         show: Callable[[_Result], str] = str,
     ) -> ServersReply[_Result]:
-        """What `ask` returns for two of the servers, both asked at once; they must say the same.
+        """The result of `ask` for two of the servers. Both are asked at once, and must agree.
 
-        A server for which it raises ServerFault is replaced by the next in order. With one server, or when only
-        one answers, that one is believed; the result says who was silent. What is the same is decided by `show`, which
-        makes text of a result. `name` is for people.
+        A server with a ServerFault is replaced by the next one. If there is only one server, or only one replies, its
+        answer is used, and the result lists the silent ones. Two results agree if `show` makes the same text of them.
+        `name` is for people.
 
-        Raises NamesUnreachable when no server answers, ContractGone if that is what each of them said, NamesDisagree
-        if two say different things, and everything else that `ask` raises.
+        Raises NamesUnreachable if no server replies, ContractGone if every server says so, NamesDisagree if two servers
+        differ, and everything else that `ask` raises.
         """
         if not self._servers:
             raise NamesUnreachable(
@@ -114,14 +114,14 @@ class Servers:
                 return await ask(rpc)
         except TimeoutError:
             raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
-        except BaseExceptionGroup as group:  # of the questions to one server; the first fault tells enough
+        except BaseExceptionGroup as group:  # one server had several questions; the first fault says enough
             if faults := group.subgroup(ServerFault):
                 raise first_error(faults) from None
             raise
 
 
 class _Way(Protocol):
-    """How a server is spoken to: one of two modules."""
+    """A module for connections to servers. There are two."""
 
     def load(self) -> None: ...
 

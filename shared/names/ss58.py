@@ -9,18 +9,18 @@ from shared.errors import InputError
 ACCOUNT_BYTES = 32
 
 GENERIC_PREFIX = 42
-"Any Substrate chain; what Aleph Zero uses."
+"The prefix for any Substrate chain. Aleph Zero uses it."
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _PREFIX_BYTES = 1
 _CHECKSUM_BYTES = 2
 _LONGEST = 48
-"Characters of prefix, account and checksum: 35 bytes."
+"The most characters of prefix, account and checksum: 35 bytes."
 
 
 def encode(account: bytes) -> str:
-    """Write an account of 32 bytes with the generic prefix, 47 or 48 characters."""
+    """Encode an account of 32 bytes with the generic prefix, as 47 or 48 characters."""
     content = bytes([GENERIC_PREFIX]) + account
     number = int.from_bytes(content + _checksum(content), "big")
     text = ""
@@ -31,7 +31,7 @@ def encode(account: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """The 32 bytes of an account that is written with the generic prefix. Raises InputError for anything else."""
+    """Decode the 32 bytes of an account with the generic prefix. Raises InputError for anything else."""
     number = 0
     for character in text[: _LONGEST + 1]:
         if character not in _VALUES:
@@ -47,7 +47,7 @@ def decode(text: str) -> bytes:
 
 
 def is_account(text: str) -> bool:
-    """Whether that is an account with the generic prefix."""
+    """Whether a text is an account with the generic prefix."""
     try:
         decode(text)
     except InputError:

@@ -10,30 +10,30 @@ from shared.names.trace import Trace
 from shared.node_id import NodeId
 
 LONGEST_NAME = 255
-"Characters of a name, its dots included; as in the DNS."
+"The most characters of a name, with its dots, as in the DNS."
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a name system has written under a name."""
+    """What a name system has under a name."""
 
     node: NodeId
     record: str
-    "Which record the node stands in."
+    "The record that has the node."
 
     card: str
-    "The token of the card, or empty."
+    "The token of the card. May be empty."
 
     owner: str
     account: str
     server: str
-    "The host that said so."
+    "The host that sent it."
 
     silent: tuple[str, ...] = ()
-    "Hosts that should have confirmed it and gave no answer."
+    "The hosts that should have confirmed it and didn't reply."
 
     def __str__(self) -> str:
-        """What two servers must agree on, for people."""
+        """The part on which two servers must agree, for people."""
         return f"node {self.node}" + (f" with the card {self.card}" if self.card else "")
 
 
@@ -41,13 +41,13 @@ class NameSystem(Protocol):
     """A system in which names can be looked up."""
 
     source: str
-    "Its name, for people."
+    "Its name for people."
 
     tlds: tuple[str, ...]
-    "The ends of its names, without the dot."
+    "The endings of its names, without the dot."
 
     async def look_up(self, name: str, records: Sequence[str], trace: Trace) -> Record:
-        """The first of those records that a name has. The name is in its normal form, with its end.
+        """The first of those records that a name has. The name is in its normal form, with its ending.
 
         Raises NameNotFound, NameExpired, NoNodeRecord, BadRecord, OffChainName, NamesUnreachable or ContractGone.
         """

@@ -1,4 +1,4 @@
-"""What was done to find out where a name leads, step by step, with the time that each took."""
+"""The steps of a look-up, each with the time that it took."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shared.errors import CopybaraError
 
 @dataclass(slots=True)
 class TraceStep:
-    """One thing that was done."""
+    """One step."""
 
     what: str
-    "For people, such as `ask ws.azero.dev`."
+    "The step for people, such as `ask ws.azero.dev`."
 
     outcome: str = ""
-    "What came of it; empty if nothing needs to be said."
+    "Its result. Empty if nothing needs to be said."
 
     milliseconds: float = 0.0
 
@@ -31,7 +31,7 @@ class Trace:
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[TraceStep]:
-        """Time a step for the length of the block; an error is its outcome."""
+        """Time a step during the block. An error is its outcome."""
         step = TraceStep(what)
         self.steps.append(step)
         begun = time.perf_counter()

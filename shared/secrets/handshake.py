@@ -1,7 +1,7 @@
-"""Derives everything that one leg of a call needs from the secrets in links. Pure: the same in, the same out.
+"""Derives everything that one leg of a call needs from the secrets in links. Pure: same input, same output.
 
-Each call has one *call secret*. What a leg uses is derived from it, from the side's role, and from the *epoch*: 0 when
-the call is set up, and one more each time the two sides dial each other again. docs/protocol.md lists every label.
+Each call has one *call secret*. The values for a leg are derived from it, from the side's role, and from the *epoch*: 0
+when the call is set up, and one more each time the two sides dial each other again. docs/protocol.md lists every label.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAST_EPOCH = 2**32 - 1
 
 
 class Role(enum.StrEnum):
-    """Which side of a call we are. Derivation labels contain the value."""
+    """Our side of a call. The value is part of derivation labels."""
 
     CALLER = "caller"
     CALLEE = "callee"
@@ -34,24 +34,26 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IceCredentials:
-    """What one side puts into its connectivity checks (RFC 8445, section 5.3), in base64 because ICE allows only
-    letters, digits, `+` and `/`."""
+    """One side's credentials for connectivity checks (RFC 8445, section 5.3).
+
+    They are base64, because ICE allows only letters, digits, `+` and `/`.
+    """
 
     username: str
-    "8 characters, 48 bits; travels in the clear."
+    "8 characters, 48 bits. It travels unencrypted."
 
     password: str = field(repr=False)
     "24 characters, 144 bits."
 
     @classmethod
     def of(cls, material: bytes) -> IceCredentials:
-        """Write 24 derived bytes as a pair: 6 for the username, 18 for the password."""
+        """Turn 24 derived bytes into credentials: 6 bytes for the username, 18 for the password."""
         return cls(base64.b64encode(material[:6]).decode(), base64.b64encode(material[6:24]).decode())
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """All that one leg needs to connect to exactly one other side."""
+    """Everything with which one leg connects to exactly one other side."""
 
     role: Role
     local_ice: IceCredentials
@@ -60,14 +62,17 @@ class Handshake:
     "Our own key and certificate."
 
     remote_pin: Pin
-    "What the other side's certificate must be, or which key it must hold."
+    "The other side's certificate or key, pinned."
 
     secret: bytes = field(repr=False)
-    "32 bytes, the call secret."
+    "The call secret, 32 bytes."
 
     @property
     def pins(self) -> tuple[bytes, bytes]:
-        """The 32-byte pins of both sides, the caller's first, of the kind this leg uses; pairing is bound to them."""
+        """The 32-byte pins of both sides, the caller's first.
+
+        They are of this leg's kind, and pairing is bound to them.
+        """
         by_certificate = isinstance(self.remote_pin, Fingerprint)
         local = self.identity.fingerprint if by_certificate else self.identity.public_pin
         remote = self.remote_pin.sha256
@@ -79,12 +84,11 @@ def first_contact(
 ) -> Handshake:
     """The handshake of a first contact.
 
-    The credentials are derived from the seeds in both links; the certificates are random, and pinned by fingerprint.
-    `identity` is our own, made before our link was. `destination` is the callee; the request has only a hint of it.
+    The credentials are derived from the seeds in both links. The certificates are random, and pinned by fingerprint.
+    `identity` is our own, made before our link. `destination` is the callee; the request has only a hint of it.
 
-    Both links are mixed in as a whole, so that changing a byte of either gives credentials with which no check can
-    pass. Raises LocalProtocolError for a response that doesn't accept this request, and for an identity other than the
-    one that our link announced.
+    Both links are part of the derivation as a whole: if a byte of either changes, no check can pass. Raises
+    LocalProtocolError if the response doesn't accept this request, or if `identity` isn't the one in our link.
     """
     if response.status is not Status.ACCEPT or not response.answers(request):
         raise LocalProtocolError("A response that doesn't accept the request connects nothing.")
@@ -109,18 +113,17 @@ def first_contact(
 def one_link(role: Role, token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Handshake:
     """The handshake of a call between contacts.
 
-    Everything is derived from the pair secret (32 bytes) and the nonce of the one link. `source` calls `destination`.
-    `token` is the link, `secret` the pair secret that opened or sealed it.
+    Everything is derived from the pair secret (32 bytes) and the nonce of the single link. `source` calls
+    `destination`. `token` is the link, and `secret` the pair secret that opened or sealed it.
     """
     call_secret = hkdf(secret, salt=token.nonce, info=b"copybara/1 one link" + source.key + destination.key)
     return epoch(call_secret, 0, role)
 
 
 def epoch(secret: bytes, number: int, role: Role) -> Handshake:
-    """The handshake of one epoch of a call: credentials and certificates of both sides from its secret (32 bytes).
+    """The handshake of one epoch of a call: both sides' credentials and certificates, from its secret (32 bytes).
 
-    Reconnection counts from 1 and starts from `redial_secret`. Raises LocalProtocolError for a number outside
-    0..2**32-1.
+    Reconnections count from 1 and use `redial_secret`. Raises LocalProtocolError for a number outside 0..2**32-1.
     """
     if not 0 <= number <= LAST_EPOCH:
         raise LocalProtocolError("A call can't be dialled again that often.")
@@ -135,18 +138,18 @@ def epoch(secret: bytes, number: int, role: Role) -> Handshake:
 
 
 def epoch_credentials(secret: bytes, number: int, role: Role) -> IceCredentials:
-    """The ICE credentials in an epoch's checks *to* the side in `role`.
+    """The ICE credentials of checks *to* the side in `role` in an epoch.
 
-    They suffice to tell which epoch the other side is at.
+    They are enough to find out which epoch the other side is in.
     """
     return _ice(secret, number, role)
 
 
 def redial_secret(secret: bytes, exported: bytes) -> bytes:
-    """The secret of all later epochs: the call secret and 32 bytes exported from the first leg's DTLS (RFC 5705).
+    """The secret of all later epochs, from the call secret and 32 bytes exported from the first leg's DTLS (RFC 5705).
 
-    The seeds of a first contact were readable in the chat, and a pair secret may leak later; what DTLS agreed on was
-    never written anywhere, so only the two that were connected can dial again.
+    The seeds of a first contact were readable in the chat, and a pair secret may leak later. The exported bytes were
+    never written anywhere, so only the two sides that were connected can dial each other again.
     """
     return hkdf(secret, salt=exported, info=b"copybara/1 redial")
 

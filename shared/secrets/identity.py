@@ -1,4 +1,4 @@
-"""Who one side of a DTLS connection is: its key, its certificate, and what the other side pins of it."""
+"""The identity of one side of a DTLS connection: its key, its certificate, and what the other side pins of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import NameOID
 
 DERIVATION_BYTES = 48
-"What a derived key is made from: 256 bits and 128 more, so that the modulo below has no bias worth a name."
+"How many bytes a derived key is made from: 256 bits and 128 more, so that the modulo below has no relevant bias."
 
 P256_ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551
 "The order n of P-256's group (SP 800-186, 3.2.1.3)."
@@ -23,12 +23,12 @@ _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "copybara")])
 _DERIVED_SERIAL = 1
 _NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
-"RFC 5280, 4.1.2.5: a certificate without an end. A pin decides, not a date, and no clock has to be right."
+"A certificate without an end (RFC 5280, 4.1.2.5). A pin decides, not a date, so no clock has to be right."
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Pins one certificate (RFC 8122, section 5): for keys that were made for one call and sent in a link."""
+    """Pins one certificate (RFC 8122, section 5), for keys that are made for one call and sent in a link."""
 
     sha256: bytes
     "32 bytes: SHA-256 of the certificate in DER."
@@ -39,25 +39,25 @@ class Fingerprint:
         return cls(certificate.fingerprint(hashes.SHA256()))
 
     def matches(self, certificate: x509.Certificate) -> bool:
-        """Whether this is the certificate that was pinned."""
+        """Whether this is the pinned certificate."""
         return self == Fingerprint.of(certificate)
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKeyPin:
-    """Pins one public key (RFC 7469, section 2.4): for derived keys, whose certificate each program writes its way."""
+    """Pins one public key (RFC 7469, section 2.4), for derived keys, whose certificate may differ between programs."""
 
     sha256: bytes
     "32 bytes: SHA-256 of the certificate's SubjectPublicKeyInfo in DER."
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> PublicKeyPin:
-        """The pin of a certificate's key. Raises ValueError or UnsupportedAlgorithm for keys nobody can use."""
+        """The pin of a certificate's key. Raises ValueError or UnsupportedAlgorithm if the key can't be used."""
         return cls._of(certificate.public_key())
 
     @classmethod
     def derived(cls, material: bytes) -> PublicKeyPin:
-        """The pin of the key that `DtlsIdentity.derived` makes of these 48 bytes.
+        """The pin of the key that `DtlsIdentity.derived` makes from these 48 bytes.
 
         No certificate is made, which saves most of the work.
         """
@@ -69,7 +69,7 @@ class PublicKeyPin:
         return cls(hashlib.sha256(spki).digest())
 
     def matches(self, certificate: x509.Certificate) -> bool:
-        """Whether the certificate holds the key that was pinned; False too for a key that can't be read."""
+        """Whether the certificate has the pinned key. False if its key can't be read."""
         try:
             return self == PublicKeyPin.of(certificate)
         except (ValueError, UnsupportedAlgorithm):
@@ -81,7 +81,7 @@ Pin = Fingerprint | PublicKeyPin
 
 @dataclass(frozen=True, slots=True)
 class DtlsIdentity:
-    """A P-256 key and the self-signed certificate that shows it in the DTLS handshake."""
+    """A P-256 key, and the self-signed certificate with which it appears in the DTLS handshake."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     certificate: x509.Certificate
@@ -89,7 +89,7 @@ class DtlsIdentity:
     @classmethod
     def generate(cls) -> DtlsIdentity:
         """A new random identity, for one first-contact call or one leg to a page."""
-        # Firefox refuses a certificate with the issuer and serial number of another one that it still holds.
+        # Firefox refuses a certificate with the issuer and serial number of another one that it still knows.
         return cls._of(ec.generate_private_key(ec.SECP256R1()), x509.random_serial_number())
 
     @classmethod
@@ -99,8 +99,8 @@ class DtlsIdentity:
 
     @classmethod
     def _of(cls, key: ec.EllipticCurvePrivateKey, serial: int) -> DtlsIdentity:
-        # Every other field is fixed and the signature is RFC 6979's, so that the certificate is a function of the two
-        # and tells nothing about the machine or the time it was made.
+        # All other fields are fixed, and the signature follows RFC 6979. So the certificate depends only on the key and
+        # the serial number, and reveals nothing about the machine or the time.
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_NAME)

@@ -45,7 +45,7 @@ PairMessage = PairKey | PairSeal | PairConfirm
 class Propose:
     """Store the secret, so that links sealed with it can be read.
 
-    It has to be stored before the effects after this one are carried out.
+    It must be stored before the effects that follow are carried out.
     """
 
     secret: bytes = field(repr=False)
@@ -53,7 +53,7 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The other side has stored the secret too: links may be written with it from now on."""
+    """The other side has stored the secret too. From now on, links may be written with it."""
 
     secret: bytes = field(repr=False)
 
@@ -91,10 +91,10 @@ class _Done:
 def transcript(
     source: NodeId, destination: NodeId, caller_pin: bytes, callee_pin: bytes, request: bytes, response: bytes
 ) -> bytes:
-    """32 bytes that stand for the call: who, with which certificates, set up by which links.
+    """A 32-byte hash of the call: the nodes, their certificates, and the links that set it up.
 
-    The pins are `Handshake.pins`. `request` and `response` are the raw bytes of the first contact's links; after one
-    paired link they are the token's bytes and nothing.
+    The pins are `Handshake.pins`. `request` and `response` are the raw bytes of the first contact's links. For a single
+    paired link they are the token's bytes and an empty string.
     """
     parts = (source.key, destination.key, caller_pin, callee_pin, request, response)
     return hashlib.sha256(
@@ -103,20 +103,20 @@ def transcript(
 
 
 def transcript_again(pins: tuple[bytes, bytes]) -> bytes:
-    """32 bytes that stand for a call that was dialled again, by the `Handshake.pins` of that epoch.
+    """A 32-byte hash of a call that was dialled again, from the `Handshake.pins` of that epoch.
 
-    They come from what DTLS agreed on in the call's first leg, so only its two ends can have them.
+    The pins come from the DTLS secrets of the call's first leg, so only its two ends can have them.
     """
     return hashlib.sha256(b"copybara/1 transcript again" + b"".join(pins)).digest()
 
 
 def commitment(role: Role, random: bytes) -> bytes:
-    """What the side in `role` promises in its PairKey: the hash of its 32 random bytes."""
+    """The commitment in the PairKey of the side in `role`: the hash of its 32 random bytes."""
     return hashlib.sha256(f"copybara/1 pair commitment {role}".encode() + random).digest()
 
 
 def agreement(call: bytes, caller: PairKey, callee: PairKey) -> bytes:
-    """32 bytes that stand for the transcript of the call and both first messages."""
+    """A 32-byte hash of the call's transcript and both first messages."""
     keys = caller.public + caller.commitment + callee.public + callee.commitment
     return hashlib.sha256(b"copybara/1 pair agreement" + call + keys).digest()
 
@@ -127,9 +127,9 @@ def pair_secret(agreed: bytes, caller_random: bytes, callee_random: bytes) -> by
 
 
 def seal_random(random: bytes, public: bytes, sender: Role, agreed: bytes) -> bytes:
-    """Seal the sender's 32 random bytes to the other side's public keys (1216 bytes): what a PairSeal carries.
+    """Seal the sender's 32 random bytes to the other side's public keys (1216 bytes), for a PairSeal.
 
-    Raises RemoteProtocolError for keys that nothing can be sealed to.
+    Raises RemoteProtocolError if nothing can be sealed to the keys.
     """
     try:
         key = hpke.MLKEM768X25519PublicKey(
@@ -153,28 +153,28 @@ def open_seal(sealed: bytes, private: hpke.MLKEM768X25519PrivateKey, sender: Rol
 
 
 def confirmation(role: Role, secret: bytes, agreed: bytes) -> bytes:
-    """The 32-byte MAC by which the side in `role` shows that it has the secret."""
+    """The 32-byte MAC with which the side in `role` proves that it has the secret."""
     key = hkdf(secret, info=f"copybara/1 pair confirm {role}".encode())
     return hmac.digest(key, agreed, "sha256")
 
 
 def kept(role: Role, secret: bytes, exported: bytes) -> bytes:
-    """The 32-byte MAC by which the side in `role` shows that it has stored the secret, in this call or an earlier one.
+    """The 32-byte MAC with which the side in `role` proves that it has stored the secret, now or in an earlier call.
 
-    `exported` is what both ends of the new connection know and nobody else (32 bytes, `Leg.exported`).
+    `exported` is known only to both ends of the new connection (32 bytes, `Leg.exported`).
     """
     return hmac.digest(hkdf(secret, info=f"copybara/1 pair kept {role}".encode()), exported, "sha256")
 
 
 class Pairing:
-    """One side of one agreement; each leg has one at most.
+    """One side of one agreement. Each leg has at most one.
 
-    Call `start` before anything is received. A message out of order, a second time, or that doesn't verify raises
+    Call `start` before anything is received. A message that is out of order, repeated or doesn't verify raises
     RemoteProtocolError and changes nothing.
     """
 
     def __init__(self, role: Role, call: bytes, random: bytes | None = None) -> None:
-        """`call` is the transcript (32 bytes); `random` (32 bytes) is drawn unless a test holds it."""
+        """`call` is the transcript (32 bytes). `random` (32 bytes) is drawn unless a test passes it."""
         self._role = role
         self._call = call
         self._random = secrets.token_bytes(RANDOM_BYTES) if random is None else random
@@ -188,21 +188,21 @@ class Pairing:
 
     @property
     def phrase(self) -> str | None:
-        """The four words to compare, from the Propose on; None before."""
+        """The four words to compare. None before the Propose."""
         match self._state:
             case _AwaitsConfirm(secret=secret) | _Done(secret=secret):
                 return phrase(secret)
         return None
 
     def start(self) -> list[PairMessage]:
-        """What to send first. Raises LocalProtocolError the second time."""
+        """The first messages to send. Raises LocalProtocolError the second time."""
         if not isinstance(self._state, _NotStarted):
             raise LocalProtocolError("Pairing has been started already.")
         self._state = _AwaitsKey()
         return [self._key]
 
     def receive(self, message: PairMessage) -> list[PairEffect]:
-        """Take one message of the other side; carry out what comes back in its order.
+        """Take one message of the other side. Returns the effects to carry out, in order.
 
         Raises RemoteProtocolError for a message that isn't the next one or doesn't verify.
         """

@@ -21,6 +21,6 @@ def phrase(secret: bytes) -> str:
 
 @functools.cache
 def _english() -> list[str]:
-    from mnemonic import Mnemonic  # read when the first call is paired, not when the program starts
+    from mnemonic import Mnemonic  # loaded when the first call is paired, not when the program starts
 
     return Mnemonic("english").wordlist

@@ -1,10 +1,9 @@
-"""What outlives the process: one SQLite file with one module a table.
+"""Everything that outlives the process: one SQLite file, with a module per table.
 
-Start at store.py, which puts the tables together: contacts.py, secrets.py, compared.py, links.py, calls.py,
-names.py and facts.py.
-database.py opens the file, keeps transactions and tells damage; journal.py is what messengers keep. schema.py holds the
-steps from an empty file to today's tables. thread.py is where a running program writes. May import
-shared/{contacts,call,node_id,errors} and what names keep (names/kept.py); none of them imports this.
+Start at store.py, which joins the tables: contacts.py, secrets.py, compared.py, links.py, calls.py, names.py,
+devices.py, transfers.py and facts.py. database.py opens the file, runs transactions and detects damage. journal.py is
+what messengers store. schema.py has the steps from an empty file to the present tables. thread.py is where a running
+program writes. May import shared/{contacts,call,node_id,errors} and names/kept.py; none of them imports this folder.
 """
 
 from shared.store.store import Store

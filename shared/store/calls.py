@@ -1,4 +1,4 @@
-"""The tables of calls: those that are up, and the log of those that have ended."""
+"""The tables of running calls, and of the log of calls that have ended."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from shared.store.database import Database, encode
 logger = logging.getLogger(__name__)
 
 CALLS_LOGGED = 1000
-"Older ones are dropped from the call log."
+"How many calls the log keeps. Older ones are deleted."
 
 
 class CallTables(Database):
-    """The calls."""
+    """The running calls and the log."""
 
     def save_call(self, call: RunningCall) -> None:
-        """Keep a running call, or what has changed in it."""
+        """Store a running call, or its changes."""
         with self.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO running_calls (reference, value) VALUES (?, ?)",
@@ -27,12 +27,12 @@ class CallTables(Database):
             )
 
     def forget_call(self, reference: bytes) -> None:
-        """Keep a call no longer that came to nothing, and isn't to be logged."""
+        """Delete a running call that came to nothing and isn't logged."""
         with self.transaction() as database:
             database.execute("DELETE FROM running_calls WHERE reference = ?", (reference,))
 
     def running_calls(self) -> list[RunningCall]:
-        """The calls that were up or to be, oldest first. One that can't be read is logged and forgotten."""
+        """The calls that were connected or about to be, oldest first. An unreadable one is logged and deleted."""
         calls = []
         for reference, value in self.rows("SELECT reference, value FROM running_calls"):
             try:
@@ -44,9 +44,9 @@ class CallTables(Database):
         return sorted(calls, key=lambda call: (call.started, call.reference))
 
     def unproven_calls_with(self, node: NodeId) -> int:
-        """How many calls with a node there are and were that proved nothing, as far as the log goes back.
+        """How many calls with a node proved nothing, as far as the log goes back.
 
-        What has begun counts as well, and a log that is full counts as two: there may have been others.
+        Running calls count too. A full log counts as two calls, because there may have been more.
         """
         log = self.call_log(CALLS_LOGGED)
         if len(log) >= CALLS_LOGGED:
@@ -56,9 +56,11 @@ class CallTables(Database):
         return len(was | begun)
 
     def end_call(self, record: CallRecord) -> None:
-        """Add a call that has ended to the log. If it was running, forget it and erase its secret, in the same moment.
+        """Add a call that has ended to the log.
 
-        So a call is either up or in the log, whenever the program is killed.
+        If it was running, delete it and erase its secret in the same transaction.
+
+        So a call is either running or in the log, whenever the program is killed.
         """
         with self.transaction() as database:
             database.execute("INSERT INTO call_log (value) VALUES (?)", (encode(record),))
@@ -68,6 +70,6 @@ class CallTables(Database):
                 self.erase_log()
 
     def call_log(self, limit: int) -> list[CallRecord]:
-        """The calls that were logged last, newest first, at most `limit`. One that can't be read is left out."""
+        """The last logged calls, newest first, at most `limit`. Unreadable ones are left out."""
         rows = self.rows("SELECT value FROM call_log ORDER BY id DESC LIMIT ?", max(0, limit))
         return self.decode_all("a call of the log", [row[0] for row in rows], CallRecord)

@@ -1,4 +1,4 @@
-"""The table of contacts. A name is unique whatever its case, and so is a node: a contact is found by either."""
+"""The table of contacts. Names are unique whatever their case, and so are nodes. Either finds a contact."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from shared.typed import in_shell
 
 
 class ContactRow(NamedTuple):
-    """A contact as it is stored, not read yet."""
+    """A contact as it is stored, not decoded yet."""
 
     name_key: bytes
     node: bytes
     value: bytes
     writable: bool
-    "Whether there is a secret that a link to them can be sealed with, see PairSecrets.writable_secret."
+    "Whether a link to the contact can be sealed, see PairSecrets.writable_secret."
 
 
 class ContactTable(Database):
     """The contacts."""
 
     def contacts(self) -> list[Contact]:
-        """All contacts by name, as far as they can be read. Asking for another one is an error."""
+        """All contacts that can be read, by name. Asking for an unreadable contact raises an error."""
         rows = self.rows("SELECT value FROM contacts ORDER BY name_key")
         return self.decode_all("a contact", [row[0] for row in rows], Contact)
 
     def contact_rows(self, after: bytes, count: int) -> list[ContactRow]:
-        """The next so many in the order of their keys, after that one (b"": the first), readable or not."""
+        """The next `count` rows in the order of their keys after `after` (b"": from the first), readable or not."""
         rows = self.rows(
             "SELECT name_key, node, value, EXISTS (SELECT 1 FROM pair_secrets WHERE node = contacts.node "
             "AND committed AND NOT quarantined AND NOT doubted) "
@@ -45,9 +45,7 @@ class ContactTable(Database):
         return [ContactRow(key, node, value, bool(writable)) for key, node, value, writable in rows]
 
     def contact_named(self, name: str) -> Contact | None:
-        """The contact of that name, in upper or lower case, with spaces or dashes between its words, with or without
-        the joiners that nobody sees.
-        """
+        """The contact with that name. Case, spaces or dashes between words, and invisible joiners don't matter."""
         contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
         if contact is not None or name.isascii():
             return contact
@@ -55,13 +53,14 @@ class ContactTable(Database):
         return next((each for each in self.contacts() if name_key(seen_alike(each.name)) == wanted), None)
 
     def contact_of(self, node: NodeId) -> Contact | None:
-        """The contact whose node that is."""
+        """The contact with that node."""
         return self.decoded(Contact, "SELECT value FROM contacts WHERE node = ?", node.key)
 
     def save_contact(self, contact: Contact) -> None:
-        """Add a contact, or replace the one of that name.
+        """Add a contact, or replace the one with that name.
 
-        Raises InputError if the node is another contact's, or the name is new and could be taken for another one's.
+        Raises InputError if the node belongs to another contact, or if the name is new and looks like another
+        contact's.
         """
         with self.transaction() as database:
             self.refuse_second_name(contact)
@@ -74,7 +73,7 @@ class ContactTable(Database):
             )
 
     def rename_contact(self, old: str, new: str) -> Contact:
-        """Give a contact another name and return it. Raises NameNotFound, or InputError if `new` can't be used."""
+        """Rename a contact, and return it. Raises NameNotFound, or InputError if `new` can't be used."""
         new = check_name(new)
         with self.transaction() as database:
             contact = msgspec.structs.replace(self.contact_or_raise(old), name=new)
@@ -92,13 +91,13 @@ class ContactTable(Database):
         return contact
 
     def imitated_by(self, name: str) -> Contact | None:
-        """The contact of another name that this one could be taken for; None if there is none."""
+        """The contact with another name that looks like this one. None if there is none."""
         others = [each for each in self.contacts() if name_key(each.name) != name_key(name)]
         found = imitated(name, [each.name for each in others])
         return next((each for each in others if each.name == found), None)
 
     def refuse_imitation(self, name: str, *, of: list[Contact]) -> None:
-        """Raise InputError if the name could be taken for that of one of these contacts."""
+        """Raise InputError if the name looks like the name of one of these contacts."""
         if (taken := imitated(name, [each.name for each in of])) is not None:
             raise InputError(
                 f"That name could be taken for {taken}, who is in your contacts.",
@@ -106,7 +105,7 @@ class ContactTable(Database):
             )
 
     def contact_or_raise(self, name: str) -> Contact:
-        """The contact of that name. Raises NameNotFound."""
+        """The contact with that name. Raises NameNotFound."""
         contact = self.contact_named(name)
         if contact is None:
             raise NameNotFound(f"There is no contact called {name}.", "See the contacts with: copybara contacts list")

@@ -1,7 +1,7 @@
-"""The database under all tables: opening it, transactions, what became of a damaged one, and erasing for good.
+"""The database of all tables: opening it, transactions, setting a damaged one aside, and erasing for good.
 
-Several processes may use it at the same time (`copybara run` and the command line). What a transaction did is on the
-disk when it ends (WAL, synchronous=FULL), so a process may be killed at any moment. All times are Unix seconds.
+Several processes may use it at once (`copybara run` and the command line). A transaction is on the disk when it ends
+(WAL, synchronous=FULL), so a process may be killed at any moment. All times are in Unix seconds.
 """
 
 from __future__ import annotations
@@ -55,27 +55,27 @@ _UNUSABLE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: ("the disk is full, or it fails", "Make room on the disk, and look at the system's log."),
 }
-"What is wrong with a database that isn't damaged, and what to do."
+"The faults of a database that isn't damaged, each with what to do."
 
 _AS_THE_DISK_SAYS = {
     errno.EROFS: ("its disk is read-only", MOUNT_FOR_WRITING),
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
 }
-"The same where SQLite can't be written to, by the errno of the disk."
+"The faults of the disk by errno, each with what to do, if SQLite can't write."
 
 BUSY_SECONDS = 5.0
-"How long to wait for another process's transaction; each takes some milliseconds."
+"How long to wait for another process's transaction. Each takes some milliseconds."
 
 SMALLEST_PAGE = 512
-'Bytes; no database that has anything in it is shorter (SQLite, "Database File Format", 1.3.2).'
+"""The smallest database with any content, in bytes (SQLite, "Database File Format", 1.3.2)."""
 
 _CHECK_ALL = "PRAGMA quick_check(1)"
 
 _CHECK_ALL_BUT_LOGS = """SELECT checked.quick_check FROM sqlite_schema AS each, pragma_quick_check(each.name) AS checked
     WHERE each.type = 'table' AND each.name NOT IN ('call_log', 'inbox')"""
-# With those two each start would take longer by every call and message. Damage there shows when they are read, and the
-# next start looks through everything.
+# With the logs, each start would take longer with every call and message. Damage in them shows when they are read, and
+# the next start checks everything.
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -83,9 +83,9 @@ _Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName, PairedDev
 
 
 class Database:
-    """The database at `path`, made if there is none.
+    """The database at `path`. It is made if it doesn't exist.
 
-    Belongs to the thread that opened it. Every method raises StoreError when the file can't be read or written.
+    It belongs to the thread that opened it. Every method raises StoreError if the file can't be read or written.
     """
 
     def __init__(
@@ -99,28 +99,28 @@ class Database:
     ) -> None:
         """Open, check and migrate the database. The file gets mode 0600; a missing folder is made with 0700.
 
-        `clock` gives the time that a damaged database is named after. `busy_seconds` is how long to wait for another
-        connection's transaction, `erase_seconds` for those that keep an erased secret on the disk by reading;
-        BUSY_SECONDS if None. With `thorough` the logs are checked as well. Raises DamagedStore once a damaged database
-        has been set aside (the next start makes a new one), StoreError when the file can't be used or was written by a
-        newer version.
+        `clock` gives the time in the name of a damaged database. `busy_seconds` is how long to wait for another
+        connection's transaction. `erase_seconds` is how long to wait for readers that keep an erased secret on the
+        disk. None: BUSY_SECONDS. With `thorough` the logs are checked too. Raises DamagedStore after a damaged database
+        was set aside (the next start makes a new one), and StoreError if the file can't be used or a newer version has
+        written it.
         """
         self.path = path
         self._busy_seconds = BUSY_SECONDS if busy_seconds is None else busy_seconds
         self._erase_seconds = self._busy_seconds if erase_seconds is None else erase_seconds
         self._thorough = thorough
         self._seen_damaged = path.with_name(f"{path.name}-seen-damaged")
-        "A file that is there once damage was met."
+        "This file exists once damage was found."
 
         self._unreadable: set[bytes] = set()
-        "SHA-256 of values about which the log says already that they can't be read."
+        "The SHA-256 of unreadable values that were logged already."
         self.log_to_erase = False
-        "Whether the write-ahead log may still hold what was erased, see erase_log()."
+        "Whether the write-ahead log may still contain erased data, see erase_log()."
         self.erases_later = False
-        "Whether the one who opened it erases the log itself when nobody has to wait for that, see erase_log()."
+        "Whether the opener erases the log itself when nobody has to wait for that, see erase_log()."
         self._waits_for_erasing = False
         make_folder(path.parent)
-        with locked_folder(path.parent):  # nobody sets aside, or makes, a database that another is opening
+        with locked_folder(path.parent):  # so that nobody sets aside or makes a database while another process opens it
             self._set_aside_if_damaged(datetime.fromtimestamp(clock(), UTC))
             self._make_file()
             with self._known_errors():
@@ -128,14 +128,14 @@ class Database:
                 try:
                     self._database.execute("PRAGMA journal_mode = WAL").fetchall()
                     self._database.execute("PRAGMA synchronous = FULL")
-                    self._database.execute("PRAGMA secure_delete = ON")  # a dropped secret leaves no trace
+                    self._database.execute("PRAGMA secure_delete = ON")  # a deleted secret must leave no trace
                     migrate(self._database)
                 except BaseException:
                     self._database.close()
                     raise
 
     def close(self) -> None:
-        """Let go of the file; the store can't be used any more."""
+        """Close the file. The store can't be used any more."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -147,14 +147,14 @@ class Database:
         self.close()
 
     def revision(self) -> tuple[int, int]:
-        """Two numbers that differ from the last ones if anything was written since, here or by another process."""
+        """Two numbers that change if anything was written since, here or by another process."""
         return self.rows("PRAGMA data_version")[0][0], self._database.total_changes
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: what the block does is on the disk at its end as a whole, or not at all.
+        """One transaction: at the end of the block, all of it is on the disk or nothing.
 
-        Inside another one it is a part of that, which can be undone alone.
+        Inside another transaction it is a part of that, which can be rolled back alone.
         """
         with self._known_errors():
             inner = self._database.in_transaction
@@ -165,7 +165,7 @@ class Database:
             except BaseException:
                 if not inner:
                     self._database.rollback()
-                elif self._database.in_transaction:  # a full disk has undone the whole already
+                elif self._database.in_transaction:  # a full disk has rolled everything back already
                     self._database.execute("ROLLBACK TO part")
                     self._database.execute("RELEASE part")
                 raise
@@ -173,40 +173,41 @@ class Database:
             self.try_to_erase_log()
 
     def erase_log(self, *, later: bool = False) -> None:
-        """At the end of the transaction, see to it that nothing it erased is left on the disk.
+        """At the end of the transaction, remove what it erased from the disk for good.
 
-        Deleted rows are overwritten in the database, but the log next to it still has the pages from before. That takes
-        a disk several turns: with `later` nobody waits for them where somebody else erases the log (`erases_later`).
+        Deleted rows are overwritten in the database, but the write-ahead log still has the old pages. Removing them
+        takes several writes to the disk. With `later` nobody waits for that if other code erases the log
+        (`erases_later`).
         """
         self.log_to_erase = True
         self._waits_for_erasing = self._waits_for_erasing or not later
 
     def try_to_erase_log(self) -> None:
-        """Bring the log into the database and empty it; `log_to_erase` tells whether that is still to be done.
+        """Write the log into the database and empty it. `log_to_erase` says whether that is still to be done.
 
-        While another connection reads what was there before, it can't be: waits for `erase_seconds`.
+        It is impossible while another connection reads old data. Waits `erase_seconds` for that.
         """
-        with contextlib.suppress(StoreError), self._known_errors():  # the transaction before this one is done
+        with contextlib.suppress(StoreError), self._known_errors():  # the transaction before this one is complete
             self._database.execute(f"PRAGMA busy_timeout = {int(self._erase_seconds * 1000)}")
             try:
-                # One row: whether somebody was in the way, frames in the log, frames brought over.
+                # One row: whether something blocked it, frames in the log, frames written.
                 self.log_to_erase = bool(self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
                 self._waits_for_erasing = self._waits_for_erasing and self.log_to_erase
             finally:
                 self._database.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
     def rows(self, query: str, *parameters: object) -> list[Any]:
-        """The answer to a query that changes nothing."""
+        """The rows of a query that changes nothing."""
         with self._known_errors():
             return self._database.execute(query, parameters).fetchall()
 
     def decoded(self, kind: type[_Value], query: str, *parameters: object) -> _Value | None:
-        """The one value that a query asks for, None if it isn't there."""
+        """The single value of a query. None if there is none."""
         rows = self.rows(query, *parameters)
         return self.decode(rows[0][0], kind) if rows else None
 
     def decode(self, value: bytes, kind: type[_Value]) -> _Value:
-        """A value as encode() made it. Raises DamagedStore."""
+        """Decode a value of encode(). Raises DamagedStore."""
         try:
             return msgspec.json.decode(value, type=kind)
         except (*NOT_JSON, CopybaraError, ValueError) as error:
@@ -216,7 +217,7 @@ class Database:
             ) from error
 
     def decode_all(self, what: str, values: list[bytes], kind: type[_Value]) -> list[_Value]:
-        """Those of the values that can be read. Each other one costs itself, and is logged once: `what` says what."""
+        """The values that can be decoded. Each other one is left out and logged once, with the word `what`."""
         found = []
         for value in values:
             try:
@@ -238,13 +239,13 @@ class Database:
             timeout=self._busy_seconds,
             isolation_level=None,
         )
-        # A damaged text is another text; it keeps nobody from reading the rest of its table.
+        # A damaged text is only another text. It must not prevent reading the rest of its table.
         database.text_factory = _text
         return database
 
     def _make_file(self) -> None:
-        # Opened here only when it is new: closing any descriptor of a database drops the locks (fcntl) that
-        # another connection of this process holds on it.
+        # Open the file only if it is new: closing any descriptor of a database releases the locks (fcntl) of this
+        # process's other connections.
         with known_errors(self.path):
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
@@ -253,7 +254,7 @@ class Database:
     def _set_aside_if_damaged(self, moment: datetime) -> None:
         with known_errors(self.path):
             size = _size(self.path)
-            # A log without a database is what an interrupted setting aside has left: SQLite would delete it.
+            # A log without a database is left over if setting aside was interrupted. SQLite would delete it.
             left_over = not size and _size(Path(f"{self.path}-wal"))
         damaged = left_over or (size > 0 and self._is_damaged(size))
         aside = set_aside(self.path, moment) if damaged else None
@@ -268,7 +269,7 @@ class Database:
     def _is_damaged(self, size: int) -> bool:
         if size < SMALLEST_PAGE:
             return True  # SQLite would take it for an empty database and write over it
-        # A connection that can't write also leaves the write-ahead log alone when it is closed.
+        # A connection that can't write also leaves the write-ahead log unchanged when it is closed.
         try:
             with contextlib.closing(self._connect(read_only=True)) as database:
                 everywhere = self._thorough or self._seen_damaged.exists()
@@ -284,7 +285,7 @@ class Database:
         except UnicodeEncodeError as error:
             raise InputError("That text has characters that can't be kept.") from error
         except sqlite3.ProgrammingError:
-            raise  # a fault in this program, never the file's
+            raise  # a bug in this program, not a fault of the file
         except sqlite3.DatabaseError as error:
             code = _code(error)
             if code in _DAMAGE:
@@ -305,12 +306,12 @@ class Database:
 
 
 def in_use(path: Path) -> StoreError:
-    """Another process has it, and a write couldn't begin."""
+    """The error that another process is using the database, so a write couldn't begin."""
     return _unusable(path, *_UNUSABLE[sqlite3.SQLITE_BUSY])
 
 
 def slow_disk(path: Path) -> StoreError:
-    """Nobody else has it, and a write couldn't begin all the same."""
+    """The error that a write couldn't begin though no other process is using the database."""
     return _unusable(
         path, "the disk takes too long", "Look whether it is full, fails, or is a network drive that has gone."
     )
@@ -329,7 +330,7 @@ def _size(path: Path) -> int:
 
 
 def encode(value: Contact | RunningCall | CallRecord | KeptName | PairedDevice | KeptFile) -> bytes:
-    """A value as it is kept: JSON, so that a later version can add fields."""
+    """Encode a value as JSON, so that a later version can add fields."""
     return msgspec.json.encode(value)
 
 

@@ -1,4 +1,4 @@
-"""The table of the owner's other devices, and the authorities that they trust. A removed device is erased."""
+"""The table of the owner's other devices, and the authorities that they trust. Removing a device erases it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.store.facts import Facts
 MAX_DEVICES = 16
 
 _AUTHORITIES = {DeviceWay.OVERLAY: "devices.authority", DeviceWay.LAN: "devices.authority.lan"}
-"One for each address at which devices are served: it can vouch for no other."
+"The facts with the authorities: one for each way to reach devices. Neither can vouch for the other way."
 
 _LEAVES = {DeviceWay.OVERLAY: "devices.leaf", DeviceWay.LAN: "devices.leaf.lan"}
 
@@ -23,16 +23,16 @@ class DeviceTable(Facts):
     """The devices."""
 
     def devices(self) -> list[PairedDevice]:
-        """All of them by name, as far as they can be read."""
+        """All devices that can be read, by name."""
         rows = self.rows("SELECT value FROM paired_devices ORDER BY name_key")
         return self.decode_all("a device", [row[0] for row in rows], PairedDevice)
 
     def device_named(self, name: str) -> PairedDevice | None:
-        """The device of that name, in upper or lower case."""
+        """The device with that name. Case doesn't matter."""
         return self.decoded(PairedDevice, "SELECT value FROM paired_devices WHERE name_key = ?", name_key(name))
 
     def add_device(self, device: PairedDevice) -> None:
-        """Add a device. Raises InputError if there is one of that name or at that address, or there are MAX_DEVICES."""
+        """Add a device. Raises InputError if its name or its address is taken, or there are MAX_DEVICES already."""
         with self.transaction() as database:
             for known in self.devices():
                 if name_key(known.name) == name_key(device.name) or known.address == device.address:
@@ -42,7 +42,7 @@ class DeviceTable(Facts):
                     )
             if len(self.devices()) >= MAX_DEVICES:
                 raise InputError(f"There are {MAX_DEVICES} devices, and there can't be more.", "Remove one first.")
-            # What is left of that name, or at that address, can't be read.
+            # Delete unreadable rows with that name or address.
             database.execute(
                 "DELETE FROM paired_devices WHERE name_key = ? OR address = ?", (name_key(device.name), device.address)
             )
@@ -62,14 +62,14 @@ class DeviceTable(Facts):
         return device
 
     def device_seen(self, name: str, now: int) -> None:
-        """Remember that a device was connected at `now`, Unix seconds. Does nothing if it was removed."""
+        """Store that a device was connected at `now`, in Unix seconds. Does nothing if it was removed."""
         with self.transaction() as database:
             if (device := self.device_named(name)) is not None:
                 value = encode(msgspec.structs.replace(device, seen=now))
                 database.execute("UPDATE paired_devices SET value = ? WHERE name_key = ?", (value, name_key(name)))
 
     def forget_devices(self, *ways: DeviceWay) -> None:
-        """Erase the devices that come by these ways, and the authorities that they trust. None given: all."""
+        """Erase the devices of these ways, and the authorities that they trust. Without arguments: all."""
         with self.transaction() as database:
             for way in ways or DeviceWay:
                 for device in self.devices():
@@ -78,23 +78,26 @@ class DeviceTable(Facts):
                 self.set_home_fact(_AUTHORITIES[way], None)
                 self.set_home_fact(_LEAVES[way], None)
             if not ways:
-                database.execute("DELETE FROM paired_devices")  # those that can't be read, too
+                database.execute("DELETE FROM paired_devices")  # also unreadable rows
             self.erase_log()
 
     def device_authority(self, way: DeviceWay = DeviceWay.OVERLAY) -> bytes | None:
-        """Key and certificate of the authority in PEM, if there is one."""
+        """The authority's key and certificate in PEM. None if there is none."""
         return self.home_fact(_AUTHORITIES[way])
 
     def keep_device_authority(self, pem: bytes, way: DeviceWay = DeviceWay.OVERLAY) -> None:
-        """Keep another one. Devices that trust the one before are erased: they couldn't connect any more."""
+        """Store another authority.
+
+        Devices that trust the old one are erased, because they couldn't connect any more.
+        """
         with self.transaction():
             self.forget_devices(way)
             self.set_home_fact(_AUTHORITIES[way], pem)
 
     def device_leaf(self, way: DeviceWay) -> bytes | None:
-        """Key and certificate that the server for devices shows, in PEM, if there is one."""
+        """The key and certificate of the server for devices, in PEM. None if there are none."""
         return self.home_fact(_LEAVES[way])
 
     def keep_device_leaf(self, pem: bytes, way: DeviceWay) -> None:
-        """Keep another one."""
+        """Store another key and certificate of the server."""
         self.set_home_fact(_LEAVES[way], pem)

@@ -1,7 +1,7 @@
-"""Files that only their owner can read, and the folder they lie in.
+"""Files that only their owner can read, and their folder.
 
-POSIX promises that a rename is all or nothing, so a file that must be whole is written under another name
-first. Nothing in here but `replace_file` ever replaces a file that is already there.
+In POSIX a rename happens completely or not at all. So a file that must be whole is written under another name first.
+Only `replace_file` replaces existing files.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from shared.errors import StoreError
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 SQLITE_SIDE_FILES = ("-wal", "-shm", "-journal")
-"What SQLite keeps next to a database; a database is only whole together with them."
+"The endings of SQLite's files next to a database. A database is complete only with them."
 
 MOUNT_FOR_WRITING = (
     "Mount the disk for writing. If it was writable before, it may be failing: look at the system's log."
 )
-"What to do about a disk that is read-only."
+"What to do about a read-only disk."
 
 MAKE_ROOM = "Make room on the disk."
 
 HINTS = {errno.EROFS: MOUNT_FOR_WRITING, errno.ENOSPC: MAKE_ROOM, errno.EDQUOT: MAKE_ROOM}
-"What to do about what the operating system says."
+"What to do, by the operating system's errno."
 
 UNFINISHED = ".*.new"
-"The names, as a pattern, under which files are written that must be whole."
+"The pattern of temporary names for files that must be whole."
 
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Keep every other process that asks for the same folder waiting until the block ends.
+    """Lock a folder during the block. Other processes that ask for the same lock wait.
 
-    The lock is on the folder itself (flock), so it leaves no file behind, also works where nothing may be
-    written, and goes with its process. Not to be nested. Raises StoreError if there is no such folder.
+    The lock is on the folder itself (flock). So it leaves no file, works where nothing may be written, and ends with
+    its process. It can't be nested. Raises StoreError if there is no such folder.
     """
     with known_errors(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -54,18 +54,18 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it, each with mode 0700. Raises StoreError."""
+    """Make `folder` and its missing parents, each with mode 0700. Raises StoreError."""
     with known_errors(folder):
-        # mkdir's own `parents` would make them as the umask says: perhaps so that others could replace the folder.
+        # mkdir's own `parents` would give them the umask's mode, so that others might be able to replace the folder.
         for each in (*reversed(folder.parents), folder):
             if not each.is_dir():
                 each.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def refusal(folder: Path) -> int | None:
-    """Why the disk of a folder takes nothing now, as an errno; None if it does, or doesn't say.
+    """The errno with which a folder's disk refuses a file now. None if it doesn't refuse, or doesn't say.
 
-    The file that is tried has no name (O_TMPFILE in open(2)), so it is never seen.
+    The test file has no name (O_TMPFILE in open(2)), so nobody ever sees it.
     """
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
@@ -80,11 +80,11 @@ def refusal(folder: Path) -> int | None:
 
 
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR)
-"""Some file systems, such as NFS, have no files without a name."""
+"The errors of file systems without nameless files, such as NFS."
 
 
 def make_private(path: Path) -> None:
-    """Take all rights away from everybody but the owner. A file that the owner may only read stays so."""
+    """Take all rights away from everybody but the owner. A read-only file stays read-only."""
     with known_errors(path):
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
@@ -92,17 +92,17 @@ def make_private(path: Path) -> None:
 
 
 def write_new_file(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 that is either whole or not there, and is on the disk on return.
+    """Write a file of mode 0600. It is either complete or missing, and on the disk on return.
 
-    Call it inside `locked_folder`. Raises StoreError, also when the file already exists.
+    Call it inside `locked_folder`. Raises StoreError, also if the file exists already.
     """
     _write(path, content, replaces=False)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """The same, for a file that may be there: it has its old content or the new one, at every moment.
+    """Write a file that may exist already. At every moment it has either its old content or the new one.
 
-    What a symbolic link leads to is replaced, and the link stays. Call it inside `locked_folder`. Raises StoreError.
+    Of a symbolic link, the target is replaced and the link stays. Call it inside `locked_folder`. Raises StoreError.
     """
     with known_errors(path):
         target = path.resolve()
@@ -112,7 +112,7 @@ def replace_file(path: Path, content: bytes) -> None:
 def _write(path: Path, content: bytes, *, replaces: bool) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     with known_errors(path):
-        unfinished.unlink(missing_ok=True)  # left by a dead process that had our number
+        unfinished.unlink(missing_ok=True)  # left by a dead process with the same number
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
             with open(descriptor, "wb") as file:
@@ -128,16 +128,16 @@ def _write(path: Path, content: bytes, *, replaces: bool) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writes have left that were killed. Call it inside `locked_folder`. Raises StoreError."""
+    """Remove temporary files of killed writes. Call it inside `locked_folder`. Raises StoreError."""
     with known_errors(folder):
         for unfinished in folder.glob(UNFINISHED):
             unfinished.unlink(missing_ok=True)
 
 
 def set_aside(database: Path, moment: datetime) -> Path:
-    """Rename a damaged database and SQLite's files next to it to `NAME.damaged-<time>`; returns the new path.
+    """Rename a damaged database and SQLite's files next to it to `NAME.damaged-<time>`. Returns the new path.
 
-    Call it inside `locked_folder`. A name that is taken is never used again. Raises StoreError.
+    Call it inside `locked_folder`. An existing name is never reused. Raises StoreError.
     """
     stem = f"{database.name}.damaged-{moment:%Y%m%dT%H%M%SZ}"
     for attempt in itertools.count(1):
@@ -145,7 +145,8 @@ def set_aside(database: Path, moment: datetime) -> Path:
         if not any(os.path.lexists(f"{target}{suffix}") for suffix in ("", *SQLITE_SIDE_FILES)):
             break
     with known_errors(database):
-        # The database goes first: a program that then finds side files without one (see Store) moves them too.
+        # The database goes first. If this is interrupted, the next start moves files without a database too (see
+        # Database).
         for suffix in ("", *SQLITE_SIDE_FILES):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{database}{suffix}", f"{target}{suffix}")
@@ -154,7 +155,7 @@ def set_aside(database: Path, moment: datetime) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Write the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -167,7 +168,7 @@ ELSEWHERE = "Name another one, such as another home with --home."
 
 @contextlib.contextmanager
 def known_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about `path` into a StoreError."""
+    """Turn the operating system's errors about `path` into StoreError."""
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:
@@ -175,7 +176,7 @@ def known_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         hint = HINTS.get(error.errno or 0, "")
         raise StoreError(f"{path} can't be used: {error.strerror or error}.", hint) from error
-    except RuntimeError as error:  # Path.resolve, before Python 3.13
+    except RuntimeError as error:  # from Path.resolve, before Python 3.13
         raise StoreError(f"{path} can't be used: its symbolic links lead in a circle.") from error
     except ValueError as error:  # a NUL character in the path
         raise StoreError(f"{str(path)!r} isn't a path.") from error

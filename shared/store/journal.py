@@ -1,10 +1,11 @@
-"""What a messenger brings and takes, kept so that a killed process loses nothing and does nothing twice.
+"""What a messenger receives and sends, stored so that a killed process loses nothing and does nothing twice.
 
-Incoming messages are stored before they are acted on. Acting on one, what it wants to have written and the mark that
-it is done are one transaction, so an entry that isn't done has sent nothing. What is to be written is stored before
-it is sent, and forgotten when the messenger has taken it.
+Incoming messages are stored before they are carried out. One transaction stores the effects of a message, the messages
+that it causes, and the mark that it is done. So an entry that isn't done has sent nothing. Outgoing messages are stored
+before they are sent, and deleted when the messenger has them.
 
-Values are bytes to the journal. An entry that is done keeps its number only, so that it is known when it comes again.
+The journal treats values as bytes. Of an entry that is done, only the number is kept, to recognize it if it comes
+again.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ KEPT_SECONDS = 8 * 24 * 3600
 
 
 MISSED_KEPT = 200
-"Missed calls that the owner hasn't been told of; of more only the newest are kept."
+"How many missed calls are kept until the owner hears of them. The newest are kept."
 
 ASIDE_KEPT = 20
-"Entries that nobody could act on, and messages that nobody took: of more of either only the newest are kept."
+"How many entries that failed are kept, and how many refused messages. The newest of each are kept."
 
 ASIDE_IN, ASIDE_OUT = "aside:in:", "aside:out:"
-"What the names of the facts begin with that keep them."
+"The prefixes of the facts that hold them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class Kept:
     id: int
     value: bytes
     call: str | None = None
-    "The call it belongs to, if any."
+    "The call that it belongs to, if any."
 
 
 class Journal:
-    """The journal of one messenger. Every method is one transaction, and belongs to the thread of its store.
+    """The journal of one messenger. Every method is one transaction, in the thread of its store.
 
     In a running program: `await thread.write(lambda store: Journal(store, "telegram").done(…))`.
     """
@@ -50,10 +51,10 @@ class Journal:
         self._store = store
         self._messenger = messenger
 
-    # What comes in.
+    # Incoming.
 
     def store(self, entries: Iterable[tuple[int, bytes]], now: int) -> None:
-        """Keep new entries, each with the number that the messenger gave it; those that are known stay as they are.
+        """Store new entries, each with the messenger's number. Entries that are stored already don't change.
 
         `now` is in Unix seconds.
         """
@@ -64,7 +65,7 @@ class Journal:
             )
 
     def waiting(self) -> list[Kept]:
-        """The entries that aren't done, in the order of their numbers."""
+        """The entries that aren't done, in order of their numbers."""
         rows = self._store.rows(
             "SELECT id, entry FROM inbox WHERE messenger = ? AND entry IS NOT NULL ORDER BY stored, id",
             self._messenger,
@@ -81,9 +82,9 @@ class Journal:
         facts: dict[str, bytes] | None = None,
         aside: Iterable[bytes] = (),
     ) -> None:
-        """Mark entries as done, together with what came of them: messages to send, calls to show, calls missed.
+        """Mark entries as done, and store their effects: messages to send, calls to show, calls missed.
 
-        `aside`: those of the entries that nobody could act on.
+        `aside` are entries that failed.
         """
         with self._store.transaction() as database:
             database.executemany(
@@ -109,15 +110,15 @@ class Journal:
             self._set_aside(database, ASIDE_IN, aside)
 
     def forget_everything(self) -> None:
-        """Begin again: the messenger has another account, whose numbers mean other messages and other people."""
+        """Delete everything, because the messenger has another account, with other numbers and other people."""
         with self._store.transaction() as database:
             for table in ("inbox", "outbox", "shown_calls", "missed_calls", "messenger_facts"):
                 database.execute(f"DELETE FROM {table} WHERE messenger = ?", (self._messenger,))  # noqa: S608 - ours
 
-    # What goes out.
+    # Outgoing.
 
     def outgoing(self, after: int = 0) -> list[Kept]:
-        """The messages that aren't sent and have a number above `after`, in their order."""
+        """The unsent messages with a number above `after`, in order."""
         rows = self._store.rows(
             "SELECT id, value, call FROM outbox WHERE messenger = ? AND id > ? ORDER BY id", self._messenger, after
         )
@@ -130,7 +131,7 @@ class Journal:
         instead: Iterable[tuple[str | None, bytes]] = (),
         aside: Iterable[bytes] = (),
     ) -> None:
-        """Messages were sent, or never can be; `instead` are messages in their place, `aside` those nobody takes."""
+        """Delete messages that were sent or refused. `instead` replaces them; `aside` are refused for good."""
         with self._store.transaction() as database:
             database.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
             self._set_aside(database, ASIDE_OUT, aside)
@@ -140,7 +141,7 @@ class Journal:
             )
 
     def _set_aside(self, database: sqlite3.Connection, beginning: str, values: Iterable[bytes]) -> None:
-        """Keep values for someone who looks into it, and forget the oldest. Their names sort by age."""
+        """Keep values for someone who investigates, and delete the oldest. Their names sort by age."""
         for value in values:
             database.execute(
                 "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
@@ -155,19 +156,19 @@ class Journal:
             )
 
     def take_back(self, call: str) -> None:
-        """Drop the messages of a call that aren't sent."""
+        """Delete the unsent messages of a call."""
         with self._store.transaction() as database:
             database.execute("DELETE FROM outbox WHERE messenger = ? AND call = ?", (self._messenger, call))
 
-    # Calls that have a message of their own.
+    # Calls with their own message.
 
     def shown(self) -> dict[str, bytes]:
-        """All of them, by call."""
+        """What is stored of these calls, by call."""
         rows = self._store.rows("SELECT call, value FROM shown_calls WHERE messenger = ?", self._messenger)
         return {call: bytes(value) for call, value in rows}
 
     def show(self, call: str, value: bytes | None) -> None:
-        """Keep what is known of one, or forget it."""
+        """Store a call, or delete it with None."""
         with self._store.transaction() as database:
             if value is None:
                 database.execute("DELETE FROM shown_calls WHERE messenger = ? AND call = ?", (self._messenger, call))
@@ -180,12 +181,12 @@ class Journal:
     # Missed calls, until the owner gets one notice about all of them.
 
     def missed(self) -> list[Kept]:
-        """Those that the owner hasn't been told of."""
+        """The missed calls that the owner hasn't heard of."""
         rows = self._store.rows("SELECT id, value FROM missed_calls WHERE messenger = ? ORDER BY id", self._messenger)
         return [Kept(number, bytes(value)) for number, value in rows]
 
     def tell_missed(self, upto: int, message: bytes) -> None:
-        """Put the one message about them into the outbox, and forget them."""
+        """Store the notice about missed calls as an outgoing message, and delete the calls up to `upto`."""
         with self._store.transaction() as database:
             database.execute("DELETE FROM missed_calls WHERE messenger = ? AND id <= ?", (self._messenger, upto))
             database.execute("INSERT INTO outbox (messenger, value) VALUES (?, ?)", (self._messenger, message))
@@ -193,14 +194,14 @@ class Journal:
     # Single values.
 
     def fact(self, name: str) -> bytes | None:
-        """One value, such as who the owner is."""
+        """The value with that name, such as the owner. None if there is none."""
         rows = self._store.rows(
             "SELECT value FROM messenger_facts WHERE messenger = ? AND name = ?", self._messenger, name
         )
         return bytes(rows[0][0]) if rows else None
 
     def facts(self, beginning: str) -> dict[str, bytes]:
-        """All values whose name begins so."""
+        """The values whose names have that beginning."""
         rows = self._store.rows(
             "SELECT name, value FROM messenger_facts WHERE messenger = ? AND substr(name, 1, ?) = ?",
             self._messenger,
@@ -210,7 +211,7 @@ class Journal:
         return {name: bytes(value) for name, value in rows}
 
     def set_facts(self, facts: dict[str, bytes | None]) -> None:
-        """Set values, or forget those that are None."""
+        """Set values, or delete those that are None."""
         with self._store.transaction() as database:
             for name, value in facts.items():
                 if value is None:

@@ -11,7 +11,7 @@ class KeptNames(Database):
     """The names."""
 
     def keep_name(self, kept: KeptName) -> None:
-        """Keep what is known of a name, in place of what was before."""
+        """Store what is known of a name, and replace what was stored before."""
         with self.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO names (name_key, value) VALUES (?, ?)",
@@ -19,10 +19,10 @@ class KeptNames(Database):
             )
 
     def kept_name(self, name: str) -> KeptName | None:
-        """What is known of a name, in upper or lower case."""
+        """What is known of a name. Case doesn't matter."""
         return self.decoded(KeptName, "SELECT value FROM names WHERE name_key = ?", name_key(name))
 
     def kept_names(self) -> list[KeptName]:
-        """All names that were looked up, as far as they can be read."""
+        """All names that were looked up, if they can be read."""
         rows = self.rows("SELECT value FROM names ORDER BY name_key")
         return self.decode_all("a name that was looked up", [row[0] for row in rows], KeptName)

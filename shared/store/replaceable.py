@@ -1,4 +1,4 @@
-"""Whether another user could swap a folder that is ours for another one, by renaming what is above it."""
+"""Checks whether another user could swap our folder for another one, by renaming a folder above it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from shared.user_namespace import UNMAPPED
 ACCESS_LIST = "system.posix_acl_access"
 
 MOST_LINKS = 40
-"As many as Linux follows."
+"How many symbolic links are followed, as in Linux."
 
 
 @dataclass(frozen=True, slots=True)
 class Replaceable:
-    """A folder that lets others do so."""
+    """A folder in which other users can rename."""
 
     folder: Path
     who: str
-    "Who they are, as the beginning of a sentence."
+    "Who these users are, as the beginning of a sentence."
 
 
 def replaceable(path: Path) -> Replaceable | None:
-    """The first folder above `path`, with links followed and without, that lets others rename what is in it.
+    """The first folder above `path` in which other users can rename, with links followed and without.
 
-    Who owns a link can lead it elsewhere, also where nobody else may rename it. Raises OSError.
+    None if there is none.
+
+    The owner of a link can change its target, even if nobody else may rename it. Raises OSError.
     """
     above = _above(path)
     for link in sorted(each for each in (path.absolute(), *above) if each.is_symlink()):
@@ -40,7 +42,7 @@ def replaceable(path: Path) -> Replaceable | None:
         sticky = status.st_mode & stat.S_ISVTX
         if status.st_mode & stat.S_IWOTH and not sticky:
             return Replaceable(folder, "Everybody")
-        # With an access control list the group's bits say what anybody in it may do.
+        # With an access control list, the group's bits show the rights of everybody in the list.
         if status.st_mode & stat.S_IWGRP and not sticky and (_has_list(folder) or _has_others(status.st_gid)):
             return Replaceable(folder, "Others in a group")
         if status.st_uid not in (0, os.geteuid(), UNMAPPED):
@@ -49,7 +51,7 @@ def replaceable(path: Path) -> Replaceable | None:
 
 
 def _above(path: Path) -> set[Path]:
-    """All folders on the way to it: also those in which a link lies that leads there."""
+    """All folders on the way to it, also those with links that lead there."""
     above, todo = {*path.resolve().parents}, [path.absolute()]
     seen: set[Path] = set()
     while todo and len(seen) < MOST_LINKS:
@@ -64,7 +66,7 @@ def _above(path: Path) -> set[Path]:
 
 
 def _has_list(folder: Path) -> bool:
-    """Whether it has an access control list (acl(5)); False where the system or the disk knows none."""
+    """Whether it has an access control list (acl(5)). False if the system or the disk has none."""
     try:
         return ACCESS_LIST in os.listxattr(folder) if hasattr(os, "listxattr") else False
     except OSError:
@@ -72,7 +74,7 @@ def _has_list(folder: Path) -> bool:
 
 
 def _has_others(group: int) -> bool:
-    """Whether somebody besides us and root is in a group, or it can't be told. Most users have one of their own."""
+    """Whether a group has members besides us and root, or that isn't known. Most users have their own group."""
     if group == 0:
         return False
     try:

@@ -1,9 +1,8 @@
-"""What a home has to forget, and to doubt, when it comes back as it was some time ago.
+"""What a home must forget, and doubt, after it was restored from a backup.
 
-Between the backup and now, contacts may have got newer keys, links were used, calls ended and messages left. So every
-pair secret is in doubt until a link of the contact is opened with it; links from before are refused; and nothing that
-waited then is done now. The owner may have trusted somebody less since, blocked or removed them: so nobody gets
-anything without being asked about.
+Since the backup, contacts may have got newer keys, links were used, calls ended and messages left. So every pair secret
+is doubted until it opens a link of the contact. Older links are refused, and nothing that waited is done now. The owner
+may have trusted somebody less since, or blocked or removed them. So the owner is asked about everything.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ _LINKS_FROM = "links.from"
 _TIME = struct.Struct(">Q")
 
 OTHER_DEVICES = ("matrix",)
-"Messengers whose keys move on with each message: what they had then must not be used again, so they log in again."
+"Messengers whose keys change with each message. Old keys must not be used again, so these messengers log in again."
 
 
 def restored(store: Store, now: int) -> None:
-    """Make a store from a backup fit for use at `now`, Unix seconds, in one transaction. Raises StoreError."""
+    """Prepare the store of a backup for use at `now`, in Unix seconds, in one transaction. Raises StoreError."""
     with store.transaction() as database:
         for call in store.running_calls():
             store.end_call(
@@ -45,7 +44,7 @@ def restored(store: Store, now: int) -> None:
         for contact in store.contacts():
             store.save_contact(contact.with_nothing_allowed())
         store.forget_devices()  # one may have been removed since
-        # One of this very second may have been used in it.
+        # A link of this same second may have been used.
         store.set_home_fact(_LINKS_FROM, _TIME.pack(now + 1))
         database.execute("UPDATE inbox SET entry = NULL")
         for table in ("outbox", "shown_calls", "missed_calls", "transfers"):
@@ -57,15 +56,15 @@ def restored(store: Store, now: int) -> None:
 
 
 def not_ahead(store: Store, now: int) -> None:
-    """The program starts at `now`, Unix seconds. If the clock was ahead at the restore, that was now at the latest.
+    """Correct the time of the restore at the program's start. `now` is in Unix seconds.
 
-    Otherwise no link would be read until then. Raises StoreError.
+    If the clock was ahead then, no link would be read until that time. Raises StoreError.
     """
     if links_from(store) > now + 1:
         store.set_home_fact(_LINKS_FROM, _TIME.pack(now + 1))
 
 
 def links_from(store: Store) -> int:
-    """The first second after this home was restored, Unix; a link from before may have been used then. 0: never."""
+    """The first Unix second after the restore. Older links may have been used before. 0: never restored."""
     value = store.home_fact(_LINKS_FROM)
     return int(_TIME.unpack(value)[0]) if value is not None and len(value) == _TIME.size else 0

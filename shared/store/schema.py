@@ -1,8 +1,8 @@
-"""The tables of the database, as the steps that lead from an empty file to the present version.
+"""The tables of the database, as steps from an empty file to the present version.
 
-Rule: a step that has been released is never changed; what comes later is a new step at the end. The number of
-steps done is the database's `user_version`. What has many fields is kept as one JSON value next to the columns
-that are searched, so that a new field with a default needs no step at all.
+Rule: a released step is never changed; a change is a new step at the end. The database's `user_version` is the number
+of steps done. Values with many fields are one JSON value, next to the columns that are searched. So a new field with a
+default needs no step.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from shared.errors import StoreError
 
 APPLICATION_ID = 0x436F7079
-'`Copy` in ASCII: tells this program\'s databases from others (SQLite, "Database File Format", 1.3.17).'
+"""`Copy` in ASCII. It marks this program's databases (SQLite, "Database File Format", 1.3.17)."""
 
 Step = tuple[str, ...]
-"SQL statements that are done together or not at all."
+"SQL statements that run together or not at all."
 
 STEPS: tuple[Step, ...] = (
     (
@@ -54,7 +54,7 @@ STEPS: tuple[Step, ...] = (
         ) STRICT""",
     ),
     (
-        # What messengers bring and take, see journal.py.
+        # What messengers receive and send, see journal.py.
         """CREATE TABLE inbox (
             messenger TEXT NOT NULL,
             id INTEGER NOT NULL,
@@ -93,15 +93,15 @@ STEPS: tuple[Step, ...] = (
         ) STRICT, WITHOUT ROWID""",
     ),
     (
-        # Agreed in a call that proved nothing, beside a key that the contact had proved to have; see secrets.py.
+        # Agreed in a call that proved nothing, though the contact had proved to have another secret. See secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1))",
     ),
     (
-        # The owner has compared the words, perhaps before the other side's confirmation came; see secrets.py.
+        # The owner has compared the words, perhaps before the other side confirmed. See secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1))",
     ),
     (
-        # The home was restored from a backup: the contact may have a newer one by now; see secrets.py.
+        # The home was restored from a backup, and the contact may have a newer secret. See secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1))",
     ),
     (
@@ -113,7 +113,7 @@ STEPS: tuple[Step, ...] = (
         ) STRICT""",
     ),
     (
-        # Files on their way, see transfers.py.
+        # Files that aren't complete, see transfers.py.
         """CREATE TABLE transfers (
             node BLOB NOT NULL CHECK (length(node) = 32),
             ours INTEGER NOT NULL CHECK (ours IN (0, 1)),
@@ -124,7 +124,7 @@ STEPS: tuple[Step, ...] = (
         ) STRICT, WITHOUT ROWID""",
     ),
     (
-        # Which keys descend from one another: the id of the first of them; see secrets.py.
+        # The chain of a secret: the id of its first secret. See secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN chain INTEGER NOT NULL DEFAULT 0",
         "UPDATE pair_secrets SET chain = id",
     ),
@@ -141,10 +141,10 @@ STEPS: tuple[Step, ...] = (
 
 
 def migrate(database: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
-    """Do the steps that a database still lacks, each in one transaction; returns the version it came from.
+    """Do the steps that a database lacks, each in one transaction. Returns the version it had before.
 
-    The connection must be in autocommit mode. Raises StoreError for a database of a newer version or of another
-    program, and leaves it as it is; sqlite3.Error if a step fails, which leaves the version before that step.
+    The connection must be in autocommit mode. Raises StoreError for a database of a newer version or another program,
+    and leaves it unchanged. Raises sqlite3.Error if a step fails, and leaves the version before that step.
     """
     found = version(database)
     if found > len(steps):
@@ -174,5 +174,5 @@ def migrate(database: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
 
 
 def version(database: sqlite3.Connection) -> int:
-    """How many steps a database has behind it; 0 for an empty one."""
+    """How many steps have been done with a database; 0 for an empty one."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])

@@ -1,22 +1,22 @@
 """The table of pair secrets.
 
-A proposed one can be read with, a committed one can also be written with. Those that were agreed with a node before
-it became a contact wait here until it is one. Then the one counts in whose call the owner saved it; the others were
-agreed with somebody at that node of whom nobody has said who it was, and are quarantined.
+A proposed secret can open links. A committed secret can also seal them. Secrets that were agreed with a node before it
+became a contact are kept here. When the owner saves a contact from a call, the secret of that call counts. The others
+are quarantined, because nobody has said who was in their calls.
 
-Once a contact is keyed (a secret of theirs was committed, or confirmed by the owner), a call that isn't sealed with it
-proves nothing about its caller. What is agreed in such a call is quarantined: links can be read with it but prove
-nothing, none is written with it, and no other secret is erased for it. The owner ends that by confirming that the four
-words were the same on both sides.
+A contact is keyed once one of their secrets was committed, or confirmed by the owner. From then on, a call that isn't
+sealed with such a secret proves nothing about its caller. The secret that is agreed in such a call is quarantined: it
+opens links, but these prove nothing; it seals none; and no other secret is erased because of it. The owner ends the
+quarantine by confirming that both sides saw the same four words.
 
-A secret that is agreed in a call which another one had set up continues that one's chain. A call is as good as its
-chain: once none of it proves anything any more (the owner has confirmed another one's words, saved somebody else's
-call, removed the contact), the call doesn't either, and what is agreed in it begins a chain of its own.
+If a call is set up with a secret, the secret that is agreed in the call continues the first one's chain. A call proves
+as much as its chain. The chain proves nothing any more if the owner has confirmed the words of another call, saved the
+person of another call, or removed the contact. Then the call proves nothing either, and its secret begins a new chain.
 
-A secret is doubted after the home was restored from a backup, or when the owner says so: the contact may have a newer
-one. Links can be read with it and prove their writer, which ends the doubt, but none is written with it: the next call
-to the contact is a request, which rings there, and in it a new secret is agreed. That one is quarantined, unless both
-sides show on the connection that they still have the same older one.
+A secret is doubted after the home was restored from a backup, or if the owner says so: the contact may have a newer
+one. It opens links, and they prove their writer, which ends the doubt. But it seals no link: the next call to the
+contact is a request. It rings there, and a new secret is agreed. That one is quarantined, unless both sides prove on
+the connection that they still have the same older secret.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from shared.store.database import Database
 SECRET_BYTES = 32
 
 SECRETS_KEPT = 32
-"Per node: a side whose confirmations got lost may still use a secret that we proposed this many calls ago."
+"How many secrets are kept per node. If its confirmations got lost, a node may still use one from this many calls ago."
 
 STRANGERS_SECRETS_KEPT = 1000
-"""Of all nodes together that aren't contacts: each link that nobody else wrote is tried with all of them. As many as
-there are calls in the log, from which somebody may be saved."""
+"""How many secrets are kept of all nodes that aren't contacts. Each link that nobody else wrote is tried with all of
+them. There are as many as calls in the log, from which the owner may save somebody."""
 
 NO_CHAIN = 0
-"Of a call that no secret has set up."
+"The chain of a call that no secret has set up."
 
 QUARANTINED_KEPT = 4
-"Per node, beside the others."
+"How many quarantined secrets are kept per node, besides the others."
 
 
 class PairSecrets(Database):
@@ -49,11 +49,12 @@ class PairSecrets(Database):
     def propose_secret(
         self, node: NodeId, secret: bytes, now: int, *, chain: int = NO_CHAIN, stranger: bool = False
     ) -> bool:
-        """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once.
+        """Store a secret (32 bytes) that the other side may use from now on. Storing it twice has no effect.
 
-        `chain` is of the secret that had set up the call, see `chain_of`; `stranger`: it began with somebody who
-        wasn't a contact. Returns False if it is quarantined: that chain proves nothing, and the node is a contact's
-        that has proved to have another secret, or whom the owner has saved without saying that this call is theirs.
+        `chain` is the chain of the secret that set up the call, see `chain_of`. `stranger`: the call began before the
+        other side was a contact. Returns False if the secret is quarantined. That happens if the chain proves nothing,
+        and the node's contact has proved to have another secret, or the owner has saved the contact without saying that
+        this call was theirs.
         """
         if len(secret) != SECRET_BYTES:
             raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
@@ -83,9 +84,9 @@ class PairSecrets(Database):
         return not quarantined
 
     def commit_secret(self, node: NodeId, secret: bytes) -> bool:
-        """From now on write with this secret, unless it is quarantined.
+        """Seal links with this secret from now on, unless it is quarantined.
 
-        False if it isn't kept any more (the contact was removed).
+        Returns False if it isn't kept any more (the contact was removed).
         """
         with self.transaction() as database:
             keyed = self.keyed(node)
@@ -97,7 +98,7 @@ class PairSecrets(Database):
             return changed.rowcount == 1
 
     def doubt_secrets(self, node: NodeId | None = None) -> None:
-        """The contact may have a newer secret than ours; all contacts, if no node is given."""
+        """Doubt the secrets of a contact, or of all contacts without a node: theirs may be newer."""
         with self.transaction() as database:
             if node is None:
                 database.execute("UPDATE pair_secrets SET doubted = 1")
@@ -105,14 +106,14 @@ class PairSecrets(Database):
                 database.execute("UPDATE pair_secrets SET doubted = 1 WHERE node = ?", (node.key,))
 
     def doubted(self) -> list[NodeId]:
-        """The contacts whose secrets may be newer than ours."""
+        """The contacts whose secrets are doubted."""
         rows = self.rows("SELECT DISTINCT node FROM pair_secrets WHERE doubted AND node IN (SELECT node FROM contacts)")
         return [NodeId(node) for (node,) in rows]
 
     def secret_used(self, node: NodeId, secret: bytes) -> None:
-        """The other side wrote with this secret, so it has it: commit it and erase all that are older.
+        """Note that the other side has used this secret, so it has it. Commit it, and erase all older ones.
 
-        A quarantined one only shows that the other end of that call has it: nothing is erased.
+        A quarantined secret only shows that the other end of its call has it. Then nothing is erased.
         """
         with self.transaction() as database:
             keyed = self.keyed(node)
@@ -137,7 +138,7 @@ class PairSecrets(Database):
         return [bytes(row[0]) for row in rows]
 
     def quarantine_secrets(self, node: NodeId, *, but: Collection[bytes] = ()) -> None:
-        """A node becomes a contact: what was agreed with it before proves nothing, `but` for these secrets."""
+        """Quarantine the secrets of a node, except those in `but`. From then on they prove nothing."""
         known = [secret for secret in self.secrets_of(node) if secret not in but]
         if not known:
             return
@@ -154,19 +155,19 @@ class PairSecrets(Database):
                 self.erase_log()
 
     def _first_key(self, node: NodeId, secret: bytes) -> None:
-        """A contact's first key is there: whatever else was agreed, in calls that proved nothing either, waits.
+        """A contact has got its first key. Quarantine all other secrets, because their calls proved nothing either.
 
-        The other side of such a call may have held its confirmation back until now.
+        The other side of such a call may have delayed its confirmation until now.
         """
         contact = self.rows("SELECT 1 FROM contacts WHERE node = ?", node.key)
         if contact and self.keyed(node):
             self.quarantine_secrets(node, but=[secret])
 
     def confirm_secret(self, node: NodeId, secret: bytes) -> bool:
-        """The owner says that the call in which this secret was agreed was with the contact: it is the only one now.
+        """The owner confirms that the contact was in the call in which this secret was agreed. Erase all other secrets.
 
-        It may be before the other side has said that it has the secret: none is written with it then, but what proves
-        nothing is quarantined beside it. False, and nothing changes, if it isn't quarantined.
+        The other side may not have confirmed the secret yet. Then it seals no links, but secrets of unproven calls are
+        quarantined from now on. Returns False, and changes nothing, if it isn't quarantined.
         """
         with self.transaction() as database:
             confirmed = database.execute(
@@ -180,9 +181,9 @@ class PairSecrets(Database):
             return confirmed == 1
 
     def first_confirmed(self, node: NodeId, secret: bytes) -> bool:
-        """The same of a secret that isn't quarantined, as long as the contact has no key; else nothing changes.
+        """The owner confirms a secret that isn't quarantined. This only counts while the contact has no key.
 
-        Returns whether it has.
+        Returns whether it counts.
         """
         with self.transaction() as database:
             if self.keyed(node):
@@ -195,16 +196,16 @@ class PairSecrets(Database):
         return True
 
     def readable_secrets(self) -> list[tuple[NodeId, bytes]]:
-        """All secrets that a link may be sealed with, newest first. Those that are quarantined prove nothing."""
+        """All secrets with which a link may be sealed, newest first. Quarantined ones prove nothing."""
         return [
             (NodeId(node), secret)
             for node, secret in self.rows("SELECT node, secret FROM pair_secrets ORDER BY id DESC")
         ]
 
     def writable_secret(self, node: NodeId) -> bytes | None:
-        """The newest committed secret (32 bytes) of a node: what to seal a link to it with, or None.
+        """The newest committed secret (32 bytes) of a node, with which links to it are sealed. None if there is none.
 
-        It doesn't say whether the node has to prove itself: that is `keyed`.
+        It doesn't say whether the node must prove itself: `keyed` does.
         """
         rows = self.rows(
             "SELECT secret FROM pair_secrets WHERE node = ? AND committed AND NOT quarantined AND NOT doubted "
@@ -214,7 +215,7 @@ class PairSecrets(Database):
         return bytes(rows[0][0]) if rows else None
 
     def notice_secret(self, node: NodeId) -> bytes | None:
-        """The newest secret (32 bytes) that a node may be told with that ours has moved: also one that is doubted."""
+        """The newest secret (32 bytes), even a doubted one, for a notice to a node that our node id has changed."""
         rows = self.rows(
             "SELECT secret FROM pair_secrets WHERE node = ? AND (committed OR confirmed) AND NOT quarantined "
             "ORDER BY id DESC LIMIT 1",
@@ -223,9 +224,9 @@ class PairSecrets(Database):
         return bytes(rows[0][0]) if rows else None
 
     def keyed(self, node: NodeId) -> bool:
-        """Whether a key tells this node's calls from an impostor's: one that it has, or that the owner confirmed.
+        """Whether the node has used or confirmed a secret, or the owner has. Then its calls differ from an impostor's.
 
-        A key that was only proposed doesn't: the other side may never have got it.
+        A secret that was only proposed doesn't count, because the other side may never have got it.
         """
         return bool(
             self.rows(
@@ -235,7 +236,10 @@ class PairSecrets(Database):
         )
 
     def quarantined_secrets(self, node: NodeId) -> list[bytes]:
-        """The secrets (32 bytes) that wait for the owner to confirm the words of their calls, newest first."""
+        """The quarantined secrets (32 bytes) of a node, newest first.
+
+        The owner can confirm the words of their calls.
+        """
         rows = self.rows("SELECT secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC", node.key)
         return [bytes(row[0]) for row in rows]
 
@@ -252,7 +256,7 @@ class PairSecrets(Database):
         )
 
     def chain_of(self, node: NodeId, secret: bytes) -> int:
-        """Which chain a secret (32 bytes) belongs to; NO_CHAIN if it isn't kept."""
+        """The chain of a secret (32 bytes). NO_CHAIN if it isn't kept."""
         rows = self.rows("SELECT chain FROM pair_secrets WHERE node = ? AND secret = ?", node.key, secret)
         return int(rows[0][0]) if rows else NO_CHAIN
 
@@ -265,13 +269,13 @@ class PairSecrets(Database):
         )
 
     def forget_secrets(self, node: NodeId) -> None:
-        """Erase all secrets of a node, on the disk too."""
+        """Erase all secrets of a node, also from the disk."""
         with self.transaction() as database:
             if database.execute("DELETE FROM pair_secrets WHERE node = ?", (node.key,)).rowcount:
                 self.erase_log()
 
     def forget_strangers_secrets(self) -> None:
-        """Erase the secrets of nodes that aren't contacts, but for the newest."""
+        """Erase the secrets of nodes that aren't contacts, except the newest STRANGERS_SECRETS_KEPT."""
         with self.transaction() as database:
             erased = database.execute(
                 "DELETE FROM pair_secrets WHERE id IN (SELECT id FROM pair_secrets "

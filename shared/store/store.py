@@ -1,4 +1,4 @@
-"""The store: all tables over one database, and what changes several of them at once."""
+"""The store: all tables in one database, and changes that affect several tables."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from shared.store.transfers import TransferTable
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """The pair secrets of the call in which the owner saves somebody."""
+    """The pair secrets of the call from which the owner saves a contact."""
 
     secrets: Collection[bytes] | None = field(default=(), repr=False)
-    "Empty if none was agreed in it, as in a call with another program. None if that isn't known any more."
+    "Empty if none was agreed in the call, as in a call with another program. None if that isn't known any more."
 
     sure: bool = True
-    """Whether the owner has said which call it is. If not, there must be no other: anyone at that address in
-    another call would take the place of those whose words were compared."""
+    """Whether the owner has said which call it is. If not, there must be only one call: otherwise anyone at that
+    address in another call could replace the person whose words were compared."""
 
     def among(self, all_: Collection[bytes], *, calls: int) -> Collection[bytes]:
-        """Those that count, of all secrets that were agreed with that node.
+        """The secrets that count, out of all secrets that were agreed with that node.
 
-        `calls`: how many there were with it that no earlier one proves, whether anything was agreed in them or not.
+        `calls` is how many calls with the node were not proven by an earlier one, whether a secret was agreed in them
+        or not.
         """
         if self.sure:
             return self.secrets or ()
@@ -55,10 +56,10 @@ class Store(
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
     def add_contact(self, contact: Contact, *, agreed: Agreed = NOTHING_AGREED) -> None:
-        """Add a contact whom the owner saves, or replace the one of that name; raises as save_contact does.
+        """Add a contact that the owner saves, or replace the one with that name. Raises what save_contact raises.
 
-        What was agreed with a new contact's node before is quarantined, but for what was agreed in the call in which
-        the owner saves them.
+        Secrets that were agreed with a new contact's node are quarantined, except those of the call from which the
+        owner saves the contact.
         """
         with self.transaction():
             if self.contact_of(contact.node) is None:
@@ -67,11 +68,14 @@ class Store(
             self.save_contact(contact)
 
     def words_match(self, node: NodeId, reference: bytes, secret: bytes, *, in_clear: bool = False) -> None:
-        """The owner has compared the words of a call in which a secret (32 bytes) was agreed.
+        """Note that the owner has compared the words of a call in which a secret (32 bytes) was agreed.
 
-        A contact's takes the place of all others if it was quarantined, and is their first key if they had none.
-        `in_clear`: others could have said so in the owner's place. Then a contact's key is marked, and the call doesn't
-        count as one with compared words: who is saved from it later would come without that mark.
+        They were the same.
+
+        A contact's quarantined secret replaces all others. If the contact has no key yet, the secret becomes its first
+        key. `in_clear`: somebody else could have said so instead of the owner. Then the contact's key is marked, and
+        the call doesn't count as one with compared words, because a contact that is saved from it later would lack the
+        mark.
         """
         with self.transaction():
             contact = self.contact_of(node)
@@ -84,8 +88,10 @@ class Store(
                 self.save_contact(msgspec.structs.replace(contact, confirmed_in_clear=True))
 
     def words_differ(self, node: NodeId, secrets: Collection[bytes]) -> None:
-        """The owner has compared the words of a call that was made with these secrets (32 bytes), or in which they were
-        agreed, and the words weren't the same: the secrets are quarantined, whatever they have proved until now.
+        """Note that the owner has compared the words of a call, and they differed.
+
+        `secrets` (32 bytes each) were used or agreed in the call. They are quarantined, whatever they have proved until
+        now.
         """
         with self.transaction():
             self.quarantine_secrets(node, but=[each for each in self.secrets_of(node) if each not in secrets])
@@ -97,7 +103,7 @@ class Store(
         return self.confirmed(node, secret) or bool(self.compared_secrets(node, reference))
 
     def remove_contact(self, name: str) -> Contact:
-        """Forget a contact, the pair secrets of its node and its files on their way, and return it.
+        """Delete a contact, the pair secrets of its node and its unfinished files, and return it.
 
         Raises NameNotFound.
         """
@@ -109,9 +115,9 @@ class Store(
         return contact
 
     def move_contact(self, contact: Contact, node: NodeId) -> None:
-        """Give a contact another node, with the pair secrets that are shared with them and the files on their way.
+        """Give a contact another node, and move its pair secrets and unfinished files there.
 
-        Raises InputError if the node is another contact's.
+        Raises InputError if the node belongs to another contact.
         """
         with self.transaction() as database:
             self.refuse_second_name(msgspec.structs.replace(contact, node=node))
@@ -121,10 +127,10 @@ class Store(
             self.save_contact(msgspec.structs.replace(contact, node=node))
 
     def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
-        """Keep a name's new node and move the contact that goes by it there, both or neither.
+        """Store a name's new node, and move the contact of that name there: both or neither.
 
-        The pair secrets of the contact's old node are erased, and its files on their way forgotten. Raises InputError
-        if the node is another contact's.
+        The pair secrets and unfinished files of the contact's old node are deleted. Raises InputError if the node
+        belongs to another contact.
         """
         with self.transaction():
             self.keep_name(kept)

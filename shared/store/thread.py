@@ -44,19 +44,19 @@ from shared.store.store import Store
 from shared.store.upkeep import UPKEEP_SECONDS, tidy
 
 BUSY_SECONDS = 30.0
-"How long a write waits for another process's transaction. Nobody's sound or picture waits with it."
+"How long a write waits for another process's transaction. Sound and picture don't wait with it."
 
 SLOW_SECONDS = 30.0
-"How long a write may wait to begin behind others that a slow disk holds up."
+"How long a write may wait behind others that a slow disk delays."
 
 PATIENCE_SECONDS = 3.0
-"How long it waits for another process while a person wants to know what became of their command."
+"How long a write waits for another process if a person waits for the result of a command."
 
 LOOK_SECONDS = 0.25
-"How often who waits looks whether that is over: what comes while another process has the database waits no longer."
+"How often a waiting write checks whether its time is over, and how long later writes wait behind another process."
 
 ERASE_AGAIN_SECONDS = 0.25
-"How soon to try again to empty a log with erased secrets in it, when somebody was reading."
+"How soon to try again to empty a log with erased secrets, if a reader prevented it."
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ _Result = TypeVar("_Result")
 
 
 class _Close(enum.Enum):
-    """After everything that waits, the end."""
+    """Ends the thread after all waiting writes."""
 
     CLOSE = enum.auto()
 
@@ -73,7 +73,7 @@ _CLOSE = _Close.CLOSE
 
 
 class StoreThread:
-    """Writes to a store's database in a thread of its own, first in, first out."""
+    """Writes to a store's database in a separate thread, first in, first out."""
 
     def __init__(
         self,
@@ -84,29 +84,31 @@ class StoreThread:
         upkeep_seconds: float = UPKEEP_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`store` is the event loop's own, open as long as the thread. Nothing happens before the `async with`.
+        """`store` is the event loop's own store, and stays open as long as the thread.
 
-        `upkeep_seconds` is how often what nothing needs any more is forgotten, see upkeep.py.
+        The thread starts with `async with`.
+
+        `upkeep_seconds` is how often old data is deleted, see upkeep.py.
         """
         self._upkeep_seconds = upkeep_seconds
         self._clock = SteadyClock(clock)
         self.store = store
-        "For reading."
+        "The store for reading."
         self._busy_seconds = busy_seconds
         self._slow_seconds = slow_seconds
         self._waiting: queue.SimpleQueue[_Write[Any] | _Close] = queue.SimpleQueue()
         self._open = False
         self._locked_since: float | None = None
-        "Since when the next write waits for another process, by the monotonic clock; None: it doesn't."
+        "Since when the next write has waited for another process, by the monotonic clock. None: it doesn't wait."
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._started: asyncio.Future[None]
         self._ended: asyncio.Future[None]
 
     async def write(self, work: Callable[[Store], _Result], *, patience: float = PATIENCE_SECONDS) -> _Result:
-        """Do `work` in one transaction and return what it returns, once that is on the disk.
+        """Do `work` in one transaction. Returns its result once that is on the disk.
 
-        Raises what `work` raises, and StoreError: also when another process has had the database for `patience`
-        seconds. Then it is never done.
+        Raises what `work` raises, and StoreError, also if another process has had the database for `patience` seconds.
+        Then the write never happens.
         """
         if not self._open:
             raise StoreError("The database is closed.", "Start the program again.")
@@ -141,7 +143,7 @@ class StoreThread:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Do what is waiting, then close. Someone who cancels this still gets it done."""
+        """Do the waiting writes, then close. They are done even if this is cancelled."""
         self._open = False
         self._waiting.put(_CLOSE)
         cancelled = None
@@ -192,7 +194,7 @@ class StoreThread:
             self._tell(self._ended, None, None)
 
     def _next(self, store: Store, due: float) -> _Write[Any] | _Close | None:
-        """What is to be done next; None when upkeep is due."""
+        """The next write. None if upkeep is due."""
         while (left := due - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 return self._waiting.get(timeout=min(left, ERASE_AGAIN_SECONDS) if store.log_to_erase else left)
@@ -219,7 +221,7 @@ class StoreThread:
 
 
 class _Write(Generic[_Result]):
-    """One write that is waiting or done."""
+    """One write, waiting or done."""
 
     def __init__(self, work: Callable[[Store], _Result], loop: asyncio.AbstractEventLoop) -> None:
         self._work = work
@@ -230,7 +232,7 @@ class _Write(Generic[_Result]):
         self.done: asyncio.Future[_Result] = loop.create_future()
 
     def withdraw(self) -> bool:
-        """Have it never done. False: it has begun."""
+        """Withdraw the write. False: it has begun already."""
         with self._deciding:
             self._withdrawn = not self._begun
             return self._withdrawn
@@ -239,7 +241,7 @@ class _Write(Generic[_Result]):
         _settle(self._loop, self.done, None, error)
 
     def do(self, store: Store, waiting: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
-        """Do it if it wasn't withdrawn; `waiting` is entered while another process may have the database."""
+        """Do the write unless it was withdrawn. `waiting` is entered while another process may have the database."""
         if self._withdrawn:
             return
         try:
@@ -258,7 +260,7 @@ class _Write(Generic[_Result]):
             _settle(self._loop, self.done, result, None)
 
     def _begins(self) -> bool:
-        """Once another process lets us write: whether somebody still wants it."""
+        """Whether somebody still wants the write, once another process lets us begin."""
         with self._deciding:
             self._begun = not self._withdrawn
             return self._begun
@@ -267,11 +269,11 @@ class _Write(Generic[_Result]):
 def _settle(
     loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
 ) -> None:
-    """Give a future of that loop its result, from any thread."""
+    """Set the result of a future, from any thread."""
 
     def settle() -> None:
         if future.done():
-            return  # who waited was cancelled
+            return  # the waiting task was cancelled
         if error is None:
             future.set_result(result)
         else:

@@ -1,4 +1,4 @@
-"""The table of files on their way, so that they continue after a kill and in the next call."""
+"""The table of unfinished files, so that they continue after a kill and in the next call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class TransferTable(Database):
     """The transfers."""
 
     def keep_file(self, kept: KeptFile) -> None:
-        """Keep a transfer, or what has changed in it. Of more than KEPT_FOR_ONE with a node the oldest are dropped."""
+        """Store a transfer, or its changes. Beyond KEPT_FOR_ONE transfers with a node, the oldest are deleted."""
         key = kept.peer.key
         with self.transaction() as database:
             database.execute(
@@ -28,7 +28,7 @@ class TransferTable(Database):
             )
 
     def forget_file(self, kept: KeptFile) -> None:
-        """Keep a transfer no longer."""
+        """Delete a transfer."""
         with self.transaction() as database:
             database.execute(
                 "DELETE FROM transfers WHERE node = ? AND ours = ? AND digest = ?",
@@ -36,14 +36,14 @@ class TransferTable(Database):
             )
 
     def kept_files(self, peer: NodeId | None = None) -> list[KeptFile]:
-        """The transfers with one node, or all, oldest first. One that can't be read is left out."""
+        """The transfers with one node, or all of them, oldest first. Unreadable ones are left out."""
         query = "SELECT value FROM transfers"
         order = " ORDER BY at, digest"
         rows = self.rows(query + order) if peer is None else self.rows(f"{query} WHERE node = ?{order}", peer.key)
         return self.decode_all("a file on its way", [row[0] for row in rows], KeptFile)
 
     def move_files(self, old: NodeId, new: NodeId) -> None:
-        """A contact has another node: their files go along. What was on its way with somebody at the new one ends."""
+        """Move a contact's transfers to its new node. Transfers with somebody else at the new node end."""
         with self.transaction():
             files = self.kept_files(old)
             self.forget_files_with(old)
@@ -52,11 +52,11 @@ class TransferTable(Database):
                 self.keep_file(msgspec.structs.replace(kept, peer=new, began_at=kept.began_at or old))
 
     def forget_files_with(self, node: NodeId) -> None:
-        """Keep no transfer with that node any longer."""
+        """Delete all transfers with that node."""
         with self.transaction() as database:
             database.execute("DELETE FROM transfers WHERE node = ?", (node.key,))
 
     def forget_old_files(self, now: int) -> None:
-        """Forget those that were kept for longer than KEPT_SECONDS at `now`, Unix seconds."""
+        """Delete the transfers that are older than KEPT_SECONDS at `now`, in Unix seconds."""
         with self.transaction() as database:
             database.execute("DELETE FROM transfers WHERE at < ?", (now - KEPT_SECONDS,))

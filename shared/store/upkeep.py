@@ -1,4 +1,4 @@
-"""What grows while a program runs, made smaller again."""
+"""Deletes old data while a program runs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from shared.store.journal import KEPT_SECONDS, MISSED_KEPT
 from shared.store.store import Store
 
 UPKEEP_SECONDS = 3600.0
-"How often a running program does it."
+"How often a running program does this."
 
 
 def tidy(store: Store, now: int) -> None:
-    """Forget used links, done entries of the inbox, missed calls, files that waited and strangers' keys that are old.
+    """Delete old used links, done entries, missed calls, waiting files and strangers' secrets.
 
-    A used link is kept for as long as the longest lifetime that can be configured: who sets a longer one must not
-    bring links back that were used. `now` is in Unix seconds, and must be a time that has passed. Raises StoreError.
+    A used link is kept for the longest lifetime that can be configured, so that a longer lifetime never makes a used
+    link valid again. `now` is in Unix seconds, and must be a time that has passed. Raises StoreError.
     """
     with store.transaction() as database:
         store.forget_links(now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD)
@@ -25,4 +25,4 @@ def tidy(store: Store, now: int) -> None:
             "DELETE FROM missed_calls WHERE id NOT IN (SELECT id FROM missed_calls ORDER BY id DESC LIMIT ?)",
             (MISSED_KEPT,),
         )
-        store.erase_log()  # also of what another process erased while somebody was reading
+        store.erase_log()  # also what another process erased while somebody was reading

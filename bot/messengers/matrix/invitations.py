@@ -78,7 +78,7 @@ class Invitations:
     def wanted(self, room: str) -> None:
         """Note that the owner or a contact has written in a room.
 
-        It no longer counts as a stranger's, whoever invited us.
+        It no longer counts as a stranger's, no matter who invited us.
         """
         self._vault.drop(GUEST + room)
 

@@ -86,7 +86,7 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Close all connections at the end of the block. Sends nothing by itself."""
+        """Close all connections at the end of the block. Sends nothing on its own."""
         try:
             yield
         finally:

@@ -41,7 +41,7 @@ _answers = msgspec.json.Decoder(_Reply)
 
 
 class Http(HTTPXRequest):
-    """The library's requests, with a limit for size and time, and a check of who replied."""
+    """The library's requests, with a limit for size and time, and a check of the replying server."""
 
     def __init__(self, connections: int, clock: Clock) -> None:
         super().__init__(

@@ -12,7 +12,7 @@ from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
 
 TO_OWNER = 0
-"Replaces a chat: the private chat with whoever is the owner when the message is sent."
+"Replaces a chat: the private chat with the person who is the owner when the message is sent."
 
 
 OWNERS_QUEUE = "owner"

@@ -1,5 +1,5 @@
-"""The recording of a call that both sides know of: who records, who is shown that, who has refused.
+"""Recordings of a call that both sides know of: who records, who sees that, and who has refused.
 
-Start at table.py, which is pure: what can become of a recording. call_recording.py carries that out in one call. The
-file is written by peer/media/endpoints/recorder.py. This room imports what peer.calls may.
+Start at table.py, a pure table of the states of a recording. call_recording.py carries them out in one call.
+peer/media/endpoints/recorder.py writes the file. May import what peer.calls may.
 """

@@ -1,4 +1,4 @@
-"""The recordings of one call: carries out what table.py says, and writes ours."""
+"""Carries out the states of table.py in one call, and writes our own recording."""
 
 from __future__ import annotations
 
@@ -41,23 +41,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPLY_SECONDS = 10.0
-"How long the other side's program may take to say that it shows a recording, while a leg is up."
+"How long the other side's program may take to confirm that it shows a recording, while a leg is connected."
 
 UNSUPPORTED = "'s program can't show that a call is recorded, so it isn't recorded.", "They need a newer version."
 
 
 class Recordings(Protocol):
-    """Where recordings of calls go."""
+    """Makes recorders, and plays the tone."""
 
     def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
-        """Make what writes one. `recorded` gets the finished file, `tell` hears why it ends before the call."""
+        """A recorder for one recording.
+
+        `recorded` gets the finished file, `tell` the reason if it ends before the call.
+        """
 
     async def sound(self, endpoint: str) -> None:
-        """Let the owner hear, at the endpoint of that name, that the other side begins to record."""
+        """Play the tone at the endpoint of that name, because the other side begins to record."""
 
 
 class CallRecording:
-    """Both sides' recordings of one call, for as long as its session runs."""
+    """The recordings of both sides in one call, while its session runs."""
 
     def __init__(
         self,
@@ -71,12 +74,12 @@ class CallRecording:
         refused: bool = False,
         machine: Callable[[], None] | None = None,
     ) -> None:
-        """`name` says who the call is with by now, `endpoint` the name of our media endpoint.
+        """`name` gives the present name of the other person. `endpoint` is the name of our media endpoint.
 
-        `tell` is called in the event loop and must not block; `keep` keeps how it stands for a program that is started
-        again, and raises StoreError. `wanted`, `refused`: so it stood before such a start.
-        `machine`: the answering machine takes this call. It records what the other side says in its own file, which is
-        only announced here; that is called if the other side refuses.
+        `tell` is called in the event loop and must not block. `keep` stores the state for a restart of the program, and
+        raises StoreError. `wanted` and `refused` are the state before a restart. `machine` is given if the answering
+        machine takes the call. The machine records to its own file, and this object only announces that. `machine` is
+        called if the other side refuses.
         """
         self.standing = RecordingState(theirs=Theirs.REFUSED if refused else Theirs.OFF)
         if wanted or machine is not None:
@@ -97,19 +100,19 @@ class CallRecording:
         self._trouble: MediaTrouble | MediaError | None = None
         self._finish: list[Finish] = []
         self._sounds = False
-        "Whether the owner is to hear that the other side begins."
+        "Whether the tone should be played because the other side begins."
 
         self._sounding: asyncio.Task[None] | None = None
         self._known = wanted, refused
-        "What is kept for a program that is started again."
+        "The stored state."
 
         self._attached: tuple[Leg, Media] | None = None
         self._asked: asyncio.TimerHandle | None = None
 
-    # The owner.
+    # For the owner.
 
     async def start(self) -> None:
-        """Record, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
+        """Begin to record once the other side's program shows it. Raises NotRecordable, MediaError."""
         if self.standing.recording:
             raise NotRecordable(f"You are recording the call with {self._name()} already.", "")
         if self._leg is None:
@@ -122,56 +125,56 @@ class CallRecording:
         self._step(BeginRecording())
 
     def stop(self) -> None:
-        """Record no longer. Raises NothingRecorded."""
+        """Stop recording. Raises NothingRecorded."""
         if not self.standing.recording:
             raise NothingRecorded(f"You aren't recording the call with {self._name()}.")
         if self._machine is not None:
-            self._machine()  # it does nothing else in the call
+            self._machine()  # the machine does nothing else in the call
             return
         self._step(EndRecording())
 
     def refuse(self) -> None:
-        """Be recorded no longer, for the rest of the call. Raises NothingRecorded."""
+        """Refuse to be recorded for the rest of the call. Raises NothingRecorded."""
         if not self.standing.recorded:
             raise NothingRecorded(f"{self._name()} isn't recording the call, as far as their program says.")
         self._step(RefuseRecording())
 
-    # The session.
+    # For the session.
 
     def connected(self, leg: Leg, media: Media) -> None:
-        """A leg is up, for these media."""
+        """Note that a leg is connected, for these media."""
         self._leg, self._media = leg, media
 
     def agreed(self, media: Media) -> None:
-        """Both sides send no more than that."""
+        """Note the media that both sides have agreed to."""
         self._media = media
         self._changed.set()
 
     def disconnected(self) -> None:
-        """The leg is gone."""
+        """Note that the leg is gone."""
         self._leg = None
         self._step(Lost())
 
     def holds(self, on: bool) -> None:
-        """We have put the call on hold, or taken it off: meanwhile nothing is recorded."""
+        """Note whether we have put the call on hold. Nothing is recorded meanwhile."""
         self._held = on
         self._changed.set()
 
     def remote_holds(self, on: bool) -> None:
-        """The other side has."""
+        """Note whether the other side has put the call on hold. Nothing is recorded meanwhile."""
         self._remote_held = on
         self._changed.set()
 
     def greeted(self, hello: Hello) -> None:
-        """The other side's program says what it can."""
+        """Note what the other side's program can do."""
         self._step(SaidHello(hello.shows_recording, hello.recording))
 
     def received(self, message: Recording | RecordingReply) -> None:
-        """Act on what the other side says."""
+        """Handle a message of the other side."""
         self._step(message)
 
     async def run(self) -> None:
-        """Write until cancelled; then finish the file. A fault in here costs the recording, and not the call."""
+        """Write until cancelled, then finish the file. An error in here ends the recording, not the call."""
         try:
             while True:
                 try:
@@ -192,7 +195,7 @@ class CallRecording:
                 self._finish.append(Finish(What.STOPPED))
             await self._finish_file()
 
-    # What is done.
+    # Carrying it out.
 
     def _step(self, event: Event) -> None:
         before = self.standing
@@ -225,10 +228,10 @@ class CallRecording:
             self._asked = loop.call_later(REPLY_SECONDS, self._step, EndRecording(What.UNANSWERED))
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
-        """Write what is to be written, and nothing else."""
+        """Write what must be written now."""
         if self._sounds:
             self._sounds = False
-            # One at a time: who begins again and again would make them as loud as they like.
+            # Play one tone at a time. Otherwise someone who begins again and again could make it louder and louder.
             if self._sounding is None or self._sounding.done():
                 self._sounding = tasks.create_task(self._recordings.sound(self._endpoint))
         if self._finish:
@@ -250,7 +253,7 @@ class CallRecording:
         try:
             await recorder.attach(leg, media, tasks)
         except LegFailed:
-            return  # it goes on with the next one
+            return  # it continues with the next leg
         except MediaError as error:
             self._trouble = error
             self._step(EndRecording(What.FAILED))
@@ -280,9 +283,9 @@ class CallRecording:
             self._tell(RecordingChanged("us", each.what, path, why, hint))
 
     async def _kept(self) -> None:
-        """Keep how it stands, if that has changed."""
+        """Store the state if it has changed."""
         stands = self.standing.recording, self.standing.theirs is Theirs.REFUSED
         if stands != self._known:
             self._known = stands
-            with contextlib.suppress(StoreError):  # it is kept with the next sign of life, too
+            with contextlib.suppress(StoreError):  # it is also stored with the next sign of life
                 await self._keep()

@@ -11,15 +11,15 @@ from peer.calls.recording.table import What
 
 
 class RecordingChanged(msgspec.Struct, frozen=True):
-    """Something has happened to a recording of the call."""
+    """A recording of the call has changed."""
 
     by: Literal["us", "them"]
-    "Whose it is."
+    "Whose recording it is."
 
     what: What
 
     path: Path | None = None
-    "Once our own is over: the file; None if nothing is in it."
+    "Our own finished file. None if it is empty, or nothing is finished."
 
     why: str = ""
     hint: str = ""

@@ -1,7 +1,7 @@
-"""What becomes of recordings in one call: events in, what is to be done out. Everything that changes it is here.
+"""The states of recordings in one call: events in, effects out. Everything that changes them is here.
 
-Our own begins only once the other side's program has said, on the leg that is up, that it shows it. What the other
-side records is shown until it says that it no longer does; a refusal holds for the rest of the call.
+Our own recording begins only after the other side's program has said, on the connected leg, that it shows it. The other
+side's recording is shown until it says that it has stopped. A refusal lasts for the rest of the call.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from shared.messages import Recording, RecordingReply
 
 
 class Ours(enum.StrEnum):
-    """How it stands with our own recording."""
+    """The state of our own recording."""
 
     OFF = "off"
     WAITS = "waits"
-    "It is wanted, and the other side's program hasn't said hello on a leg."
+    "The owner wants it, and the other side's program hasn't said hello on this leg."
 
     ASKED = "asked"
-    "Their program was told, and hasn't said on this leg that it shows it: nothing is recorded."
+    "Their program was asked, and hasn't said on this leg that it shows the recording. Nothing is recorded."
 
     ON = "on"
 
 
 class Theirs(enum.StrEnum):
-    """How it stands with the other side's."""
+    """The state of the other side's recording."""
 
     OFF = "off"
     SHOWN = "shown"
     REFUSED = "refused"
-    "For the rest of the call."
+    "Refused for the rest of the call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +45,40 @@ class RecordingState:
     theirs: Theirs = Theirs.OFF
 
     number: int = 0
-    "Of our latest, which replies name."
+    "The number of our latest recording. Replies name it."
 
     their_number: int = 0
     begun: bool = False
-    "Whether ours was on, on this leg or one before."
+    "Whether our recording was on, on this leg or an earlier one."
 
     shows: bool | None = None
-    "Whether the other side's program shows recordings; None before it has said hello on this leg."
+    "Whether the other side's program shows recordings. None until it has said hello on this leg."
 
     @property
     def recorded(self) -> bool:
-        """Whether the other side records this call, as far as we were told."""
+        """Whether the other side records this call, according to its program."""
         return self.theirs is Theirs.SHOWN
 
     @property
     def recording(self) -> bool:
-        """Whether we record it, or do as soon as the other side's program shows that."""
+        """Whether we record, or will as soon as the other side's program shows it."""
         return self.ours is not Ours.OFF
 
 
 class What(enum.StrEnum):
-    """What has happened to a recording, for people."""
+    """What has happened to a recording."""
 
     STARTED = "started"
     STOPPED = "stopped"
     REFUSED = "refused"
     FAILED = "failed"
-    "It can't be written any longer."
+    "It can't be written any more."
 
     UNSUPPORTED = "unsupported"
     "The other side's program doesn't show recordings."
 
     UNANSWERED = "unanswered"
-    "It didn't say that it shows this one."
+    "The other side's program didn't confirm that it shows this recording."
 
 
 # Events.
@@ -89,7 +89,7 @@ class BeginRecording(msgspec.Struct, frozen=True):
 
 
 class EndRecording(msgspec.Struct, frozen=True):
-    """The owner no longer wants to, or it can't go on."""
+    """The owner wants to stop, or the recording can't go on."""
 
     what: What = What.STOPPED
 
@@ -102,10 +102,10 @@ class SaidHello(msgspec.Struct, frozen=True):
     """The other side's program has said hello on a leg."""
 
     shows: bool
-    "It shows that we record."
+    "It shows our recordings."
 
     records: bool
-    "It has one of its own, and says so again next."
+    "It has a recording of its own, and will announce it again next."
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -135,7 +135,7 @@ Effect: TypeAlias = Recording | RecordingReply | Finish | TellTheirs
 
 
 def step(standing: RecordingState, event: Event) -> tuple[RecordingState, tuple[Effect, ...]]:
-    """What an event makes of it. An event that has no place changes nothing."""
+    """The state and the effects after an event. An event that doesn't fit changes nothing."""
     match event:
         case BeginRecording() if standing.ours is Ours.OFF:
             wanted = replace(standing, ours=Ours.WAITS, number=standing.number + 1, begun=False)
@@ -177,19 +177,19 @@ def _greeted(standing: RecordingState, records: bool) -> tuple[RecordingState, t
 
 
 def _their(standing: RecordingState, message: Recording) -> tuple[RecordingState, tuple[Effect, ...]]:
-    """What the other side says of its own."""
+    """Handle what the other side says about its own recording."""
     if standing.theirs is Theirs.REFUSED:
         return standing, (RecordingReply(message.id, shown=False),) if message.on else ()
     if not message.on:
         off = replace(standing, theirs=Theirs.OFF)
         return off, (TellTheirs(What.STOPPED),) if standing.recorded else ()
-    # The owner hears of it before the other side does.
+    # The owner hears of it before we reply.
     told = () if standing.recorded else (TellTheirs(What.STARTED),)
     return replace(standing, theirs=Theirs.SHOWN), (*told, RecordingReply(message.id, shown=True))
 
 
 def _replied(standing: RecordingState, message: RecordingReply) -> tuple[RecordingState, tuple[Effect, ...]]:
-    """What the other side says of our own."""
+    """Handle what the other side says about our recording."""
     if not message.shown:
         return step(standing, EndRecording(What.REFUSED))
     if standing.ours is not Ours.ASKED:
