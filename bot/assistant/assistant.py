@@ -1,4 +1,4 @@
-"""What the bot does with a message. It knows no messenger: messages come in as values, and posts go out as values."""
+"""What the bot does with a message. It knows no messenger: messages come in and posts go out as values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _Result = TypeVar("_Result")
 
 
 class Assistant:
-    """One owner's assistant. It does one thing at a time, each in a turn of its own (turn.py)."""
+    """One owner's assistant. It does one thing at a time, each in a turn (turn.py)."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class Assistant:
         call_changed: Callable[[Line], None],
         devices: DeviceBook | None = None,
     ) -> None:
-        """`wrong` says what prevents calls in the overlay now, None if nothing does.
+        """`wrong` gives the problem that prevents calls in the overlay now, or None.
 
-        `program_source` is where friends get the program, empty if that isn't known; `friends_peers` says which of our
-        node's peers a friend needs too. `call_changed` shows a call's state in its chat and must not block. `devices`
+        `program_source` is where friends get the program, empty if that isn't known. `friends_peers` says which of our
+        node's peers a friend needs too. `call_changed` shows a call's state in its chat, and must not block. `devices`
         is None if there is no handset page.
         """
         self.switchboard = switchboard
@@ -109,10 +109,10 @@ class Assistant:
         self._reader = MessageReader(own, store=self._store, switchboard=switchboard, calling=calling, origins=origins)
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on one message, and return everything that was posted because of it.
+        """Act on one message. Returns all posts that it causes.
 
-        Links are read from anyone; commands are obeyed for the owner alone. Nothing that a message holds raises an
-        error: it is posted as a sentence.
+        Links are read for anyone, commands are obeyed only for the owner. A bad message raises no error; the error is
+        posted as a sentence.
         """
         text, is_whole = whole(readable(message.text))
         async with self._turns.taken(message.chat) as turn:
@@ -136,11 +136,10 @@ class Assistant:
         return turn.posts
 
     async def obey(self, text: str, chat: str) -> list[Post]:
-        """Carry out a command that the owner gave outside of any chat, and return everything that was posted because of
-        it.
+        """Carry out a command that the owner gave outside any chat. Returns all posts that it causes.
 
-        A name that has to be looked up is found, or not, before this returns. Raises CopybaraError if the command can't
-        be carried out.
+        If a name must be looked up, this waits for the result. Raises CopybaraError if the command can't be carried
+        out.
         """
         lookups: list[asyncio.Task[Outcome]] = []
         async with self._turns.taken(chat, lookups) as turn:
@@ -159,9 +158,9 @@ class Assistant:
         return posts
 
     async def act(self, action: Action, chat: str) -> str:
-        """Do what a button that the owner tapped stands for; returns a short answer for the messenger to show.
+        """Do what a tapped button means. Returns a short answer for the messenger to show.
 
-        Raises CallRefused when the call is over or in another state by now, and other CopybaraErrors.
+        Raises CallRefused if the call is over or in another state, and other CopybaraErrors.
         """
         async with self._turns.taken(chat) as turn:
             self.switchboard.look_at_book()
@@ -172,11 +171,11 @@ class Assistant:
         return await self._calling.prepare(whom, media, chat, before)
 
     def confirm(self, line: Line) -> None:
-        """The link of a prepared call was posted."""
+        """Note that the link of a prepared call was posted."""
         self._calling.confirm(line)
 
     def discard(self, line: Line) -> None:
-        """End a call that was prepared and isn't wanted any more."""
+        """End a prepared call that isn't wanted any more."""
         self._calling.discard(line)
 
     async def place(
@@ -186,10 +185,10 @@ class Assistant:
         return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint, begins=begins)
 
     async def save(self, name: str, who: book.Whom, met: Line | None = None, after: bytes = b"") -> Contact:
-        """Save somebody as a contact; a call with them shows the new name at once.
+        """Save somebody as a contact. A call with them shows the new name at once.
 
-        `met` is the call in which the owner saves them, `after` the reference (8 bytes) of a call that is over, see
-        Saving.add. Raises InputError, StoreError.
+        `met` is the call from which the owner saves them. `after` is the reference (8 bytes) of a call that is over,
+        see Saving.add. Raises InputError, StoreError.
         """
         return await self._saving.add(name, who, met=met, after=after)
 
@@ -209,15 +208,15 @@ class Assistant:
         return await self._saving.confirm(name, words, in_clear=in_clear)
 
     def tell_done_at(self, device: str, said: Sentence) -> None:
-        """Tell the owner what was changed in the contact book at another device, which may have been stolen."""
+        """Tell the owner about a change to the contact book by another device, which may be stolen."""
         self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
-        """The owner has compared the words of that call, see Saving.words_match. Raises StoreError."""
+        """Note that the owner has compared the words of that call, see Saving.words_match. Raises StoreError."""
         await self._saving.words_match(line, in_clear=in_clear)
 
     async def words_differ(self, line: Line) -> None:
-        """The words of that call were compared, and aren't the same, see Saving. Raises StoreError."""
+        """Note that the words of that call differ, see Saving.words_differ. Raises StoreError."""
         await self._saving.words_differ(line)
 
     async def block(self, line: Line) -> Sentence:
@@ -225,18 +224,18 @@ class Assistant:
         return await self._taps.block(line)
 
     async def greet(self) -> None:
-        """When the program starts: tell the owner which calls ended because it was killed, and take up the others."""
+        """At the start, tell the owner which calls a kill has ended, and continue the others."""
         for call in self.switchboard.last_run.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
             self._posting.everywhere(said, call=call.reference.hex(), live=True)
         await self.switchboard.last_run.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """The tasks that look names up, and continue after `hear` has returned."""
+        """The tasks that look up names, and go on after `hear` has returned."""
         return self.lookups.tasks
 
     async def overlay_changed(self, state: OverlayState) -> None:
-        """Tell the owner in every chat when calls have become impossible, and when they are possible again."""
+        """Tell the owner in every chat when calls become impossible, and when they are possible again."""
         self.switchboard.overlay_changed()
         said = overlay_texts.changed(self._overlay, self._overlay_before, state)
         self._overlay_before = state

@@ -1,4 +1,4 @@
-"""What happens to calls, put into words for the owner and into links for the other side."""
+"""Turns news of calls into sentences for the owner and links for the other side."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 
 _NOT_REACHED = (EndReason.UNREACHABLE, EndReason.NO_ANSWER, EndReason.LOST)
-"Reasons why a call ended that may mean: our node has no connection."
+"Reasons for an end that may mean that our node has no connection."
 
 
 class CallNews:
-    """Hears what happens to calls, and posts it: sentences for the owner, links for the other side."""
+    """Takes news of calls, and posts it: sentences for the owner, links for the other side."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class CallNews:
         wrong: Callable[[], Sentence | None],
         rings_at: Callable[[], str] = str,
     ) -> None:
-        """`call_changed` shows a call's state and `file_changed` a file's, in their chats; neither may block.
+        """`call_changed` shows a call's state and `file_changed` a file's, in their chats. Neither may block.
 
-        `rings_at` names the owner's other devices that a call rings at. `wrong` says what prevents calls in the overlay
-        now, None if nothing does.
+        `rings_at` gives the names of the owner's other devices at which a call rings. `wrong` gives the problem that
+        prevents calls in the overlay now, or None.
         """
         self._rings_at = rings_at
         self._wrong = wrong
@@ -92,17 +92,17 @@ class CallNews:
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
         self._to_carry: WeakSet[Line] = WeakSet()
-        "Calls that have ended with a link that says so, which the owner has to copy to the other person."
+        "Ended calls with a link that says so, which the owner has to copy to the other person."
 
         self._not_kept: WeakSet[Line] = WeakSet()
-        "Calls whose owner has read already that something couldn't be written to the disk."
+        "Calls whose owner has already read that something couldn't be written to the disk."
 
     def because(self, line: Line, why: str) -> None:
-        """Words that go into the chat beside the link that declines a call."""
+        """Set the words that go into the chat beside the link that declines a call."""
         self._why[line.number] = why
 
     def told(self, line: Line, news: News) -> None:
-        """Something has happened to a call: post it in words."""
+        """Take news of a call, and post it."""
         match news:
             case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
                 self._post_link(line, news.token)
@@ -121,7 +121,7 @@ class CallNews:
                 self._posting.post(
                     Post("owner", said, chat=line.chat, line=line, file=file, in_clear=in_clear, from_call=True)
                 )
-            case NotKept() if line not in self._not_kept:  # once a call: it is tried again
+            case NotKept() if line not in self._not_kept:  # once per call, because writing is tried again
                 self._not_kept.add(line)
                 self._posting.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
@@ -170,20 +170,20 @@ class CallNews:
                 self._agreed(line)
             case FirstMedia() | MediaAgreed() | Paired():
                 if isinstance(news, Paired):
-                    self._learning.later(line)  # it may be the first with a key
-                if not line.call.ended:  # its end is reported later, with everything that belongs to it
+                    self._learning.later(line)  # this may be the first call with a key
+                if not line.call.ended:  # an ended call is reported later, with everything that belongs to it
                     self._call_changed(line)
             case MediaState() | Posted() | NotKept() | HelloHeard():
-                pass  # seen where the picture is; sent another way than by this chat; told before
+                pass  # shown beside the picture, posted elsewhere, or posted before
 
     def _agreed(self, line: Line) -> None:
-        """The other side answered with less than we called with, such as sound only."""
+        """Tell the owner that the other side answered with less than we called with, such as audio only."""
         up = line.call.state is State.ACTIVE
         self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
         self._call_changed(line)
 
     def changed(self, line: Line) -> None:
-        """A call's state has changed: say so, and show it."""
+        """Post and show a call's new state."""
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line)
@@ -202,7 +202,7 @@ class CallNews:
         self._call_changed(line)
 
     def _hold_changed(self, line: Line, news: HoldChanged) -> None:
-        """Either side has put the call on hold, or taken it off."""
+        """Tell the owner that either side has put the call on hold, or resumed it."""
         if news.by == "us":
             said = texts.on_hold(line) if news.on else texts.off_hold(line)
         else:
@@ -221,7 +221,7 @@ class CallNews:
 
 
 def _while_up(line: Line) -> tuple[Act, ...]:
-    """The buttons of a call that is connected."""
+    """The buttons of a connected call."""
     if line.on_hold:
         return (Act.RESUME, Act.HANG_UP)
     return (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)

@@ -1,4 +1,4 @@
-"""Finds out whom and which call the owner means; places, answers and ends calls."""
+"""Finds out whom and which call the owner means. Places, answers and ends calls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 
 Then = Callable[[Turn, NamedNode], Awaitable[None]]
-"What is done once a name was found, in a turn of its own."
+"What to do once a name was found, in a separate turn."
 
 
 class Calling:
@@ -55,7 +55,7 @@ class Calling:
         news: CallNews,
         wrong: Callable[[], Sentence | None],
     ) -> None:
-        """`wrong` says what prevents calls in the overlay now."""
+        """`wrong` gives the problem that prevents calls in the overlay now."""
         self._store = store
         self._switchboard = switchboard
         self._echo = echo
@@ -69,7 +69,7 @@ class Calling:
     # Who is meant.
 
     async def whom(self, text: str) -> book.Whom:
-        """Find out who is meant by a node id, a card, or a name in the contact book.
+        """Find the person whom a node id, a card or a name in the contact book means.
 
         Raises InputError, NameNotFound.
         """
@@ -83,7 +83,7 @@ class Calling:
         return book.Whom(answer.node)
 
     def look_up(self, turn: Turn, name: str, then: Then) -> None:
-        """Begin to look a name up. Once it is found, `then` is called in a turn of its own.
+        """Begin to look up a name. Once it is found, `then` is called in a separate turn.
 
         Raises CallRefused, NameNotFound.
 
@@ -110,7 +110,7 @@ class Calling:
             return turn.posts, None
 
     async def _looked_up(self, name: str) -> NamedNode:
-        """Look a name up and wait for the result. Raises CopybaraError."""
+        """Look up a name and wait for the result. Raises CopybaraError."""
 
         async def found(result: NamedNode | CopybaraError) -> NamedNode | CopybaraError:
             return result
@@ -120,7 +120,7 @@ class Calling:
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            raise LookingUp(*refusals.LOOK_UP_ENDED) from None  # the look-up was ended, not we
+            raise LookingUp(*refusals.LOOK_UP_ENDED) from None  # the look-up was cancelled, not this task
         if isinstance(result, NameHeld):
             result.hint = name_texts.decide(result)
         if isinstance(result, CopybaraError):
@@ -130,27 +130,27 @@ class Calling:
     # Which call is meant.
 
     def answerable(self, whom: str = "") -> Line:
-        """What /answer means, see which_call. Raises NothingRings, WhichCall."""
+        """The call that /answer means, see which_call. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_answer(self._switchboard.lines, log, time.time(), whom, self.names())
 
     def declinable(self, said: str) -> tuple[Line, str]:
-        """What /decline means, and the words for that caller. Raises NothingRings, WhichCall."""
+        """The call that /decline means, and the words for its caller. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_decline(self._switchboard.lines, log, time.time(), said, self.names())
 
     def current(self, whom: str = "") -> Line:
-        """What /hangup means, see which_call. Raises NoCall, WhichCall."""
+        """The call that /hangup means, see which_call. Raises NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_hang_up(self._switchboard.lines, whom, self.names(), log, time.time())
 
     def comparable(self, whom: str = "") -> Line:
-        """What /differ means, see which_call. Raises NoCall, WhichCall."""
+        """The call that /differ means, see which_call. Raises NoCall, WhichCall."""
         lines, log = self._switchboard.lines, self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_differ(lines, lines.latest, log, time.time(), whom, self._store.contact_named(whom))
 
     def comparable_of(self, call: str) -> Line:
-        """The call with that `Line.id` and words to compare, unless it is over and not the latest. Raises CallOver."""
+        """The call with that `Line.id` and words to compare. Raises CallOver if it is over and not the latest."""
         latest = self._switchboard.lines.latest
         lines = self._switchboard.lines if latest is None else [*self._switchboard.lines, latest]
         for line in lines:
@@ -159,47 +159,47 @@ class Calling:
         raise CallOver()
 
     def holdable(self, whom: str = "") -> Line:
-        """What /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
+        """The call that /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
         return which_call.to_hold(self._switchboard.lines, whom, self.names())
 
     def held(self, command: str, whom: str = "") -> Line:
-        """What /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
+        """The call that /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_resume(self._switchboard.lines, log, time.time(), command, whom, self.names())
 
     def recordable(self, what: str, whom: str = "") -> Line:
-        """What /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""
+        """The call that /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self.names())
 
     def writable(self, said: str, command: str = "/say") -> tuple[Line, str]:
-        """What /say and /send mean, see which_call, and the text or file. Raises InputError, WhichCall."""
+        """The call that /say and /send mean, see which_call, and the text or file. Raises InputError, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_write(self._switchboard.lines, log, time.time(), said, self.names(), command)
 
     def sayable(self, said: str) -> tuple[Line, str, bool]:
-        """What /say means, see which_call, the text, and whether it is for that call alone. Raises as `writable`."""
+        """The call that /say means, the text, and whether it is for that call alone. Raises what `writable` raises."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_say(self._switchboard.lines, log, time.time(), said, self.names())
 
     def unsaved(self) -> NodeId:
-        """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""
+        """The node that /contact add means without a node, see which_call. Raises InputError, WhichCall."""
         log, nodes = self._store.call_log(CALLS_REMEMBERED), [each.node for each in self._store.contacts()]
         return which_call.to_save(self._switchboard.lines, log, time.time(), nodes)
 
     def names(self) -> list[str]:
-        """Those of all contacts."""
+        """The names of all contacts."""
         return [each.name for each in self._store.contacts()]
 
     def of_id(self, call: str) -> Line:
-        """The call with that `Line.id`. Raises CallOver if there is none any more."""
+        """The call with that `Line.id`. Raises CallOver if there is none."""
         for line in self._switchboard.lines:
             if line.id == call:
                 return line
         raise CallOver()
 
     def met(self, node: NodeId, call: str | None = None) -> Line | None:
-        """The call with that `Line.id` and node; without an id the one that connected last with that node.
+        """The call with that `Line.id` and node. Without an id, the last connected one with that node.
 
         None if this run of the program doesn't know it any more.
         """
@@ -210,7 +210,10 @@ class Calling:
         return next((line for line in reversed(all_) if line.peer == node and line.connection.connected), None)
 
     def node_of(self, call: str) -> NodeId:
-        """The other node of a call, by its `Line.id`. Raises CallOver if it ended too long ago to be in the log."""
+        """The other node of a call, by its `Line.id`.
+
+        Raises CallOver if the call ended too long ago to be in the log.
+        """
         latest = self._switchboard.lines.latest
         lines = self._switchboard.lines if latest is None else [*self._switchboard.lines, latest]
         for line in lines:
@@ -224,9 +227,9 @@ class Calling:
     # Making calls.
 
     async def call(self, turn: Turn, whom: str, media: Media, program: str | None) -> None:
-        """Call somebody; a name of a name system is looked up first. Raises CopybaraError.
+        """Call somebody. A name of a name system is looked up first. Raises CopybaraError.
 
-        `echo` is a test call, unless a contact has that name.
+        `echo` makes a test call, unless a contact has that name.
         """
         if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self.names()):
             line = await self._echo.place(media, chat=turn.chat, begins_off=turn.in_clear)
@@ -252,7 +255,7 @@ class Calling:
             turn.posting.about(line, words(line), actions=(Act.HANG_UP,), live=True)
             return
         await over(line)
-        if turn.lookups is not None:  # the command line: it didn't work
+        if turn.lookups is not None:  # the command line reports it as an error
             said = texts.ended(line)
             raise CallRefused(said.sentence, said.hint)
 
@@ -261,7 +264,7 @@ class Calling:
     ) -> Line:
         """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError.
 
-        `begins` is called when nothing can refuse the call any more, just before it begins.
+        `begins` is called just before the call begins, when nothing can refuse it any more.
         """
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
@@ -269,10 +272,10 @@ class Calling:
             return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False, begins=begins)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
-        """Place a call whose link may never be posted: the messenger shows it while the owner is still typing.
+        """Place a call whose link may never be posted. The messenger shows it while the owner is still typing.
 
-        `before` is the call that was prepared by the last keystroke. It is returned if it would be the same, and
-        discarded otherwise. Raises CallRefused, InputError.
+        `before` is the call of the last keystroke. It is returned if it would be the same, and ended otherwise. Raises
+        CallRefused, InputError.
         """
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
@@ -289,14 +292,14 @@ class Calling:
             return await self._dial(who, media, chat, provisional=True)
 
     def confirm(self, line: Line) -> None:
-        """The link of a prepared call was posted, so it is a call like any other from now on."""
+        """Note that the link of a prepared call was posted. It is a call like any other from now on."""
         if line.shown.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
                 self._posting.about(line, self._said_of(line), actions=(Act.HANG_UP,), live=True)
 
     def discard(self, line: Line) -> None:
-        """End a call that was prepared and isn't wanted any more."""
+        """End a prepared call that isn't wanted any more."""
         if line.shown.provisional and line.call.state is State.CALLING:
             self._switchboard.hang_up(line)
 
@@ -314,9 +317,9 @@ class Calling:
     ) -> Line:
         """Place a call.
 
-        If we have the callee's card, the first link is sealed to the key on it, and goes to the bot on it.
+        If we have the callee's card, the first link is sealed to the key on the card, and goes to the bot on it.
 
-        `begins_off` see Presented; None: it begins so if others can write in that chat.
+        `begins_off` is that of Presented. None: True if others can write in that chat.
         """
         if who.card is not None:
             self._origins.called_by(who.node, who.card)
@@ -333,7 +336,7 @@ class Calling:
             begins=begins,
         )
 
-    # Answering and ending them.
+    # Answering and ending calls.
 
     async def answer(self, turn: Turn, line: Line, media: Media | None, instead: Instead = "") -> None:
         """Answer a call. If it was answered before, only tell the owner so. Raises CallRefused."""
@@ -348,7 +351,7 @@ class Calling:
             turn.posting.about(line, said, actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:
-        """Decline a call; `why` are a few words that the caller gets to read. Raises CallRefused."""
+        """Decline a call. `why` is a short text for the caller. Raises CallRefused."""
         if why:
             self._news.because(line, why)
         self._switchboard.decline(line)
@@ -364,16 +367,16 @@ class Calling:
         await self._switchboard.hold(line)
 
     async def resume(self, line: Line, *, swap: bool = False) -> None:
-        """Take a call off hold; with `swap` put the call on hold that the owner is in now.
+        """Take a call off hold. With `swap`, put the owner's present call on hold.
 
         Raises NotOnHold, InCall, NothingToHold, LocalProtocolError.
         """
         await self._switchboard.resume(line, swap=swap)
 
     def ignore(self, line: Line) -> None:
-        """Stop all ringing calls of that caller, who hears nothing of it. Raises CallRefused.
+        """Stop all ringing calls of that caller, who gets no reply. Raises CallRefused.
 
-        If this call proves nothing, those that a key has proven go on ringing: they may be somebody else's.
+        If this call proves nothing, calls that a key has proven go on ringing, because they may be somebody else's.
         """
         self._switchboard.ignore(line)
         for other in self._switchboard.lines:
@@ -390,5 +393,5 @@ async def over(line: Line) -> None:
 
 
 def meant(answer: NamedNode) -> book.Whom:
-    """The node that a name leads to, with the card in its records."""
+    """The node of a name, with the card in its records."""
     return book.Whom(answer.node, name_book.card_of(answer))

@@ -1,8 +1,8 @@
 """The owner's commands: text in, one frozen value out.
 
-A command starts with `/`, as in every messenger with bots, and may carry the bot's name (`/call@anna_bot bob`).
-Parsing does no look-ups: whether `bob` is somebody is for the assistant to find out. The contacts' names only tell
-where one of several words ends.
+A command begins with `/`, as in every messenger with bots, and may contain the bot's name (`/call@anna_bot bob`).
+Parsing looks nothing up: the assistant finds out whether `bob` exists. The contacts' names only tell where a name of
+several words ends.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from shared.printable import as_command, without_invisible_edges
 from shared.typed import ENDS, keyword, typed
 
 UNPROVEN = "unproven"
-"After `/contact trust NAME`: answer automatically even while only the node id says who calls."
+"After `/contact trust NAME`: answer automatically even while only the node id identifies the caller."
 
 MAX_START = 400
-"Characters of a message in which a command begins, after spaces and invisible marks."
+"A command must begin within this many characters of a message, after spaces and invisible marks."
 
 MAX_ARGUMENT = 400
-"Characters of one argument: longer than any card or link, shorter than a nuisance."
+"The longest argument in characters: longer than any card or link."
 
 MAX_WHY = 200
-"Characters of the words for a caller who is declined."
+"The longest text for a declined caller, in characters."
 
 MAX_PAGE_DIGITS = 6
 
 MAX_CUT = 9
-"Characters with digits among them that may still belong to a name; more are a piece of a node id."
+"A word with digits may be part of a name up to this many characters. A longer one is a piece of a node id."
 
 CLASSIC = "classic"
 "The original web app."
@@ -53,32 +53,32 @@ DELTACHAT = "deltachat"
 PROGRAMS = (CLASSIC, DELTACHAT, "copybara")
 
 _MEDIA = ("audio", "voice", "video")
-"After /answer no names."
+"These words after /answer aren't names."
 
 _INSTEAD: dict[str, Instead] = {"hold": "hold", "hangup": "hang-up"}
-"Nor these."
+"These words aren't names either."
 
 _AROUND_WORDS = f"{ENDS}\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
-"What people write between and around the four words."
+"Characters that people write between and around the four words."
 
 _CONTACT_WORDS = (
     *("add", "show", "confirm", "renew", "tell", "move", "trust", "program", "ring", "block", "files", "deltachat"),
     *("endpoint", "rename", "remove"),
 )
-"After /contact."
+"Words after /contact."
 
 _DEVICE_WORDS = ("add", "confirm", "cancel", "remove")
-"After /devices."
+"Words after /devices."
 
 _FILE_WORDS = ("accept", "decline", "cancel")
-"After /files."
+"Words after /files."
 
 _DESCRIPTION = ("v=0", "{")
-"What SDP, or JSON around it, begins with."
+"The beginnings of SDP, and of JSON around it."
 
 
 Names = Callable[[], Iterable[str]]
-"The names of all contacts, asked for when a command has words that may be one."
+"Gives the names of all contacts. It is called if a command has words that may be a name."
 
 
 class Call(Struct, frozen=True):
@@ -87,7 +87,7 @@ class Call(Struct, frozen=True):
     whom: str
     media: Media
     program: str | None = None
-    "`classic`: a link for the original web app, `deltachat`: their Delta Chat. None: the program that they use."
+    "`classic`: a link for the original web app. `deltachat`: their Delta Chat. None: the program that they use."
 
 
 class OfferSdp(Struct, frozen=True):
@@ -98,7 +98,7 @@ class OfferSdp(Struct, frozen=True):
 
 
 class TakeSdp(Struct, frozen=True):
-    """`/sdp answer [NAME] OFFER`, `/sdp take ANSWER`: what another program wrote, and whose it is."""
+    """`/sdp answer [NAME] OFFER`, `/sdp take ANSWER`: a description of another program, and its sender."""
 
     kind: DescriptionType
     text: str
@@ -110,60 +110,60 @@ class Answer(Struct, frozen=True):
 
     media: Media | None = None
     whom: str = ""
-    "Whose call, if several ring."
+    "The caller, if several calls ring."
 
     instead: Instead = ""
-    "What becomes of the call that the owner is in."
+    "What happens to the owner's present call."
 
 
 class Decline(Struct, frozen=True):
     """`/decline [NAME] [why]`"""
 
     why: str = ""
-    "With the name before it, if there is one: that depends on who calls."
+    "It may begin with a name. That depends on who calls."
 
 
 class HangUp(Struct, frozen=True):
     """`/hangup [NAME]`"""
 
     whom: str = ""
-    "With whom, if there are several calls."
+    "The other person, if there are several calls."
 
 
 class Differ(Struct, frozen=True):
-    """`/differ [NAME]`: the four words of a call aren't the same on both sides."""
+    """`/differ [NAME]`: the four words of a call differ between the two sides."""
 
     whom: str = ""
-    "With whom, if several calls have words to compare."
+    "The other person, if several calls have words to compare."
 
 
 class Hold(Struct, frozen=True):
     """`/hold [NAME]`"""
 
     whom: str = ""
-    "With whom, if there are several calls."
+    "The other person, if there are several calls."
 
 
 class Resume(Struct, frozen=True):
     """`/resume [NAME]`: take a call off hold."""
 
     whom: str = ""
-    "With whom, if several are on hold."
+    "The other person, if several calls are on hold."
 
 
 class Swap(Struct, frozen=True):
-    """`/swap [NAME]`: put the call that the owner is in on hold, and take the other one off."""
+    """`/swap [NAME]`: put the owner's present call on hold, and take the other one off hold."""
 
     whom: str = ""
-    "Which one to take off, if several are on hold."
+    "The other person of the call to resume, if several are on hold."
 
 
 class Record(Struct, frozen=True):
-    """`/record [stop|refuse] [NAME]`: record a call, end that, or refuse to be recorded."""
+    """`/record [stop|refuse] [NAME]`: record a call, stop recording it, or refuse to be recorded."""
 
     what: Literal["", "stop", "refuse"] = ""
     whom: str = ""
-    "With whom, if there are several calls."
+    "The other person, if there are several calls."
 
 
 class Merge(Struct, frozen=True):
@@ -174,32 +174,32 @@ class Agree(Struct, frozen=True):
     """`/agree [NAME]`: join the conversation that somebody has asked for."""
 
     whom: str = ""
-    "Who asked, if several have."
+    "The person who asked, if several have."
 
 
 class Refuse(Struct, frozen=True):
-    """`/refuse [NAME]`: don't; or take back what one has asked oneself."""
+    """`/refuse [NAME]`: refuse to join, or withdraw the owner's own question."""
 
     whom: str = ""
-    "Who asked, if several have."
+    "The person who asked, if several have."
 
 
 class Say(Struct, frozen=True):
     """`/say [NAME:] TEXT`: a line of text beside the call."""
 
     text: str
-    "With the name before it, if there is one: that depends on who is in a call."
+    "It may begin with a name. That depends on who is in a call."
 
 
 class SendFile(Struct, frozen=True):
     """`/send [NAME:] FILE`: offer a file to the other side of a call."""
 
     text: str
-    "With the name before it, if there is one: that depends on who is in a call."
+    "It may begin with a name. That depends on who is in a call."
 
 
 class LeaveMessage(Struct, frozen=True):
-    """`/message NAME FILE`: keep a sound file for a contact, until the next call with them."""
+    """`/message NAME FILE`: keep a sound file for a contact until the next call with them."""
 
     whom: str
     file: str
@@ -207,11 +207,11 @@ class LeaveMessage(Struct, frozen=True):
 
 
 class ListFiles(Struct, frozen=True):
-    """`/files`: those on their way."""
+    """`/files`: unfinished files."""
 
 
 class AnswerFile(Struct, frozen=True):
-    """`/files accept|decline|cancel NUMBER`: without a number, the sender could put another file in its place."""
+    """`/files accept|decline|cancel NUMBER`. Without a number, the sender could replace the file in the meantime."""
 
     answer: Literal["accept", "decline", "cancel"]
     number: int
@@ -224,14 +224,14 @@ class ListContacts(Struct, frozen=True):
 
 
 class ShowLog(Struct, frozen=True):
-    """`/log`: the calls that ended last."""
+    """`/log`: the last calls."""
 
 
 class AddContact(Struct, frozen=True):
-    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the only stranger who was in a call."""
+    """`/contact add [NAME] [NODE ID | CARD]`. Without a person, it means the only stranger who was in a call."""
 
     name: str
-    "As it was typed. Empty: the name on the card."
+    "The name as it was typed. Empty: the name on the card."
 
     whom: str | None = None
 
@@ -250,28 +250,28 @@ class SetTrust(Struct, frozen=True):
     name: str
     trust: Trust
     media: Media | None = None
-    "What they may get; None leaves it as it is."
+    "The media that they may get. None: unchanged."
 
     hours: Hours | None = None
-    "When; None means always."
+    "The hours of the day. None: always."
 
     classic: bool = False
-    "With `trust`: calls of other programs as well, which prove nothing but the node they come from."
+    "With `trust`: also answer calls of other programs, which prove only the node that they come from."
 
     unproven: bool = False
-    "Whether the node id alone is enough for an automatic answer, as long as both sides share no key."
+    "Whether the node id alone is enough for an automatic answer, while both sides share no key."
 
 
 class ConfirmContact(Struct, frozen=True):
-    """`/contact confirm NAME WORDS`: the four words of a call in that name were the same on both sides."""
+    """`/contact confirm NAME WORDS`: both sides of a call in that name had the same four words."""
 
     name: str
     words: str = ""
-    "Which call. Without them the owner reads which words wait."
+    "The words of the call. Without them, the owner reads the words that can be confirmed."
 
 
 class RenewContact(Struct, frozen=True):
-    """`/contact renew NAME`: the contact may have a newer key than we do."""
+    """`/contact renew NAME`: the contact may have a newer key than ours."""
 
     name: str
 
@@ -283,11 +283,11 @@ class TellMove(Struct, frozen=True):
 
 
 class AcceptMove(Struct, frozen=True):
-    """`/contact move NAME NODE`: accept the new node id that the contact has told."""
+    """`/contact move NAME NODE`: accept the new node id that the contact has announced."""
 
     name: str
     node: str = ""
-    "As it was shown, or its beginning; empty for the only one."
+    "The id as it was shown, or its beginning. Empty if only one was announced."
 
 
 class SetEndpoint(Struct, frozen=True):
@@ -298,7 +298,7 @@ class SetEndpoint(Struct, frozen=True):
 
 
 class SetProgram(Struct, frozen=True):
-    """`/contact program NAME classic|deltachat|copybara`: what calls to them are for."""
+    """`/contact program NAME classic|deltachat|copybara`: the program for which calls to them are made."""
 
     name: str
     program: str
@@ -312,7 +312,7 @@ class SetFiles(Struct, frozen=True):
 
 
 class ChooseApp(Struct, frozen=True):
-    """`/contact deltachat NAME`: which Delta Chat is theirs. Only Delta Chat asks that, and reads it before us."""
+    """`/contact deltachat NAME`: choose their Delta Chat. The Delta Chat messenger reads this command before we do."""
 
     name: str
 
@@ -337,13 +337,13 @@ class LookUp(Struct, frozen=True):
 
 
 class FollowName(Struct, frozen=True):
-    """`/name follow NAME`: go with the other node that it leads to now."""
+    """`/name follow NAME`: accept the new node of a name."""
 
     name: str
 
 
 class KeepName(Struct, frozen=True):
-    """`/name keep NAME`: keep the node that the name led to before."""
+    """`/name keep NAME`: keep the old node of a name."""
 
     name: str
 
@@ -361,7 +361,7 @@ class ListDevices(Struct, frozen=True):
 
 
 class AddDevice(Struct, frozen=True):
-    """`/devices add NAME [ADDRESS | lan]`: the device's address if the owner knows it; `lan`: by the home's network."""
+    """`/devices add NAME [ADDRESS | lan]`: `ADDRESS` is the device's, `lan` means through the local network."""
 
     name: str
     address: str | None = None
@@ -452,17 +452,17 @@ Command = (
 
 
 ONLY_SHOW = (Help, Status, ListContacts, ShowLog, ListFiles, ListDevices, ShowCard)
-"These change nothing, so the owner may leave out the slash where nobody else reads."
+"Commands that change nothing. The owner may omit their slash in a chat that nobody else reads."
 
 
 def is_command(text: str) -> bool:
-    """Whether a message is meant as a command at all."""
+    """Whether a message is meant as a command."""
     start = as_command(text[:MAX_START]) if text[:1] != "/" else text
     return start.startswith("/") and start[1:2].isalpha()
 
 
 def without_slash(text: str, names: Names = tuple) -> Command | None:
-    """What a message would be with the slash that a command begins with; None if it would be none."""
+    """The command that the message would be with a slash. None if it would be none."""
     if not text[:1].isalpha() or len(text) > MAX_START:
         return None
     try:
@@ -474,13 +474,13 @@ def without_slash(text: str, names: Names = tuple) -> Command | None:
 def parse(text: str, names: Names = tuple, *, guesses: bool = True) -> Command:
     """Read one command.
 
-    `names` gives those of the contacts: what a command says of Ann Lee isn't about Ann. With `guesses` several words
-    that are no contact's name may be somebody's all the same, such as one that was mistyped. Raises InputError with a
-    sentence that shows the right use.
+    `names` gives the contacts' names, so that a command about Ann Lee isn't taken for one about Ann. `guesses`: several
+    words that are no contact's name may still be a name, such as a mistyped one. Raises InputError with a sentence that
+    shows the right use.
     """
     text = as_command(text)
     head, *words = text.split() or [""]
-    words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
+    words = [*filter(None, map(without_invisible_edges, words))]  # keyboards add direction marks around a name
     word = keyword(head.lstrip("/").partition("@")[0])
     if word not in ("sdp", "say", "send", "decline") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)
@@ -495,25 +495,25 @@ def parse(text: str, names: Names = tuple, *, guesses: bool = True) -> Command:
         try:
             return reader(_together(words, begins, begins + count), text)
         except InputError as error:
-            # The end of a longer name may be what stands behind a shorter one: Ann such rebuild roast lazy.
+            # The rest of a longer name may look like the words after a shorter one: Ann such rebuild roast lazy.
             refused.append(error)
     raise (_mistyped(words[begins:], counts, known) if counts else None) or refused[0]
 
 
 def _where_a_name_begins(word: str, words: list[str]) -> int:
-    """With which of a command's words the name of a contact begins; behind the last if the command takes none."""
+    """The index of the word with which a contact's name begins. The number of words if the command takes no name."""
     if word in _ABOUT_A_CALL:
         return int(bool(words) and keyword(words[0]) in _BEFORE_A_NAME.get(word, ()))
     return 1 if word in _ABOUT_SOMEBODY else len(words)
 
 
 def _together(words: list[str], begins: int, ends: int) -> list[str]:
-    """The words with some of them as one."""
+    """The words, with some of them joined."""
     return [*words[:begins], *([" ".join(words[begins:ends])] if words[begins:ends] else []), *words[ends:]]
 
 
 def _perhaps_a_name(words: list[str]) -> list[int]:
-    """How many words are somebody's name who is no contact: one, else as many as a contact's name could have."""
+    """How many words may be the name of somebody who is no contact: one, or as many as a contact's name may have."""
     for count in range(min(len(words), MAX_NAME), 1, -1):
         with contextlib.suppress(InputError):
             check_name(" ".join(words[:count]))
@@ -522,7 +522,10 @@ def _perhaps_a_name(words: list[str]) -> list[int]:
 
 
 def _mistyped(words: list[str], counts: list[int], names: list[str]) -> NameNotFound | None:
-    """Why words can't be read that begin with a name (so many of them as `counts` says), and are nearly another one."""
+    """The error if words can't be read, and begin with a name that nearly is a contact's.
+
+    `counts` are its possible lengths.
+    """
     said = " ".join(words)
     meant = nearest(said, names)
     if not meant or name_key(meant) in {name_key(" ".join(words[:count])) for count in counts}:
@@ -561,7 +564,7 @@ def _answer(words: list[str], _text: str) -> Command:
 
 
 def _decline(_words: list[str], text: str) -> Command:
-    """The words behind it are sent whole or not at all."""
+    """The words after the command are sent completely or not at all."""
     why = " ".join(text.split()[1:])
     if len(why) > MAX_WHY:
         raise InputError(*refusals.why_too_long(len(why), MAX_WHY))
@@ -626,7 +629,7 @@ def _contact(words: list[str], _text: str) -> Command:
 
 
 def _is_no_name(word: str) -> bool:
-    """Whether the last word after a name is a node id or a card, perhaps cut, or a name of a name system."""
+    """Whether the last word after a name is a node id or a card, perhaps cut off, or a name of a name system."""
     node = len(word) > MAX_CUT and any(character.isdigit() for character in word)
     return node or len(word) > MAX_NAME or any(mark in word[1:-1] for mark in ".:/")
 
@@ -659,7 +662,7 @@ def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
 
 
 def _sdp(words: list[str], text: str) -> Command:
-    """The text of a description is everything after the other words, unchanged."""
+    """The description is everything after the other words, unchanged."""
     match [keyword(words[0]), *words[1:]] if words else []:
         case ["offer", whom]:
             return OfferSdp(whom, Media.BOTH)
@@ -719,7 +722,7 @@ def _devices(words: list[str], _text: str) -> Command:
 
 
 def _say(words: list[str], text: str) -> Command:
-    """What stands behind the word, as it is. It is sent whole or not at all."""
+    """The text after the word, unchanged. It is sent completely or not at all."""
     if not words:
         raise WrongUse(*refusals.WHAT_TO_SAY)
     line = text.split(maxsplit=1)[1].rstrip()
@@ -729,7 +732,7 @@ def _say(words: list[str], text: str) -> Command:
 
 
 def _send(words: list[str], text: str) -> Command:
-    """What stands behind the word, as it is: names of files have blanks."""
+    """The text after the word, unchanged, because file names may have spaces."""
     if not words:
         raise WrongUse(*file_texts.WHAT_TO_SEND)
     return SendFile(text.split(maxsplit=1)[1].rstrip())
@@ -753,7 +756,7 @@ def _files(words: list[str], _text: str) -> Command:
 
 
 def _behind(text: str, words: list[str]) -> str:
-    """The rest of the text, after the command and these words, unchanged."""
+    """The text after the command and these words, unchanged."""
     return text.split(maxsplit=1 + len(" ".join(words).split()))[-1]
 
 
@@ -761,13 +764,13 @@ _ABOUT_A_CALL = (
     *("call", "answer", "hangup", "differ", "hold", "resume", "swap", "record", "agree", "refuse"),
     "message",
 )
-"Commands after which a contact's name may stand."
+"Commands that a contact's name may follow."
 
 _BEFORE_A_NAME = {"answer": tuple(_INSTEAD), "record": ("stop", "refuse")}
-"What may stand between."
+"Words that may come between."
 
 _ABOUT_SOMEBODY = ("contact", "sdp")
-"After a word of these."
+"Commands with a word that a contact's name may follow."
 
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "call": _call,

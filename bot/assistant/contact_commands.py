@@ -1,4 +1,4 @@
-"""What the owner commands about contacts and their names, in the chat, in the console and at the command line."""
+"""The owner's commands about contacts and their names, in the chat, in the console and on the command line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from shared.store import Store
 
 
 class ContactCommands:
-    """Carries out what the owner commands about contacts."""
+    """Carries out commands about contacts."""
 
     def __init__(
         self,
@@ -108,7 +108,10 @@ class ContactCommands:
                 turn.say(name_texts.stays(await write(lambda store: name_book.stay(store, name))))
 
     async def _add(self, turn: Turn, name: str, text: str | None) -> None:
-        """Save whom the text means: a node id, a card, a name of a name system; None: the stranger of the last call."""
+        """Save the person whom the text means: by node id, card or name of a name system.
+
+        None: the last call's stranger.
+        """
         met = None
         if text is None:
             who = self._origins.whom(self._calling.unsaved())

@@ -1,4 +1,4 @@
-"""What the owner decides about names of name systems: to go with a change or not, and whom a contact's names are."""
+"""The owner's decisions about names of name systems: whether to follow a change, and which names are a contact's."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from shared.store import Store
 
 
 def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
-    """Go with the node that a name leads to now, and move the contact that goes by it there.
+    """Follow a name to its new node, and move the contact with that name there.
 
-    If only the card is another, it replaces what the contact has of the old one, and nothing else changes. Else the
-    contact's keys stay behind: they were agreed with the old node. So does what was allowed to it.
-    Raises NameNotFound if nothing is held, InputError if the node is another contact's.
+    If only the card has changed, it replaces what the contact has from the old card, and nothing else changes.
+    Otherwise the contact loses its keys, because they were agreed with the old node, and its permissions. Raises
+    NameNotFound if there is no change to decide about, InputError if the node belongs to another contact.
     """
     old = _held(store, name)
     new = kept.follow(old)
@@ -44,9 +44,9 @@ def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
 
 
 def stay(store: Store, name: str) -> KeptName:
-    """Stay with the node and the card that are known, and ask no more about this change.
+    """Keep the known node and card, and don't ask about this change again.
 
-    Raises NameNotFound if nothing is held.
+    Raises NameNotFound if there is no change to decide about.
     """
     old = kept.stay(_held(store, name))
     store.keep_name(old)
@@ -54,7 +54,7 @@ def stay(store: Store, name: str) -> KeptName:
 
 
 def card_of(answer: NamedNode) -> Card | None:
-    """The contact card that a name's records had."""
+    """The contact card in the name's records."""
     try:
         card = decode(answer.card) if answer.card else None
     except CopybaraError:
@@ -63,7 +63,7 @@ def card_of(answer: NamedNode) -> Card | None:
 
 
 def _with_card(contact: Contact, old: Card | None, new: Card | None) -> Contact:
-    """A contact with what another card says, where they have what the old one said, or nothing."""
+    """The contact with the data of the new card, where it had the old card's data or nothing."""
     if new is None:
         return contact
     if contact.sealing_key in (None, old.sealing_key if old else None):

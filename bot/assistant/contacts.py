@@ -1,4 +1,4 @@
-"""What the owner does with the contact book, in the chat and on the command line alike."""
+"""The owner's changes to the contact book, in the chat and on the command line."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from shared.store.store import NOTHING_AGREED, Agreed
 DEFAULT_ENDPOINT = "default"
 
 STAND_INS = ("GroupAnonymousBot", "Channel_Bot")
-"What Telegram calls senders whom it doesn't show. Earlier versions took them for a contact's bot."
+"Telegram's names for senders whom it doesn't show. Earlier versions took them for a contact's bot."
 
 
 class Whom(msgspec.Struct, frozen=True):
-    """Somebody to save or to call: a node, and what their card says, if there is one."""
+    """A person to save or to call: a node, and the data of their card, if there is one."""
 
     node: NodeId
     card: Card | None = None
 
 
 def whom(text: str) -> Whom | None:
-    """Read a node id, or a card alone or inside a link; None if it is neither.
+    """Read a node id, or a card alone or inside a link. None if the text is neither.
 
     Raises NodeIdError for a mistyped id, InputError for a link that begins or answers a call.
     """
@@ -58,11 +58,13 @@ def whom(text: str) -> Whom | None:
 
 
 def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agreed = NOTHING_AGREED) -> Contact:
-    """Save somebody under `name`, or add what their card and the names that led to them say to the contact there.
+    """Save somebody under `name`.
 
-    `agreed` is what was agreed in the call in which they are saved. What else was agreed with their node waits until
-    the owner has confirmed its words: it may have been anyone at their address.
-    Raises InputError if the name or the node is another contact's, or the node our own.
+    If they are a contact already, add the data of their card and of the names that led to them.
+
+    `agreed` are the secrets of the call from which they are saved. Other secrets that were agreed with their node are
+    quarantined until the owner confirms their words, because anyone may have been at that address. Raises InputError if
+    the name or the node belongs to another contact, or the node is our own.
     """
     name = check_name(name)
     if who.node == own:
@@ -102,14 +104,16 @@ def unconfirmed(store: Store, contact: Contact) -> list[str]:
 
 
 def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -> bool:
-    """Add where a contact writes from, as far as nothing is known of it. `proven`: in a call that their key proves.
+    """Store the accounts from which a contact writes, if they aren't known.
 
-    Ids are who somebody is: one that is known is never changed, and the name follows it, for the old one may be
-    somebody else's by now. What a call has taught that proved nothing lasts until another call like it teaches
-    something else, or until the key proves the same.
+    `proven`: the contact's key proves the call.
 
-    False if the key proves a call that came from elsewhere: one of the two was brought by somebody else, and nobody
-    knows which. Then neither is kept, and the owner carries links until a later call shows more.
+    A known id is never changed, because it identifies the person. Its user name is updated, because the old name may
+    belong to somebody else by now. What an unproven call has taught is kept until another unproven call differs, or
+    until the key proves it.
+
+    Returns False if the key proves a call from a different account: somebody else brought one of the two links, and
+    nobody knows which. Then neither account is kept, and the owner carries links until a later call shows more.
     """
     learned = contact
     if proven and contact != contact.without_unproven() and not _is_from(identity, contact):
@@ -142,22 +146,22 @@ def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -
 
 
 def _is_from(identity: Identity, contact: Contact) -> bool:
-    """Whether somebody wrote from an account that is known as the contact's."""
+    """Whether the message came from an account that is known to be the contact's."""
     same_user = identity.user is not None and identity.user == contact.telegram_user
     return same_user or (identity.bot_id is not None and identity.bot_id == contact.telegram_bot_id)
 
 
 def free_name(store: Store, wanted: str, node: NodeId) -> str:
-    """A name for a new contact that nobody has: `wanted`, else its first word, else the node id's.
+    """A free name for a new contact: `wanted`, or its first word, or the beginning of the node id.
 
-    Raises InputError if all that could be tried are taken.
+    Raises InputError if all of them are taken.
     """
     words = (" ".join(wanted.split()), *wanted.split()[:1], node.short)
     for word in dict.fromkeys(filter(None, words)):
         for name in (word, *(f"{word}-{number}" for number in range(2, 10))):
             try:
                 if store.imitated_by(check_name(name)) is not None:
-                    break  # neither that name nor one that begins with it
+                    break  # that name is taken, and so are names that begin with it
                 if store.contact_named(name) is None:
                     return name
             except InputError:
@@ -166,7 +170,7 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
 
 
 def name_on_card(store: Store, who: Whom) -> str:
-    """What somebody is saved as when the owner gives no name: as they are saved, or by the name on their card."""
+    """The name for somebody whom the owner saves without a name: their present name, or the name on their card."""
     known = store.contact_of(who.node)
     return known.name if known else free_name(store, who.card.name if who.card else "", who.node)
 
@@ -182,9 +186,11 @@ def set_trust(
     classic: bool = False,
     in_clear: bool = False,
 ) -> Contact:
-    """Change what happens when a contact calls, and when: `media` None leaves what they may get, `hours` None means
-    always. `unproven`: their node id alone is enough until both sides share a key. `classic`: other programs' calls
-    are answered too. `in_clear`: that was written where others can write in the owner's place. Raises NameNotFound.
+    """Change what happens when a contact calls, and when. Raises NameNotFound.
+
+    `media` None leaves their media unchanged; `hours` None means always. `unproven`: their node id alone is enough
+    until both sides share a key. `classic`: other programs' calls are answered too. `in_clear`: the command came from a
+    place where others can write instead of the owner.
     """
     contact = named(store, name)
     contact = msgspec.structs.replace(
@@ -201,7 +207,7 @@ def set_trust(
 
 
 def set_endpoint(store: Store, name: str, endpoint: str) -> Contact:
-    """Choose what a contact sees and hears; `default` is what is configured. Raises NameNotFound, InputError."""
+    """Choose what a contact sees and hears. `default` is the configured endpoint. Raises NameNotFound, InputError."""
     chosen = None if endpoint == DEFAULT_ENDPOINT else check_endpoint(endpoint)
     contact = msgspec.structs.replace(named(store, name), endpoint=chosen)
     store.save_contact(contact)
@@ -209,7 +215,7 @@ def set_endpoint(store: Store, name: str, endpoint: str) -> Contact:
 
 
 def set_program(store: Store, name: str, program: str) -> Contact:
-    """Choose which program calls to a contact are for. Raises NameNotFound."""
+    """Choose the program for which calls to a contact are made. Raises NameNotFound."""
     contact = msgspec.structs.replace(named(store, name), program="" if program == "copybara" else program)
     store.save_contact(contact)
     return contact
@@ -223,7 +229,7 @@ def set_files(store: Store, name: str, *, always: bool) -> Contact:
 
 
 def named(store: Store, name: str) -> Contact:
-    """The contact of that name. Raises NameNotFound."""
+    """The contact with that name. Raises NameNotFound."""
     contact = store.contact_named(name)
     if contact is None:
         raise NameNotFound(*refusals.no_contact(name, [each.name for each in store.contacts()]))
@@ -231,7 +237,7 @@ def named(store: Store, name: str) -> Contact:
 
 
 def trust_shown(store: Store, shown: ShownContact | None, *, in_clear: bool) -> Contact:
-    """Trust the contact that a button was shown for: nobody else, and no stranger; `in_clear` see set_trust.
+    """Trust the contact for whom a button was shown, and nobody else. `in_clear` is that of set_trust.
 
     Raises NameNotFound if they were removed or renamed since, or if the button doesn't say who they are.
     """
@@ -242,8 +248,10 @@ def trust_shown(store: Store, shown: ShownContact | None, *, in_clear: bool) -> 
 
 
 def rename(store: Store, old: str, new: str, *, in_clear: bool = False) -> Contact:
-    """Give a contact another name. Raises NameNotFound, or InputError if `new` can't be used, or if others can write
-    there (`in_clear`) and the contact has a key: at the page their calls would prove that they are whom the name says.
+    """Rename a contact. Raises NameNotFound, InputError.
+
+    Raises InputError if `new` can't be used, or if others can write there (`in_clear`) and the contact has a key: the
+    page would then show their proven calls under the wrong name.
     """
     contact = named(store, old)
     if in_clear and store.keyed(contact.node):
@@ -252,8 +260,10 @@ def rename(store: Store, old: str, new: str, *, in_clear: bool = False) -> Conta
 
 
 def remove(store: Store, name: str, *, in_clear: bool = False) -> Contact:
-    """Forget a contact. Raises NameNotFound, or InputError if others can write there (`in_clear`) and the contact has a
-    key: their name would be free for another one, whom the page would then call by it.
+    """Delete a contact. Raises NameNotFound, InputError.
+
+    Raises InputError if others can write there (`in_clear`) and the contact has a key: their name would be free for
+    another person, whom the page would then show under it.
     """
     contact = named(store, name)
     if in_clear and store.keyed(contact.node):
@@ -262,11 +272,11 @@ def remove(store: Store, name: str, *, in_clear: bool = False) -> Contact:
 
 
 def confirm(store: Store, name: str, words: str = "", *, in_clear: bool = False) -> tuple[Contact, str]:
-    """The four words of a call in a contact's name were compared: take the key that was agreed in it.
+    """The owner has compared the four words of a call in a contact's name. Accept the key that was agreed in it.
 
-    `words` say which call: without them none is taken, for the only one that waits may not be the one that the owner
-    has compared. `in_clear` see set_trust. Returns the contact and the words. Raises NameNotFound, NothingToConfirm if
-    no call with these words waits for that.
+    `words` identify the call. Without them no key is accepted, because the only one that waits may not be the one whose
+    words the owner has compared. `in_clear` is that of set_trust. Returns the contact and the words. Raises
+    NameNotFound, and NothingToConfirm if no call with these words waits.
     """
     contact = named(store, name)
     waiting = store.quarantined_secrets(contact.node)
@@ -278,28 +288,31 @@ def confirm(store: Store, name: str, words: str = "", *, in_clear: bool = False)
         raise NothingToConfirm(*refusals.other_words(contact))
     if not found or not store.confirm_secret(contact.node, found[0]):
         raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
-    # What is known of them may come from somebody else's calls.
+    # Their known accounts may come from somebody else's calls.
     contact = msgspec.structs.replace(contact.with_accounts_unproven(), confirmed_in_clear=in_clear)
     store.save_contact(contact)
     return contact, phrase(found[0])
 
 
 def compared(store: Store, node: NodeId) -> None:
-    """The words of a call that the key of that node's contact proves were compared where nobody else can say so."""
+    """Note that the words of a proven call with that node's contact were compared, where nobody else can say so."""
     contact = store.contact_of(node)
     if contact is not None and contact.confirmed_in_clear:
         store.save_contact(msgspec.structs.replace(contact, confirmed_in_clear=False))
 
 
 def renew(store: Store, name: str) -> Contact:
-    """The contact may have a newer key than we do: the next call to them agrees on one. Raises NameNotFound."""
+    """Doubt our key of a contact, because theirs may be newer: the next call agrees on a new one.
+
+    Raises NameNotFound.
+    """
     contact = named(store, name)
     store.doubt_secrets(contact.node)
     return contact
 
 
 def listed(store: Store) -> list[tuple[Contact, bool]]:
-    """All contacts, and whether we share a key with each."""
+    """All contacts, each with whether we share a key."""
     return [(contact, is_paired(store, contact)) for contact in store.contacts()]
 
 

@@ -1,4 +1,4 @@
-"""What the owner commands about conversations of several people."""
+"""The owner's commands about conversations of several people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _shows_the_room(line: Line) -> bool:
 
 
 async def obey(turn: Turn, command: Merge | Agree | Refuse, switchboard: Switchboard) -> None:
-    """Carry out one of them. Raises CantMerge, NotAsked, CallRefused, NoCall, WhichCall."""
+    """Carry out one of these commands. Raises CantMerge, NotAsked, CallRefused, NoCall, WhichCall."""
     if turn.in_clear and not isinstance(command, Refuse) and any(map(_shows_the_room, switchboard.lines)):
         raise InputError(*texts.NOT_SAID_HERE)
     together = switchboard.together

@@ -1,4 +1,4 @@
-"""News of conversations of several people, put into words."""
+"""Turns news of conversations of several people into sentences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def said_of(
     *,
     clear: bool = False,
 ) -> Sentence:
-    """The sentence for the owner, about one of the calls. `clear`: without names that the other side gives."""
+    """The sentence for the owner about one of the calls. `clear`: without names from the other side."""
     match news:
         case AskedToJoin():
             return texts.asked(line, news.names, clear=clear)

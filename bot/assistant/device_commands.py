@@ -1,4 +1,4 @@
-"""What the owner commands about their devices, in the chat, in the console and at the command line."""
+"""The owner's commands about their devices, in the chat, in the console and on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveD
 
 
 async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
-    """Carry out one of them. Raises CopybaraError."""
+    """Carry out one of these commands. Raises CopybaraError."""
     match command:
         case ListDevices():
             known = devices.listed()

@@ -1,4 +1,4 @@
-"""What the owner commands about files in calls, in the chat, in the console and at the command line."""
+"""The owner's commands about files in calls, in the chat, in the console and on the command line."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from shared.errors import CopybaraError, FileRefused, InputError
 from shared.in_thread import in_thread_to_its_end
 
 LARGE = 50_000_000
-"Bytes: reading as many takes a fraction of a second."
+"How many bytes can be read in a fraction of a second."
 
 FileCommand = SendFile | LeaveMessage | ListFiles | AnswerFile
 
 
 async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calling: Calling) -> None:
-    """Carry out one of them; what becomes of the file is news of its call. Raises CopybaraError."""
+    """Carry out one of these commands. The result is news of its call. Raises CopybaraError."""
     match command:
         case SendFile():
-            # An account in a messenger may be taken over; then it mustn't reach the files of this computer.
+            # A messenger account may be taken over. The thief must not reach the files of this computer.
             if turn.chat != CHAT:
                 raise InputError(*texts.NOT_FROM_HERE)
             line, text = calling.writable(command.text, "/send")
@@ -54,7 +54,7 @@ async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calli
 
 
 async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
-    """Offer a file. Nothing else waits for a large one to be read."""
+    """Offer a file. Reading a large file happens in the background."""
     await files.ready()
     size = await in_thread_to_its_end(lambda: size_of(path))
     if size < LARGE:
@@ -82,12 +82,12 @@ async def leave_message(turn: Turn, switchboard: Switchboard, command: LeaveMess
 
 
 def files_on_their_way(switchboard: Switchboard) -> list[dict[str, object]]:
-    """All of them, for `copybara status --json`."""
+    """All unfinished files, for `copybara status --json`."""
     return [report(line.label, each) for line, files in _all(switchboard) for each in files.transfers]
 
 
 def files_with(switchboard: Switchboard, number: int) -> CallFiles:
-    """The files of the call in which the transfer with that number is. Raises FileRefused."""
+    """The files of the call with that transfer. Raises FileRefused."""
     for _, files in _all(switchboard):
         if any(each.number == number for each in files.transfers):
             return files

@@ -1,4 +1,7 @@
-"""What happens to files in calls, put into words for the owner: once for each thing that happens, whatever the path."""
+"""Turns news of files in calls into sentences for the owner.
+
+Each state is posted once, however often the path is lost.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,24 @@ from shared.files.table import FileState
 
 
 class FileNews:
-    """Tells of one program's files."""
+    """Tells the owner about files."""
 
     def __init__(self, posting: Posting, changed: Callable[[Line, Transfer], None]) -> None:
-        """`changed` shows how a file stands; it may not block."""
+        """`changed` shows a file's state. It must not block."""
         self._posting = posting
         self._changed = changed
         self._said: dict[int, set[FileState]] = {}
-        "By the number of a transfer that isn't over: what was said of it."
+        "For each unfinished transfer, the states that were told."
 
     def told(self, line: Line, news: FileChanged) -> None:
-        """Something has happened to a file."""
+        """Take news of a file."""
         transfer = news.transfer
         self._changed(line, transfer)
         if news.progress:
             return
         said = self._said.setdefault(transfer.number, set())
         over = transfer.ended or (transfer.state is FileState.PAUSED and line.call.ended)
-        # A path that is lost again and again pauses a file as often.
+        # A path that is lost again and again pauses a file as many times.
         if over or (transfer.state not in said and transfer.state is not FileState.PAUSED):
             said.add(transfer.state)
             in_clear = texts.changed(line, transfer, clear=True)

@@ -1,4 +1,4 @@
-"""Learns from connected calls where contacts write from, and keeps that in the book. It never adds trust."""
+"""Learns from connected calls which accounts contacts write from, and stores them. It never adds trust."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
 
 LAST_SECONDS = 1.0
-"How long the rest may take to be written when the program ends."
+"How long writing the rest may take when the program ends."
 
 log = logging.getLogger(__name__)
 
 
 class Learning:
-    """Learns from one call at a time: at once, for code that can wait, or from a queue."""
+    """Learns from one call at a time: at once, for a caller that waits, or from a queue."""
 
     def __init__(self, writes: StoreThread, origins: Origins) -> None:
         self._writes = writes
         self._origins = origins
         self._waiting: asyncio.Queue[Line] = asyncio.Queue()
         self._contrary: WeakSet[Line] = WeakSet()
-        "Calls that came from elsewhere than was known: nothing is learned from them."
+        "Calls from an account that contradicts the known one. Nothing is learned from them."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Learn for the length of the block; what waits at its end is still written."""
+        """Learn while the block runs. Calls that still wait at its end are written."""
         async with kept_running(Part("Learning where contacts write from", self._work)):
             try:
                 yield
@@ -48,16 +48,16 @@ class Learning:
         self._waiting.put_nowait(line)
 
     async def now(self, line: Line) -> None:
-        """Keep in the contact book which account wrote the links of a call that has connected. Raises StoreError.
+        """Store which account wrote the links of a connected call. Raises StoreError.
 
-        How much a call teaches depends on what it proves, for anybody can claim to be a contact.
+        How much a call teaches depends on what it proves, because anybody can claim to be a contact.
 
-        While we share no key with the contact, a call that proves nothing teaches until another call teaches something
-        else. Once we share a key, such a call teaches only if a key was agreed in it that counts; and not if we placed
-        it by an open request, which somebody else may have answered first.
+        While we share no key with the contact, an unproven call teaches until another call teaches something else. Once
+        we share a key, an unproven call teaches only if the key that was agreed in it counts. If we placed the call by
+        an open request, it teaches nothing even then, because somebody else may have answered first.
 
-        A call that the key proves teaches for good. But it proves who wrote the link, and not who put it into the chat:
-        so it never replaces what is known.
+        A proven call teaches for good. But the key proves only who wrote the link, not who put it into the chat. So it
+        never replaces a known account.
         """
         identity = self._origins.identity_in(line)
         if identity is None or line in self._contrary:

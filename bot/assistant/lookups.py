@@ -1,4 +1,4 @@
-"""Looks names up for the owner, in tasks beside everything else."""
+"""Looks up names for the owner, in background tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
-"How many names are looked up at the same time."
+"How many names are looked up at once."
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +25,12 @@ _Result = TypeVar("_Result")
 
 
 class Lookups:
-    """Owns a task for each name, so that a server that doesn't answer holds up nothing else."""
+    """Owns a task for each name, so that a server that doesn't reply delays nothing else."""
 
     def __init__(self, load: Callable[[], SystemNames]) -> None:
         """`load` makes the name systems.
 
-        It is called in a thread when the first name is looked up: most owners never do.
+        It is called in a thread when the first name is looked up. Most owners never look one up.
         """
         self._load = load
         self._systems: SystemNames | None = None
@@ -39,7 +39,7 @@ class Lookups:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look names up for the length of the block; what isn't found at its end is given up."""
+        """Look up names while the block runs. Unfinished look-ups are cancelled at its end."""
         async with asyncio.TaskGroup() as self._group:
             try:
                 yield
@@ -49,17 +49,17 @@ class Lookups:
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[Any]]:
-        """The look-ups that are under way."""
+        """The running look-ups."""
         return frozenset(self._tasks.values())
 
     def knows(self, name: str) -> bool:
-        """Whether that is a name that has to be looked up."""
+        """Whether the name must be looked up."""
         return has_known_ending(name)
 
     def begin(
         self, name: str, then: Callable[[NamedNode | CopybaraError], Awaitable[_Result]]
     ) -> asyncio.Task[_Result]:
-        """Look a name up, then call `then` with the node or the error. The task returns what `then` returns.
+        """Look up a name, then call `then` with the node or the error. The task returns the result of `then`.
 
         Raises CallRefused if that name is being looked up already, or AT_ONCE others are.
         """
@@ -75,7 +75,7 @@ class Lookups:
                 if self._systems is None:
                     self._systems = await in_thread(self._load)
                 answer = await self._systems.resolve(name)
-                assert answer is not None  # as `knows` has said
+                assert answer is not None  # because `knows` is true
                 found = answer
             except CopybaraError as error:
                 found = error
@@ -87,7 +87,7 @@ class Lookups:
             try:
                 return await then(found)
             except Exception as error:
-                # The code that waits sees that the look-up has ended; an error in the group would end everything.
+                # The waiting code sees that the task has ended. An error in the task group would end everything.
                 logger.exception("what a look-up was for broke")
                 raise asyncio.CancelledError from error
 
@@ -96,7 +96,7 @@ class Lookups:
         return task
 
     def stop(self) -> str | None:
-        """Give up the look-up that was begun last, and return its name; None if there is none."""
+        """Cancel the last look-up, and return its name. None if there is none."""
         if not self._tasks:
             return None
         name, task = list(self._tasks.items())[-1]

@@ -1,4 +1,4 @@
-"""A new node id: how contacts learn it, and how theirs is accepted. In the chat and at the command line alike."""
+"""A new node id: how contacts learn ours, and how theirs is accepted, in the chat and on the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.store import Store
 
 
 def notice(store: Store, name: str, own: NodeId) -> tuple[Contact, str]:
-    """The notice that tells a contact our node id `own`: its token. Nobody else can read it.
+    """The token of the notice that tells a contact our node id `own`. Nobody else can read it.
 
     Raises NameNotFound, and InputError if we share no key with them.
     """
@@ -34,16 +34,17 @@ def notice(store: Store, name: str, own: NodeId) -> tuple[Contact, str]:
 
 
 SHORTEST = 8
-"Characters of a node id that stand for it, where only one was announced."
+"How many characters of a node id are enough if only one was announced."
 
 
 def accept(store: Store, name: str, node: str = "") -> Contact:
-    """Take the node that a contact's notice has announced: `node` as it was shown, or its beginning.
+    """Accept the node in a contact's notice. `node` is its id as it was shown, or its beginning.
 
-    If several were announced, one of them is a thief's: only a whole node id is taken then.
+    If several were announced, one of them may be a thief's, so only a whole node id is accepted.
 
-    The key that proved it goes along; what was automatic rings until the owner says so again, for nobody has spoken
-    with anyone there. Raises NameNotFound, and InputError if there is no notice, or the node is another contact's.
+    The contact keeps the key that proved the notice. Their calls ring until the owner trusts them again, because nobody
+    has talked to anyone at the new node. Raises NameNotFound, and InputError if there is no notice, or the node belongs
+    to another contact.
     """
     contact = book.named(store, name)
     if contact.announced is None:
@@ -55,7 +56,7 @@ def accept(store: Store, name: str, node: str = "") -> Contact:
 
 
 def _meant(contact: Contact, announced: NodeId, node: str) -> NodeId:
-    """Which of the announced nodes the owner accepts. Raises InputError."""
+    """The announced node that the owner accepts. Raises InputError."""
     if not contact.announced_before:
         if not node or (len(node) >= SHORTEST and str(announced).startswith(node)):
             return announced

@@ -1,4 +1,4 @@
-"""Everything that the bot says goes through here, so that the code that carries out a command can collect it."""
+"""Sends everything that the bot says, so that the code of a command can collect it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from peer.calls.line import Line
 
 
 class Posting:
-    """Speaks to one owner, and to the other side of their calls."""
+    """Writes to one owner, and to the other side of their calls."""
 
     def __init__(
         self, write: Callable[[Post], None], is_private: Callable[[str], bool], is_by_hand: Callable[[str], bool]
     ) -> None:
-        """`write` puts a message on its way and must not block.
+        """`write` sends a message, and must not block.
 
-        `is_private` tells whether nobody but the owner can write in a chat; `is_by_hand` whether the owner copies its
+        `is_private` says whether only the owner can write in a chat. `is_by_hand` says whether the owner copies its
         messages to the other side.
         """
         self._write = write
@@ -28,7 +28,7 @@ class Posting:
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[list[Post]]:
-        """Collect everything that is posted during the block, including the links of calls that are placed in it."""
+        """Collect everything that is posted during the block, with the links of calls that are placed in it."""
         posts: list[Post] = []
         self._collections.append(posts)
         try:
@@ -37,7 +37,7 @@ class Posting:
             self._collections = [each for each in self._collections if each is not posts]
 
     def post(self, post: Post) -> None:
-        """Write a message as it is."""
+        """Send a post unchanged."""
         for posts in self._collections:
             posts.append(post)
         self._write(post)
@@ -51,7 +51,7 @@ class Posting:
         live: bool = False,
         in_clear: Sentence | None = None,
     ) -> None:
-        """Tell the owner about a call, in the chat that its links are in; `in_clear` see `from_call`."""
+        """Tell the owner about a call, in the chat with its links. `in_clear` is that of `from_call`."""
         self.post(
             Post(
                 "owner",
@@ -66,17 +66,17 @@ class Posting:
         )
 
     def from_call(self, line: Line, said: Sentence, *, in_clear: Sentence) -> None:
-        """Tell the owner, in the chat of a call's links, what was said, sent or recorded in the call.
+        """Tell the owner, in the chat with a call's links, what was written, sent or recorded in the call.
 
-        Where others can read, `in_clear` is said instead: only that something was.
+        Where others can read, `in_clear` replaces it, which says only that something was.
         """
         self.post(Post("owner", said, chat=line.chat, line=line, in_clear=in_clear, from_call=True))
 
     def everywhere(
         self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
     ) -> None:
-        """Tell the owner something that no command has asked for, in every chat with them.
+        """Tell the owner something unasked, in every chat with them.
 
-        Where others can read, `in_clear` is said instead.
+        Where others can read, `in_clear` replaces it.
         """
         self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))

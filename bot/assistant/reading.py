@@ -1,7 +1,7 @@
-"""Reads a message that is no command: the links and cards in it, and descriptions that other programs have written.
+"""Reads a message that isn't a command: links, cards, and descriptions of other programs.
 
-Anybody may have written it. `Admission` decides what a link may do. Here the owner gets to know what came of it, and
-more of that where nobody else reads.
+Anybody may have written it. `Admission` decides what a link may do. This file tells the owner the result, in more
+detail where nobody else reads.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from shared.reasons import Reason
 from shared.store import Store
 
 ANSWER_SECONDS = 10.0
-"How long writing the answer to another program's offer may take: the overlay is asked for an address."
+"How long writing the answer to another program's offer may take. The overlay is asked for an address."
 
 DOUBT_SECONDS = 600.0
 "How often the owner hears that no key of a restored home opens a link."
 
 DOUBTED_NAMED = 5
-"How many contacts are named then."
+"How many contacts that notice names."
 
 ANSWERS_READ = 8
-"""How many answers to first calls are read of one message. Anyone who has seen a call can write some; an honest message
-has one."""
+"""How many answers to first calls are read in one message. Anyone who has seen a call can write answers; an honest
+message has one."""
 
 MOST_UNOPENED = 4
-"""After how many links that no key opens the rest of a message isn't read. Each costs a try of every key of every
-contact. The owner's own messages are read to the end: they may paste a long history."""
+"""How many links without a matching key are read in one message, because each is tried with every key of every contact.
+The owner's own messages are read to the end: they may paste a long history."""
 
 
 class MessageReader:
@@ -62,13 +62,13 @@ class MessageReader:
         self._calling = calling
         self._origins = origins
         self._opening = asyncio.Lock()
-        "One link is opened at a time, however many messages come at once."
+        "Opens one link at a time, however many messages come at once."
 
         self._doubted = float("-inf")
         "When the owner last heard that a restored home's keys don't open a link, in monotonic seconds."
 
     async def read(self, turn: Turn, text: str, message: IncomingMessage) -> None:
-        """Read everything in a message that is no command. Raises CopybaraError."""
+        """Read everything in a message that isn't a command. Raises CopybaraError."""
         if message.from_owner and looks_pasted(text):
             await self._take(turn, text)
             return
@@ -90,15 +90,15 @@ class MessageReader:
             if (card := await self._tell(turn, link, reading, message)) is not None:
                 cards.append(card)
         if cards:
-            # One post a message, however many cards anybody puts into it.
+            # At most one post per message, however many cards are in it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
 
     async def _open(self, turn: Turn, link: Found, message: IncomingMessage) -> Reading:
-        """Act on one link, and remember where a call came from."""
+        """Act on one link, and remember the account that a call came from."""
         async with self._opening:
             reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
             if _is_unopened(reading):
-                # Every key of every contact was tried: calls get their turn before the next link of any message.
+                # Every key of every contact was tried. Let calls go on before the next link of any message.
                 await asyncio.sleep(0)
         line = reading.line
         if line is not None and message.identity is not None and not _refuses(link.token):
@@ -106,7 +106,10 @@ class MessageReader:
         return reading
 
     async def _tell(self, turn: Turn, link: Found, reading: Reading, message: IncomingMessage) -> Card | None:
-        """Tell the owner what came of a link. Returns a card that is still to be explained, with all of its message."""
+        """Tell the owner the result of a link.
+
+        Returns a card that must still be explained, together with its message.
+        """
         if reading.dropped is not None:
             turn.say(texts.dropped(reading.dropped))
         if _is_unopened(reading):
@@ -123,7 +126,7 @@ class MessageReader:
         elif reading.missed is not None and message.tell_missed:
             turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
             if clock is not None and message.age is None:
-                # The link came late, or the clocks differ: only the caller's own clock can say which.
+                # The link came late, or the clocks differ. Only the caller's own clock can tell.
                 await self._tell_of_time(turn, clock)
         elif message.from_owner and message.alone:
             self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
@@ -140,13 +143,13 @@ class MessageReader:
         turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
 
     def _as_command(self, text: str) -> str:
-        """The text if it would be a command with a slash, else empty."""
+        """The text if it would be a command with a slash. Otherwise empty."""
         return text if commands.without_slash(text, self._calling.names) is not None else ""
 
     def _doubt(self, turn: Turn) -> None:
-        """Tell the owner, once in DOUBT_SECONDS, that a link which no key opens may be a contact's.
+        """Tell the owner, at most once in DOUBT_SECONDS, that a link without a matching key may be a contact's.
 
-        In a home that was restored from a backup some keys may be older than those that the contacts have.
+        In a home that was restored from a backup, keys may be older than the contacts' own.
         """
         now = time.monotonic()
         if now < self._doubted + DOUBT_SECONDS:
@@ -159,9 +162,9 @@ class MessageReader:
             turn.say(why(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
-        """Read what another program has written, and if it is an offer, answer it at once.
+        """Read a description of another program. If it is an offer, answer it at once.
 
-        `whom` is whose it is, if the owner has said so. Raises CopybaraError.
+        `whom` is the person who has sent it, if the owner has said so. Raises CopybaraError.
         """
         node = (await self._calling.whom(whom)).node if whom is not None else None
         line = await self._take(turn, text, node, kind)
@@ -178,7 +181,7 @@ class MessageReader:
         return reading.line
 
     async def _read_classic(self, turn: Turn, link: str, message: IncomingMessage) -> None:
-        """Read a link of the original web app. Only the owner who sent one gets to know what is wrong with it."""
+        """Read a link of the original web app. Only an owner who sent one hears what is wrong with it."""
         told = message.from_owner and message.alone
         try:
             reading = await self._switchboard.foreign.read_link(link, chat=turn.chat)
@@ -190,7 +193,7 @@ class MessageReader:
             self._explain(turn, reading, surely_a_link=True)
 
     def _explain(self, turn: Turn, reading: Reading, *, surely_a_link: bool, token: str = "") -> None:
-        """Say what a link is, in a chat that only the owner reads: there every link gets an answer."""
+        """Say what a link is, in a chat that only the owner reads. There, every link gets a reply."""
         if (card := reading.card) is not None:
             if card.node == self._own:
                 turn.say(contact_texts.own_card_seen())
@@ -212,7 +215,7 @@ def _is_unopened(reading: Reading) -> bool:
 
 
 def _refuses(token: str) -> bool:
-    """Whether a link refuses our request. Anybody can write that, so it doesn't show where the callee writes from."""
+    """Whether a link refuses our request. Anybody can write that, so it doesn't show which account the callee has."""
     try:
         link = decode(token)
     except BadLink:
@@ -234,9 +237,9 @@ def _is_answer(link: Found) -> bool:
 
 
 def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:
-    """Whether the link was written at another time than the message that holds it, as far as that is known.
+    """Whether the link was written at another time than its message, as far as that is known.
 
-    If it was, the two clocks differ; otherwise the message came late.
+    If so, the two clocks differ. Otherwise the message came late.
     """
     if message.age is None:
         return clock.ahead > 0 or not message.tell_missed
@@ -244,7 +247,7 @@ def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:
 
 
 async def _first_of(*events: asyncio.Event) -> None:
-    """Wait for one of them, at most ANSWER_SECONDS."""
+    """Wait for one of these events, at most ANSWER_SECONDS."""
     async with asyncio.TaskGroup() as group:
         waiting = [group.create_task(event.wait()) for event in events]
         await asyncio.wait(waiting, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)

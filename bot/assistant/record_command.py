@@ -1,4 +1,4 @@
-"""What the owner commands about recordings of calls."""
+"""The owner's command about recordings of calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from peer.calls.switchboard import Switchboard
 
 
 async def obey(turn: Turn, command: Record, switchboard: Switchboard, calling: Calling) -> None:
-    """Record a call, end that, or refuse to be recorded. What becomes of it is news of its call. Raises CallRefused."""
+    """Record a call, stop, or refuse to be recorded. The result is news of its call. Raises CallRefused."""
     line = calling.recordable(command.what, command.whom)
     recording = switchboard.recording(line)
     match command.what:

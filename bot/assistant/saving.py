@@ -1,4 +1,4 @@
-"""Changes the contact book while the program runs, and then what is shown of the calls that are up."""
+"""Changes the contact book while the program runs, and updates what is shown of running calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 class Saving:
-    """Changes the book for the chats, the buttons and the page."""
+    """Changes the contact book for the chats, the buttons and the page."""
 
     def __init__(
         self, own: NodeId, *, writes: StoreThread, switchboard: Switchboard, origins: Origins, learning: Learning
@@ -37,7 +37,7 @@ class Saving:
         self._learning = learning
 
     async def write(self, work: Callable[[Store], _Result]) -> _Result:
-        """Change the book in one transaction, and show the calls that are up as it says then.
+        """Change the book in one transaction, and show running calls accordingly.
 
         `work` runs in the store's thread. Raises what `work` raises, and StoreError.
         """
@@ -50,12 +50,12 @@ class Saving:
     ) -> Contact:
         """Save somebody under a name. Raises InputError, StoreError.
 
-        `met` is the call in which the owner saves them, and `sure` that the owner has named that call: otherwise it is
-        only the latest with that node, and another one may be meant. `after` is the reference (8 bytes) of a call that
-        is over; the key that was agreed in it counts if the owner has compared its words.
+        `met` is the call from which the owner saves them. `sure`: the owner has named that call; otherwise it is only
+        the latest with that node, and another one may be meant. `after` is the reference (8 bytes) of a call that is
+        over; its key counts if the owner has compared its words.
         """
         whole = who if who.card else self._origins.whom(who.node)
-        # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
+        # While the owner talks to them it is clear who is saved, unless another call with that node has left a key.
         alone = met is not None and self._only_call(met)
         sure = sure or (met is not None and alone and met.engaged and not met.on_hold)
         with self._switchboard.saving_in(met if sure or alone else None):
@@ -70,7 +70,7 @@ class Saving:
     async def of_node(self, node: NodeId, met: Line | None) -> Contact:
         """The contact with that node. If there is none, save one under the name that the messenger gives.
 
-        `met` see `add`.
+        `met` is that of `add`.
         """
         shown, whom = self._origins.name_of(node), self._origins.whom(node)
 
@@ -85,22 +85,22 @@ class Saving:
             return await self.write(find_or_add)
 
     async def rename(self, old: str, new: str, *, in_clear: bool = False) -> Contact:
-        """Give a contact another name, see book.rename. Raises NameNotFound, InputError."""
+        """Rename a contact, see book.rename. Raises NameNotFound, InputError."""
         return await self.write(lambda store: book.rename(store, old, new, in_clear=in_clear))
 
     async def remove(self, name: str, *, in_clear: bool = False) -> Contact:
-        """Forget a contact, see book.remove. Raises NameNotFound, InputError."""
+        """Delete a contact, see book.remove. Raises NameNotFound, InputError."""
         return await self.write(lambda store: book.remove(store, name, in_clear=in_clear))
 
     async def tell_move(self, turn: Turn, name: str) -> None:
-        """Write the notice of our new node id for a contact, into the chat. Raises NameNotFound, InputError."""
+        """Post the notice of our new node id for a contact. Raises NameNotFound, InputError."""
         contact, token = await self.write(lambda store: moving.notice(store, name, self._own))
         bot = self._origins.bot_of(contact.node, contact)
         post = Post("chat", contact_texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
         turn.posting.post(post)
 
     async def confirm(self, name: str, words: str, *, in_clear: bool = False) -> tuple[Contact, str]:
-        """Accept the key of the call that showed these words, see book.confirm; and learn where its links came from."""
+        """Accept the key of the call with these words, see book.confirm, and learn which account wrote its links."""
         contact, said = await self.write(lambda store: book.confirm(store, name, words, in_clear=in_clear))
         lines = self._switchboard.lines
         for line in {*lines, *filter(None, [lines.latest])}:
@@ -109,9 +109,9 @@ class Saving:
         return contact, said
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
-        """The owner has compared the words of that call, whether or not it is a contact's. Raises StoreError.
+        """Note that the owner has compared the words of that call, with a contact or a stranger. Raises StoreError.
 
-        See Store.words_match; `in_clear` see book.set_trust.
+        See Store.words_match. `in_clear` is that of book.set_trust.
         """
         peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed, line.proven
 
@@ -124,7 +124,7 @@ class Saving:
         await self.write(match)
 
     async def words_differ(self, line: Line) -> None:
-        """The words of that call were compared, and aren't the same: end it. Its keys prove nothing from now on.
+        """The words of that call differ: end it. From now on, its keys prove nothing.
 
         Raises StoreError.
         """
@@ -140,7 +140,7 @@ class Saving:
         turn.say(self.saved(contact), actions=(Act.TRUST,), contact=contact)
 
     def saved(self, contact: Contact) -> Sentence:
-        """What the owner reads of a contact who was just saved."""
+        """What the owner reads about a contact who was just saved."""
         words = book.unconfirmed(self._store, contact)
         return contact_texts.contact_saved(contact, book.is_paired(self._store, contact), words)
 
@@ -171,11 +171,11 @@ class Saving:
 
 
 def _compared(store: Store, who: book.Whom, after: bytes) -> Agreed | None:
-    """The pair secrets of the call with that reference, if the owner has compared its words; else None."""
+    """The pair secrets of the call with that reference, if the owner has compared its words. Otherwise None."""
     secrets = store.compared_secrets(who.node, after)
     return Agreed(secrets) if secrets else None
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:
-    """The pair secrets of that call. Asked within the write: one may have been agreed while it waited."""
+    """The pair secrets of that call. Called during the write, because one may have been agreed while it waited."""
     return Agreed(met.secrets if met is not None else None, sure)

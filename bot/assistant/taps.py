@@ -29,7 +29,10 @@ class Taps:
         self._saving = saving
 
     async def act(self, turn: Turn, action: Action) -> str:
-        """Do it; returns a short answer. Raises CallOver when that call is over, and other CopybaraErrors."""
+        """Carry out an action. Returns a short answer.
+
+        Raises CallOver if its call is over, and other CopybaraErrors.
+        """
         calling, saving = self._calling, self._saving
         match action.act:
             case Act.ANSWER:
@@ -61,7 +64,7 @@ class Taps:
                 shown, in_clear = action.contact, turn.in_clear
                 saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown, in_clear=in_clear)))
             case Act.CONFIRM:
-                # The words of this call alone: a later one in that name may wait as well.
+                # Only the words of this call: a later call in the same name may wait as well.
                 phrases = {line.id: line.shown.phrase for line in self._switchboard.lines}
                 words = action.words or phrases.get(action.call, "")
                 node = calling.node_of(action.call)
@@ -81,11 +84,11 @@ class Taps:
         turn.say(texts.words_differ(line))
 
     async def block(self, line: Line) -> Sentence:
-        """Silence a call that rings and later ones of that node; the caller gets no reply.
+        """Silence a ringing call and later calls of that node. The caller gets no reply.
 
-        Anybody can write a node id. So a contact with a key isn't blocked for a call without it, and a stranger is
-        silenced for a while: somebody whose call that wasn't is shut out no longer. Raises CallRefused if the call
-        doesn't ring any more, StoreError.
+        Anybody can write a node id. So a contact with a key isn't blocked because of a call without it. A stranger is
+        silenced for a while, so that someone who didn't make that call isn't shut out for longer. Raises CallRefused if
+        the call doesn't ring any more, StoreError.
         """
         self._calling.ignore(line)
         if line.link.keyed and not line.proven:

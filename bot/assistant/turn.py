@@ -1,4 +1,4 @@
-"""Turns: what is done for the owner is done one thing after the other, and each turn knows where it was asked for."""
+"""Turns: the owner's commands are carried out one after the other, and each turn knows the chat of its command."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from shared.contacts import Contact
 from shared.errors import CopybaraError, NameHeld, NoLocalAddress
 
 Outcome = tuple[list[Post], CopybaraError | None]
-"What was posted after a name was looked up, and why nothing else was done."
+"What was posted after a name was looked up, and the error if nothing else was done."
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One thing that is being done. It is passed to all the code that does it."""
+    """One command that is being carried out. All code that takes part in it gets the turn."""
 
     posting: Posting
     chat: str
-    "Where the owner wrote; answers go there."
+    "The chat in which the owner wrote. Answers go there."
 
     posts: list[Post]
-    "Everything that was posted since it began."
+    "Everything that was posted since the turn began."
 
     lookups: list[asyncio.Task[Outcome]] | None = None
-    """The look-ups that it has begun, if the code that took the turn waits for them. None: nobody waits, and what goes
-    wrong with one is written into the chat."""
+    """The look-ups that the turn has begun, if the code that took the turn waits for them. None: nobody waits, and
+    errors are written into the chat."""
 
     @property
     def in_clear(self) -> bool:
-        """Whether somebody else may have written in the owner's name there: at the messenger's server, for example."""
+        """Whether somebody else may have written in the owner's name there, for example the messenger's server."""
         return not self.posting.is_private(self.chat)
 
     def say(
@@ -52,7 +52,7 @@ class Turn(msgspec.Struct, frozen=True):
     ) -> None:
         """Tell the owner something in the chat of this turn.
 
-        `in_clear` is said instead where others can read. `token`, `actions`, `contact`, `handset` and `from_call` are
+        Where others can read, `in_clear` replaces it. `token`, `actions`, `contact`, `handset` and `from_call` are
         those of Post.
         """
         post = Post(
@@ -83,7 +83,7 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
-        """Wait for a turn in that chat, and hold it for the length of the block. `lookups` see Turn."""
+        """Wait for a turn in that chat, and hold it during the block. `lookups` are those of Turn."""
         async with self._lock:
             with self._posting.collecting() as posts:
                 yield Turn(self._posting, chat, posts, lookups)

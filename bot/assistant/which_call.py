@@ -1,8 +1,8 @@
-"""Which call the owner means by a command that needn't name it. Pure: calls in, one of them out.
+"""Finds the call that the owner means with a command without a name. Pure: calls in, one call out.
 
-Anybody who sees a contact's link in the chat can let another call ring before the owner has typed a word. So what rang,
-connected or called last means nothing. /answer takes a caller without a name only if they are the only one who is
-proven; the other commands do so only if there is one person whom they can be about.
+Anybody who sees a contact's link in the chat can make another call ring before the owner has typed a word. So it means
+nothing which call rang, connected or called last. Without a name, /answer takes a call only if its caller is the only
+proven one. The other commands take a call only if there is just one person whom they can mean.
 """
 
 from __future__ import annotations
@@ -31,35 +31,36 @@ from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
 CALLS_REMEMBERED = 100
-"Calls of the log that a command or button may still be about, newest first."
+"How many calls of the log a command or button may be about, newest first."
 
 JUST_NOW_SECONDS = 10
-"For how long after its end a call may be the one that a command is for: they read, type, and the message travels."
+"How many seconds after its end a command may still mean a call: the owner reads and types, and the message travels."
 
 LATELY_SECONDS = 3600
-"For how long after its end a stranger's call may be the one after which the owner wants to save somebody."
+"How many seconds after its end the owner may still save the stranger of a call."
 
 ALL = "all"
-"In place of a name: the whole conversation."
+"Replaces a name: the whole conversation."
 
 SHORTEST_NODE = 8
-"Characters of a node id by which a caller without a name can be meant."
+"How many characters of a node id identify a caller without a name."
 
 UP = (State.CONNECTING, State.ACTIVE, State.RECONNECTING)
 
 _BY_ITSELF = {EndReason.REMOTE_CANCELLED, EndReason.MISSED}
-"Ends of a ring that the owner needn't know of yet."
+"Ends of ringing calls that the owner may not know about yet."
 
 _BY_OTHERS = {EndReason.REMOTE_HUNG_UP, EndReason.LOST, EndReason.FLOODED}
-"Ends of a connected call that the owner needn't know of yet."
+"Ends of connected calls that the owner may not know about yet."
 
 
 def to_answer(
     lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "", contacts: Collection[str] = ()
 ) -> Line:
-    """What /answer means: the call that rings, else one that waits for the owner's word, else one that they have
-    answered before. `log` are the calls that ended last, `now` is in Unix seconds, `contacts` are all names in the
-    book. Raises NothingRings, WhichCall.
+    """The call that /answer means. Raises NothingRings, WhichCall.
+
+    It is the ringing call, or else one that waits for the owner, or else one that they have answered before. `log` are
+    the last ended calls, `now` is in Unix seconds, `contacts` are all names in the book.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
     up = [
@@ -93,10 +94,9 @@ def to_answer(
 def to_decline(
     lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str] = ()
 ) -> tuple[Line, str]:
-    """What /decline means, and the words for that caller: `said` begins with a name, if it has to. `contacts` are all
-    names in the book.
+    """The call that /decline means, and the words for its caller. Raises NothingRings, WhichCall.
 
-    Raises NothingRings, WhichCall.
+    `said` begins with a name, if it must. `contacts` are all names in the book.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
     words = said.split()
@@ -123,7 +123,7 @@ def to_hang_up(
     log: Sequence[CallRecord] = (),
     now: float = 0.0,
 ) -> Line:
-    """What /hangup means: the call that takes the owner's time, before one on hold, else the only other one.
+    """The call that /hangup means: the one that takes the owner's time before one on hold, or else the only other one.
 
     Raises NoCall, WhichCall.
     """
@@ -152,9 +152,11 @@ def to_differ(
     whom: str = "",
     contact: Contact | None = None,
 ) -> Line:
-    """What /differ means: the call whose four words were shown, or the one that was connected last, for an hour after
-    its end; beside another one only if its end may be news to the owner. `contact` is the one with the name `whom`, if
-    there is such. Raises NoCall, WhichCall.
+    """The call that /differ means. Raises NoCall, WhichCall.
+
+    It is the call whose four words were shown, or the last connected one until an hour after its end. If there is
+    another call, the ended one counts only if the owner may not know of its end. `contact` is the contact with the name
+    `whom`, if there is one.
     """
     up = [line for line in lines if is_to_compare(line) and not line.call.ended]
     over = [latest] if latest is not None and latest.call.ended and is_to_compare(latest) else []
@@ -179,7 +181,7 @@ def is_to_compare(line: Line) -> bool:
 
 
 def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
-    """What /hold means: the call that the owner is in. Raises NothingToHold, NoCall, WhichCall."""
+    """The call that /hold means: the one that the owner is in. Raises NothingToHold, NoCall, WhichCall."""
     up = [line for line in lines if line.engaged and not (whom == "" and line.on_hold)]
     return _one(one_each(_meant(up, whom, contacts, NothingToHold)), "/hold", refusals.several_up, whole=bool(whom))
 
@@ -192,10 +194,10 @@ def to_resume(
     whom: str = "",
     contacts: Collection[str] = (),
 ) -> Line:
-    """What /resume and /swap mean: the call that is on hold. Raises NotOnHold, NoCall, WhichCall."""
+    """The call that /resume and /swap mean: the one on hold. Raises NotOnHold, NoCall, WhichCall."""
     held = [line for line in lines if line.engaged and (line.on_hold or whom)]
     line = _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
-    # That another person has hung up is the usual reason to go back to the one on hold.
+    # Usually people resume a call because another person has hung up.
     gone = _perhaps_meant(line, log, now, whom)
     if gone is not None and gone.peer == line.peer:
         raise WhichCall(*refusals.ended_and_resumable(gone, line, command))
@@ -210,8 +212,10 @@ def to_record(
     whom: str = "",
     contacts: Collection[str] = (),
 ) -> Line:
-    """What /record means: the call that the owner is in; with `stop` the one that we record, with `refuse` the one
-    that the other side does. Raises NotRecordable, NothingRecorded, NoCall, WhichCall.
+    """The call that /record means. Raises NotRecordable, NothingRecorded, NoCall, WhichCall.
+
+    It is the call that the owner is in. With `stop` it is the call that we record, with `refuse` the call that the
+    other side records.
     """
     if what == "refuse":
         found = [line for line in lines if line.recordings.recorded]
@@ -232,10 +236,10 @@ def to_record(
 
 
 def to_agree(lines: Sequence[Line], asked: list[Line], gone: Sequence[Line], whom: str = "") -> Line | None:
-    """Whose question /agree and /refuse answer: of the calls in which one is `asked`; in those that are `gone` it isn't
-    any more, which the owner may not know yet. None if nothing is asked. Raises NoCall, WhichCall.
+    """The call whose question /agree and /refuse answer. None if nothing is asked. Raises NoCall, WhichCall.
 
-    Of two calls with one node the one may be a contact's and the other somebody else's at their address.
+    `asked` are the calls with an open question. In those of `gone` the question has ended, which the owner may not know
+    yet. Of two calls with one node, one may be a contact's and the other somebody else's at their address.
     """
     if whom and not (asked := named(asked, whom)):
         raise NoCall(*refusals.no_call_with(whom))
@@ -273,10 +277,10 @@ def to_write(
     contacts: Collection[str],
     command: str = "/say",
 ) -> tuple[Line, str]:
-    """What `/say [NAME:] TEXT` means: a call that the owner is in, and the text. `contacts` are all names in the book.
+    """The call that `/say [NAME:] TEXT` means, and the text. Raises InputError, WhichCall.
 
-    The same for `/send [NAME:] FILE`, but that a text is for all of a conversation and a file for one person.
-    The answering machine's calls are none of those. Raises InputError, WhichCall.
+    The owner must be in the call; the answering machine's calls don't count. `contacts` are all names in the book. The
+    same for `/send [NAME:] FILE`. But a text is for a whole conversation, and a file for one person.
     """
     up = [line for line in lines if line.engaged]
     whom, colon, text = said.partition(":")
@@ -297,8 +301,10 @@ def to_write(
 def to_say(
     lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str]
 ) -> tuple[Line, str, bool]:
-    """The same for `/say`, and whether the text is for that call alone: with a name it is, `all:` and no name mean its
-    whole conversation. Somebody who has only just come into that may be one who mustn't read it. Raises as to_write.
+    """The call that `/say` means, the text, and whether it is for that call alone. Raises what to_write raises.
+
+    With a name it is for that call alone. With `all:` or without a name, it is for the whole conversation. A person who
+    has just joined the conversation may be one who must not read the text.
     """
     whom, colon, text = said.partition(":")
     up = [line for line in lines if line.engaged]
@@ -315,7 +321,7 @@ def to_say(
 
 
 def _unnamed(up: list[Line], command: str) -> Line:
-    """The call that a text or file without a name is for."""
+    """The call for a text or file without a name."""
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
     attended = [each for each in up if not each.on_hold] or up
@@ -325,12 +331,12 @@ def _unnamed(up: list[Line], command: str) -> Line:
 
 
 def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contacts: Collection[NodeId]) -> NodeId:
-    """Whom `/contact add NAME` means: the only stranger in a call, else the only one who was in any.
+    """The node that `/contact add NAME` means: the only stranger in a call, or else the only one who was in any.
 
-    `contacts` are the nodes in the book; without a stranger it is the one of them whose call was connected last. Raises
+    `contacts` are the nodes in the book. If there was no stranger, it is the contact whose call connected last. Raises
     InputError, WhichCall.
     """
-    # There is nobody behind a test call.
+    # Test calls have no other person.
     up = [line for line in lines if line.connection.connected is not None and not line.shown.echo]
     connected = [line.peer for line in up]
     in_call = {line.peer for line in up if line.engaged} - set(contacts)
@@ -348,9 +354,9 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
 
 
 def named(lines: Sequence[Line], whom: str, contacts: Collection[str] = ()) -> list[Line]:
-    """The calls with somebody: by the contact's name, their node id or its beginning.
+    """The calls with a person: by the contact's name, the node id or its beginning.
 
-    A contact's name is no node id: anybody can look for a key until its id begins like one.
+    A contact's name never counts as a node id, because anybody can search for a key whose id begins like a name.
     """
     found = [line for line in lines if line.shown.contact is not None and _same(line.shown.contact, whom)]
     if not found and len(whom) >= SHORTEST_NODE and not any(_same(name, whom) for name in contacts):
@@ -359,9 +365,9 @@ def named(lines: Sequence[Line], whom: str, contacts: Collection[str] = ()) -> l
 
 
 def _certain(rings: list[Line]) -> Line:
-    """The call that rings; of several the one whose caller is proven, if that is one person only.
+    """The ringing call. If there are several, the one with a proven caller, if that is only one person.
 
-    Calls of one node have one name, so asking for it wouldn't tell them apart.
+    Calls of one node have the same name, so asking for a name wouldn't distinguish them.
     """
     if len({line.peer for line in rings}) == 1:
         return _one(rings, "/answer")
@@ -374,8 +380,9 @@ def _certain(rings: list[Line]) -> Line:
 def _one(
     found: list[Line], command: str, several: Callable[..., Refusal] = refusals.several_ring, *, whole: bool = True
 ) -> Line:
-    """Of calls with one person the latest that is proven, else the latest. `several` refuses others, `whole` by whole
-    node ids.
+    """The latest proven call, or else the latest one, if all calls are with one person.
+
+    Otherwise `several` makes the refusal, with whole node ids if `whole`.
     """
     if len({line.peer for line in found}) > 1:
         raise WhichCall(*several(found, command, whole=whole))
@@ -383,7 +390,7 @@ def _one(
 
 
 def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
-    """The calls, latest first, whose ring has ended so lately that the owner may not know it yet."""
+    """The calls, latest first, that stopped ringing so recently that the owner may not know it yet."""
     return [
         record
         for record in log
@@ -395,7 +402,7 @@ def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
 
 
 def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
-    """Whether a call is there without the key of the contact whose own call was meant by that name."""
+    """Whether `whom` meant the contact's own call that is gone, and this call lacks the contact's key."""
     return (
         not line.proven
         and gone.proven
@@ -406,14 +413,14 @@ def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
 
 
 def _there(line: Line) -> Line:
-    """A call in which something can be written now. Raises InputError."""
+    """Check that something can be written in a call now, and return it. Raises InputError."""
     if line.call.state is not State.ACTIVE:
         raise InputError(*refusals.reconnecting(line))
     return line
 
 
 def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
-    """The connected calls, latest first, that others have ended so lately that the owner may not know it yet."""
+    """The connected calls, latest first, that others ended so recently that the owner may not know it yet."""
     return [
         record
         for record in log
@@ -422,9 +429,9 @@ def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
 
 
 def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[CallRecord]:
-    """Of those the ones that somebody else was in: at one node a proven call and an unproven one are two people's.
+    """The calls of `_ended_just_now` with somebody else. A proven and an unproven call of one node are two people's.
 
-    So may be two that both lack the key that is shared.
+    Two calls that both lack the shared key may also be two people's.
     """
     return [
         each
@@ -434,10 +441,10 @@ def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[Cal
 
 
 def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str) -> CallRecord | None:
-    """Of those the one that a command may be for which would now be about this call.
+    """The call of `_ended_just_now` that a command may mean, though it would now apply to this call.
 
-    `whom`: as the owner has named them, or empty. By a contact's name they mean the contact, whom a call without the
-    key needn't be with.
+    `whom` is the name that the owner used, or empty. A contact's name means the contact, and a call without the key may
+    be with somebody else.
     """
     if not whom:
         others = [each for each in _others_ended(line, log, now) if each.peer != line.peer or not line.proven]
@@ -455,12 +462,12 @@ def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str)
 
 
 def _lacks_the_key_beside(line: Line, gone: CallRecord) -> bool:
-    """Whether nothing says that a call without the shared key is with the one who was in the other call."""
+    """Whether a call without the shared key may be with another person than the call that is gone."""
     return line.link.keyed and not line.proven and gone.reference != line.link.reference
 
 
 def _within(seconds: float, moment: float, now: float) -> bool:
-    """Whether it was then. A moment of the future is from a clock that was set back since, and says nothing."""
+    """Whether `moment` is within `seconds` of `now`, before or after: a clock may have been set back since."""
     return abs(now - moment) < seconds
 
 

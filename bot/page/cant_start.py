@@ -1,7 +1,7 @@
-"""A service that can't start says why where its owner looks: on the page, which systemd's socket would leave hanging.
+"""If a service can't start, its page says why, because the owner looks there.
 
-If it ended, systemd would start it again and again, and meanwhile a browser would wait for an answer; then systemd
-would give up, and with it the port.
+If the service ended instead, systemd would start it again and again while the browser waits for a reply. Then systemd
+would give up and close the port.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from shared.errors import ConfigError, CopybaraError, DamagedStore
 from shared.kept_running import Part, kept_running
 
 LOOK_SECONDS = 2.0
-"How often it is looked whether the owner has corrected the configuration."
+"How often to check whether the owner has corrected the configuration."
 
 TRY_SECONDS = 10.0
-"How often everything else is tried again."
+"How often to try everything else again."
 
 
 async def until_mended(
@@ -33,10 +33,10 @@ async def until_mended(
     held: socket.socket | None,
     key: bytes,
 ) -> bool:
-    """Say why the program can't start until it may be tried again; False if it is to stop before.
+    """Say why the program can't start, until it may be tried again. Returns False if the program should stop.
 
-    `look` raises why it still can't. `held` is the page's socket, if systemd holds one, and `key` the page's. A
-    database that was set aside waits for its owner: the next start makes an empty one.
+    `look` raises the reason why it still can't start. `held` is the page's socket, if systemd holds one, and `key` is
+    the page's key. If a database was set aside, this waits for the owner, because the next start makes an empty one.
     """
     ending = Ending()
     living = Part("Telling systemd that the program lives", manager.keep_telling)

@@ -1,4 +1,4 @@
-"""The notice of an automatic answer, sounded at the page: once, and only where a page can be heard."""
+"""Plays the notice of an automatic answer at the page: once, and only if a page can play it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from peer.handset.page import Page, Pages
 
 
 class Chime:
-    """Knows which pages can be heard, and which calls' notices nobody has heard yet."""
+    """Knows which pages can play sound, and which calls' notices nobody has heard yet."""
 
     def __init__(self, pages: Pages, sound: Callable[[int], None]) -> None:
-        """`sound` has the page give the notice of the call with that number."""
+        """`sound` makes the page play the notice of the call with that number."""
         self._pages = pages
         self._sound = sound
         self._audible: set[Page] = set()
-        "The pages that have said that they can be heard."
+        "The pages that have said that they can play sound."
 
         self._unheard: set[int] = set()
 
     def can_be_heard(self, page: Page, on: bool) -> None:
-        """A page says whether its owner hears what it plays."""
+        """Note whether a page's owner can hear what it plays."""
         self._audible.intersection_update(self._pages.open)
         if on:
             self._audible.add(page)
@@ -30,7 +30,7 @@ class Chime:
             self._audible.discard(page)
 
     def give(self, number: int) -> bool:
-        """Give the notice of a call at a page. Returns False if no page can be heard."""
+        """Play the notice of a call at a page. Returns False if no page can play it."""
         if self._pages.current not in self._audible:
             return False
         self._unheard.discard(number)
@@ -38,10 +38,10 @@ class Chime:
         return True
 
     def give_once_heard(self, number: int) -> None:
-        """Give the notice of a call at a page as soon as one can be heard."""
+        """Play the notice of a call as soon as a page can play it."""
         if not self.give(number):
             self._unheard.add(number)
 
     def forget(self, number: int) -> None:
-        """The call is over: its notice isn't needed any more."""
+        """Forget a call that is over. Its notice isn't needed any more."""
         self._unheard.discard(number)

@@ -1,4 +1,4 @@
-"""Tells the page what a link is, before anything is done with it. Explaining changes nothing."""
+"""Tells the page what a link is, before it is used. Explaining changes nothing."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Explainer:
 
 
 def _waits_for(line: Line, response: Response) -> bool:
-    """Whether the line is our call and waits for a response, and this response says that it is for it."""
+    """Whether the line is our call, waits for a response, and this response claims to be for it."""
     request = line.link.request
     return line.call.state is State.CALLING and request is not None and response.answers(request)
 

@@ -1,4 +1,4 @@
-"""What the page shows about links of the original web app and other programs' descriptions, before a click."""
+"""What the page shows of links of the original web app and other programs' descriptions, before a click."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.store import Store
 
 
 def explained(looked: Looked, store: Store) -> Explained:
-    """What it is, and whether something can be done with it."""
+    """What the text is, and whether it can be used."""
     contact = store.contact_of(looked.source) if looked.source is not None else None
     sentence = texts.looked(looked, contact)
     usable = looked.answers_ours if looked.kind == "response" else looked.for_us and not looked.used

@@ -1,7 +1,7 @@
-"""Calls that are over and whose page asks something still, for a page that is loaded again or comes late.
+"""Calls that are over but whose page still asks something, for a page that is reloaded or opened late.
 
-Whether the other side is to be saved, as long as the key of the call is known. A link to send, as long as the other
-side may wait. A voice message to leave, or a warning, for an hour.
+The page asks whether to save the other person, while the key of the call is known. It shows a link to send, while the
+other side may be waiting. For an hour, it offers to leave a voice message, or shows a warning.
 """
 
 from __future__ import annotations
@@ -15,46 +15,49 @@ from peer.handset.protocol import Call, File, ShowLink
 from shared.call.table import EndReason
 
 MOST = 8
-"Calls that are kept; the oldest goes first."
+"How many calls are kept. The oldest is dropped first."
 
 AN_HOUR = 3600.0
 
 UNHEARD = (EndReason.NO_ANSWER, EndReason.REMOTE_BUSY, EndReason.CANCELLED)
-"Who didn't answer then can be left a voice message. The page has the same list."
+"After these ends the owner can leave a voice message. The page has the same list."
 
 
 class KeptEnd(NamedTuple):
-    """One of them."""
+    """One of these calls."""
 
     call: Call
     reference: bytes
-    "Of its link."
+    "The reference of its link."
 
     link: Callable[[], ShowLink] | None
-    "Makes the link which says that the call is over."
+    "Makes the link that says that the call is over."
 
     files: Sequence[File]
-    "What came in it."
+    "The files that came in the call."
 
     at: float
-    "When it was over, Unix seconds."
+    "When it ended, in Unix seconds."
 
 
 class KeptEnds:
-    """Those of one run."""
+    """The kept calls of one run."""
 
     def __init__(self, is_to_save: Callable[[Call], bool], clock: Callable[[], float] = time.time) -> None:
-        """`is_to_save`: the key of that call is still known, and who was in it is no contact. `clock`: Unix seconds."""
+        """`is_to_save` says whether the key of a call is known and its person is no contact.
+
+        `clock` gives Unix seconds.
+        """
         self._is_to_save = is_to_save
         self._clock = clock
         self._kept: OrderedDict[int, KeptEnd] = OrderedDict()
         self._seen: deque[int] = deque(maxlen=MOST)
-        "Those that were put away last: a page may show an end, and be left, before all of the call is closed."
+        "The calls that the owner has closed lately. A page may show an end and be closed before the call itself is."
 
     def keep(
         self, call: Call, reference: bytes, link: Callable[[], ShowLink] | None = None, files: Sequence[File] = ()
     ) -> None:
-        """That call has ended: keep it if its page asks anything."""
+        """Keep a call that has ended, if its page asks anything."""
         end = KeptEnd(call, reference, link, files, self._clock())
         if call.id in self._seen or not self._asks(end):
             return
@@ -63,12 +66,12 @@ class KeptEnds:
             self._kept.popitem(last=False)
 
     def put_away(self, number: int) -> None:
-        """The owner has seen the page of that call."""
+        """Drop a call, because the owner has closed its view."""
         self._kept.pop(number, None)
         self._seen.append(number)
 
     def now(self) -> list[KeptEnd]:
-        """Those that ask still, in the order of their ends. What asks no more never will."""
+        """The calls that still ask something, in the order of their ends. The others are dropped."""
         for number in [number for number, end in self._kept.items() if not self._asks(end)]:
             del self._kept[number]
         return [end if self._can_be_told(end) else end._replace(link=None) for end in self._kept.values()]
@@ -84,11 +87,11 @@ class KeptEnds:
 
 
 def _is_unheard(call: Call) -> bool:
-    """Whether we called a contact in vain who can be left a voice message."""
+    """Whether we called a contact who didn't answer, and can leave them a voice message."""
     ours = call.role == "caller" and call.contact is not None and call.paired and not call.echo
     return ours and call.connected_at is None and call.report.reason in UNHEARD
 
 
 def _is_of_stranger(call: Call) -> bool:
-    """Whether we talked to somebody whom its page offers to save."""
+    """Whether we talked to somebody whom the page offers to save."""
     return call.contact is None and call.connected_at is not None and not call.differed

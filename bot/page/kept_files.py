@@ -1,6 +1,6 @@
-"""Knows the files of this run's calls: those that have arrived, and the owner's recordings.
+"""Knows the files of this run's calls: received files, and the owner's recordings.
 
-A page may save each of them, as long as it is still where it was put.
+A page may save each of them while it is where it was put.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _Key: TypeAlias = tuple[bool, int]
 "Whether it is a recording, and its number."
 
 MOST = 1000
-"How many files are known; the oldest is forgotten first."
+"How many files are known. The oldest is forgotten first."
 
 
 class KeptFiles:
-    """The files, by number.
+    """The files by number.
 
-    Those that have arrived have the number of their transfer; recordings are numbered apart.
+    A received file has the number of its transfer. Recordings have their own numbers.
     """
 
     def __init__(self, downloads: Downloads) -> None:
@@ -34,12 +34,12 @@ class KeptFiles:
         self._recordings = 0
 
     def look_at(self, transfer: Transfer) -> None:
-        """If the file has just arrived, note which it is: another file may get its name later."""
+        """If a file has just arrived, remember which it is, because another file may get its name later."""
         if is_here(transfer) and transfer.path is not None and (False, transfer.number) not in self._known:
             self._keep((False, transfer.number), transfer.path)
 
     def recorded(self, path: Path) -> int:
-        """A recording is finished. Returns its number."""
+        """Add a finished recording. Returns its number."""
         self._recordings += 1
         self._keep((True, self._recordings), path)
         return self._recordings
@@ -50,7 +50,7 @@ class KeptFiles:
             self._known.popitem(last=False)
 
     def address(self, number: int, *, recording: bool = False) -> str:
-        """The address at which a browser gets the file. Raises FileRefused if it isn't there any more."""
+        """The address at which a browser gets the file. Raises FileRefused if it is gone."""
         path, which = self._known.get((recording, number), (None, None))
         if path is None or which is None or which_is_at(path) != which:
             raise FileRefused(texts.gone(path.name if path else None), texts.GONE_HINT)

@@ -1,4 +1,4 @@
-"""At which place sound and picture were last, for a program that is killed in a call: they wait for it there."""
+"""Stores the place of sound and picture. If the program is killed in a call, they wait for that place."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class LastPlace:
         pages.listen(self._changed.set)
 
     def expect(self) -> None:
-        """Calls of the last run go on: let no page at another place have them. Raises StoreError."""
+        """Calls of the last run go on. Give them to no page at another place. Raises StoreError."""
         if (kept := self._writes.store.home_fact(_PLACE)) is not None:
             self._pages.expect(kept.decode(errors="replace"))
 
     def rejoined(self) -> None:
-        """The calls of the last run were taken up."""
+        """Note that the calls of the last run have been continued."""
         self._pages.expected()
 
     async def run(self) -> None:
-        """Keep the place whenever it changes, until cancelled."""
+        """Store the place whenever it changes, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()

@@ -1,7 +1,7 @@
-"""The page of a program that has no overlay yet: it says what to do, and gives way to the true page once one is there.
+"""The page of a program that has no overlay yet. It says what to do, and is replaced by the real page later.
 
-`copybara start` opens it, because its owner looks at the browser, and a service has it where their bookmark leads. A
-script gets the error.
+`copybara start` opens it, because the owner looks at the browser. A service shows it at the address of the owner's
+bookmark. A script gets the error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.texts import no_overlay as texts
 from shared.errors import NodeChanged, OverlayError
 
 LOOK_SECONDS = 2.0
-"How often it is looked for."
+"How often to look for the overlay."
 
 Found = TypeVar("Found")
 
@@ -38,11 +38,11 @@ async def until_there(
     there: Callable[[], None] = lambda: None,
     looks_again: Callable[[], None] = lambda: None,
 ) -> Found | None:
-    """Find the overlay; while there is none, show a page that says so. None if the program is to stop before.
+    """Find the overlay. While there is none, show a page that says so. Returns None if the program should stop.
 
-    `port`, `key` and `held` are those of the handset page, which explains `link` then. `opens`: in the browser. `there`
-    is called once the page is there, which then goes on as the true one; `looks_again` before each further look.
-    Raises NodeChanged, and what `find` raises beside OverlayError.
+    `port`, `key` and `held` are the handset page's, which will explain `link`. `opens`: open the page in the browser.
+    `there` is called when the page is there; it becomes the real page later. `looks_again` is called before each
+    further look. Raises NodeChanged, and what `find` raises, except OverlayError.
     """
     try:
         return await find()

@@ -1,4 +1,7 @@
-"""The owner's other devices on the page: every page lists them, the home's own computer adds and removes them."""
+"""The owner's other devices on the page.
+
+Every page lists them; pages on the home's own computer add and remove them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ DeviceRequest = AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
 
 
 class OwnDevices:
-    """Shows pages the owner's devices, and does what pages want with them."""
+    """Shows the owner's devices on pages, and carries out pages' requests about them."""
 
     def __init__(self, book: DeviceBook, pages: Pages) -> None:
         self._book = book
@@ -23,7 +26,7 @@ class OwnDevices:
         self._shown: dict[Page, Devices] = {}
 
     def of(self, page: Page) -> Devices:
-        """What that page shows. Only a page on this computer gets the address that adds a device."""
+        """The devices for a page. Only a page on this computer gets the address that adds a device."""
         at_home = not page.device
         devices = [
             Device(
@@ -43,14 +46,14 @@ class OwnDevices:
         )
 
     def refresh(self) -> None:
-        """Show each page the devices again if they have changed. Raises StoreError."""
+        """Send the devices to each page again if they have changed. Raises StoreError."""
         before, self._shown = self._shown, {page: self.of(page) for page in self._pages.open}
         for page, devices in self._shown.items():
             if before.get(page) != devices:
                 page.send(devices)
 
     async def do(self, page: Page, message: DeviceRequest) -> Sentence:
-        """Do what a page asks for. Raises CopybaraError."""
+        """Carry out a page's request. Raises CopybaraError."""
         if page.device:
             raise InputError(*texts.ONLY_AT_HOME)
         match message:

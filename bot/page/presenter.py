@@ -1,4 +1,4 @@
-"""Tells the page what happens to calls, and all there is when a page comes. CallNews tells the chat."""
+"""Tells pages what happens to calls, and sends a new page everything. (CallNews tells the chat.)"""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ from shared.store import Store
 logger = logging.getLogger(__name__)
 
 LOGGED = 50
-"How many calls of the log the page gets."
+"How many calls of the log a page gets."
 
 TEXTS_KEPT = 200
-"How many lines of text of one call a page gets that connects late."
+"How many lines of a call's text a page gets that connects late."
 
 CHANGES_KEPT = 5
-"How many changes that were made at other devices are kept for the page at home."
+"How many changes by other devices are kept for a page at home."
 
 SECOND = 1.0
 
@@ -98,7 +98,7 @@ NOTHING_SENT = MediaState(audio=False, video=False)
 
 
 class Presenter:
-    """Shows calls on the page. There is one for a program, whether or not a page is open."""
+    """Shows calls on pages. A program has one, whether or not a page is open."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Presenter:
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
     ) -> None:
-        """`is_by_hand` tells whether the owner copies the links of that chat to the other person."""
+        """`is_by_hand` says whether the owner copies the links of that chat to the other person."""
         self._is_by_hand = is_by_hand
         self._devices = devices
         self._own = own
@@ -127,15 +127,15 @@ class Presenter:
         self._texts: dict[int, deque[page_protocol.Text]] = {}
         self._files = ShownFiles(pages.downloads, logged=LOGGED)
         self._links: dict[int, Callable[[], ShowLink]] = {}
-        """By call, makes the link to be sent. Called only for a page that shows it: the QR code takes longer than
-        placing the call."""
+        """For each call, makes the link to send. It is only made when a page shows it, because the QR code takes longer
+        than placing the call."""
 
         self._ends: dict[int, Callable[[], ShowLink]] = {}
-        "Those of these links that say that the call is over."
+        "For each call, makes the link that says that the call is over."
 
         self._kept_ends = KeptEnds(self._is_to_save)
         self._notes: dict[int, page_protocol.Said] = {}
-        "By call, what its other side has said last while it waits."
+        "For each call, what its other side said last while it waits."
 
         self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
@@ -146,7 +146,7 @@ class Presenter:
         "The revision of the store whose contacts are shown."
 
         self._changes: deque[str] = deque(maxlen=CHANGES_KEPT)
-        "What other devices have changed in the contacts, until somebody at home has seen it."
+        "Changes to the contacts by other devices, until somebody at home has seen them."
 
         self._failing = False
         self._chime = Chime(pages, self._sound_chime)
@@ -159,12 +159,12 @@ class Presenter:
         return endpoint
 
     def question(self, line: Line) -> str | None:
-        """The question about a conversation that the page shows with that call: theirs, or the owner's own."""
+        """The question about a conversation that the page shows with that call: the other side's, or the owner's."""
         shown = self._conversations.of(line)
         return shown.question or shown.asks
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
-        """The media endpoint of the line with that number, if sound and picture of the call are at the page."""
+        """The media endpoint of the line with that number, if the call's sound and picture are at the page."""
         return self._endpoints.get(number)
 
     def shows_own_question(self, line: Line) -> bool:
@@ -176,15 +176,15 @@ class Presenter:
         return bool(self._pages.open)
 
     def can_be_heard(self, page: Page, on: bool) -> None:
-        """A page has said whether its owner hears what it plays."""
+        """Note whether a page's owner can hear what it plays."""
         self._chime.can_be_heard(page, on)
 
     def chime(self, number: int) -> bool:
-        """Give the notice of an automatic answer at the page. Returns False when no page can be heard."""
+        """Play the notice of an automatic answer at the page. Returns False if no page can play it."""
         return self._chime.give(number)
 
     def unheard(self, number: int) -> None:
-        """Give the notice of an automatic answer at a page as soon as one can be heard."""
+        """Play the notice of an automatic answer as soon as a page can play it."""
         self._chime.give_once_heard(number)
 
     def _sound_chime(self, number: int) -> None:
@@ -193,9 +193,9 @@ class Presenter:
                 self._answered_alone(line, chime=True)
 
     async def run(self) -> None:
-        """Once a second tell the page how good the calls are, and show what has changed elsewhere; until cancelled.
+        """Once a second, send pages the quality of calls, and what has changed elsewhere. Runs until cancelled.
 
-        An error in reading is shown once, and reading is tried again the next second.
+        An error while reading is shown once, and reading is tried again the next second.
         """
         before: dict[int, page_protocol.Report] = {}
         loop = asyncio.get_running_loop()
@@ -213,7 +213,7 @@ class Presenter:
             await self._look_at_store()
 
     async def _look_at_store(self) -> None:
-        """Show contacts and devices again if they have changed: the command line writes there too."""
+        """Send contacts and devices again if they have changed. The command line, too, may change them."""
         if not self._pages.open:
             return
         try:
@@ -232,7 +232,7 @@ class Presenter:
     # What a page gets.
 
     async def hello(self, page: Page) -> Hello:
-        """Everything that a page needs when it comes."""
+        """Everything that a new page needs."""
         await self._refresh_contacts()
         await self._card.look_at_peers()
         own, ends = self._card.shown(), self._kept_ends.now()
@@ -266,14 +266,14 @@ class Presenter:
         )
 
     def told(self, line: Line, news: News) -> None:
-        """Show on the page what has happened to a call.
+        """Show on pages what has happened to a call.
 
-        A call that was placed in advance isn't shown before its link is posted.
+        A call that was placed in advance isn't shown until its link is posted.
         """
         send, number = (self._pages.send if _is_shown(line) else _to_nobody), line.number
         match news:
             case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
-                pass  # nothing that a person could pass on
+                pass  # a person couldn't pass it on
             case Posted() if line.call.ended and not self._is_by_hand(line.chat):
                 pass  # a messenger carries it
             case Posted():
@@ -348,7 +348,7 @@ class Presenter:
                 self._show(line)
 
     def save_address(self, number: int, *, recording: bool) -> str:
-        """Where a browser gets the file that arrived with that number, or the recording. Raises FileRefused."""
+        """The address at which a browser gets the received file or recording with that number. Raises FileRefused."""
         return self._files.save_address(number, recording=recording)
 
     def _keep_recorded(self, line: Line, path: Path) -> int:
@@ -358,11 +358,11 @@ class Presenter:
         return number
 
     def seen_end(self, number: int) -> None:
-        """The owner has closed the view of a call that is over."""
+        """Note that the owner has closed the view of a call that is over."""
         self._kept_ends.put_away(number)
 
     def _is_to_save(self, call: page_protocol.Call) -> bool:
-        """Whether the key of that call is still known and may be theirs, and who was in it is no contact."""
+        """Whether the key of a call is known and may be the other person's, and that person is no contact."""
         latest = self._lines.latest
         if latest is None or latest.number != call.id or latest.shown.differed:
             return False
@@ -378,7 +378,7 @@ class Presenter:
             )
 
     def _ended(self, end: KeptEnd) -> page_protocol.Call:
-        """Its last recording may have come after the end."""
+        """The call with its recordings. The last one may have finished after the call's end."""
         return msgspec.structs.replace(end.call, recorded=[*self._files.recordings_of(end.reference)])
 
     def _changed(self, line: Line) -> None:
@@ -399,7 +399,7 @@ class Presenter:
             self._show_log()
 
     def _page_changed(self) -> None:
-        """A page that has just come sends nothing yet, and one that has left sends nothing any more."""
+        """Update all calls: a new page sends nothing yet, and a page that has left sends nothing any more."""
         for line in self._lines:
             if line.number in self._endpoints:
                 self._show(line)
@@ -409,7 +409,7 @@ class Presenter:
                 self._ring(line, line.shown.reason)
 
     def _has_moved(self, number: int) -> None:
-        """Sound and picture of a call have left the page that had them."""
+        """Show a call again, because its sound and picture have left the page that had them."""
         for line in self._lines:
             if line.number == number:
                 self._show(line)
@@ -432,12 +432,15 @@ class Presenter:
         return note
 
     def _show_media(self, line: Line) -> None:
-        """If a call's media are at the page and no page is open, tell the other side that nothing is sent."""
+        """If the call's media are at the page and no page is open, tell the other side that nothing is sent."""
         if line.number in self._endpoints and self._pages.current is None:
             self._lines.show_media(line, NOTHING_SENT)
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
-        """Show the page that a call was answered automatically, if it was. `chime`: and let it sound the notice."""
+        """Tell pages that a call was answered automatically, if it was.
+
+        `chime`: the current page also plays the notice.
+        """
         if line.shown.automatic:
             said = texts.takes_message(line) if line.shown.machine else texts.answered_alone(line)
         elif line.shown.remote_automatic:
@@ -459,8 +462,9 @@ class Presenter:
             )
 
     def _hears_theirs(self, line: Line) -> bool:
-        """Whether the owner hears the notice that the other side sends: by the speaker, or at a page that plays the
-        call from its start.
+        """Whether the owner hears the other side's notice.
+
+        They hear it from the speaker, or at a page that plays the call from its start.
         """
         if (endpoint := self._endpoints.get(line.number)) is not None:
             return endpoint.answered_alone()
@@ -482,7 +486,7 @@ class Presenter:
         pages = self._pages
         here = page is pages.current if page in pages.open else pages.would_be_current(page)
         if (endpoint := self._endpoints.get(line.number)) is not None and endpoint.leaving is page:
-            here = True  # it sends on until the other side hears the page that takes the call
+            here = True  # this page sends media until the other side has the page that takes over
         elsewhere = handset_texts.place_of(pages.current) if at_page and not here else None
         return self._shown_call(line, at_page=at_page and here, elsewhere=elsewhere)
 
@@ -507,26 +511,26 @@ class Presenter:
             self._pages.send(page_protocol.Contacts(contacts=contacts))
 
     def card_changed(self) -> None:
-        """Show the owner's card and invitation again, because they have changed."""
+        """Send the owner's card and invitation again, because they have changed."""
         self._pages.send(self._card.shown())
 
     async def book_changed(self) -> None:
-        """Show contacts, calls, files and the log again, because the contact book has changed."""
+        """Send contacts, calls, files and the log again, because the contact book has changed."""
         await self._refresh_contacts()
         for line in self._lines:
             self._show(line)
             for transfer in self._files.of(line):
-                if not transfer.ended or view.is_here(transfer):  # the page has put away the others
+                if not transfer.ended or view.is_here(transfer):  # the page has dropped the others
                     self._pages.send(view.file(line, transfer))
         self._show_log()
 
     def changed_at(self, said: Sentence) -> None:
-        """Show at home what was changed in the contacts at another device, which may have been stolen."""
+        """Show a change to the contacts by another device at home, because that device may be stolen."""
         self._changes.append(said.sentence)
         self._show_changes()
 
     def seen_changes(self) -> None:
-        """Somebody at home has seen what was changed at other devices."""
+        """Note that somebody at home has seen the changes by other devices."""
         self._changes.clear()
         self._show_changes()
 

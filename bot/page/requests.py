@@ -1,4 +1,4 @@
-"""Does what the page asks for, or says in a sentence why not."""
+"""Does what a page asks for, or says in a sentence why not."""
 
 from __future__ import annotations
 
@@ -131,13 +131,13 @@ class PageRequests:
         pages.when_carrier_removed(self._end_carried)
 
     async def hello(self, page: Page) -> Hello:
-        """Everything that there is to show."""
+        """Everything that a new page needs."""
         return await self._presenter.hello(page)
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Carry out a request, or show why that isn't possible.
+        """Carry out a page's request, or show why that failed.
 
-        Raises HandsetError for something that our page never sends.
+        Raises HandsetError for a message that our page never sends.
         """
         try:
             await self._do(page, message)
@@ -147,11 +147,11 @@ class PageRequests:
             page.problem(error, page_texts.hint(error), about=message.id)
 
     def took(self, page: Page, data: bytes) -> None:
-        """A page has sent the next piece of a file. Raises HandsetError for something that our page never sends."""
+        """Take the next piece of a file from a page. Raises HandsetError for something that our page never sends."""
         self._uploads.take(page, data)
 
     def left(self, page: Page) -> None:
-        """A page has gone; files that it hasn't sent as a whole are dropped."""
+        """Note that a page has gone. Its incomplete files are dropped."""
         self._uploads.left(page)
 
     async def _do(self, page: Page, message: FromPage) -> None:
@@ -166,8 +166,8 @@ class PageRequests:
                 page.send(msgspec.structs.replace(self._explainer.explain(message.text), id=message.id))
             case Act():
                 call, said = await self._act(message)
-            # Sound and picture come to a page when what it asks for is sure to be done, before any of it is shown: a
-            # request that is refused moves no call, and nothing opens at another page.
+            # A page gets sound and picture only when its request is sure to succeed, and before anything of it is
+            # shown. So a refused request moves no call, and nothing opens at another page.
             case Place():
                 line = await self._assistant.place(
                     self._whom(message),
@@ -192,7 +192,7 @@ class PageRequests:
             case Block():
                 said = await self._assistant.block(self._line(message.call))
                 if said.kind == Kind.STRANGER_SILENCED:
-                    said = page_texts.SILENCED  # without the node id, and the command to block it for good
+                    said = page_texts.SILENCED  # this leaves out the node id, and the command that blocks it for good
             case HangUp(words_differ=True):
                 await self._assistant.words_differ(self._line(message.call))
                 await self._presenter.book_changed()
@@ -266,16 +266,16 @@ class PageRequests:
             page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call, address=address))
 
     def _end_carried(self) -> None:
-        """The device that has sound and picture of calls was removed: end these calls.
+        """End the calls whose sound and picture were at a device that was removed.
 
-        A call on hold has nothing there.
+        Calls on hold have nothing there.
         """
         for line in tuple(self._lines):
             if line.number in self._pages.calls and not line.on_hold:
                 self._switchboard.hang_up(line)
 
     def _begins(self, page: Page) -> None:
-        """Give sound and picture to a page whose request is being done now.
+        """Give sound and picture to a page, because its request is being carried out.
 
         Raises CallRefused if its device was removed.
         """
@@ -284,7 +284,7 @@ class PageRequests:
         self._pages.take(page)
 
     def _whom(self, message: Place) -> str:
-        """Whom a page wants to call: the contact that it shows, even if it was renamed meanwhile.
+        """The contact that a page wants to call, even if it was renamed meanwhile.
 
         Raises NameNotFound.
         """
@@ -301,8 +301,8 @@ class PageRequests:
     async def _act(self, message: Act) -> tuple[int | None, Sentence | None]:
         """Act on a link that was pasted into the page.
 
-        Returns the number of the call that it begins or is about, and a sentence if the page wouldn't show otherwise
-        what has happened. Raises CopybaraError.
+        Returns the number of its call, and a sentence if the page doesn't otherwise show what has happened. Raises
+        CopybaraError.
         """
         link: Found | None = None
         rang = {line.number for line in self._lines if line.call.state is State.RINGING}
@@ -340,7 +340,7 @@ class PageRequests:
             self._pages.take(page)
             return conversation_texts.AGREED
         if self._presenter.shows_own_question(line):
-            await together.take_back()  # what becomes of it is news
+            await together.take_back()  # its result arrives as news
             return None
         await together.refuse(line)
         return conversation_texts.REFUSED
@@ -356,7 +356,7 @@ class PageRequests:
                 recording.refuse()
 
     async def _send_file(self, page: Page, message: SendFile) -> None:
-        """Take a file from the page: answer the request once bytes can come, and return once the file is offered."""
+        """Take a file from the page. Replies once bytes can come, and returns once the file is offered."""
         files, name = self._switchboard.files(self._line(message.call)), message.name
         meant = files.meant()
 
@@ -406,7 +406,7 @@ class PageRequests:
             )
 
     async def _confirm(self, page: Page, line: Line, words: str) -> Sentence:
-        """The owner has compared the words of this call. Other calls may have claimed to be the same contact."""
+        """The owner has compared the words of this call. Other calls may have claimed to be from the same contact."""
         known = self._store.contact_of(line.peer)
         if known is not None and line.shown.quarantined:
             confirmed = await self._assistant.confirm_words(known.name, words, in_clear=bool(page.device))
@@ -453,7 +453,7 @@ class PageRequests:
         return contact_texts.removed(await self._assistant.write(remove))
 
     async def _save_contact(self, message: SaveContact) -> Sentence:
-        """Save the person of a call as a contact. The call may be over, if it was the one that connected last."""
+        """Save the person of a call as a contact. The call may be over, if it was the last one that connected."""
         latest = self._lines.latest
         line = latest if latest is not None and latest.number == message.call else None
         if message.node:
@@ -484,7 +484,7 @@ class PageRequests:
 
 
 def _reference(written: str) -> bytes:
-    """The reference of the call after which somebody is saved; empty: none. Raises HandsetError."""
+    """The reference of the ended call from which somebody is saved. Empty: none. Raises HandsetError."""
     try:
         return bytes.fromhex(written)
     except ValueError:
@@ -492,13 +492,13 @@ def _reference(written: str) -> bytes:
 
 
 def _lets_in(known: Contact, trust: Trust, most: Media | None, files: bool | None) -> bool:
-    """Whether this change lets a contact do more without the owner being asked."""
+    """Whether this change lets a contact do more without asking the owner."""
     wider = known.trust is not Trust.AUTO or (most is not None and most not in known.media)
     return (trust is Trust.AUTO and wider) or (files is True and not known.files)
 
 
 def _shown(store: Store, name: str, node: str) -> Contact:
-    """The contact that a page shows. Raises NameNotFound if there is none of that name and node."""
+    """The contact that a page shows. Raises NameNotFound if no contact has that name and node."""
     contact = book.named(store, name)
     if str(contact.node) != node:
         raise NameNotFound(*page_texts.ANOTHER_CONTACT)

@@ -20,7 +20,7 @@ from shared.kept_running import Part, kept_running
 
 
 class HandsetService:
-    """What serves the page in a running program."""
+    """Serves the page in a running program."""
 
     def __init__(
         self,
@@ -38,32 +38,32 @@ class HandsetService:
         self._book = book
         self._devices = devices
         self.lasts = lasts
-        "Whether the page of the next run will be at the same address."
+        "Whether the page of the next run will have the same address."
 
         self.notices = notices
-        "What the owner has to know about the page's address."
+        "What the owner must know about the page's address."
 
         self._server = server
 
     @property
     def address(self) -> str:
-        """The address that the owner opens. It holds the key."""
+        """The address for the owner. It contains the key."""
         return self._server.session.address
 
     def address_for(self, place: str, used: Callable[[], None]) -> str:
-        """An address for a place that others can read, such as a chat: it opens the page once.
+        """An address for a place that others can read, such as a chat. It opens the page once.
 
-        The same place gets the same address for a while. `used` is called when it was opened.
+        The same place gets the same address for a while. `used` is called when the address was opened.
         """
         return self._server.session.address_with(self._server.tickets.issue(place, used))
 
     def rejoined(self) -> None:
-        """The calls of the last run were taken up."""
+        """Note that the calls of the last run have been continued."""
         self._last_place.rejoined()
 
     @contextlib.asynccontextmanager
     async def running(self, *, rejoins: bool) -> AsyncIterator[None]:
-        """Serve the page for the length of the block. `rejoins`: calls of the last run will be taken up."""
+        """Serve the page during the block. `rejoins`: calls of the last run will be continued."""
         if rejoins:
             self._last_place.expect()
         keeping = Part("Keeping where sound and picture are", self._last_place.run)
@@ -86,22 +86,23 @@ def open_handset(
     port: int,
     key: bytes,
 ) -> HandsetService:
-    """Take the socket that systemd holds, else bind the port that is configured, else any other.
+    """Use the socket that systemd holds, or else the configured port, or else any port.
 
-    `key` are the 32 bytes of the home that pages of earlier runs know.
+    `key` is the home's 32-byte key, which pages of earlier runs know.
     """
     listening, notices = listening_at(port, held)
-    # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
+    # Another program may have any other port at the next run, and would then get what the browser allows for this
+    # address.
     lasts = port != 0 and not notices
     server = LateServer(pages, requests, listening, key)
     return HandsetService(presenter, server, book, devices, last_place, notices, lasts=lasts)
 
 
 def listening_at(port: int, held: socket.socket | None = None) -> tuple[socket.socket, list[str]]:
-    """Where the page is served, and what the owner has to know of it. `held` is what systemd holds for it.
+    """The page's socket, and what the owner must know about it. `held` is the socket that systemd holds.
 
-    A port that is taken doesn't stop the start: another user could stop the program that way. Raises OSError if none
-    can.
+    A port that is taken doesn't prevent the start, because another user could prevent it that way. Raises OSError if no
+    port works.
     """
     if held is not None:
         return held.dup(), []

@@ -1,4 +1,4 @@
-"""The owner's card as the page shows it, with the invitation that goes to friends along with it."""
+"""The owner's card for the page, with the invitation that friends get with it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class ShownCard:
         program_folder: Path | None,
         friends_peers: Callable[[], Awaitable[FriendsPeers]],
     ) -> None:
-        """`program_source` is where friends get the program, empty if that isn't known; `program_folder` is the folder
-        that it was installed from. `friends_peers` says which of our node's peers a friend needs too.
+        """`program_source` is where friends get the program, empty if that isn't known.
+
+        `program_folder` is the folder from which it was installed. `friends_peers` says which of our node's peers a
+        friend needs too.
         """
         self._overlay = overlay
         self._own_card = own_card
@@ -33,10 +35,10 @@ class ShownCard:
         self._program_folder = program_folder
         self._friends_peers = friends_peers
         self._peers = NO_PEERS
-        "What a friend needs, as it was when a page came last."
+        "The peers that a friend needs, as of the last new page."
 
     async def look_at_peers(self) -> None:
-        """Find out again which peers a friend needs: the owner may have changed them."""
+        """Find out again which peers a friend needs, because the owner may have changed them."""
         self._peers = await self._friends_peers()
 
     def shown(self) -> page_protocol.Own:
@@ -64,7 +66,7 @@ class ShownCard:
             what_for, command = how_to_pack(self._program_folder)
             notes.append(page_protocol.InvitationNote(f"{NO_SOURCE_SHORT.sentence} {what_for}", command))
         if (about_peers := peers_note(self._peers)) is not None:
-            # Where there are lines the page has a box for what the hint says.
+            # If there are peer lines, the page shows the hint's text in a box.
             text = about_peers.sentence if self._peers.lines else about_peers.text
             notes.append(page_protocol.InvitationNote(text))
         return notes

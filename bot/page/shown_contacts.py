@@ -1,6 +1,6 @@
-"""The contact book as the page gets it.
+"""The contact book for the page.
 
-A long one is read in pieces, so that calls go on, and only what has changed is made again.
+A long book is read in pieces, so that calls go on, and only changed entries are made again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.store import Store
 from shared.store.contacts import ContactRow
 
 PIECE = 50
-"How many contacts are read at a time: up to 4 ms if each of them is new. Then everything else has its turn."
+"How many contacts are read before other tasks run: up to 4 ms if all are new."
 
 
 class _Made(NamedTuple):
@@ -32,12 +32,12 @@ class ShownContacts:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._made: dict[bytes, _Made] = {}
-        "By the key of the contact's name."
+        "The entries, by the key of the contact's name."
 
     async def read(self) -> list[page_protocol.Contact]:
-        """All contacts that can be read, in the order of their names. Raises StoreError.
+        """All contacts that can be read, sorted by name. Raises StoreError.
 
-        What is written while this runs may be missing: the store's revision shows that.
+        Changes during the read may be missing. The store's revision reveals them.
         """
         made: dict[bytes, _Made] = {}
         files: defaultdict[bytes, list[KeptFile]] = defaultdict(list)

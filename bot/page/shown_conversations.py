@@ -1,4 +1,4 @@
-"""Keeps what the page shows of conversations of several people, also for a page that comes later."""
+"""Keeps what pages show of conversations of several people, also for pages that come later."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class ShownConversations:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._questions: dict[int, str] = {}
-        "By call, what its other side asks the owner."
+        "For each call, what its other side asks the owner."
 
         self._asks: tuple[int, str] | None = None
-        "The number of one of the calls with those whom the owner asks, and the question."
+        "The question that the owner asks others, and the number of a call with one of them."
 
         self._called: dict[int, str] = {}
-        "By call, what the one who introduced its other side calls them."
+        "For each call with an introduced person, the name that the introducer uses."
 
         self._circles: dict[bytes, str] = {}
-        "By conversation, who in it doesn't hear whom."
+        "For each conversation, the people in it who don't hear each other."
 
     def told(self, line: Line, news: News) -> None:
-        """Something has happened to a call."""
+        """Take news of a call."""
         match news:
             case AskedToJoin():
                 self._questions[line.number] = said_of(line, news).sentence
@@ -57,7 +57,7 @@ class ShownConversations:
                     self._circles[line.together] = said_of(line, news).sentence
 
     def forget(self, line: Line) -> None:
-        """A call is over."""
+        """Forget a call that is over."""
         for kept in (self._questions, self._called):
             kept.pop(line.number, None)
 

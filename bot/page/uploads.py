@@ -1,7 +1,6 @@
-"""Receives files from pages, in pieces over their sockets, into files of our own; then they are offered.
+"""Receives files from pages in pieces, writes them, and then offers them to the other side.
 
-The request that begins a file has a task, which writes and offers it. So nothing else that the page says waits for the
-disk.
+Each file has a task that writes and offers it, so that the page's other messages don't wait for the disk.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from shared.errors import FileRefused, HandsetError
 from shared.in_thread import in_thread_to_its_end
 
 AT_ONCE = 4
-"How many files one page may send at the same time."
+"How many files one page may send at once."
 
 MOST_WAITING = 64
 "How many pieces of one file may wait to be written. Our page sends at most 1 MiB ahead, in pieces of 48 KiB."
 
 _HEAD = struct.Struct("!I")
-"Before each piece: the `id` of the SendFile that it belongs to."
+"Before each piece: the `id` of its SendFile."
 
 Ready = Callable[[], Awaitable[None]]
 Offer = Callable[[Path, Described], Awaitable[None]]
@@ -41,7 +40,7 @@ Offer = Callable[[Path, Described], Awaitable[None]]
 class _Upload:
     size: int
     received: int = 0
-    "Bytes that have come, written or not."
+    "How many bytes have come, written or not."
 
     waiting: deque[bytes] = field(default_factory=deque, repr=False)
     "Pieces that aren't written yet."
@@ -61,12 +60,12 @@ class _Copy:
 
     path: Path
     promise: Promise
-    "The room for it, and the open file."
+    "The reserved space, and the open file."
 
     digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
 
     def close(self) -> Described:
-        """Close the file, to which nothing more is written, and describe it."""
+        """Close the complete file, and describe it."""
         modified_ns = os.fstat(self.promise.descriptor).st_mtime_ns
         os.close(self.promise.descriptor)
         return Described(self.promise.written, self.digest.digest(), modified_ns)
@@ -80,11 +79,11 @@ class Uploads:
         self._running: dict[tuple[Page, int], _Upload] = {}
 
     async def receive(self, page: Page, message: SendFile, *, ready: Ready, offer: Offer) -> None:
-        """Receive a file from a page and offer it once it is complete, unless the page cancels it or goes.
+        """Receive a file from a page and offer it once it is complete, unless the page cancels it or leaves.
 
-        `ready` waits until files can be offered; then the page gets Done and sends the bytes. `offer` gets the complete
-        file. Raises HandsetError for something that our page never sends, FileRefused, StoreError, and what these two
-        raise.
+        `ready` waits until files can be offered. Then the page gets Done and sends the bytes. `offer` gets the complete
+        file. Raises HandsetError for something that our page never sends, FileRefused, StoreError, and what `ready` and
+        `offer` raise.
         """
         if message.id is None or (page, message.id) in self._running:
             raise HandsetError
@@ -116,7 +115,7 @@ class Uploads:
             del self._running[page, message.id]
 
     def take(self, page: Page, data: bytes) -> None:
-        """The next piece of a file has come. Never waits.
+        """Take the next piece of a file. Never waits.
 
         Raises HandsetError for something that our page never sends.
         """
@@ -125,7 +124,7 @@ class Uploads:
         (number,) = _HEAD.unpack_from(data)
         upload = self._running.get((page, number))
         if upload is None or upload.cancelled:
-            return  # it was cancelled, or couldn't be written
+            return  # the file was cancelled, or couldn't be written
         piece = data[_HEAD.size :]
         upload.received += len(piece)
         if not piece or upload.received > upload.size or len(upload.waiting) >= MOST_WAITING:
@@ -135,18 +134,18 @@ class Uploads:
         upload.changed.set()
 
     def cancel(self, page: Page, number: int) -> None:
-        """The page has cancelled a file."""
+        """Cancel a file, because the page did."""
         if (upload := self._running.get((page, number))) is not None:
             upload.cancel()
 
     def left(self, page: Page) -> None:
-        """A page has gone: drop the files that it hasn't sent as a whole."""
+        """Drop the incomplete files of a page that has gone."""
         for (each, _), upload in self._running.items():
             if each is page and upload.received < upload.size:
                 upload.cancel()
 
     async def _written(self, page: Page, number: int, upload: _Upload, copy: _Copy) -> Described | None:
-        """Write the pieces until the file is complete; None: it was cancelled. Raises FileRefused, OSError."""
+        """Write the pieces until the file is complete. None: it was cancelled. Raises FileRefused, OSError."""
         try:
             page.send(Done(id=number))
             while copy.promise.written < upload.size and not upload.cancelled:

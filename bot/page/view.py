@@ -39,10 +39,10 @@ def call(
     compared: bool,
     recorded: Sequence[page_protocol.Recorded],
 ) -> page_protocol.Call:
-    """A call as it is now, for one page. `contact` is who it is with, None: no contact.
+    """A call in its present state, for one page. `contact` is the other person; None: no contact.
 
-    `at_page`: sound and picture are at that page; `elsewhere` names the place of another page that has them. `several`
-    is what is shown of its conversation. `compared`: the owner has compared the words of the call; `recorded` are its
+    `at_page`: sound and picture are at that page. `elsewhere` names the place of another page that has them. `several`
+    is what is shown of its conversation. `compared`: the owner has compared the words of the call. `recorded` are its
     recordings.
     """
     report = report_of(line)
@@ -101,7 +101,7 @@ def report_of(line: Line) -> page_protocol.Report:
 
 
 def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:
-    """How sure it is who is at the other side of a call."""
+    """How certain it is who is at the other end of a call."""
     if line.shown.echo:
         return "contact"
     if contact is None:
@@ -115,18 +115,18 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
 def is_known(line: Line, contact: Contact | None) -> bool:
     """Whether a call can be answered without reading a warning first.
 
-    A call of our own goes to the person whom the owner has called, unless somebody else has introduced them.
+    An outgoing call goes to the person whom the owner has called, unless somebody else has introduced them.
     """
     if line.shown.echo or line.proven or (line.call.role is Role.CALLER and not line.shown.introduced):
         return True
     if contact is None or line.link.keyed:
         return False
-    # The owner has said that the node id is enough.
+    # For the owner, the node id is enough.
     return contact.trust is Trust.AUTO and (contact.classic if line.foreign is not None else contact.unproven)
 
 
 def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page_protocol.Contact:
-    """An entry of the contact book. `paired`: one link is enough to call them. `kept` are files on their way."""
+    """An entry of the contact book. `paired`: one link is enough to call them. `kept` are unfinished files."""
     ours = [each.voice for each in kept if each.ours]
     return page_protocol.Contact(
         name=contact.name,
@@ -143,7 +143,7 @@ def entry(contact: Contact, paired: bool, kept: Sequence[KeptFile] = ()) -> page
 
 
 def file(line: Line, transfer: Transfer) -> page_protocol.File:
-    """A file of a call as it is now."""
+    """A file of a call in its present state."""
     said = file_texts.on_the_page(line, transfer)
     return page_protocol.File(
         call=line.number,
@@ -162,7 +162,7 @@ def file(line: Line, transfer: Transfer) -> page_protocol.File:
 
 
 def is_here(transfer: Transfer) -> bool:
-    """Whether it is a file of the other side's that has arrived."""
+    """Whether it is a file of the other side that has arrived."""
     return not transfer.ours and transfer.state is FileState.DONE and transfer.path is not None
 
 
@@ -176,9 +176,8 @@ def logged(
 ) -> LogEntry:
     """A call that is over, for the log.
 
-    `contact` is whose its node is now, `arrived` are the files that came in the call.
-
-    `recorded` are the owner's recordings of it. `compared`: the owner has compared its words.
+    `contact` is the contact that has its node now. `arrived` are the files received in the call, `recorded` the owner's
+    recordings of it. `compared`: the owner has compared its words.
     """
     return LogEntry(
         name=record.name or chat.begun(STRANGER),
@@ -199,7 +198,7 @@ def logged(
 
 
 def sends(state: MediaState | None) -> Sends | None:
-    """What a side has said that it sends; None: it hasn't said anything."""
+    """The media that a side says it sends. None: it hasn't said anything."""
     if state is None:
         return None
     paused = True if state.paused and not state.video else msgspec.UNSET
@@ -207,10 +206,10 @@ def sends(state: MediaState | None) -> Sends | None:
 
 
 def kinds(media: Media) -> page_protocol.Kinds:
-    """Media as the page names them."""
+    """Media in the page's form."""
     return "video" if Media.VIDEO in media else "audio"
 
 
 def media(kinds: page_protocol.Kinds) -> Media:
-    """The media that the page names."""
+    """Media from the page's form."""
     return Media.BOTH if kinds == "video" else Media.AUDIO

@@ -1,4 +1,4 @@
-"""A page that says what the program waits for. It can ask for nothing, and gives way to the true page at the end."""
+"""A page that says what the program waits for. It has no controls, and is replaced by the real page at the end."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from peer.handset.server import HandsetServer
 from shared.errors import CopybaraError, HandsetError
 
 PLACE = "start"
-"Whom the page's address is for."
+"The name under which the page's address is made."
 
 _Error = TypeVar("_Error", bound=CopybaraError)
 
 
 class WaitingPage(Generic[_Error]):
-    """Shows one error at a time, as `in_words` has it."""
+    """Shows one error at a time, in the words of `in_words`."""
 
     def __init__(
         self, error: _Error, in_words: Callable[[_Error], NoOverlay | CantStart], listening: socket.socket, key: bytes
     ) -> None:
-        """`key` are the 32 bytes of the home that pages of earlier runs know."""
+        """`key` is the home's 32-byte key, which pages of earlier runs know."""
         self.error = error
         self._in_words = in_words
         self._pages = Pages()
         self._server = HandsetServer(self._pages, self, listening, key)
 
     def running(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Serve it for the length of the block."""
+        """Serve the page during the block."""
         return self._server.running()
 
     def address(self) -> str:
-        """Where a browser opens it, once."""
+        """The address with which a browser opens it once."""
         return self._server.session.address_with(self._server.tickets.issue(PLACE, lambda: None))
 
     def show(self, error: _Error) -> None:
-        """Show another one from now on."""
+        """Show another error from now on."""
         self.error = error
         self._pages.send(self._in_words(error))
 
@@ -61,12 +61,12 @@ class WaitingPage(Generic[_Error]):
 
 
 def says_otherwise(found: CopybaraError, shown: CopybaraError) -> bool:
-    """Whether another reason is found than the one that is shown."""
+    """Whether a new error differs from the one that is shown."""
     return (found.sentence, found.hint) != (shown.sentence, shown.hint)
 
 
 async def stops(stopping: asyncio.Event, seconds: float) -> bool:
-    """Whether the program is to stop, after a pause."""
+    """Whether the program should stop, after a pause of `seconds`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stopping.wait()

@@ -1,6 +1,6 @@
-"""Several people in one conversation: the calls with each of them are merged, and each call stays what it is.
+"""Conversations of several people: the owner's calls with each of them are merged, and remain separate calls.
 
-Start at together.py, where everything comes in. merging.py is the side of the one who merges, invitations.py that of
-those who are asked, introduced_calls.py makes the calls that follow, members.py knows who is in. What listeners hear is
-in peer/calls/together_news.py. What can happen is decided in `shared.together`. Imports as `peer.calls` does.
+Start at together.py, where all events arrive. merging.py is for the person who merges, invitations.py for those who are
+asked. introduced_calls.py makes the calls that follow, and members.py knows who is in a conversation. Listeners hear
+the news in peer/calls/together_news.py. `shared.together` decides what can happen. May import what peer.calls may.
 """

@@ -1,4 +1,4 @@
-"""What conversations of several people have to do: what happens in calls, and what was put off, one after the other."""
+"""A queue for conversations of several people: news of calls, and work that was put off."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Heard: TypeAlias = Changed | HelloHeard | LinkForIntroduced | JoinMessage
 
 
 class TogetherInbox:
-    """Hears all calls, as their other listeners do."""
+    """Listens to all calls, like their other listeners."""
 
     def __init__(self, call_later: CallLater | None = None) -> None:
-        """`call_later` does something after a number of seconds; None: the loop's."""
+        """`call_later` calls a function after a number of seconds. None: the event loop's."""
         self._call_later = call_later
         self._waiting: asyncio.Queue[tuple[Line, Heard] | Work] = asyncio.Queue()
 
     def told(self, line: Line, news: News) -> None:
-        """Something has happened to a call."""
+        """Take news of a call."""
         match news:
             case Changed() | HelloHeard() | LinkForIntroduced():
                 self._waiting.put_nowait((line, news))
@@ -35,10 +35,10 @@ class TogetherInbox:
                 self._waiting.put_nowait((line, news))
 
     def later(self, seconds: float, work: Work) -> asyncio.TimerHandle:
-        """Let something be done in its turn, after that time."""
+        """Do some work after `seconds`, in its turn."""
         call_later = self._call_later or asyncio.get_running_loop().call_later
         return call_later(seconds, self._waiting.put_nowait, work)
 
     async def next(self) -> tuple[Line, Heard] | Work:
-        """Wait for what comes next."""
+        """Wait for the next item."""
         return await self._waiting.get()

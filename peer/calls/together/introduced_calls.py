@@ -1,4 +1,4 @@
-"""An invitation into a conversation, and the calls with those whom it is about."""
+"""An invitation into a conversation, and the calls with its other people."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from shared.store.secrets import NO_CHAIN
 from shared.together.invitation import InvitationState
 
 MEETING_SECONDS = 60.0
-"How long people who were introduced may take until they are connected."
+"How long introduced people may take to connect."
 
 
 @dataclass(eq=False)
 class Invitation:
-    """One, as it stands."""
+    """The present state of an invitation."""
 
     line: Line
-    "The call with the one who asks."
+    "The call with the person who asks."
 
     conversation: bytes
     "16 bytes."
 
     names: tuple[str, ...]
-    "What they call the others."
+    "The names that this person uses for the others."
 
     state: InvitationState = InvitationState.ASKED
 
@@ -51,35 +51,35 @@ class Invitation:
     "Whether the call had proven who asks when the owner agreed."
 
     timer: asyncio.TimerHandle | None = None
-    "Ends what waits."
+    "Ends the wait."
 
     nodes: list[NodeId] = field(default_factory=list)
-    "Who the others are, in the order of their names, as far as that was told."
+    "The others' nodes, in the order of their names, as far as they are known."
 
     expected: set[NodeId] = field(default_factory=set)
-    "Those of them who call us, until they have."
+    "The others who should call us and haven't yet."
 
     lines: dict[NodeId, Line] = field(default_factory=dict)
-    "The calls with them."
+    "The calls with the others."
 
     @property
     def open(self) -> bool:
-        """Whether somebody may still say no: the owner, or one of the others."""
+        """Whether the owner, or one of the others, may still refuse."""
         return self.state in (InvitationState.ASKED, InvitationState.AGREED)
 
     def called(self, node: NodeId) -> str:
-        """What the one who asks calls one of the others."""
+        """The name that the person who asks uses for one of the others."""
         return self.names[self.nodes.index(node)]
 
     def stop_timer(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
 
 class IntroducedCalls:
-    """Makes the calls with those who were introduced: calls like any other, whose links go through the introducer."""
+    """Makes the calls with introduced people. They are ordinary calls whose links go through the introducer."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class IntroducedCalls:
         choice: EndpointChoice,
         clock: Callable[[], float],
     ) -> None:
-        """`clock` is the time in Unix seconds."""
+        """`clock` gives the time in Unix seconds."""
         self._own = own
         self._calls = calls
         self._reader = reader
@@ -129,7 +129,7 @@ class IntroducedCalls:
         await self._start(line, effects)
 
     async def read(self, invitation: Invitation, node: NodeId, token: str) -> None:
-        """Read a link of one of the others: it begins the call with them, or is about it.
+        """Read a link of one of the others. It begins the call with them, or belongs to it.
 
         Raises CopybaraError for a link that isn't theirs or can't be used.
         """
@@ -178,7 +178,7 @@ class IntroducedCalls:
             await self._start(line, line.begin(Answer(), Reason.ASK))
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
-        """Begin one of these calls. The owner may have put the conversation on hold, or taken it off, just now."""
+        """Begin one of these calls. The owner may just have put the conversation on hold, or resumed it."""
         await self._calls.runner.start(line, effects)
         others = [each for each in self._calls.lines.of_conversation(line) if each is not line]
         held = any(each.on_hold for each in others)
@@ -186,14 +186,14 @@ class IntroducedCalls:
             line.put(Hold() if held else Resume())
 
     def _on_hold(self, invitation: Invitation) -> bool:
-        """Whether the owner has put the conversation on hold since they agreed to it: a page opens nothing then."""
+        """Whether the owner has put the conversation on hold after agreeing to it. Then a page must open nothing."""
         return any(each.on_hold for each in self._calls.lines if each.together == invitation.conversation)
 
     def _known(self, invitation: Invitation, node: NodeId, *, proven: bool) -> tuple[Contact | None, Media]:
-        """Who that is, and what they get. Raises CopybaraError if there is to be no call with them.
+        """The contact with that node, and the media of a call with it. Raises CopybaraError if there should be no call.
 
-        The owner has agreed to somebody whom another one has named. `proven`: the call proves who it is. A call
-        without the key that is shared with a contact rings, with a warning; here nobody would read it first.
+        The owner has agreed to a person whom somebody else has named. `proven`: the call proves who it is. Usually a
+        contact's call without the shared key rings with a warning, but here nobody would read it first.
         """
         contact = self._calls.store.contact_of(node)
         if node == self._own or any(_stands(line, node, proven) for line in self._calls.lines):
@@ -222,7 +222,7 @@ class IntroducedCalls:
 
 
 def _stands(line: Line, node: NodeId, proven: bool) -> bool:
-    """Whether it is a call with that node which stays, also if we talk to them in another one."""
-    # Where the path is lost they may have been killed, and come back by this call.
+    """Whether it is a call with that node that goes on, even if we talk to the same person in another one."""
+    # If the path is lost, they may have been killed, and return with this call.
     lost = line.call.state is State.RECONNECTING and may_be_ended(line, node, proven)
     return line.peer == node and line.occupies and not lost

@@ -1,4 +1,4 @@
-"""The side of those who are asked: what the owner says to it, and whom they meet."""
+"""The side of those who are asked: the owner's answers, and the people they meet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.together.invitation import Effect, Event, InvitationState, step
 
 
 class JoinInvitations:
-    """At most one of each call."""
+    """The open invitations, at most one per call."""
 
     def __init__(
         self,
@@ -42,28 +42,28 @@ class JoinInvitations:
         self._listeners = listeners
         self._later = later
         self._invitations: dict[int, Invitation] = {}
-        "By the number of the call with the one who asks."
+        "The invitations, by the number of the call with the person who asks."
 
         self._lapsed: deque[tuple[Line, float]] = deque(maxlen=MAX_PEOPLE)
         "The questions that others have ended, and when."
 
     def asked(self) -> list[Line]:
-        """The calls whose other side waits for the owner's yes or no."""
+        """The calls whose other side waits for the owner's answer."""
         return [each.line for each in self._invitations.values() if each.state is InvitationState.ASKED]
 
     def asked_just_now(self, seconds: float) -> list[Line]:
-        """The calls whose other side has asked, and has stopped doing so in the last seconds."""
+        """The calls whose other side stopped asking in the last `seconds`."""
         return [line for line, when in self._lapsed if when > time.monotonic() - seconds]
 
     def meets(self, conversation: bytes) -> bool:
-        """Whether somebody is on their way into that conversation, or the owner is."""
+        """Whether the owner, or somebody else, is about to join that conversation."""
         return any(
             each.conversation == conversation and each.state is InvitationState.MEETING
             for each in self._invitations.values()
         )
 
     async def answer(self, line: Line, *, agrees: bool) -> None:
-        """The owner answers what the other side of that call asks. Raises NotAsked, CallRefused."""
+        """Answer the question of a call's other side, for the owner. Raises NotAsked, CallRefused."""
         invitation = self._invitations.get(line.number)
         if invitation is None or invitation.state is not InvitationState.ASKED:
             raise NotAsked
@@ -79,9 +79,9 @@ class JoinInvitations:
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
     async def comes(self, line: Line, message: JoinAsk) -> None:
-        """The other side of a call asks. What can't be is refused without asking the owner."""
+        """Take the question of a call's other side. If it isn't possible, refuse without asking the owner."""
         if line.call.ended:
-            return  # the other side hears that next
+            return  # the other side learns that next
         names = tuple(_readable(name) for name in message.names)
         before = self._invitations.get(line.number)
         again = before is not None and before.open and before.names == names
@@ -98,10 +98,10 @@ class JoinInvitations:
         self._listeners.told(line, AskedToJoin(names))
 
     async def _asked_again(self, before: Invitation, conversation: bytes) -> bool:
-        """The question that is open comes once more: one of the two has dialled again, or the one who asks was killed.
+        """Take an open question again, because one side has dialled again, or the person who asks was killed.
 
-        Returns False if the owner has to be asked again: what they have agreed to was forgotten, or the one whom they
-        agreed with has become doubtful.
+        Returns False if the owner must be asked again: what they agreed to was forgotten, or the person with whom they
+        agreed is no longer proven.
         """
         doubted = before.proven and not before.line.proven
         if before.state is InvitationState.AGREED and (before.conversation != conversation or doubted):
@@ -123,7 +123,7 @@ class JoinInvitations:
         return mergeable and fits and not self._merging.asks(line)
 
     def _has_room(self, line: Line, conversation: bytes, others: int) -> bool:
-        """Whether so many may come to those who are in the conversation, or whom the owner has agreed to meet in it."""
+        """Whether `others` more people fit in, beside those in the conversation and those whom the owner will meet."""
         awaited = sum(
             len(each.names) - len(each.lines)
             for each in self._invitations.values()
@@ -134,9 +134,9 @@ class JoinInvitations:
         return len(self._lines.of_conversation(line)) + awaited + others < MAX_PEOPLE
 
     def _is_anothers(self, line: Line, conversation: bytes) -> bool:
-        """Whether other calls are in that conversation, or asked into it, and this one isn't in it.
+        """Whether other calls are in that conversation or asked into it, and this one isn't in it.
 
-        Its 16 bytes are a name that many know: a yes to one who asks is none to be heard by people whom nobody named.
+        Many people know its 16-byte name. The owner's yes to one of them must not let in people whom nobody has named.
         """
         if line.together == conversation:
             return False
@@ -147,7 +147,7 @@ class JoinInvitations:
         return asked or any(each is not line and each.together == conversation for each in self._lines)
 
     async def about(self, line: Line, message: JoinNode | JoinLink | JoinOver) -> None:
-        """The other side of a call says what becomes of what it has asked."""
+        """Handle what the other side of a call says about its question."""
         invitation = self._invitations.get(line.number)
         if invitation is None or invitation.conversation != message.conversation:
             return
@@ -162,7 +162,7 @@ class JoinInvitations:
             await self._step(invitation, Event.NODE, node, calls=message.calls)
 
     async def connected(self, line: Line) -> None:
-        """The call with somebody who was introduced is up."""
+        """Note that the call with an introduced person is connected."""
         others = self._membership.enter(line)
         for invitation in self._invitations.values():
             if invitation.lines.get(line.peer) is line:
@@ -171,19 +171,19 @@ class JoinInvitations:
         await self._complete()
 
     async def over(self, line: Line) -> None:
-        """A call is over: with the one who asks, or with one of the others."""
+        """Note that a call is over: with the person who asks, or with one of the others."""
         if (invitation := self._invitations.pop(line.number, None)) is not None:
             await self._step(invitation, Event.GONE)
         await self._complete()
 
     def wrote(self, line: Line, token: str) -> None:
-        """Bring our link to somebody who was introduced to us."""
+        """Send our link to a person who was introduced to us."""
         for invitation in self._invitations.values():
             if invitation.lines.get(line.peer) is line:
                 say(invitation.line, JoinLink(invitation.conversation, line.peer.key, token))
 
     async def _complete(self) -> None:
-        """An invitation is over once the owner is connected with all the others, or can't be."""
+        """End each invitation whose other people are all connected, or can't be."""
         for invitation in [*self._invitations.values()]:
             if len(invitation.nodes) < len(invitation.names) or invitation.expected:
                 continue
@@ -227,7 +227,7 @@ class JoinInvitations:
                     await self._try(invitation, node, self._calls.read(invitation, node, token))
 
     def _tell_missed(self, invitation: Invitation, event: Event) -> None:
-        """Of those with whom there was a call the owner reads what became of it."""
+        """Tell the owner about the people of a call that didn't come about."""
         why = f"Your call with {invitation.line.name} is over." if event is Event.GONE else "They haven't come in time."
         for number, name in enumerate(invitation.names):
             if number >= len(invitation.nodes) or invitation.nodes[number] in invitation.expected:
@@ -238,7 +238,7 @@ class JoinInvitations:
         if moved or self._is_anothers(invitation.line, invitation.conversation):
             return
         if invitation.proven and not invitation.line.proven:
-            return  # the owner has found out since that it isn't with the one whom they agreed with
+            return  # the owner has learned since that it isn't the person with whom they agreed
         invitation.nodes.append(node)
         await self._membership.join(invitation.line, invitation.conversation)
         if (there := self._connected(invitation.conversation, node)) is not None:
@@ -251,7 +251,7 @@ class JoinInvitations:
         self._membership.say(invitation.conversation)
 
     def _connected(self, conversation: bytes, node: NodeId) -> Line | None:
-        """The call with somebody in that conversation, if they are in it already."""
+        """The call with a person who is in that conversation already."""
         calls = [line for line in self._lines if (line.peer, line.together) == (node, conversation)]
         return next((line for line in calls if line.call.state is State.ACTIVE), None)
 
@@ -267,7 +267,7 @@ class JoinInvitations:
 
 
 def _readable(name: str) -> str:
-    """A name that the other side gives, if it is one that a contact could have and that ends where its quotes do."""
+    """A name from the other side, if a contact could have it and it can't break out of its quotation marks."""
     if any(character in name for character in '“”"()'):
         return ""
     try:

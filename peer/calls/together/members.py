@@ -1,4 +1,4 @@
-"""Who is in which conversation: what the others say of it, what we say, and what the owner hears of that."""
+"""Who is in which conversation: what the others say, what we say, and what the owner hears of it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from shared.together.circle import Circle, circle
 logger = logging.getLogger(__name__)
 
 SILENT_SECONDS = 10.0
-"""Who has said nothing of the conversation by then isn't in it: they, or the one who has merged it, may have been
-killed in the moment in which it began."""
+"""A person who hasn't said anything about the conversation by then isn't in it. They, or the person who merged it, may
+have been killed just when it began."""
 
 SETTLE_SECONDS = 3.0
-"Before the owner hears who doesn't hear whom: when somebody leaves, the others don't notice in the same moment."
+"The pause before the owner hears who doesn't hear whom: if somebody leaves, the others notice at different moments."
 
 
 class Membership:
-    """Of all conversations of one node."""
+    """The members of all conversations of one node."""
 
     def __init__(
         self,
@@ -42,8 +42,9 @@ class Membership:
         meets: Callable[[bytes], bool],
         looked: Callable[[bytes], Awaitable[None]],
     ) -> None:
-        """`meets` tells whether somebody is still on their way into a conversation; `looked` is awaited when who hears
-        whom in one may have changed.
+        """`meets` says whether somebody is about to join a conversation.
+
+        `looked` is awaited when it may have changed who hears whom in a conversation.
         """
         self._own = own
         self._lines = lines
@@ -54,16 +55,16 @@ class Membership:
         self._looked = looked
         self._in: set[int] = set()
         self._heard: dict[int, Members] = {}
-        "By call, what its other side has said last."
+        "For each call, the last message of its other side about members."
 
         self._awaited: dict[int, asyncio.TimerHandle] = {}
-        "By call, until its other side says something on this leg."
+        "The timers of calls whose other side hasn't said anything on this leg."
 
         self._silent: set[int] = set()
-        "The calls whose other side hasn't."
+        "The calls whose other side has said nothing in time."
 
         self._sent: dict[int, Members] = {}
-        "By call, what we have said last on this leg."
+        "For each call, our last message about members on this leg."
 
         self._circles: dict[bytes, Circle[NodeId]] = {}
         "What the owner knows of each conversation."
@@ -85,18 +86,18 @@ class Membership:
         try:
             await self._keeping.join(line, conversation)
         except StoreError as error:
-            # A program that is killed takes it up as a call of two. That isn't worth the conversation.
+            # If the program is killed, this becomes an ordinary call. The conversation is worth more than that.
             logger.warning("line %d: %s", line.number, error.sentence)
         self._listeners.told(line, PartOf())
 
     def enter(self, line: Line) -> list[Line]:
-        """The call with somebody who was introduced is up. Returns the calls with the others."""
+        """Add the call with an introduced person, which is connected now. Returns the calls with the others."""
         self._in.add(line.number)
         self.say(line.together)
         return [each for each in self._lines.of_conversation(line) if each is not line]
 
     async def left(self, line: Line) -> None:
-        """A call is over."""
+        """Note that a call is over."""
         self._heard.pop(line.number, None)
         self._sent.pop(line.number, None)
         self._awaits_no_more(line)
@@ -109,7 +110,7 @@ class Membership:
         await self.shrink(line.together)
 
     async def shrink(self, conversation: bytes) -> None:
-        """Two people alone are in a call like any other, unless somebody is on their way."""
+        """Turn a conversation of two people into an ordinary call, unless somebody else is about to join."""
         self.say(conversation)
         lines = [line for line in self._lines if line.together == conversation]
         if len(lines) <= 1 and not self._meets(conversation):
@@ -120,14 +121,14 @@ class Membership:
         await self._look(conversation)
 
     def greeted(self, line: Line) -> None:
-        """A leg has begun."""
+        """Note that a leg has begun."""
         self._sent.pop(line.number, None)
         if line.together and line.number not in self._silent:
             self._await(line, line.together)
         self.say(line.together)
 
     def _await(self, line: Line, conversation: bytes) -> None:
-        """Count the other side as silent if it says nothing of that conversation for a while, on a leg that is up."""
+        """Count the other side as silent if it says nothing about that conversation for a while, on a connected leg."""
 
         async def waited() -> None:
             if self._awaited.get(line.number) is timer and line.call.state is State.ACTIVE:
@@ -148,7 +149,7 @@ class Membership:
             timer.cancel()
 
     def say(self, conversation: bytes) -> None:
-        """Tell each with whom else we are connected, if they don't know."""
+        """Tell each person with whom else we are connected, if that has changed."""
         if not conversation:
             return
         lines = self._connected(conversation)
@@ -160,15 +161,15 @@ class Membership:
                 say(line, members)
 
     async def heard(self, line: Line, members: Members) -> None:
-        """The other side of a call says with whom it is connected."""
-        # The one who merges says it before we know that this call is part of it.
+        """Take what the other side of a call says about its connections."""
+        # The person who merges says it before we know that this call is part of the conversation.
         self._heard[line.number] = members
         if line.together == members.conversation:
             self._awaits_no_more(line)
             await self._look(members.conversation)
 
     def hear_each_other(self, one: Line, other: Line) -> bool:
-        """Whether both say so."""
+        """Whether both sides say that they hear each other."""
         return self._names(one, other) and self._names(other, one)
 
     def _names(self, line: Line, other: Line) -> bool:
@@ -189,7 +190,7 @@ class Membership:
             self._settling[conversation] = self._later(SETTLE_SECONDS, settled)
 
     def _tell(self, conversation: bytes) -> None:
-        """Tell the owner who doesn't hear whom, if that isn't known."""
+        """Tell the owner who doesn't hear whom, if that has changed."""
         lines = self._connected(conversation)
         if not lines or self._meets(conversation):
             return

@@ -1,4 +1,4 @@
-"""The side of the one who merges: asks all, and passes on the first links of those who are new to each other."""
+"""The side of the person who merges: asks everybody, and passes on the first links between new acquaintances."""
 
 from __future__ import annotations
 
@@ -58,16 +58,15 @@ ASK_SECONDS = 60.0
 "How long people may take to answer."
 
 HELLO_SECONDS = 2.0
-"""How long we wait for what the other side's program can, in a call that has just been connected: the owner's next
-command waits as long."""
+"How long to wait for the other side's hello in a call that has just connected. The owner's next command waits as long."
 
 MOST_LINKS = 6
-"How many links one person may send another through us: a request and an answer, and what is said about a call."
+"How many links one person may send another through us: a request, an answer, and messages about a call."
 
 
 @dataclass(eq=False)
 class OwnQuestion:
-    """What the owner has begun, as it stands."""
+    """The present state of the owner's question."""
 
     conversation: bytes
     "16 bytes."
@@ -75,16 +74,16 @@ class OwnQuestion:
     introduction: Introduction
     timer: asyncio.TimerHandle
     passed: Counter[tuple[int, int]] = field(default_factory=Counter)
-    "How many links of the first were passed on to the second."
+    "How many links were passed from the first to the second."
 
     @property
     def stage(self) -> Stage:
-        """Where it stands."""
+        """The stage of the question."""
         return self.introduction.stage
 
 
 class Merging:
-    """One at a time."""
+    """At most one question at a time."""
 
     def __init__(self, lines: Lines, membership: Membership, listeners: CallListeners, later: Later) -> None:
         self._lines = lines
@@ -99,7 +98,7 @@ class Merging:
         return self._begun is not None and self._begun.stage is Stage.ASKING and line.number in self._people
 
     def meets(self, conversation: bytes) -> bool:
-        """Whether somebody is on their way into that conversation."""
+        """Whether somebody is about to join that conversation."""
         began = self._begun
         return began is not None and began.conversation == conversation and began.stage is Stage.MEETING
 
@@ -112,7 +111,7 @@ class Merging:
         return self._begun.introduction.people if self._begun is not None else ()
 
     async def begin(self) -> None:
-        """Ask all with whom the owner is in a call. Raises CantMerge."""
+        """Ask everybody with whom the owner is in a call. Raises CantMerge."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HELLO_SECONDS):
                 for line in [line for line in self._lines if line.engaged and isinstance(line.session, Session)]:
@@ -141,7 +140,7 @@ class Merging:
         await self._carry_out(began, effects)
 
     def _connected(self, lines: list[Line]) -> set[frozenset[int]]:
-        """The pairs that hear each other in the conversation; somebody may have been killed before that."""
+        """The pairs that already hear each other in the conversation, for example after a kill."""
         return {
             frozenset((one.number, other.number))
             for one, other in itertools.combinations(lines, 2)
@@ -149,13 +148,13 @@ class Merging:
         }
 
     async def take_back(self) -> None:
-        """The owner doesn't want it any more. Raises NotAsked."""
+        """Withdraw the question. Raises NotAsked."""
         if self._begun is None or self._begun.stage is not Stage.ASKING:
             raise NotAsked
         await self.happened(TakenBack())
 
     async def happened(self, event: Event) -> None:
-        """Somebody has answered, is gone, or has met somebody."""
+        """Handle an answer, a lost person, or two people who have met."""
         began = self._begun
         if began is None:
             return
@@ -168,14 +167,14 @@ class Merging:
         await self._carry_out(began, effects)
 
     async def answered(self, line: Line, message: JoinAnswer) -> None:
-        """The other side of a call answers. To what we don't ask any more, for we were killed, nothing comes of it."""
+        """Take the answer of a call's other side. An answer to a question from before a kill has no effect."""
         if self.is_about(message.conversation):
             await self.happened((SaidYes if message.agrees else SaidNo)(line.number))
         elif message.agrees:
             say(line, JoinOver(message.conversation))
 
     async def looked(self, conversation: bytes) -> None:
-        """It has changed which people hear each other: perhaps two have met."""
+        """Note that it has changed who hears whom: two people may have met."""
         began = self._begun
         if began is None or not self.meets(conversation):
             return
@@ -186,7 +185,7 @@ class Merging:
                 await self.happened(Met(pair.caller, pair.callee))
 
     def pass_on(self, line: Line, message: JoinLink) -> None:
-        """Bring a link to the one whom it is for, if both were introduced to each other by us."""
+        """Send a link to the person for whom it is, if we have introduced both to each other."""
         began = self._begun
         if began is None or not self.meets(message.conversation):
             return
@@ -198,7 +197,7 @@ class Merging:
 
     async def _times_out(self) -> None:
         began = self._begun
-        # What happened in the same moment has put another timer in its place.
+        # Another event of the same moment may have set another timer.
         if began is not None and began.timer.when() <= asyncio.get_running_loop().time():
             await self.happened(TimedOut())
             await self._membership.shrink(began.conversation)
@@ -218,7 +217,7 @@ class Merging:
                     await self._begin(began, present)
                 case Introduce(pair) if pair.caller in lines and pair.callee in lines:
                     caller, callee = lines[pair.caller], lines[pair.callee]
-                    # The one who is called first: the link may come at once.
+                    # Tell the person who is called first, because the link may come at once.
                     say(callee, JoinNode(began.conversation, caller.peer.key, calls=False))
                     say(caller, JoinNode(began.conversation, callee.peer.key, calls=True))
 
@@ -226,8 +225,8 @@ class Merging:
         for line in lines:
             await self._membership.join(line, began.conversation)
         if not all(line.on_hold for line in lines):
-            # Otherwise the owner has put all on hold since they asked, and perhaps talks to somebody else: one /resume
-            # takes the conversation up.
+            # Otherwise the owner has put all calls on hold since asking, and may be talking to somebody else. A single
+            # /resume continues the conversation.
             for line in lines:
                 if line.on_hold:
                     line.put(Resume())
@@ -242,7 +241,7 @@ class Merging:
             case SaidNo(person):
                 about, news = [person], NotMerged("refused")
             case Gone():
-                # About somebody who stays: what became of the other call is known.
+                # News for a person who stays: the other call has ended.
                 news = NotMerged("gone")
             case TimedOut():
                 news = NotMerged("late")
@@ -268,5 +267,8 @@ def _require_mergeable(line: Line) -> None:
 
 
 def _name_to_give(line: Line) -> str:
-    """What others get to read of somebody: nothing if it isn't proven that they are who the owner's book says."""
+    """The name that others read for a person.
+
+    Empty if nothing proves that the person is the contact in the owner's book.
+    """
     return visible(line.shown.contact or "")[:MAX_JOIN_NAME] if line.proven else ""

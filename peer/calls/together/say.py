@@ -1,4 +1,4 @@
-"""Sending messages about conversations, and doing something later: what all parts of this room need."""
+"""Sends messages about conversations, and does things later, for all files in this folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
 Later: TypeAlias = Callable[[float, Work], asyncio.TimerHandle]
-"Does something after that many seconds, in its turn."
+"Does some work after that many seconds, in its turn."
 
 
 def say(line: Line, message: JoinMessage) -> None:
-    """Send it, if the other side's program is a Copybara and the call is connected."""
+    """Send a message, if the other side's program is a Copybara and the call is connected."""
     if not isinstance(line.session, Session):
         return
     try:

@@ -1,8 +1,8 @@
-"""Conversations of several people: calls that are merged, and the calls with those to whom the owner was introduced.
+"""Conversations of several people: merged calls, and calls with the people to whom the owner was introduced.
 
-Each node keeps one call with each of the others, and sends its own sound and picture in all of them: a mesh of at most
-MAX_PEOPLE. The one who merges calls asks all, and passes on the first links between those who are new to each other.
-What is carried after that never goes through anybody else.
+Each node keeps one call with each other node, and sends its own sound and picture in all of them: a mesh of at most
+MAX_PEOPLE. The person who merges asks everybody, and passes on the first links between people who are new to each
+other. After that, nothing goes through a third person.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class Together:
-    """Those of one node. `run` does what comes, one after the other."""
+    """The conversations of one node. `run` handles one event after the other."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Together:
         inbox: TogetherInbox,
         clock: Callable[[], float],
     ) -> None:
-        """`listeners` hear what happens; `inbox` is one of them. `clock` is the time in Unix seconds."""
+        """`listeners` hear the news; `inbox` is one of them. `clock` gives the time in Unix seconds."""
         self._inbox = inbox
         self._membership = Membership(
             own,
@@ -66,7 +66,7 @@ class Together:
         )
 
     async def run(self) -> None:
-        """Do what comes, until cancelled. An error costs what it belongs to."""
+        """Handle events until cancelled. An error ends only what it belongs to."""
         while True:
             work = await self._inbox.next()
             try:
@@ -74,33 +74,33 @@ class Together:
             except CopybaraError as error:
                 logger.warning("a conversation of several people: %s", error.sentence)
 
-    # What the owner wants.
+    # For the owner.
 
     async def merge(self) -> None:
-        """Ask all with whom the owner is in a call to be in one conversation. Raises CantMerge."""
+        """Ask everybody with whom the owner is in a call to join one conversation. Raises CantMerge."""
         await self._merging.begin()
 
     def asked(self) -> list[Line]:
-        """The calls whose other side waits for the owner's yes or no."""
+        """The calls whose other side waits for the owner's answer."""
         return self._invitations.asked()
 
     def asked_just_now(self, seconds: float) -> list[Line]:
-        """The calls whose other side has asked, and has stopped doing so in the last seconds."""
+        """The calls whose other side stopped asking in the last `seconds`."""
         return self._invitations.asked_just_now(seconds)
 
     async def agree(self, line: Line) -> None:
-        """The owner wants what the other side of that call has asked. Raises NotAsked, CallRefused."""
+        """Agree to what the other side of that call asks. Raises NotAsked, CallRefused."""
         await self._invitations.answer(line, agrees=True)
 
     async def refuse(self, line: Line) -> None:
-        """The owner doesn't want it. Raises NotAsked."""
+        """Refuse what the other side of that call asks. Raises NotAsked."""
         await self._invitations.answer(line, agrees=False)
 
     async def take_back(self) -> None:
-        """The owner doesn't want what they have asked themselves. Raises NotAsked."""
+        """Withdraw the owner's own question. Raises NotAsked."""
         await self._merging.take_back()
 
-    # What has to be done.
+    # Events.
 
     async def _hear(self, line: Line, message: Heard) -> None:
         match message:
@@ -130,4 +130,4 @@ class Together:
             await self._membership.left(line)
         elif line.together and line.call.state is State.ACTIVE and not self._membership.has(line):
             await self._invitations.connected(line)
-            await self._membership.shrink(line.together)  # after a restart it may be alone
+            await self._membership.shrink(line.together)  # after a restart, only two people may be left
