@@ -21,7 +21,7 @@ from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import PATIENCE
 from tests.browser.people import Somebody, both_ways, somebody
 from tests.peer.handset.wire import wire_page
-from tests.peer.media.pulse_server import Ears, PulseServer, frequency, loudness, need_pulseaudio
+from tests.peer.media.pulse_server import Ears, PulseServer, need_pulseaudio, note_in
 from tests.peer.media.tone import SAMPLE_RATE
 
 pytestmark = pytest.mark.slow
@@ -84,8 +84,7 @@ class Desk:
         await self.listen(AFTER_SECONDS)
 
     def _take(self, part: array.array[int]) -> None:
-        there = loudness(part) > 500
-        pitch = next((hertz for hertz in ONCE if there and abs(frequency(part) - hertz) < 8), 0.0)
+        pitch = note_in(part, *ONCE)
         self._pitches.append(pitch)
         if pitch and self._pitches.count(pitch) == ENOUGH and self.notes[-1:] != [pitch]:
             self.notes.append(pitch)
