@@ -32,6 +32,8 @@ from tests.bot.program import PreloadedNode
 SECONDS = 60.0
 "What anything may take on a slow machine before a test gives up."
 
+LOOK_SECONDS = 0.05
+
 MEDIA = ("audio", "video")
 
 _probes = itertools.count(1)
@@ -147,21 +149,31 @@ class Person(PreloadedNode):
         assert answer.status is not None
         return answer.status
 
+    async def until_status(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask for the status until it is as wanted: nobody is told of what is only counted."""
+        async with asyncio.timeout(SECONDS):
+            while not wanted(status := await self.status()):  # noqa: ASYNC110 -- there is no event for a count
+                await asyncio.sleep(LOOK_SECONDS)
+        return status
+
+    async def hears_more(self, other: str = "") -> None:
+        """Wait until more sound has arrived in the call with somebody, or in the only one."""
+        before = sound_in(await self.status(), other)
+        await self.until_status(lambda status: sound_in(status, other) > before + 10)
+
     async def cli(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
         """Run another `copybara` with the same home."""
         return await cli("--home", str(self.home), *arguments, stdin=stdin)
 
     async def calm(self) -> None:
         """End all calls of this program."""
-        async with asyncio.timeout(60):
-            while "No calls." not in await self.asked("/status", kind=Kind.STATUS):
-                calls = [call for call in (await self.status())["calls"] if call["state"] != "ended"]
-                if calls:
-                    self.write(f"/hangup {calls[0]['node']}")
-                    await self.call("ended")
-                else:
-                    await asyncio.sleep(0.05)  # one that has ended is there until it is in the log
         await self.in_order()
+        async with asyncio.timeout(SECONDS):
+            while calls := [call for call in (await self.status())["calls"] if call["state"] != "ended"]:
+                self.write(f"/hangup {calls[0]['node']}")
+                await self.call("ended")
+        # One that has ended is there until it is in the log.
+        await self.until_status(lambda status: not status["calls"])
 
     async def signalled(self, number: signal.Signals, seconds: float = 60.0) -> int:
         """Send a signal, and return the exit code once the program has ended and all its output is read."""
@@ -230,6 +242,17 @@ class Chat:
             yield
         finally:
             self.held = False
+
+
+def call_in(status: Mapping[str, Any], other: str = "") -> dict[str, Any]:
+    """The one call that a status shows, or the one with somebody."""
+    (call,) = [call for call in status["calls"] if other in ("", call["with"])]
+    return dict(call)
+
+
+def sound_in(status: Mapping[str, Any], other: str = "") -> int:
+    """How many packets of sound have come in that call."""
+    return int(call_in(status, other)["audio_packets_received"])
 
 
 @contextlib.asynccontextmanager

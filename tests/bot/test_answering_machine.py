@@ -9,14 +9,14 @@ from pathlib import Path
 
 import av
 import pytest
-from asyncinotify import Inotify, Mask
 
 from bot.kinds import Kind
-from tests.bot.console import SECONDS, connect, hang_up, people, ring
+from tests.bot.console import connect, hang_up, people, ring
 from tests.peer.handset.wire import wire_page
 from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
+from tests.written_files import until_written
 
 TONE = 450
 "Hertz; the beep has 1,000."
@@ -33,12 +33,7 @@ def speaks(tmp_path: Path) -> str:
 
 async def message_of_a_second(folder: Path) -> None:
     """Wait until a second of a message is in this folder. On a busy computer many packets never get there."""
-    await asyncio.to_thread(folder.mkdir, mode=0o700, exist_ok=True)
-    with Inotify() as written:
-        written.add_watch(folder, Mask.MODIFY)
-        async with asyncio.timeout(SECONDS):
-            while _seconds(folder) < 1:
-                await written.get()
+    await until_written(folder, lambda: _seconds(folder) >= 1)
 
 
 def _seconds(folder: Path) -> float:

@@ -13,8 +13,8 @@ import av
 
 from bot.kinds import Kind
 from shared.contacts import STRANGER
-from tests.bot.console import SECONDS, Person, connect, people
-from tests.bot.test_hold import call_with, hears
+from tests.bot.console import Person, call_in, connect, people
+from tests.bot.test_hold import call_with
 from tests.peer.media.pulse_server import frequency
 
 RATE = 48_000
@@ -60,9 +60,7 @@ async def two_calls(anna: Person, bob: Person, carol: Person) -> None:
     await bob.asked("/hold", kind=Kind.ON_HOLD)
     await connect(carol, bob, "audio")
     # `connect` may have seen his call with anna, and what he read of this one may be passed already.
-    async with asyncio.timeout(SECONDS):
-        while (await call_with(bob, "carol"))["state"] != "active":  # noqa: ASYNC110 -- as above
-            await asyncio.sleep(0.05)
+    await bob.until_status(lambda status: call_in(status, "carol")["state"] == "active")
 
 
 async def agreed(*persons: Person) -> None:
@@ -98,7 +96,7 @@ async def test_three_programs_become_one_conversation_and_two_go_on_when_one_lea
             (carol, "bob"),
             (carol, anna_there),
         ):
-            await hears(person, other)
+            await person.hears_more(other)
         names = {(await call_with(bob, other))["conversation"] for other in ("anna", "carol")}
         assert names == {(await call_with(anna, carol_there))["conversation"]} != {None}
         await bob.asked("/say carol: only for you", "Sent to carol.", kind=Kind.TEXT_SENT)
@@ -110,8 +108,8 @@ async def test_three_programs_become_one_conversation_and_two_go_on_when_one_lea
         bob.write("/hangup")
         for person in (anna, carol):
             assert "bob has left" in await person.told(kind=Kind.CONVERSATION_LEFT)
-        await hears(anna, carol_there)
-        await hears(carol, anna_there)
+        await anna.hears_more(carol_there)
+        await carol.hears_more(anna_there)
         assert (await bob.status())["calls"] == []
         anna.write("/hangup")
         await bob.told("carol", kind=Kind.ENDED)
@@ -143,7 +141,7 @@ async def test_one_who_refuses_leaves_both_calls_as_they_were(friends: Path, tmp
         await anna.told(kind=Kind.CONVERSATION_OFF)
         await anna.asked("/agree", kind="error.not-asked")
         assert (await call_with(bob, "anna"))["on_hold"]
-        await hears(bob, "carol")
+        await bob.hears_more("carol")
         for person in (anna, carol):
             calls = (await person.status())["calls"]
             assert [call["with"] for call in calls] == ["bob"]

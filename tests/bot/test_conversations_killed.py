@@ -14,7 +14,7 @@ from bot.kinds import Kind
 from peer.calls.line_keeping import AWAITED_SECONDS
 from tests.bot.console import Person, people
 from tests.bot.test_conversations import agreed, two_calls
-from tests.bot.test_hold import call_with, hears
+from tests.bot.test_hold import call_with
 from tests.bot.test_rejoin import killed
 
 
@@ -41,7 +41,7 @@ async def all_hear_all(*everybody: Person) -> None:
     for person in everybody:
         for other in everybody:
             if person is not other:
-                await hears(person, there(person, other))
+                await person.hears_more(there(person, other))
 
 
 async def joined(person: Person, other: Person) -> None:
@@ -75,7 +75,7 @@ async def test_who_is_killed_is_in_the_conversation_again_and_the_others_go_on(
         conversation = (await call_with(stay[0], there(*stay)))["conversation"]
         await killed(gone)
         for person, other in (stay, stay[::-1]):
-            await hears(person, there(person, other))
+            await person.hears_more(there(person, other))
         await gone.begin()
         await all_hear_all(*everybody)
         assert {call["conversation"] for each in everybody for call in (await each.status())["calls"]} == {conversation}
@@ -151,5 +151,5 @@ async def test_who_comes_back_too_late_reads_it_and_comes_in_again_by_a_call(fri
             await anna.told(kind=Kind.INTERRUPTED)
         assert (await anna.status())["calls"] == []
         # The two others go on meanwhile. Anna's call takes the place of the one in which bob still waits for her.
-        await hears(bob, "carol")
-        await hears(carol, "bob")
+        await bob.hears_more("carol")
+        await carol.hears_more("bob")

@@ -14,7 +14,7 @@ import pytest
 from bot.kinds import Kind
 from tests.bot.console import cli, connect, hang_up, people
 from tests.bot.disk import FailingDisk, failing_disk, the_doctors_line
-from tests.bot.test_full_disk import agreed, hears_more
+from tests.bot.test_full_disk import agreed
 
 READ_ONLY = "its disk is read-only"
 
@@ -35,7 +35,7 @@ async def test_a_home_that_becomes_read_only_costs_no_call_and_loses_nothing(fri
         await agreed(bob)
         disk.fail()
         assert READ_ONLY in await bob.asked("/contact trust anna")
-        await hears_more(bob)
+        await bob.hears_more()
         anna.write("/hangup")
         assert READ_ONLY in await bob.told("anna", kind=Kind.NOT_KEPT)
         await bob.call("ended", reason="remote-hung-up")

@@ -16,10 +16,11 @@ import pytest
 from bot.kinds import Kind
 from shared.store import Store
 from shared.store.files import MAKE_ROOM
-from tests.bot.console import SECONDS, Person, cli, connect, hang_up, people, ring
+from tests.bot.console import Person, cli, connect, hang_up, people, ring
 from tests.bot.disk import SmallDisk, small_disk, the_doctors_line
 from tests.bot.test_files import written
 from tests.bot.test_recording import grows, has_frames, recordings
+from tests.written_files import until_written
 
 FULL = "the disk is full"
 
@@ -41,20 +42,6 @@ async def everybody(friends: Path, disk: SmallDisk) -> AsyncIterator[list[Person
         yield three
 
 
-async def hears_more(person: Person) -> None:
-    """Wait until more sound arrives in the one call of somebody."""
-
-    async def packets() -> int:
-        (call,) = (await person.status())["calls"]
-        assert call["state"] == "active"
-        return int(call["audio_packets_received"])
-
-    before = await packets()
-    async with asyncio.timeout(SECONDS):
-        while await packets() <= before:  # noqa: ASYNC110 -- nobody tells of packets
-            await asyncio.sleep(0.05)
-
-
 async def agreed(person: Person) -> None:
     """Wait until a call's new pair secret is kept: from then on nothing is to be written for a while."""
     await person.until(lambda said: said["type"] == "call" and said["phrase"] is not None)
@@ -62,9 +49,7 @@ async def agreed(person: Person) -> None:
 
 async def logged(store: Store, peer: Person) -> None:
     """Wait until the end of a call is in the log."""
-    async with asyncio.timeout(SECONDS):
-        while peer.id not in [record.peer for record in store.call_log(1)]:  # noqa: ASYNC110 -- it isn't told
-            await asyncio.sleep(0.05)
+    await until_written(store.path.parent, lambda: peer.id in [record.peer for record in store.call_log(1)])
 
 
 def told(person: Person, kind: Kind) -> list[str]:
@@ -84,7 +69,7 @@ async def test_a_call_that_ends_while_the_disk_is_full_is_told_once_costs_no_oth
             sentence = await bob.told("anna", kind=Kind.NOT_KEPT)
             assert FULL in sentence
             await bob.call("ended", reason="remote-hung-up")
-            await hears_more(carol)
+            await carol.hears_more()
             await bob.asked("/status", kind=Kind.STATUS)
             assert anna.id not in [record.peer for record in store.call_log(1)]
             disk.make_room()
@@ -138,7 +123,7 @@ async def test_a_recording_on_a_disk_that_fills_ends_with_a_sentence_and_the_cal
         disk.fill()
         assert os.strerror(errno.ENOSPC) in await bob.told(kind=Kind.RECORDING_FAILED)
         await anna.told(kind=Kind.RECORDING_BY_THEM_OVER)
-        await hears_more(bob)
+        await bob.hears_more()
         await bob.asked("/status", kind=Kind.STATUS)
         disk.make_room()
         await has_frames(recordings(bob)[0])
@@ -162,7 +147,7 @@ async def test_a_file_for_which_there_is_no_room_gets_a_sentence_on_both_sides_a
         disk.fill()
         assert "There is no room for it" in await bob.asked(accept, kind=Kind.FILE_FAILED)
         await anna.told(kind=Kind.FILE_FAILED)
-        await hears_more(bob)
+        await bob.hears_more()
         disk.make_room()
         await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
         bob.write(accepting(await bob.told(kind=Kind.FILE_OFFERED)))

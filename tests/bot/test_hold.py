@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.demo.node import Said
 from bot.kinds import Kind
-from tests.bot.console import SECONDS, Person, connect, people, ring
+from tests.bot.console import Person, call_in, connect, people, ring
 
 QUIET_SECONDS = 1.0
 "For so long nothing may arrive of a call on hold: fifty packets of sound would."
@@ -17,16 +17,7 @@ QUIET_SECONDS = 1.0
 
 async def call_with(person: Person, other: str) -> Said:
     """Its call with somebody, as `status` has it."""
-    (call,) = [call for call in (await person.status())["calls"] if call["with"] == other]
-    return dict(call)
-
-
-async def hears(person: Person, other: str) -> None:
-    """Wait until more sound arrives from somebody."""
-    before = (await call_with(person, other))["audio_packets_received"]
-    async with asyncio.timeout(SECONDS):
-        while (await call_with(person, other))["audio_packets_received"] <= before + 10:  # noqa: ASYNC110 -- nobody tells of packets
-            await asyncio.sleep(0.05)
+    return call_in(await person.status(), other)
 
 
 async def hears_nothing(person: Person, other: Person) -> None:
@@ -46,7 +37,7 @@ async def test_a_call_is_put_on_hold_and_taken_off_and_the_other_side_reads_both
         await bob.asked("/hold", kind="error.nothing-to-hold")
         await connect(anna, bob)
         await bob.asked("/resume", kind="error.not-on-hold")
-        await hears(anna, "bob")
+        await anna.hears_more("bob")
         assert "anna is on hold" in await bob.asked("/hold", kind=Kind.ON_HOLD)
         assert "bob put you on hold" in await anna.told(kind=Kind.HELD)
         for one, other in ((anna, bob), (bob, anna)):
@@ -59,7 +50,7 @@ async def test_a_call_is_put_on_hold_and_taken_off_and_the_other_side_reads_both
         assert (code, [post["kind"] for post in json.loads(out)["posts"]]) == (0, [Kind.OFF_HOLD])
         await anna.told("bob", kind=Kind.RESUMED)
         for person, name in ((anna, "bob"), (bob, "anna")):
-            await hears(person, name)
+            await person.hears_more(name)
 
 
 async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_between_them(
@@ -73,7 +64,7 @@ async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_bet
         bob.write("/answer hold")
         await carol.call("active")
         await anna.told("bob", kind=Kind.HELD)
-        await hears(carol, "bob")
+        await carol.hears_more("bob")
         await hears_nothing(anna, bob)
         await bob.asked("/resume anna", kind="error.in-call")
         assert await bob.cli("swap") == (
@@ -84,14 +75,14 @@ async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_bet
         )
         await carol.told("bob", kind=Kind.HELD)
         await anna.told("bob", kind=Kind.RESUMED)
-        await hears(anna, "bob")
+        await anna.hears_more("bob")
         await hears_nothing(carol, bob)
         # What one types without a name is about the call that one is in.
         bob.write("/hangup")
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
         await bob.call("ended")
         await bob.asked("/resume", kind=Kind.OFF_HOLD)
-        await hears(carol, "bob")
+        await carol.hears_more("bob")
 
 
 async def test_a_program_that_is_killed_while_it_holds_a_call_takes_it_up_on_hold(
@@ -115,7 +106,7 @@ async def test_a_program_that_is_killed_while_it_holds_a_call_takes_it_up_on_hol
         await bob.asked("/resume", kind=Kind.OFF_HOLD)
         await anna.told(kind=Kind.RESUMED)
         for person, name in ((anna, "bob"), (bob, "anna")):
-            await hears(person, name)
+            await person.hears_more(name)
 
 
 async def test_a_call_that_ends_while_another_is_on_hold_is_not_the_one_that_hangup_means(

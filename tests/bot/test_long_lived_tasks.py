@@ -82,24 +82,10 @@ async def in_two_calls(everybody: tuple[Person, ...]) -> AsyncIterator[tuple[Per
         await person.calm()
 
 
-async def packets(person: Person) -> int:
-    """How many packets of sound have come in the call of one who has one call."""
-    (call,) = (await person.status())["calls"]
-    return int(call["audio_packets_received"])
-
-
-async def still_hears(person: Person) -> None:
-    """Wait until more sound arrives."""
-    before = await packets(person)
-    async with asyncio.timeout(SECONDS):
-        while await packets(person) <= before:  # noqa: ASYNC110 -- nobody tells of packets
-            await asyncio.sleep(0.05)
-
-
 async def runs(bob: Mortal, name: str) -> None:
     """Wait until a task of that name is there."""
     async with asyncio.timeout(SECONDS):
-        while name not in await bob.tasks():  # noqa: ASYNC110 -- nor of tasks
+        while name not in await bob.tasks():  # noqa: ASYNC110 -- nobody tells of tasks
             await asyncio.sleep(0.05)
 
 
@@ -123,7 +109,7 @@ async def test_a_task_of_the_program_begins_again_and_no_call_notices(
         assert name in await bob.told(kind=Kind.PART_RESTARTED)
     await bob.asked("/status", kind=Kind.STATUS)
     for person in (anna, carol):
-        await still_hears(person)
+        await person.hears_more()
     assert {call["state"] for call in bob.calls[before:]} <= {"active"}
     assert bob.errors.count(f"{name} ended (CancelledError), and begins again") == 2
 
@@ -140,12 +126,12 @@ async def test_a_task_that_a_call_cannot_do_without_ends_that_call_and_no_other(
     others = carol if ended["with"] == "anna" else anna
     (call,) = (await bob.status())["calls"]
     assert call["with"] == others.name
-    await still_hears(others)
+    await others.hears_more()
     # Whose call ended can call again.
     again = anna if others is carol else carol
     await again.calm()  # without the session nobody said goodbye: the other side would dial for a minute
     await connect(again, bob)
-    await still_hears(others)
+    await others.hears_more()
 
 
 @pytest.mark.parametrize("name", DIAL_AGAIN)
@@ -160,7 +146,7 @@ async def test_a_task_that_a_leg_cannot_do_without_lets_it_be_dialled_again(
     other = carol if lost["with"] == "anna" else anna
     assert not any(call["state"] == "reconnecting" for call in other.calls[before[other.name] :])
     for person in (anna, carol):
-        await still_hears(person)
+        await person.hears_more()
 
 
 @pytest.mark.parametrize("name", END_THEIR_MEDIA)
@@ -181,7 +167,7 @@ async def test_a_task_of_the_files_ends_the_files_of_its_call_and_the_call_goes_
     before, broken = len(bob.calls), bob.errors.count("the files of a call are broken")
     await bob.tasks(kill=name)
     for person in (anna, carol):
-        await still_hears(person)
+        await person.hears_more()
     assert bob.errors.count("the files of a call are broken") == broken + 1
     assert sum(each == name for each in await bob.tasks()) == 1, "the other call's"
     assert {call["state"] for call in bob.calls[before:]} <= {"active"}
@@ -195,6 +181,6 @@ async def test_a_task_on_which_nothing_depends_is_missed_by_nobody(
     before = len(bob.calls)
     await bob.tasks(kill=name)
     for person in (anna, carol):
-        await still_hears(person)
+        await person.hears_more()
     await bob.asked("/status", kind=Kind.STATUS)
     assert {call["state"] for call in bob.calls[before:]} <= {"active"}

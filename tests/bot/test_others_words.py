@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -83,8 +84,7 @@ def test_a_window_that_is_too_small_for_the_qr_code_is_said(monkeypatch: pytest.
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     master, terminal = os.openpty()
-    with open(master, "rb"), open(terminal, "w", encoding="utf-8") as shown:
-        monkeypatch.setattr("sys.stdout", shown)
+    with open(master, "rb"), open(terminal, "w", encoding="utf-8") as shown, contextlib.redirect_stdout(shown):
         for columns, lines, said in ((200, 10, "make this window 2"), (20, 99, "takes colours and 49"), (200, 99, "")):
             monkeypatch.setenv("COLUMNS", str(columns))
             monkeypatch.setenv("LINES", str(lines))

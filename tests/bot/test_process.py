@@ -22,6 +22,7 @@ from bot.terminal.texts import AT_ONCE
 from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
 from tests.peer.overlay.staex_service import listening
 from tests.peer.sockets import sockets_of
+from tests.written_files import until_written
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -182,7 +183,7 @@ async def test_whoever_presses_ctrl_c_again_does_not_wait_for_the_goodbye(pair: 
         async with asyncio.timeout(SECONDS):
             while bob.process.returncode is None:
                 bob.process.send_signal(signal.SIGINT)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # as somebody who keeps pressing: what comes too soon is the same press
         assert time.monotonic() - before < GOODBYE_SECONDS
         assert await bob.gone() == INTERRUPTED
         assert AT_ONCE in bob.errors
@@ -228,19 +229,12 @@ async def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(tmp_path: Path
         stderr=asyncio.subprocess.PIPE,
         env=environment_of_a_person(),
     )
-    await until(lambda: (tmp_path / "home" / file).exists())
+    await until_written(tmp_path / "home", (tmp_path / "home" / file).exists)
     process.send_signal(signal.SIGINT)
     async with asyncio.timeout(SECONDS):
         _, err = await process.communicate()
     assert process.returncode in (0, 130)
     assert err.decode() == ("\nStopped.\n" if process.returncode else "")
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for something that nobody tells."""
-    async with asyncio.timeout(SECONDS):
-        while not happened():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 async def test_the_end_of_the_input_ends_the_program_and_its_calls(pair: list[Person]) -> None:
@@ -273,7 +267,7 @@ async def test_a_reader_who_goes_away_ends_nothing(pair: list[Person], friends: 
         env=environment_of_a_person(),
     )
     os.close(writing)
-    await until((home / "control.sock").exists)
+    await until_written(home, (home / "control.sock").exists)
     os.close(reading)
     assert process.stdin is not None
     for _ in range(3):
@@ -302,7 +296,7 @@ async def test_a_reader_who_does_not_read_holds_up_nothing(friends: Path, tmp_pa
     # More than a pipe takes (64 KiB).
     process.stdin.write(b'{"from": "owner", "text": "/help"}\n' * 500)
     await process.stdin.drain()
-    await until((home / "control.sock").exists)
+    await until_written(home, (home / "control.sock").exists)
     code, out, _ = await cli("--home", str(home), "call", "bob", "--json")
     assert code == 0
     assert json.loads(out)["posts"]
@@ -320,7 +314,8 @@ async def test_whoever_was_killed_in_a_call_and_is_back_can_call_again(pair: lis
     with anna.store() as annas, bob.store() as bobs:
         old = {annas.writable_secret(bob.id), bobs.writable_secret(anna.id)}
         await connect(anna, bob)
-        await until(lambda: old.isdisjoint({annas.writable_secret(bob.id), bobs.writable_secret(anna.id)}))
+        await until_written(anna.home, lambda: annas.writable_secret(bob.id) not in old)
+        await until_written(bob.home, lambda: bobs.writable_secret(anna.id) not in old)
     await killed(bob)
     await bob.begin()
     assert "anna" in await bob.told(kind=Kind.REJOINING)
@@ -403,7 +398,8 @@ async def test_a_kill_at_the_moment_of_connecting_skips_no_pairing_once_the_call
         await person.begin()
         await person.told(kind=Kind.REJOINING)
         with dora.store() as doras, emil.store() as emils:
-            await until(lambda: None not in (doras.writable_secret(emil.id), emils.writable_secret(dora.id)))
+            await until_written(dora.home, lambda: doras.writable_secret(emil.id) is not None)
+            await until_written(emil.home, lambda: emils.writable_secret(dora.id) is not None)
             assert doras.writable_secret(emil.id) == emils.writable_secret(dora.id)
         await hang_up(person, emil if person is dora else dora)
         assert len((await connect(emil, dora))["token"]) == 64

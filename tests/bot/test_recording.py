@@ -12,6 +12,7 @@ from typing import Any
 from bot.kinds import Kind
 from tests.bot.console import SECONDS, Person, connect, people
 from tests.bot.test_hold import QUIET_SECONDS
+from tests.written_files import until_quiet, until_written
 
 FOUR_TRACKS = ["audio", "video", "audio", "video"]
 
@@ -50,9 +51,12 @@ async def grows(person: Person, files: int, *, beyond: int = 60_000) -> None:
     """Wait until the latest of so many recordings has that many bytes, some seconds without anything else, and each
     track a frame: a picture begins with the next key frame, which a busy machine takes its time for.
     """
+
+    def long_enough() -> bool:
+        return len(recordings(person)) >= files and size(recordings(person)[-1]) >= beyond
+
+    await until_written(person.home / "recordings", long_enough)
     async with asyncio.timeout(SECONDS):
-        while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < beyond:  # noqa: ASYNC110 -- nobody tells of writes
-            await asyncio.sleep(0.05)
         while 0 in packets(await probed(recordings(person)[-1], growing=True)):
             pass
 
@@ -102,15 +106,6 @@ def size(recording: Path) -> int:
     return recording.stat().st_size
 
 
-async def stands_still(recording: Path) -> int:
-    """Wait until nothing was added for QUIET_SECONDS, and return how many bytes it has."""
-    async with asyncio.timeout(SECONDS):
-        before = -1
-        while before != (before := size(recording)):  # noqa: ASYNC110 -- nobody tells of writes
-            await asyncio.sleep(QUIET_SECONDS)
-    return before
-
-
 async def test_a_recording_leaves_out_what_is_on_hold_and_one_that_is_asked_for_then_begins_afterwards(
     friends: Path, tmp_path: Path
 ) -> None:
@@ -134,7 +129,8 @@ async def test_a_recording_leaves_out_what_is_on_hold_and_one_that_is_asked_for_
         await anna.asked("/hold", kind=Kind.ON_HOLD)
         await bob.told("anna put you on hold", kind=Kind.HELD)
         (recording,) = recordings(bob)
-        held = await stands_still(recording)
+        await until_quiet(recording, QUIET_SECONDS)
+        held = size(recording)
         await anna.asked("/resume", kind=Kind.OFF_HOLD)
         await grows(bob, 1, beyond=held + 20_000)
         await bob.asked("/record stop", kind=Kind.RECORDING_STOPPED)

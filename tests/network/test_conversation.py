@@ -19,7 +19,6 @@ from bot.kinds import Kind
 from tests.bot.console import Chat, befriend, connect
 from tests.bot.test_conversations import agreed
 from tests.bot.test_files import arrives, written
-from tests.bot.test_hold import hears
 from tests.bot.test_recording import grows, has_frames, recordings
 from tests.network.calls import Caller, flow_of, settings
 from tests.network.capture import Capture, Conversation, capture
@@ -100,10 +99,10 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             await connect(anna, bob)
             await bob.asked("/hold", kind=Kind.ON_HOLD)
             await connect(carol, bob)
-            await hears(bob, "carol")
+            await bob.hears_more("carol")
             bob.write("/swap anna")
             await carol.told(kind=Kind.HELD)
-            await hears(bob, "anna")
+            await bob.hears_more("anna")
 
             # Who has not agreed yet is sent nothing, and sends nothing.
             await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
@@ -118,7 +117,7 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             await anna.told("“carol”", kind=Kind.CONVERSATION_JOINED)
             await carol.told("“anna”", kind=Kind.CONVERSATION_JOINED)
             for person, other in itertools.permutations((anna, bob, carol), 2):
-                await hears(person, name(person, other))
+                await person.hears_more(name(person, other))
 
             # A file between two of them, and a recording of the call of two others, who are strangers.
             bob.write(f"/send carol: {written(tmp_path, 'notes.bin', 500_000)}")
@@ -133,8 +132,8 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
 
             bob.write("/hangup")
             await anna.told("bob has left", kind=Kind.CONVERSATION_LEFT)
-            await hears(anna, name(anna, carol))
-            await hears(carol, name(carol, anna))
+            await anna.hears_more(name(anna, carol))
+            await carol.hears_more(name(carol, anna))
             anna.write("/hangup")
             await carol.told("hung up", kind=Kind.ENDED)
 

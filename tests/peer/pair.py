@@ -123,9 +123,9 @@ async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[L
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Legs]:
+async def connected(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
     """Both legs of a one-link call, connected."""
-    async with two_legs() as legs:
+    async with two_legs(kind) as legs:
         await together(legs.caller, legs.callee)
         yield legs
 

@@ -36,6 +36,7 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 from tests.bot.desktop.session import EVERYTHING, NAME, PATH, SECONDS, connected, notification_server, session_bus
 from tests.endless import Endless
+from tests.shared.store.ordinary_user import NOBODY, reachable_folder
 
 NODE = NodeId(bytes(range(32)))
 
@@ -485,12 +486,15 @@ async def test_doctor_says_who_shows_calls(bus: str, capabilities: tuple[str, ..
     assert ("without" in check.detail) == (not capabilities)
 
 
-async def test_a_bus_of_another_user_is_shown_nothing(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_a_bus_of_another_user_is_shown_nothing() -> None:
     """At an abstract address, or in /tmp, which anybody can take once the session is over."""
-    monkeypatch.setattr(server_side, "user_of", lambda connection: os.geteuid() + 1)
-    with pytest.raises(NoNotifications, match="another user"):
-        async with server_side.notification_server(bus):
-            pass
+    with reachable_folder() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        async with session_bus(folder, user=NOBODY) as address:
+            with pytest.raises(NoNotifications, match="another user"):
+                async with server_side.notification_server(address):
+                    pass
 
 
 async def test_doctor_says_that_nobody_does(bus: str) -> None:

@@ -27,12 +27,10 @@ from tests.bot.program import PreloadedNode
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, Chat, Human, Message, World
 from tests.shared.names.chain import Chain, Name
+from tests.written_files import until_written
 
 SECRET = bytes(range(32))
 TOKENS = itertools.count(1)
-
-LOOK_SECONDS = 0.05
-"Between two looks at a file: looking all the time takes the processor from the program."
 
 
 class Person(PreloadedNode):
@@ -138,12 +136,8 @@ class Person(PreloadedNode):
             raise AssertionError(f"{failed.sentence}\n{last}\n{self.errors}\nChats:\n{world}") from None
 
     async def complains(self, words: str) -> None:
-        """Wait until something stands on its stderr. Between the looks the program answers a harmless command."""
-        async with asyncio.timeout(60):
-            while words not in self.errors:
-                self.write("/contact show nobody")
-                await self.posted("owner", "nobody")
-                await asyncio.sleep(LOOK_SECONDS)
+        """Wait until something stands on its stderr."""
+        await until_written(self._errors.parent, lambda: words in self.errors)
 
     async def media(self) -> Said:
         """Wait until a call of this program's has both sound and picture."""

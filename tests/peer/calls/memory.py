@@ -30,6 +30,9 @@ class MemoryNetwork:
         self.sent: list[tuple[Place, Place, bytes]] = []
         "Every datagram that was sent: from where, to where, and its bytes."
 
+        self.happened = asyncio.Event()
+        "Set with every datagram."
+
         self._bound: dict[Place, MemorySocket] = {}
         self._next = FIRST_PORT
 
@@ -67,6 +70,7 @@ class MemoryNetwork:
     def carry(self, datagram: bytes, source: Place, destination: Place) -> None:
         """Deliver a datagram in a later turn of the loop, unless it is lost or nobody is there."""
         self.sent.append((source, destination, datagram))
+        self.happened.set()
         if not self.drops(datagram, source, destination):
             asyncio.get_running_loop().call_soon(self._deliver, datagram, source, destination)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -51,30 +52,35 @@ class Wire:
 
     def __init__(self, network: MemoryNetwork) -> None:
         self._network = network
+        self._counted: Counter[int] = Counter()
+        "By the port that sent them."
+        self._looked_at = 0
 
     def of(self, line: Line) -> int:
         """How many packets of sound and picture a side of a call has sent so far."""
         assert line.session is not None
-        port = line.session.ports[0]
-        return sum(source[1] == port and _is_media(datagram) for source, _, datagram in self._network.sent)
+        new = self._network.sent[self._looked_at :]
+        self._looked_at += len(new)
+        self._counted.update(source[1] for source, _, datagram in new if _is_media(datagram))
+        return self._counted[line.session.ports[0]]
 
     async def flows(self, *lines: Line) -> None:
         """Wait until each of them has sent more."""
         before = [self.of(line) for line in lines]
-        await until(lambda: all(self.of(line) > was + 5 for line, was in zip(lines, before, strict=True)))
+        await self.until(lambda: all(self.of(line) > was + 5 for line, was in zip(lines, before, strict=True)))
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Wait until something holds; asked with each datagram."""
+        async with asyncio.timeout(PATIENCE):
+            while not wanted():
+                self._network.happened.clear()
+                await self._network.happened.wait()
 
     def cut(self, line: Line) -> None:
         """Let nothing through any more that a side of a call sends or gets."""
         assert line.session is not None
         port = line.session.ports[0]
         self._network.drops = lambda datagram, source, destination: port in (source[1], destination[1])
-
-
-async def until(wanted: Callable[[], bool]) -> None:
-    """Wait until that holds: nobody tells of packets."""
-    async with asyncio.timeout(PATIENCE):
-        while not wanted():  # noqa: ASYNC110 -- as above
-            await asyncio.sleep(0.02)
 
 
 def _is_media(datagram: bytes) -> bool:
@@ -127,7 +133,7 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
         await sees(anna, ours, on_hold=True)
         annas = wire.of(ours)
         # Both programs still talk to each other: a message there and back shows that time has passed.
-        await exchange(ours, theirs)
+        await exchange(wire, ours, theirs)
         assert (wire.of(theirs), wire.of(ours)) == (bens, annas)
         # Not even what is passed on from elsewhere, such as a page, as it is.
         for line in (ours, theirs):
@@ -148,13 +154,17 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
         ]
 
 
-async def exchange(one: Line, other: Line) -> None:
+async def exchange(wire: Wire, one: Line, other: Line) -> None:
     """Have each side hear a ping of the other's, a second later at most."""
     assert one.session is not None
     assert other.session is not None
     sessions = one.session, other.session
     seen = [session.report()["round_trip_ms"] for session in sessions]
-    await until(lambda: all(each.report()["round_trip_ms"] != was for each, was in zip(sessions, seen, strict=True)))
+
+    def both_heard() -> bool:
+        return all(each.report()["round_trip_ms"] != was for each, was in zip(sessions, seen, strict=True))
+
+    await wire.until(both_heard)  # what hears one acknowledges it, with another datagram
 
 
 async def test_each_side_holds_for_itself_and_media_flow_when_neither_does(tmp_path: Path) -> None:
@@ -168,7 +178,7 @@ async def test_each_side_holds_for_itself_and_media_flow_when_neither_does(tmp_p
         await sees(anna, ours, on_hold=False)
         assert (ours.on_hold, theirs.remote_on_hold) == (True, True)
         bens = wire.of(theirs)
-        await exchange(ours, theirs)
+        await exchange(wire, ours, theirs)
         assert wire.of(theirs) == bens
         await anna.switchboard.resume(ours)
         await sees(ben, theirs, on_hold=False)
@@ -188,7 +198,7 @@ async def test_a_call_on_hold_whose_path_is_lost_comes_back_on_hold(tmp_path: Pa
         await active((anna, ours), (ben, theirs))
         assert (ours.remote_on_hold, theirs.on_hold) == (True, True)
         before = wire.of(ours), wire.of(theirs)
-        await exchange(ours, theirs)
+        await exchange(wire, ours, theirs)
         assert (wire.of(ours), wire.of(theirs)) == before
         await ben.switchboard.resume(theirs)
         await sees(anna, ours, on_hold=False)
@@ -224,14 +234,14 @@ async def test_who_toggles_hold_without_end_ends_the_call_as_a_flood(tmp_path: P
 
 
 async def test_an_owner_who_toggles_too_fast_is_stopped_before_the_other_side_ends_the_call(tmp_path: Path) -> None:
-    async with ben_and_friends(tmp_path, "anna") as (_, ben, (anna,)):
+    async with ben_and_friends(tmp_path, "anna") as (wire, ben, (anna,)):
         ours, theirs = await connect(anna, ben)
         for _ in range(OWN_HOLDS.at_once // 2):
             await ben.switchboard.hold(theirs)
             await ben.switchboard.resume(theirs)
         with pytest.raises(LocalProtocolError, match="too often"):
             await toggle(ben, theirs, times=1000)
-        await exchange(ours, theirs)
+        await exchange(wire, ours, theirs)
         assert (ours.call.state, theirs.call.state) == (State.ACTIVE, State.ACTIVE)
 
 
@@ -275,7 +285,7 @@ async def test_with_one_call_on_hold_another_rings_and_is_answered_beside_it(tmp
         await sees(anna, ours, on_hold=False)
         await wire.flows(ours, annas)
         silent = wire.of(theirs)
-        await exchange(carols, theirs)
+        await exchange(wire, carols, theirs)
         assert wire.of(theirs) == silent
 
 
@@ -378,7 +388,7 @@ async def test_who_hangs_up_is_heard_no_more_while_another_process_has_the_datab
         with contextlib.closing(sqlite3.connect(ben.store.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             ben.switchboard.hang_up(theirs)
-            await until(lambda: theirs.call.ended)
+            await wire.until(lambda: theirs.call.ended)
             before = wire.of(theirs)
             await asyncio.sleep(0.5)  # twenty-five packets of sound
             assert wire.of(theirs) == before

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from bot.cli.doctor.system import handset_port
 from bot.cli.service import units
+from bot.demo.node import READ_LIMIT
 from bot.page.service import listening_at
 from bot.process.systemd_sockets import SystemdSockets, handed_over
 from peer.handset.access import HOST
-from tests.bot.console import Chat, Person, people
+from tests.bot.console import Chat, Person, environment_of_a_person, people
 from tests.peer.handset.test_server_attacks import NOBODY
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 from tests.programs import need
@@ -51,10 +51,17 @@ class Held(Person):
 
     held: socket.socket
 
-    def command(self, *arguments: str) -> list[str]:
-        bash = shutil.which("bash")
-        assert bash is not None
-        return [bash, "-c", HELD, "bash", str(self.held.fileno()), *super().command(*arguments)]
+    async def _launched(self, arguments: list[str], errors: BinaryIO | None) -> asyncio.subprocess.Process:
+        descriptor = self.held.fileno()
+        return await asyncio.create_subprocess_exec(
+            *("bash", "-c", HELD, "bash", str(descriptor), *self.command(*arguments)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            pass_fds=(descriptor,),
+            limit=READ_LIMIT,
+            env=environment_of_a_person(),
+        )
 
 
 @pytest.fixture
@@ -76,10 +83,8 @@ def may_bind(port: int) -> bool:
 
 @root
 async def test_nobody_can_take_a_port_that_systemd_holds_while_the_program_is_stopped(
-    tmp_path: Path, held: socket.socket, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, held: socket.socket
 ) -> None:
-    passing = functools.partial(asyncio.create_subprocess_exec, pass_fds=(held.fileno(),))
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", passing)
     port = held.getsockname()[1]
     person = Held("anna", tmp_path, Chat(), config=AT_THE_PAGE)
     person.held = held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,25 @@ from peer.media.trouble import MediaTrouble
 from shared.config.schema import MediaSettings
 from shared.errors import MediaError
 from shared.media import Media
+from tests.bot.disk import small_disk
 from tests.peer.media.test_recorder import decoded, recordings
 from tests.peer.pair import connected
+from tests.written_files import until_written
 
 PATIENCE = 60.0
 
 
-async def ended(folder: Path, limits: RecordingLimits) -> tuple[MediaTrouble, bool]:
+async def ended(
+    folder: Path, limits: RecordingLimits, once_it_grows: Callable[[], None] = lambda: None
+) -> tuple[MediaTrouble, bool]:
     """What is said of a recording of the pattern that ends before the call, and whether the call went on."""
     said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
     async with connected() as legs:
         recorder, pattern = Recorder(folder, limits=limits, tell=said.put_nowait), Pattern(160, 120)
         await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
         await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
+        await until_written(folder, lambda: bool(recordings(folder)))
+        once_it_grows()
         async with asyncio.timeout(PATIENCE):
             trouble = await said.get()
         # The next leg makes no other file.
@@ -52,22 +59,18 @@ async def test_a_recording_that_is_as_large_as_it_may_be_ends_and_plays_and_the_
     assert pictures
 
 
-async def test_a_disk_that_fills_up_ends_the_recording_and_not_the_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checks = iter([True, True, False])
+async def test_a_disk_that_fills_up_ends_the_recording_and_not_the_call(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        folder = disk.folder / "recordings"
 
-    def check(self: RecordingLimits, folder: Path) -> None:
-        if not next(checks, False):
-            full(self, folder)
+        def fills_up() -> None:
+            (disk.folder / "another").write_bytes(bytes(3_000_000))
 
-    full = RecordingLimits.check_disk
-    monkeypatch.setattr(RecordingLimits, "check_disk", check)
-    trouble, goes_on = await ended(tmp_path, RecordingLimits(free=2**60))
-    assert goes_on
-    assert "nearly full" in trouble.sentence
-    (path,) = recordings(tmp_path)
-    assert decoded(path)[1]
+        trouble, goes_on = await ended(folder, RecordingLimits(free=2_000_000), fills_up)
+        assert goes_on
+        assert "nearly full" in trouble.sentence
+        (path,) = recordings(folder)
+        assert decoded(path)[1]
 
 
 async def test_no_recording_begins_in_a_folder_that_holds_as_much_as_it_may_or_on_a_full_disk(tmp_path: Path) -> None:

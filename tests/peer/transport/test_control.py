@@ -42,6 +42,7 @@ from peer.transport.sctp_packet import MAX_CHUNKS, check
 from shared.errors import LocalProtocolError, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
 from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
+from tests.peer.transport.lossy_socket import LossySocket
 
 MESSAGES: list[Message] = [
     Hello(1, 3),
@@ -119,27 +120,28 @@ async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
         await legs.caller.control.drain()
 
 
-async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_its_timer_runs_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with connected() as legs:
+class LosesNext(LossySocket):
+    """Loses as many as it is told to, from then on."""
+
+    left = 0
+
+    def loses(self, datagram: bytes) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_its_timer_runs_out() -> None:
+    async with connected(LosesNext) as legs:
         legs.caller.control.send(Ping(1))
         await received(legs.callee, 1)
         await legs.caller.control.drain()
-        sock, lost = legs.sockets.caller, []
-        send = sock.send
-
-        def lose_two(datagram: bytes, remote_port: int) -> None:
-            if len(lost) < 2:
-                lost.append(datagram)
-            else:
-                send(datagram, remote_port)
-
-        monkeypatch.setattr(sock, "send", lose_two)
+        sock = legs.sockets.caller
+        assert isinstance(sock, LosesNext)
+        sock.left = 2
         legs.caller.control.send(Bye("hung up"))
         async with asyncio.timeout(BYE_SECONDS):
             await legs.caller.control.drain()
-        assert len(lost) == 2
+        assert sock.left <= 0
         assert await received(legs.callee, 1) == [Bye("hung up")]
 
 

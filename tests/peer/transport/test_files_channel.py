@@ -6,16 +6,25 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
-from unittest.mock import patch
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
+from aiortc import RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, Chunk, DataChunk, HeartbeatChunk, SackChunk
 from google_crc32c import value as crc32c
 
+from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.files_channel import FilesChannel
-from peer.transport.sctp import FILE_LIMITS, LOOKED_AT, MAX_FRAGMENTS, SMALL_CHUNK, SMALL_COUNTS, FilesTransport
+from peer.transport.sctp import (
+    CONTROL_STREAM,
+    FILE_LIMITS,
+    LOOKED_AT,
+    MAX_FRAGMENTS,
+    SMALL_CHUNK,
+    SMALL_COUNTS,
+    FilesTransport,
+)
 from shared.errors import RemoteProtocolError
 from shared.messages import MAX_MESSAGE, Ping
 from tests.peer.pair import PATIENCE, Legs, connected
@@ -24,24 +33,41 @@ FIRST, LAST = 2, 1
 "Fragments of a message."
 
 
+class Read(list[bytes]):
+    """What the receiver has read; it takes no message that begins with a 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came = asyncio.Event()
+
+    def take(self, message: bytes) -> None:
+        if message[0] == 2:
+            raise RemoteProtocolError("That is nothing.")
+        self.append(message)
+        self._came.set()
+
+    async def until(self, count: int) -> None:
+        """Wait until so many messages have come."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self) < count:
+                self._came.clear()
+                await self._came.wait()
+
+
 @dataclass
-class Channels:
+class Ends:
     """Both ends of one, open."""
 
     legs: Legs
-    sender: FilesChannel
-    receiver: FilesChannel
-    read: list[bytes] = field(default_factory=list)
-    "What the receiver has read; it takes no message that begins with a 2."
+    sends: FilesTransport
+    "The association at the sender."
 
-    @property
-    def sends(self) -> FilesTransport:
-        """The association at the sender."""
-        return self.sender._sctp
+    receiver: FilesChannel
+    read: Read
 
     @property
     def receives(self) -> FilesTransport:
-        """And at the receiver."""
+        """The association at the receiver."""
         return self.receiver._sctp
 
     async def handed(self, chunks: Sequence[Chunk]) -> None:
@@ -57,29 +83,78 @@ class Channels:
             assert await anext(self.legs.callee.control) == Ping(7)
 
 
+@dataclass
+class Channels(Ends):
+    """The same, with a channel at the sender."""
+
+    sender: FilesChannel
+
+
 @contextlib.asynccontextmanager
 async def channels() -> AsyncIterator[Channels]:
-    read: list[bytes] = []
-
-    def take(message: bytes) -> None:
-        if message[0] == 2:
-            raise RemoteProtocolError("That is nothing.")
-        read.append(message)
-
     async with connected() as legs:
-        receiver = await legs.callee.open_files(take)
+        read = Read()
+        receiver = await legs.callee.open_files(read.take)
         sender = await legs.caller.open_files(lambda message: None)
-        both = Channels(legs, sender, receiver, read)
-        async with asyncio.timeout(PATIENCE):
-            await sender.send(bytes(3))
-            while not read:  # noqa: ASYNC110 -- the channel tells of nothing else
-                await asyncio.sleep(0.01)
+        both = Channels(legs, sender._sctp, receiver, read, sender)
+        await sender.send(bytes(3))
+        await read.until(1)
         await both.sends.delivered.wait()
         read.clear()
         yield both
 
 
-def part(both: Channels, number: int, data: bytes, *, message: int = 0, flags: int = FIRST | LAST) -> DataChunk:
+class Told(FilesTransport):
+    """A sender's association that keeps the acknowledgements that it gets."""
+
+    def __init__(self, dtls: PinnedDtlsTransport) -> None:
+        super().__init__(dtls)
+        self.got: list[SackChunk] = []
+        self._came = asyncio.Event()
+
+    async def until(self, wanted: Callable[[SackChunk], bool]) -> None:
+        """Wait until one of them is as wanted."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(map(wanted, self.got)):
+                self._came.clear()
+                await self._came.wait()
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        await super()._receive_sack_chunk(chunk)
+        self.got.append(chunk)
+        self._came.set()
+
+
+@dataclass
+class ToldEnds(Ends):
+    """The same, with the acknowledgements that the sender got since it was open."""
+
+    sends: Told
+    channel: RTCDataChannel
+
+
+@contextlib.asynccontextmanager
+async def told() -> AsyncIterator[ToldEnds]:
+    async with connected() as legs:
+        read = Read()
+        receiver = await legs.callee.open_files(read.take)
+        sends = Told(legs.caller._dtls)
+        channel = RTCDataChannel(sends, RTCDataChannelParameters(label="files", negotiated=True, id=CONTROL_STREAM))
+        opened = asyncio.Event()
+        channel.on("open", opened.set)
+        await sends.connect()
+        async with asyncio.timeout(PATIENCE):
+            await opened.wait()
+        channel.send(bytes(3))
+        await read.until(1)
+        await sends.delivered.wait()
+        read.clear()
+        sends.got.clear()
+        yield ToldEnds(legs, sends, receiver, read, channel)
+        await sends.stop()
+
+
+def part(both: Ends, number: int, data: bytes, *, message: int = 0, flags: int = FIRST | LAST) -> DataChunk:
     """The chunk `number` from now on."""
     chunk = DataChunk(flags)
     assert both.receives._last_received_tsn is not None
@@ -159,43 +234,21 @@ async def test_after_a_wrong_message_the_association_is_over_and_nothing_more_is
         await both.call_goes_on()
 
 
-@contextlib.contextmanager
-def acknowledgements(both: Channels) -> Iterator[list[SackChunk]]:
-    """Those that the sender gets in the block. They reach it all the same: this only listens."""
-    got: list[SackChunk] = []
-    take = both.sends._receive_sack_chunk
-
-    async def taken(chunk: SackChunk) -> None:
-        got.append(chunk)
-        await take(chunk)
-
-    with patch.object(both.sends, "_receive_sack_chunk", taken):
-        yield got
-
-
 async def test_one_acknowledgement_answers_several_packets_of_a_message() -> None:
-    async with channels() as both:
+    async with told() as both:
         messages = [bytes([1]) * MAX_MESSAGE for _ in range(30)]
-        with acknowledgements(both) as got:
-            async with asyncio.timeout(PATIENCE):
-                for message in messages:
-                    await both.sender.send(message)
-                while len(both.read) < len(messages):  # noqa: ASYNC110 -- the channel tells of nothing else
-                    await asyncio.sleep(0.01)
+        for message in messages:
+            both.channel.send(message)
+        await both.read.until(len(messages))
         assert both.read == messages
         chunks = len(messages) * -(-MAX_MESSAGE // USERDATA_MAX_LENGTH)
-        assert len(got) <= chunks / 2
+        assert len(both.sends.got) <= chunks / 2
 
 
 async def test_what_comes_alone_is_acknowledged_all_the_same_and_a_loss_at_once() -> None:
-    async with channels() as both:
-        with acknowledgements(both) as got:
-            first = part(both, 0, bytes(100), flags=FIRST)
-            await both.handed([first])
-            async with asyncio.timeout(PATIENCE):
-                while first.tsn not in [sack.cumulative_tsn for sack in got]:  # noqa: ASYNC110 -- a timer sends it
-                    await asyncio.sleep(0.01)
-            await both.handed([part(both, 1, bytes(100), flags=0)])
-            async with asyncio.timeout(PATIENCE):
-                while not got[-1].gaps:  # noqa: ASYNC110 -- it is on its way
-                    await asyncio.sleep(0.001)
+    async with told() as both:
+        first = part(both, 0, bytes(100), flags=FIRST)
+        await both.handed([first])
+        await both.sends.until(lambda sack: sack.cumulative_tsn == first.tsn)  # a timer sends it
+        await both.handed([part(both, 1, bytes(100), flags=0)])
+        await both.sends.until(lambda sack: bool(sack.gaps))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 
 import pytest
 from aiortc.rtcsctptransport import Chunk, InitAckChunk, InitChunk
@@ -13,27 +12,10 @@ from OpenSSL import SSL
 from peer.overlay import Address
 from peer.transport import dtls, ice
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed
 from shared.messages import Hello
 from tests.peer.pair import PATIENCE, together, two_legs
-
-
-class LossySocket(OverlaySocket):
-    """A socket that loses some of what it sends."""
-
-    def __init__(self, local: Address, remote: Address) -> None:
-        super().__init__(local, remote)
-        self.copies: Counter[bytes] = Counter()
-
-    def loses(self, datagram: bytes) -> bool:
-        """Whether this copy is lost; `copies` counts it already."""
-        raise NotImplementedError
-
-    def send(self, datagram: bytes, remote_port: int) -> None:
-        self.copies[datagram] += 1
-        if not self.loses(datagram):
-            super().send(datagram, remote_port)
+from tests.peer.transport.lossy_socket import LossySocket
 
 
 class LosesFirstOfEveryFlight(LossySocket):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from peer.calls.files.arriving import MAX_STRAY
+from peer.calls.files.folder import PARTS
 from peer.calls.files.frames import MAX_PIECE, Piece, Taken, encode
 from peer.calls.files.room import FileLimits
 from peer.transport.files_channel import FilesChannel
@@ -22,7 +23,7 @@ from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, File
 from shared.store.replaceable import replaceable
 from tests.peer.calls.files.calls import Side, call, two_nodes
 from tests.peer.calls.nodes import Node, active, over
-from tests.peer.calls.test_hold import until
+from tests.written_files import until_written
 
 
 def leg_of(side: Side) -> Leg:
@@ -209,7 +210,7 @@ async def test_a_file_that_was_taken_without_asking_ends_with_what_has_allowed_i
         else:
             await channel.send(encode(Piece(digest, MAX_PIECE, content[MAX_PIECE : 2 * MAX_PIECE])))
             await forger.hears(FileOutcome.CANCELLED)
-            await until(lambda: not parts(ben.files))
+            await until_written(ben.files / PARTS, lambda: not parts(ben.files))
 
 
 async def test_an_offer_in_a_call_without_the_key_leaves_the_contacts_half_file_alone(tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ async def test_an_offer_in_a_call_without_the_key_leaves_the_contacts_half_file_
                 assert forger.accepted[0].offset == 0, "that there is a part of it is nobody's business"
             forger.cancel(digest)
             await there.node.until(lambda: there.said()[-1].state is FileState.CANCELLED)
-            await until(lambda: parts(ben.files) == half)
+            await until_written(ben.files / PARTS, lambda: parts(ben.files) == half)
             assert ben.store.kept_files() == kept
 
 
