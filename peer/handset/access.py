@@ -1,9 +1,9 @@
-"""Which requests a server of the page answers. Pure: what a request says goes in, a refusal or nothing comes out.
+"""Which requests the page's server answers. Pure: a request goes in, and a refusal or nothing comes out.
 
-Every web page that the owner visits can send requests to a loopback port. So a request has to name us as its host
-(against DNS rebinding) and may come from no other origin. Whose process is at the other end is checked before, by
-connection_limits.py. The files are no secret; the WebSocket, through which everything passes that is worth guarding,
-begins with a proof in both directions, see proof.py.
+Every web page that the owner visits can send requests to a loopback port. So a request must have our host in its Host
+header (against DNS rebinding), and must not come from another origin. connection_limits.py has already checked which
+process is at the other end. The files are no secret. The WebSocket, which carries everything that is secret, begins
+with a proof in both directions, see proof.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
-"""Where the page is for a browser, and how that is written in the addresses that we print.
+"""The page's host for the browser, as we print it in addresses.
 
-`localhost` isn't served: browsers look for it at ::1 first, where another user of this machine may listen."""
+`localhost` isn't served: browsers try ::1 first, where another user of this machine may listen.
+"""
 
 KEY_BYTES = 32
 
@@ -38,44 +39,44 @@ class PageSession:
 
     port: int
     key: str = field(default_factory=lambda: secrets.token_urlsafe(KEY_BYTES), repr=False)
-    "Stands in the address that the owner opens, 43 characters of base64url."
+    "The secret in the address that the owner opens, 43 characters of base64url."
 
     host: str = HOST
-    "As addresses have it: IPv6 in brackets."
+    "The host in the form of addresses: IPv6 has brackets."
 
     secure: bool = False
     "Whether it is served over TLS."
 
     @property
     def authority(self) -> str:
-        """Host and port, as requests have to name them."""
+        """Host and port, as requests must name them."""
         return f"{self.host}:{self.port}"
 
     @property
     def origin(self) -> str:
-        """Where our scripts come from."""
+        """The origin of our scripts."""
         return f"{'https' if self.secure else 'http'}://{self.authority}"
 
     @property
     def address(self) -> str:
-        """What the owner opens. The key is in the fragment, which browsers send to nobody."""
+        """The address for the owner. The key is in the fragment, which browsers send to nobody."""
         return f"{self.origin}/#key={self.key}"
 
     def address_with(self, ticket: str) -> str:
-        """What the owner opens where others can read it."""
+        """The address with a ticket, for places that others can read."""
         return f"{self.origin}/#ticket={ticket}"
 
 
 def check_host(session: PageSession, host: str | None) -> None:
-    """Refuse a request whose Host isn't ours: a page of a name that was made to lead here (DNS rebinding)."""
+    """Refuse a request whose Host isn't ours: it comes from a page whose name was pointed at us (DNS rebinding)."""
     if host != session.authority:
         raise RequestRefused(421, f"This server answers to {session.authority} only.")
 
 
 def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: bool) -> None:
-    """Refuse what another page makes the browser ask for (Origin, RFC 6454; Fetch Metadata, W3C).
+    """Refuse requests that another page causes (Origin, RFC 6454; Fetch Metadata, W3C).
 
-    With `document` a link on another page may lead here, as long as it opens in a window of its own.
+    With `document`, a link on another page is allowed if it opens in its own window.
     """
     origin = headers.get("Origin")
     if origin is not None and origin != session.origin:
@@ -88,14 +89,14 @@ def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: b
 
 
 def check_socket_origin(session: PageSession, host: str | None, origin: str | None) -> None:
-    """Refuse a WebSocket that wasn't opened by a page of this server: browsers connect them across origins freely."""
+    """Refuse a WebSocket that another page has opened, because browsers connect them across origins."""
     if origin != session.origin or host != session.authority:
         raise RequestRefused(403, "Only the handset page may connect.")
 
 
 def response_headers(session: PageSession) -> dict[str, str]:
-    """What goes with every answer: the page may load what this server has and nothing else, and nobody may frame it."""
-    # A policy can't name an IPv6 address; over TLS 'self' covers the socket too (CSP 3, 6.7.2.8).
+    """Headers of every response: the page may load only from this server, and nobody may frame it."""
+    # A policy can't name an IPv6 address. Over TLS, 'self' covers the socket too (CSP 3, 6.7.2.8).
     sockets = "" if session.secure else f" ws://{session.authority}"
     policy = {
         "default-src": "'none'",

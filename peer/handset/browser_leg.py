@@ -23,14 +23,14 @@ from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import DtlsIdentity
 
 ICE_BYTES = 24
-"Random bytes of one side's credentials."
+"How many random bytes make one side's credentials."
 
 CONNECT_SECONDS = 15.0
-"How long the browser may take from its answer to a connection on its own machine."
+"How long the browser may take to connect after its answer, on its own machine."
 
 
 class BrowserLeg:
-    """One media connection to one page. Its maker closes it."""
+    """One media connection to one page. Its creator closes it."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class BrowserLeg:
         variant: Variant = USUAL,
         on_tap_failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """`media` and `variant` are those of the call's other side; closing the leg closes the socket.
+        """`media` and `variant` are those of the call's other side. Closing the leg closes the socket.
 
-        `on_tap_failed` is called with what a tap raises; it gets nothing more then.
+        `on_tap_failed` is called with an exception from a tap, which then gets nothing more.
         """
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
@@ -60,9 +60,9 @@ class BrowserLeg:
         self._dtls: PinnedDtlsTransport | None = None
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
-        """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.
+        """The SDP for the page. `seen` are the SSRCs that the other side of the call sends already.
 
-        May be repeated when these change: the connection stays, and the answer says nothing new.
+        It may be repeated when these change. The connection stays, and the new answer has nothing new.
         """
         self._offers += 1
         return offer(
@@ -76,9 +76,9 @@ class BrowserLeg:
         )
 
     async def connect(self, answer: str) -> None:
-        """Connect to the page that gave this answer; once.
+        """Connect to the page that gave this answer. May be called once.
 
-        Raises HandsetError if the answer can't be used, or no connection comes of it in CONNECT_SECONDS.
+        Raises HandsetError if the answer can't be used, or there is no connection after CONNECT_SECONDS.
         """
         browser = read_answer(answer, self._media, self._variant)
         connection = OverlayConnection(self._socket, controlling=True, local=self._ice, remote=browser.ice)
@@ -111,40 +111,40 @@ class BrowserLeg:
 
     @property
     def counters(self) -> MediaCounters:
-        """What has arrived from the browser."""
+        """What has arrived from the browser, in numbers."""
         return self._dtls.counters if self._dtls else MediaCounters()
 
     def forward(self, sink: Forward) -> None:
-        """Give `sink` every decrypted RTP and RTCP packet of the browser from now on."""
+        """Pass every decrypted RTP and RTCP packet of the browser to `sink` from now on."""
         if self._dtls is not None:
             self._dtls.forwards += (sink,)
 
     def unforward(self, sink: Forward) -> None:
-        """Give `sink` nothing more."""
+        """Pass nothing more to `sink`."""
         if self._dtls is not None:
             self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
 
     @property
     def send_now(self) -> Forward:
-        """Sends RTP and RTCP packets to the browser as they are, once the leg was connected."""
+        """A function that sends RTP and RTCP packets to the browser unchanged, once the leg was connected."""
         return self._dtls.send_now if self._dtls is not None else lambda packets: None
 
     @property
     def transport(self) -> PinnedDtlsTransport | None:
-        """The DTLS transport, for a relay's fast path; None before the leg was connected."""
+        """The DTLS transport, for a relay's fast path. None before the leg was connected."""
         return self._dtls
 
     async def send_rtp(self, packet: bytes) -> None:
-        """The same of one, awaited."""
+        """Send one RTP or RTCP packet to the browser unchanged."""
         self.send_now([packet])
 
     async def request_keyframe(self) -> None:
-        """Ask the browser for a whole picture (RFC 4585)."""
+        """Ask the browser for a key frame (RFC 4585)."""
         if self._dtls is not None:
             await self._dtls.request_keyframe()
 
     async def close(self) -> None:
-        """End the connection, tell the page, and close the port. May be repeated."""
+        """End the connection, tell the page, and close the port. May be called again."""
         self.closed.set()
         if self._dtls is not None:
             await self._dtls.stop()

@@ -1,8 +1,8 @@
-"""Who may hold a connection to the server, how many there are, and for how long. It comes before any HTTP.
+"""Who may connect to the server, how many connections there are, and how long they last. This comes before any HTTP.
 
-On loopback another user's process is turned away, on the overlay an address that isn't a device's: before a byte is
-read, and only a limited number of times a second, because this event loop carries calls. The rest is bounded in number
-and time, so that connections that say nothing cost the program neither its descriptors nor its patience.
+On loopback, other users' processes are turned away. On the overlay, addresses that aren't a device's are. That happens
+before a byte is read, and only a limited number of times per second, because the event loop carries calls. All other
+connections are limited in number and time, so that silent ones use up neither descriptors nor time.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from shared.connection_user import CannotTell, user_of
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 64
-"At the same time. A browser opens six for the page's files, and one for its socket."
+"The most connections at once. A browser opens six for the page's files, and one for its socket."
 
 REQUEST_SECONDS = 10.0
-"Until a new connection's first request is there, with all of its header."
+"How long the first request of a connection may take, with its headers."
 
 CONNECTION_SECONDS = 60.0
-"How long a connection lasts that doesn't become a page's socket. Browsers open another one as they need it."
+"How long a connection lasts that isn't a page's socket. Browsers open new ones as needed."
 
 SHUTDOWN_SECONDS = 2.0
-"Over TLS: until the other side has agreed to the end of a connection."
+"Over TLS, how long the other side may take to agree to the end of a connection."
 
 TURNED_AWAY_AT_ONCE = 20
-"Connections; then accepting pauses for a moment, and new ones wait in the kernel's queue."
+"After this many connections were turned away, accepting pauses for a moment, and new ones wait in the kernel's queue."
 
 PAUSE_SECONDS = 0.1
 
 WAITING = 100
-"Connections in that queue, listen(2)."
+"How many connections may be in that queue (listen(2))."
 
 TOLD_SECONDS = 60.0
-"Between two lines in the log about those who are turned away."
+"The shortest time between two log lines about turned away connections."
 
 Factory = Callable[[], asyncio.BaseProtocol]
 Client = tuple[Any, ...]
-"Address and port, as the socket module has them."
+"Address and port, in the form of the socket module."
 
 
 class ConnectionLimits:
@@ -60,29 +60,29 @@ class ConnectionLimits:
         most: int = MAX_CONNECTIONS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`inside` makes the protocol of a connection that is let in; `admits` says from where one is."""
+        """`inside` makes the protocol of an admitted connection. `admits` decides by the address of its other end."""
         self._inside = inside
         self._admits = admits
         self._tls = tls
         self._most = most
         self._limits: dict[asyncio.Transport, asyncio.TimerHandle] = {}
-        "Connections that have a time limit, oldest first."
+        "Connections with a time limit, oldest first."
 
         self._lasting: set[asyncio.Transport] = set()
         "Sockets of pages."
 
         self._hosts: dict[asyncio.Transport, str] = {}
-        "Where all of these come from."
+        "The host at the other end of each of these."
 
         self._arriving: set[asyncio.Task[None]] = set()
         self._turned_away = 0
-        "Since the last pause."
+        "How many were turned away since the last pause."
 
         self._told = -TOLD_SECONDS
 
     @contextlib.contextmanager
     def open(self, listening: socket.socket) -> Iterator[None]:
-        """Accept for the length of the block, then close the socket."""
+        """Accept connections during the block, then close the socket."""
         loop = asyncio.get_running_loop()
         listening.setblocking(False)
         listening.listen(WAITING)
@@ -94,7 +94,7 @@ class ConnectionLimits:
                 accepted, client = listening.accept()
             except BlockingIOError:
                 return
-            except OSError:  # no descriptor is free: those that have a time limit give some back
+            except OSError:  # no descriptor is free; connections with a time limit will release some
                 loop.remove_reader(listening)
                 reopening = loop.call_later(PAUSE_SECONDS, reopen)
                 return
@@ -102,7 +102,7 @@ class ConnectionLimits:
                 arriving = loop.create_task(self._let_in(accepted))
                 self._arriving.add(arriving)
                 arriving.add_done_callback(self._arriving.discard)
-                # One that is cancelled before it has begun closes nothing.
+                # If the task is cancelled before it starts, it closes nothing itself.
                 arriving.add_done_callback(lambda task: accepted.close() if task.cancelled() else None)
                 return
             accepted.close()
@@ -126,18 +126,18 @@ class ConnectionLimits:
                     reopening.cancel()
 
     def asked(self, transport: asyncio.BaseTransport | None) -> None:
-        """A connection's first request is there."""
+        """Note that a connection's first request has come."""
         if (known := self._known(transport)) is not None:
             self._limit(known, CONNECTION_SECONDS)
 
     def stays(self, transport: asyncio.BaseTransport | None) -> None:
-        """A connection has become a page's socket, which lasts as long as the page."""
+        """Note that a connection is a page's socket now. It lasts as long as the page."""
         if (known := self._known(transport)) is not None:
             self._limits.pop(known).cancel()
             self._lasting.add(known)
 
     def close(self) -> None:
-        """End what has a time limit, and what comes in at this moment."""
+        """End connections with a time limit, and those that are just arriving."""
         for task in self._arriving:
             task.cancel()
         for transport in tuple(self._limits):
@@ -148,12 +148,12 @@ class ConnectionLimits:
         return known if known in self._limits else None
 
     def turn_out(self, host: str) -> None:
-        """End every connection from an address, those of pages too."""
+        """End every connection from an address, including pages' sockets."""
         for each in [each for each, peer in self._hosts.items() if peer == host]:
             self._turn_out(each)
 
     async def _let_in(self, accepted: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it has gone already, or speaks no TLS
+        with contextlib.suppress(OSError):  # the other side is gone, or speaks no TLS
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: _Accepted(self._arrived),
                 accepted,
@@ -171,7 +171,7 @@ class ConnectionLimits:
         for each in [each for each in (*self._limits, *self._lasting) if each.is_closing()]:
             self._forget(each)
         if len(self._limits) + len(self._lasting) >= self._most:
-            # The oldest that isn't a page gives way: the one that has waited longest is the least likely to become one.
+            # End the oldest one that isn't a page's socket, because it is the least likely to become one.
             if not self._limits:
                 transport.abort()
                 return
@@ -189,7 +189,7 @@ class ConnectionLimits:
 
     def _turn_out(self, transport: asyncio.Transport) -> None:
         self._forget(transport)
-        if not transport.is_closing():  # one over TLS that is can't be ended twice, and has a limit of its own
+        if not transport.is_closing():  # a closing TLS connection can't be ended again, and has its own limit
             transport.abort()
 
     def _forget(self, transport: asyncio.Transport) -> None:
@@ -200,7 +200,7 @@ class ConnectionLimits:
 
 
 def of_this_user(client: Client, port: int) -> bool:
-    """Whether a connection to that port on loopback is of a process of our own user."""
+    """Whether a connection to that port on loopback belongs to a process of our own user."""
     try:
         return user_of((client[0], client[1]), (HOST, port)) == os.geteuid()
     except CannotTell:
@@ -208,7 +208,7 @@ def of_this_user(client: Client, port: int) -> bool:
 
 
 class _Accepted(asyncio.Protocol):
-    """Where a connection is until it is let in."""
+    """The protocol of a connection until it is admitted."""
 
     def __init__(self, arrived: Callable[[asyncio.Transport], None]) -> None:
         self._arrived = arrived

@@ -1,4 +1,4 @@
-"""Files that a page may save: each at an address that only that page was told, for a while."""
+"""Files that a page may save. Each has an address that only that page knows, for a while."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import msgspec
 PREFIX = "/received/"
 TOKEN_BYTES = 24
 SECONDS = 3600.0
-"How long a file can be saved after its page was told."
+"How long a file can be saved after the page got its address."
 
 MOST = 256
-"Addresses that there are at a time; the oldest goes first."
+"How many addresses there are at once. The oldest is dropped first."
 
 
 Which: TypeAlias = tuple[int, ...]
-"What tells a file apart from one that gets its name later, and perhaps its inode as well."
+"Distinguishes a file from a later one with the same name, and perhaps the same inode."
 
 
 class _Offered(msgspec.Struct, frozen=True):
@@ -42,7 +42,10 @@ class Downloads:
         self._offered: OrderedDict[str, _Offered] = OrderedDict()
 
     def offer(self, path: Path, which: Which | None = None) -> str:
-        """A new address, as a path of the page's server, for the file that is at `path` now, or was it: `which`."""
+        """A new address, as a path of the page's server, for the file at `path`.
+
+        `which` identifies the file, if it was there before.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._offered[token] = _Offered(path, self._clock() + SECONDS, which or which_is_at(path))
         while len(self._offered) > MOST:
@@ -50,17 +53,17 @@ class Downloads:
         return f"{PREFIX}{token}"
 
     def find(self, address: str) -> Path | None:
-        """The file at an address, if it can be saved there still."""
+        """The file at an address, if it can still be saved."""
         offered = self._offered.get(address.removeprefix(PREFIX))
         return offered.path if offered is not None and self._clock() < offered.until else None
 
     def open(self, address: str) -> BinaryIO | None:
-        """The same, open for reading, if it is still the one that was offered. Blocks."""
+        """The file at an address, open for reading, if it is still the one that was offered. Blocks."""
         offered = self._offered.get(address.removeprefix(PREFIX))
         if offered is None or self._clock() >= offered.until:
             return None
         try:
-            # Nothing beside it is looked at: who sent `report.pdf.gz` isn't who sent `report.pdf`.
+            # Serve no file beside it: the person who sent `report.pdf.gz` may not be the one who sent `report.pdf`.
             file = os.fdopen(os.open(offered.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except OSError:
             return None
@@ -72,7 +75,7 @@ class Downloads:
 
 
 def which_is_at(path: Path) -> Which | None:
-    """The file that is there now; None if there is none."""
+    """Identifies the file at that path. None if there is none."""
     try:
         return _which(path.stat(follow_symlinks=False))
     except OSError:
@@ -84,7 +87,7 @@ def _which(found: os.stat_result) -> Which:
 
 
 def headers(name: str) -> dict[str, str]:
-    """That a browser saves the file under its name and never shows it (RFC 6266, RFC 8187)."""
+    """Headers that make a browser save the file under its name and never show it (RFC 6266, RFC 8187)."""
     return {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "Content-Type": "application/octet-stream",

@@ -1,4 +1,4 @@
-"""The media endpoint `handset`: joins a call to the page that is open, and waits for one if there is none."""
+"""The media endpoint `handset`: connects a call to the open page, or waits for a page."""
 
 from __future__ import annotations
 
@@ -27,53 +27,53 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIES = 5
-"How many media legs to a page may fail in a row. After that the page has to ask for another one."
+"How many legs to a page may fail in a row. After that the page must ask for another one."
 
 STABLE_SECONDS = 10.0
-"A leg that was up for longer than this doesn't count as failed."
+"A leg that lasted longer than this doesn't count as failed."
 
 OPUS_HZ = 48_000
-"RTP timestamps of sound count so many a second (RFC 7587, section 4.1)."
+"The RTP clock rate of sound (RFC 7587, section 4.1)."
 
 NOTICE_SECONDS = CHIME_SECONDS + 0.1
 "How much of the sound, from its first packet, is the notice of an automatic answer. Its packets may be a little late."
 
 TOGETHER_SECONDS = 0.05
-"How long an offer waits after a stream has begun: the other stream mostly follows at once, and both go into one offer."
+"How long an offer waits after a stream has begun. Usually the other stream follows at once, and one offer has both."
 
 MOVE_SECONDS = 5.0
-"""How long a page may keep a call after another page has taken it. The browser of the new page may ask for the
-microphone first, or its system may have suspended it."""
+"""How long a page may keep a call after another page has taken it. The new page's browser may first ask for the
+microphone, or its system may have suspended it."""
 
 _legs = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The page that has sound and picture of a call until the page that takes them sends its own."""
+    """The page that has a call's sound and picture until the page that takes over sends its own."""
 
     page: Page
     task: asyncio.Task[None]
-    "The task that keeps the leg to it."
+    "The task that keeps the leg to the leaving page."
 
     browser: BrowserLeg
     number: int
-    "The number of its leg."
+    "The number of the leg."
 
     offered: dict[Kind, int]
-    "The SSRCs of the other side's streams that it knows."
+    "The SSRCs of the other side's streams that the page knows."
 
     until: asyncio.TimerHandle
-    "Ends its time, after MOVE_SECONDS."
+    "Ends the page's time after MOVE_SECONDS."
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    "Set when the page that takes them sends one more kind of media, and when this page has lost them."
+    "Set when the new page sends one more kind of media, and when the leaving page has lost them."
 
 
 class HandsetEndpoint:
-    """Joins one call to the page.
+    """Connects one call to the page.
 
-    Pages may come, go and reload, and the call's own leg may be lost and dialled again.
+    Pages may come, go and reload. The call's own leg may be lost and dialled again.
     """
 
     name = "handset"
@@ -81,9 +81,9 @@ class HandsetEndpoint:
     def __init__(
         self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None, move_seconds: float = MOVE_SECONDS
     ) -> None:
-        """`call` is the number by which the page knows the call.
+        """`call` is the call's number on the page.
 
-        `moved` is called when a page has left it to another page.
+        `moved` is called when a page has given the call to another page.
         """
         self._moved = moved
         self._move_seconds = move_seconds
@@ -93,7 +93,7 @@ class HandsetEndpoint:
 
         self._pages = pages
         self._page: Page | None = None
-        "The page that has sound and picture."
+        "The page with sound and picture."
 
         self._call = call
         self._media = Media.NONE
@@ -106,10 +106,10 @@ class HandsetEndpoint:
 
         self._soon: asyncio.TimerHandle | None = None
         self._stop_listening: Callable[[], None] | None = None
-        "Ends listening to new streams of the other side."
+        "Stops listening for new streams of the other side."
 
         self._from_the_first = False
-        "Whether a page was joined before any sound of the other side had come."
+        "Whether a page was connected before any sound of the other side came."
 
         self._notice_of: Leg | None = None
         "The leg whose sound begins with a notice that isn't passed on to a page."
@@ -131,20 +131,20 @@ class HandsetEndpoint:
 
     @property
     def leaving(self) -> Page | None:
-        """The page that still has sound and picture while another page takes them."""
+        """The page that still has sound and picture while another page takes over."""
         if self._leaving is not None:
             return self._leaving.page
-        return self._page if self._moves else None  # who listens to the pages may ask before this endpoint has heard
+        return self._page if self._moves else None  # listeners of the pages may ask before this one
 
     @property
     def _moves(self) -> bool:
-        """Whether the page that has sound and picture can keep them until another page has taken over."""
+        """Whether the page with sound and picture can keep them until another page has taken over."""
         before, page, browser = self._page, self._pages.current, self._browser
         has_leg = browser is not None and not browser.closed.is_set()
         return has_leg and before is not page is not None and before in self._pages.open
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Join this leg of the call to the page, instead of the leg before."""
+        """Connect this leg of the call to the page, instead of the previous leg."""
         self._tasks = tasks
         again = media != self._media or (self._overlay is not None and self._overlay.variant != leg.variant)
         self._unjoin()
@@ -154,7 +154,7 @@ class HandsetEndpoint:
             self._pages.listen(self._page_changed)
             self._begin_again()
         elif again:
-            # Fewer kinds were agreed on than were asked for: the page gets an offer of those.
+            # Fewer kinds were agreed on than asked for, so the page gets a new offer.
             self._let_go()
             self._begin_again()
         else:
@@ -173,25 +173,24 @@ class HandsetEndpoint:
             await end(leaving.task)
 
     def answered(self, leg: int, sdp: str) -> None:
-        """The page has answered the offer of a leg. Answers to offers of other legs come late, and are ignored."""
+        """Take the page's answer to the offer of a leg. A late answer to another leg's offer is ignored."""
         if leg != self._number or self._answer is None:
             return
         if not self._answer.done():
             self._answer.set_result(sdp)
         elif self._relay is not None and Media.VIDEO in self._media and self._overlay is not None:
-            # Once it knows which streams there are, the browser starts the picture again.
+            # Once the browser knows the streams, it starts the picture again.
             self._start(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:
-        """The page asks for a new leg."""
+        """Make a new leg, because the page asks for one."""
         if self._overlay is not None:
             self._begin_again()
 
     def answered_alone(self) -> bool:
-        """The other side answered automatically, so its sound begins with the notice of that.
+        """Note that the other side answered automatically, so its sound begins with the notice.
 
-        Returns whether a page hears all of it. If not, nothing of it is passed on, so that the page can give the
-        notice.
+        Returns whether a page hears all of it. If not, none of it is passed on, so that the page can play the notice.
         """
         if self._relay is not None and self._from_the_first:
             return True
@@ -200,14 +199,14 @@ class HandsetEndpoint:
 
     def _page_changed(self) -> None:
         if self._leaving is not None and self._leaving.page not in self._pages.open:
-            self._let_go()  # it has gone, or was locked out
+            self._let_go()  # the page has gone, or was locked out
         if self._page is not self._pages.current:
             self._begin_again()
 
     def _begin_again(self) -> None:
         """Serve the page that has the calls now.
 
-        The page before keeps sound and picture until the other side hears the new one.
+        The previous page keeps sound and picture until the other side gets those of the new one.
         """
         page, before, task, browser = self._pages.current, self._page, self._task, self._browser
         if self._leaving is None and self._moves and before is not None and task is not None and browser is not None:
@@ -223,7 +222,7 @@ class HandsetEndpoint:
         self._task = self._start(self._serve(page))
 
     def _take_back(self, leaving: Leaving) -> bool:
-        """Let the leaving page keep sound and picture after all. Returns whether its leg is still there."""
+        """Let the leaving page keep sound and picture after all. Returns whether its leg still exists."""
         if leaving.task.done() or leaving.browser.closed.is_set():
             return False
         leaving.until.cancel()
@@ -232,13 +231,13 @@ class HandsetEndpoint:
         self._number, self._offered = leaving.number, leaving.offered
         if stays:
             self._stream_began()
-        else:  # the other one had just got them
+        else:  # the other page had just taken over
             self._unjoin()
             self._start(self._join())
         return True
 
     def _let_go(self) -> None:
-        """Take sound and picture from the leaving page."""
+        """Take sound and picture away from the leaving page."""
         leaving, self._leaving = self._leaving, None
         if leaving is not None:
             leaving.until.cancel()
@@ -250,12 +249,12 @@ class HandsetEndpoint:
         assert self._tasks is not None
         try:
             return self._tasks.create_task(work, name=f"handset of call {self._call}")
-        except RuntimeError:  # the call is ending, and its group takes no more tasks
+        except RuntimeError:  # the call is ending, and its task group takes no more tasks
             work.close()
             return None
 
     async def _serve(self, page: Page | None) -> None:
-        """Keep a leg to the page, for as long as that page has the calls."""
+        """Keep a leg to the page while that page has the calls."""
         if self._overlay is not None:
             await self._overlay.sound_free.wait()
         failed = 0
@@ -295,7 +294,7 @@ class HandsetEndpoint:
             await browser.close()
 
     async def _sends(self, browser: BrowserLeg, leaving: Leaving) -> None:
-        """Wait until a page sends all kinds of media that the call is for, or the leaving page has lost them."""
+        """Wait until a page sends all kinds of media of the call, or the leaving page has lost them."""
         counters, changed = browser.counters, leaving.changed
         wanted = [counters.of(kind) for kind, flag in MEDIA.items() if flag in self._media]
         stop = counters.streams.listen(lambda kind: changed.set())
@@ -315,7 +314,7 @@ class HandsetEndpoint:
             self._soon = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._tell_streams)
 
     def _tell_streams(self) -> None:
-        """If the page doesn't know which streams belong together, tell it by another offer of the same leg."""
+        """If the page doesn't know which streams belong together, send another offer of the same leg."""
         self._soon = None
         page, browser = self._page, self._browser
         if self._leaving is None and page is not None and browser is not None and self._ssrcs() != self._offered:
@@ -331,7 +330,7 @@ class HandsetEndpoint:
         self._stop_listening = self._overlay.counters.streams.listen(lambda kind: self._stream_began())
         self._stream_began()
         if Media.VIDEO in self._media:
-            # The page would notice that it has no whole picture, but a moment later.
+            # The page itself would notice that it has no key frame, but a moment later.
             await self._overlay.request_keyframe()
 
     def _unjoin(self) -> None:
@@ -346,10 +345,10 @@ class HandsetEndpoint:
             self._soon = None
 
     def _is_notice(self, packet: bytes) -> bool:
-        """Whether an RTP packet belongs to a notice that isn't passed on: it is of the first stream of sound, and of
-        its beginning.
+        """Whether an RTP packet belongs to a notice that isn't passed on.
 
-        Another page's microphone has a stream of its own, which isn't touched.
+        Such a packet is at the beginning of the first audio stream. Another page's microphone has a separate stream,
+        which is always passed on.
         """
         if self._notice_of is None:
             return False
@@ -362,14 +361,14 @@ class HandsetEndpoint:
         if self._notice_ends is None:
             left = max(0.0, NOTICE_SECONDS - (time.monotonic() - sound.first_arrival))
             self._notice_ends = timestamp + round(left * OPUS_HZ)
-        # By the sender's clock: on a busy machine the last of it may come late.
+        # By the sender's clock: on a busy machine, its last packets may come late.
         if (timestamp - self._notice_ends) % 2**32 < 2**31:
             self._notice_of = self._notice_ends = None
             return False
         return True
 
     def _ssrcs(self) -> dict[Kind, int]:
-        """The SSRC that the other side sent last, for each kind. Dialling again doesn't change it."""
+        """The other side's last SSRC of each kind. Dialling again doesn't change it."""
         if self._overlay is not None:
             for kind in MEDIA:
                 newest = self._overlay.counters.of(kind).newest

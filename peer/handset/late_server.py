@@ -1,6 +1,6 @@
-"""The page's server that is loaded when the first browser comes.
+"""Loads the page's server when the first browser connects.
 
-With it comes aiohttp: a fifth of a program's start, and memory that one without a page at the moment needn't hold.
+The server needs aiohttp: a fifth of a program's start, and memory that a program without an open page doesn't need.
 """
 
 from __future__ import annotations
@@ -23,23 +23,26 @@ if TYPE_CHECKING:
 
 
 class LateServer:
-    """A HandsetServer, see there, that isn't made before somebody connects."""
+    """A HandsetServer that isn't made until somebody connects."""
 
     def __init__(self, pages: Pages, listener: PageListener, listening: socket.socket, home_key: bytes) -> None:
-        """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket`."""
+        """`home_key` is the home's 32-byte key, which pages of earlier runs know.
+
+        `listening` is a `listening_socket`.
+        """
         self._pages = pages
         self._listener = listener
         self._socket = listening
         self._home_key = home_key
         self.session = PageSession(listening.getsockname()[1])
-        "Holds the address to open."
+        "Has the address to open."
 
         self.tickets = Tickets()
-        "For addresses that others can read."
+        "Tickets for addresses that others can read."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve for the length of the block; then tell the pages, and close them."""
+        """Serve during the block, then tell the pages and close them."""
         async with (
             contextlib.AsyncExitStack() as serving,
             kept_running(Part("Serving the page", functools.partial(self._begin, serving))),
@@ -49,7 +52,7 @@ class LateServer:
 
     async def _begin(self, serving: contextlib.AsyncExitStack) -> None:
         await self._somebody_comes()
-        # In a thread: calls go on meanwhile.
+        # In a thread, because calls go on meanwhile.
         kind = await asyncio.to_thread(_load)
         server = kind(
             self._pages, self._listener, self._socket, self._home_key, session=self.session, tickets=self.tickets
@@ -57,7 +60,7 @@ class LateServer:
         await serving.enter_async_context(server.running())
 
     async def _somebody_comes(self) -> None:
-        """Wait until a connection is in the kernel's queue, where it stays."""
+        """Wait until a connection is in the kernel's queue, and leave it there."""
         loop, came = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._socket, came.set)
         try:
@@ -73,10 +76,10 @@ def _load() -> type[HandsetServer]:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it is taken."""
+    """A socket that listens on loopback. `port` 0 uses any free port. Raises OSError if the port is taken."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # We can take a port that only waits for old connections to end, but not one that a program listens on.
+        # This allows a port with old connections that are ending, but not a port on which a program listens.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((HOST, port))
         sock.listen()

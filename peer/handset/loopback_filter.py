@@ -1,7 +1,7 @@
-"""A socket filter that lets in only what comes through the loopback device, whatever address it was sent to.
+"""A socket filter that accepts only packets from the loopback device, whatever address they were sent to.
 
-SO_BINDTODEVICE can't do that: to it, what this machine sends to one of its own addresses comes by the network card that
-has the address. A filter sees the device that the packet really came by.
+SO_BINDTODEVICE can't do that: it takes packets that this machine sends to one of its own addresses for packets of that
+address's network card. A filter sees the real device.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from peer.overlay.source_filter import NOTHING, WHOLE_PACKET, attach, source_fil
 
 
 def only_through_loopback(sock: socket.socket) -> None:
-    """Have the kernel drop whatever comes to a socket by another device than loopback.
+    """Make the kernel drop all packets for a socket that don't come from the loopback device.
 
-    Raises OSError where the system has no such filter. What came before is still there: call it before the socket is
+    Raises OSError if the system has no such filter. Packets that came before stay, so call it before the socket is
     bound.
     """
     attach(sock, source_filter(None, socket.if_nametoindex("lo"), yes=WHOLE_PACKET, no=NOTHING))

@@ -28,23 +28,23 @@ LOOPBACK = IPv4Address(HOST)
 DEVICE = "lo" if sys.platform == "linux" else None
 
 MAX_HOSTS = 256
-"Addresses that are remembered. All of 127.0.0.0/8 is this machine's, so their number has to end somewhere."
+"How many addresses are remembered. All of 127.0.0.0/8 belongs to this machine, so there must be a limit."
 
 PROBES = Limit(at_once=MAX_HOSTS, per_second=10.0)
-"Of addresses: whose they are is asked with a socket. A browser has two or three."
+"The limit for new addresses, because checking each takes a socket. A browser has two or three."
 
 MAX_OTHER_ADDRESSES = 4
-"Of this machine's other addresses, those that Firefox is offered. It needs one: that of the default route, as a rule."
+"How many of this machine's other addresses Firefox is offered. Usually it only needs that of the default route."
 
 
 class LoopbackSocket:
-    """A socket on 127.0.0.1 that takes datagrams from every address of this machine, and from no other.
+    """A socket on 127.0.0.1 that accepts datagrams from this machine's addresses, and from no others.
 
-    Chromium sends to 127.0.0.1 from the address of its network card. Where an answer goes is kept here, by the
-    browser's port number.
+    Chromium sends to 127.0.0.1 from its network card's address. The way back is kept here, by the browser's port
+    number.
 
-    Firefox neither sends to 127.0.0.1 nor takes anything from there. For it there are sockets on the machine's other
-    addresses, with a filter that keeps out what doesn't come through the loopback device.
+    Firefox neither sends to 127.0.0.1 nor accepts anything from there. For Firefox there are sockets on the machine's
+    other addresses, with a filter that accepts only packets from the loopback device.
     """
 
     local: Address = LOOPBACK
@@ -54,19 +54,20 @@ class LoopbackSocket:
         self.connections = Connections()
         self.counters = self.connections.counters
         self._bound: list[_BoundSocket] = []
-        "The first is on 127.0.0.1."
+        "The first socket is on 127.0.0.1."
 
         self._own: dict[str, bool] = {}
         self._probes = Bucket(PROBES)
         self._ways: dict[int, _Way] = {}
-        "How the browser is reached by its port, once that has shown that it knows the connection's password."
+        """The way to the browser, by its port. It is set once the browser has shown that it knows the connection's
+        password."""
 
         self._current: tuple[int, _Way] | None = None
-        "While a datagram is handled: the browser's port that it came from, and the way back."
+        "While a datagram is handled: the browser's port from which it came, and the way back."
 
     @classmethod
     async def listen(cls) -> LoopbackSocket:
-        """Bind free ports. Raises OverlayError if there is none on 127.0.0.1."""
+        """Bind free ports. Raises OverlayError if 127.0.0.1 has none."""
         self = cls()
         try:
             self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0], None)
@@ -80,7 +81,7 @@ class LoopbackSocket:
         return self
 
     def _bind(self, sock: socket.socket, device: int | None) -> None:
-        """`device` is the number of the one that a filter keeps it to."""
+        """`device` is the number of the only device that its filter accepts."""
         self._bound.append(in_bursts(sock, _BoundSocket(self, device)))
 
     @property
@@ -90,7 +91,7 @@ class LoopbackSocket:
 
     @property
     def listening(self) -> list[tuple[IPv4Address, int]]:
-        """The addresses and ports that a browser may send to, 127.0.0.1 first."""
+        """The addresses and ports to which a browser may send, 127.0.0.1 first."""
         return [each.at for each in self._bound]
 
     @property
@@ -99,12 +100,15 @@ class LoopbackSocket:
         return self._bound[0].closed
 
     def close(self) -> None:
-        """Close all sockets at once; connections that still use them learn of it."""
+        """Close all sockets at once. Connections that still use them are notified."""
         for each in self._bound:
             each.close()
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """Give a connection what comes from a port, and keep the way: only an authenticated check leads here."""
+        """Give a port's datagrams to a connection, and remember the way back.
+
+        Only an authenticated check leads here.
+        """
         if self._current is not None and self._current[0] == remote_port:
             way = self._current[1]
             self._ways.setdefault(remote_port, way)
@@ -112,11 +116,11 @@ class LoopbackSocket:
         self.connections.claim(remote_port, share, chosen=chosen)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
-        """Send to the browser by the way that its datagrams came. Nothing is sent to a port that has shown nothing."""
+        """Send to the browser by the way on which its datagrams came. Without such a way, nothing is sent."""
         self.send_all([datagram], remote_port)
 
     def send_all(self, datagrams: list[bytes], remote_port: int) -> None:
-        """Send several datagrams, as `send` does."""
+        """Send several datagrams, see `send`."""
         way = self._way_to(remote_port)
         if way is None or way.by.closed:
             return
@@ -125,7 +129,7 @@ class LoopbackSocket:
         self.counters.sent_bytes += sum(map(len, datagrams))
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
-        """The address that a datagram came from. Firefox takes no answer that says 127.0.0.1."""
+        """The address from which a datagram came. Firefox accepts no answer that names 127.0.0.1."""
         way = self._way_to(remote_port)
         return way.host if way is not None else HOST, remote_port
 
@@ -135,7 +139,7 @@ class LoopbackSocket:
         return self._ways.get(remote_port)
 
     def received(self, data: bytes, addr: tuple[str, int], by: _BoundSocket) -> None:
-        """Take a datagram that came from `addr`, host and port, by one of the sockets."""
+        """Take a datagram that came from `addr` (host and port) through one of the sockets."""
         host, remote_port = addr
         if not self._is_own(host):
             self.connections.refuse(Refusal.FOREIGN_ADDRESS)
@@ -152,7 +156,7 @@ class LoopbackSocket:
             by.flooded(self._ends(by), (host, remote_port))
 
     def media_received(self, datagrams: list[bytes], addr: tuple[str, int], by: _BoundSocket) -> None:
-        """Take SRTP and SRTCP that came together from `addr` by one of the sockets."""
+        """Take SRTP and SRTCP packets that came together from `addr` through one of the sockets."""
         host, remote_port = addr
         way = self._ways.get(remote_port)
         if way is None or way.by is not by or way.host != host:
@@ -162,16 +166,16 @@ class LoopbackSocket:
             by.flooded(self._ends(by), addr)
 
     def _ends(self, by: _BoundSocket) -> list[tuple[Address, int]]:
-        """Where the browser has proved itself, to one of the sockets."""
+        """The ends at which the browser has proved itself to one of the sockets."""
         return [(IPv4Address(way.host), port) for port, way in self._ways.items() if way.by is by]
 
     def lost(self, bound: _BoundSocket) -> None:
-        """One of the sockets is gone; with the first, all connections are."""
+        """Note that one of the sockets is gone. Without the first one, all connections are lost."""
         if bound is self._bound[0]:
             self.connections.lose_socket()
 
     def _is_own(self, host: str) -> bool:
-        """Whether an address is this machine's: the kernel lets nobody bind another."""
+        """Whether an address is this machine's. The kernel lets nobody bind another one."""
         known = self._own.get(host)
         if known is None:
             if not self._probes.takes(time.monotonic()):
@@ -188,20 +192,20 @@ class LoopbackSocket:
 
 
 class _Way(NamedTuple):
-    """To the browser: by which socket, to which of this machine's addresses."""
+    """A way to the browser: through which socket, to which of this machine's addresses."""
 
     by: _BoundSocket
     host: str
 
 
 class _BoundSocket(BurstProtocol):
-    """One socket, on one of this machine's addresses."""
+    """A socket on one of this machine's addresses."""
 
     def __init__(self, owner: LoopbackSocket, device: int | None) -> None:
         self._device = device
         self._filter: FloodFilter | None = None
         self.at: tuple[IPv4Address, int]
-        "Address and port."
+        "Its address and port."
 
         self._owner = owner
         self._transport: BurstTransport
@@ -217,7 +221,10 @@ class _BoundSocket(BurstProtocol):
         self._transport.sendto_all(datagrams, to)
 
     def flooded(self, ends: list[tuple[Address, int]], end: tuple[str, int]) -> None:
-        """More has come from there than any browser sends. These are the ends where ours has proved itself."""
+        """Limit a flood: more has come from `end` than any browser sends.
+
+        `ends` are where our browser has proved itself.
+        """
         if self._filter is None:
             self._filter = FloodFilter(self._transport.get_extra_info("socket"), None, self._device)
         if not ends or end in [(str(address), port) for address, port in ends]:
@@ -226,11 +233,11 @@ class _BoundSocket(BurstProtocol):
             self._filter.keep_out_ports(ends)
 
     def proved(self, ends: list[tuple[Address, int]]) -> None:
-        """The browser has proved itself at these ends."""
+        """Note that the browser has proved itself at these ends."""
         if self._filter is not None and self._filter.keeps_out_ports:
             self._filter.keep_out_ports(ends)
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(BurstTransport, transport)
@@ -253,7 +260,7 @@ class _BoundSocket(BurstProtocol):
 
 
 def _other_addresses() -> list[IPv4Address]:
-    """This machine's addresses beside loopback, those first by which it reaches the internet."""
+    """This machine's addresses besides loopback. Those that reach the internet come first."""
     machine = ThisMachine()
     try:
         default = default_devices(machine)
@@ -266,7 +273,7 @@ def _other_addresses() -> list[IPv4Address]:
 
 
 def _behind_loopback(address: IPv4Address) -> socket.socket | None:
-    """A socket on this address that only this machine reaches; None where the system can't promise that."""
+    """A socket on this address that only this machine can reach. None if the system can't guarantee that."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)

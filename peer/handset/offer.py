@@ -1,7 +1,7 @@
-"""The SDP of the leg to a page: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
+"""The SDP of a leg to a page: writes an offer of the single RTP profile, and reads the browser's answer (RFC 8829).
 
-Nothing is negotiated. The offer says what peer/transport/profile.py says; of the answer only the credentials and the
-certificate's fingerprint are taken. The browser's candidates are never used: its packets show where it is.
+Nothing is negotiated. The offer follows peer/transport/profile.py. Of the answer, only the credentials and the
+certificate's fingerprint are used. The browser's candidates are ignored, because its packets show its address.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import Fingerprint
 
 MAX_ANSWER = 32 * 1024
-"Characters. Chromium's has about 3,000."
+"The longest answer in characters. Chromium's has about 3,000."
 
 
 class BrowserAnswer(msgspec.Struct, frozen=True):
-    """What we need to know of the browser's side."""
+    """The facts that we need from the browser's answer."""
 
     ice: IceCredentials
     fingerprint: Fingerprint
@@ -66,12 +66,13 @@ def offer(
 ) -> str:
     """Write an offer.
 
-    `fingerprint` is the SHA-256 of our certificate, 32 bytes; `listening` are the addresses and ports where we listen,
-    the best first; `media` says which sections there are, and `variant` what the other side of the call does of the
-    profile. `seen` has the SSRC of each kind that the other side sends
-    already: a browser that has got RTCP for a stream leaves the MID out of its packets, so that a page that comes late
-    couldn't tell what they are; and Chromium keeps the picture with its sound only if it was told which streams these
-    are. `version` counts the offers of one leg (RFC 8866, section 5.2).
+    `fingerprint` is the SHA-256 of our certificate, 32 bytes. `listening` are our addresses and ports, the best first.
+    `media` decides the sections, and `variant` is what the call's other side does of the profile. `version` counts the
+    offers of one leg (RFC 8866, section 5.2).
+
+    `seen` has the SSRC of each kind that the other side sends already. A browser that has got RTCP for a stream leaves
+    the MID out of its packets, so a page that comes late couldn't assign them. And Chromium synchronizes picture and
+    sound only if it knows which streams belong together.
     """
     kinds = [kind for kind, flag in MEDIA.items() if flag in media]
     address, port = listening[0]
@@ -97,13 +98,13 @@ def offer(
 
 
 def _profile_lines(kind: Kind, variant: Variant) -> Iterator[str]:
-    """How a section's packets are, as the profile has it."""
+    """The lines that describe a section's packets in the profile."""
     the_codec, extensions = codec(kind, variant.video), list(OWN_EXTENSIONS)
     feedback = [" ".join(filter(None, (each.type, each.parameter))) for each in the_codec.rtcpFeedback]
     if kind in variant.transport_cc:
-        # With it the browser finds the best bitrate at once. Other browsers answer, and for other endpoints our leg
-        # does. Offered where nobody answers, it would have the browser send next to nothing; without it the browser
-        # goes by the other side's estimate (REMB) and reports.
+        # With this feedback, the browser finds the best bit rate at once. The other side's browser sends it, or our leg
+        # does for other endpoints. If it is offered and nobody sends it, the browser sends next to nothing. Without it,
+        # the browser uses the other side's estimate (REMB) and reports.
         feedback.append(TRANSPORT_CC_FEEDBACK)
         extensions.append(TRANSPORT_CC_EXTENSION)
     yield from codec_lines(kind, PAYLOAD_TYPES[kind], feedback, video=variant.video)
@@ -111,7 +112,7 @@ def _profile_lines(kind: Kind, variant: Variant) -> Iterator[str]:
 
 
 def read_answer(sdp: str, media: Media, variant: Variant = USUAL) -> BrowserAnswer:
-    """Read the browser's answer to such an offer. Raises HandsetError for anything that can't be used."""
+    """Read the browser's answer. Raises HandsetError if it can't be used."""
     if len(sdp) > MAX_ANSWER:
         raise HandsetError("The browser's answer is too long.")
     try:
@@ -126,7 +127,7 @@ def read_answer(sdp: str, media: Media, variant: Variant = USUAL) -> BrowserAnsw
         if section.rejected or str(PAYLOAD_TYPES[kind]) not in section.formats:
             verb, name = "hear" if kind == "audio" else "show", codec(kind, variant.video).name
             raise HandsetError(f"The browser can't {verb} the call: it has no {name}.")
-    # With BUNDLE the first section's transport is everybody's (RFC 9143, section 7.1).
+    # With BUNDLE all sections use the first section's transport (RFC 9143, section 7.1).
     transport = sections[MIDS[wanted[0]]]
     if transport.ice is None:
         raise HandsetError("The browser's answer has no credentials that can be used.")

@@ -1,4 +1,4 @@
-"""Which pages are connected, and which of them has sound and picture."""
+"""Which pages are connected, and which one has sound and picture."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, CLOSE_UNPROV
 from shared.errors import CopybaraError
 
 MAX_WAITING = 1_000
-"Messages that may wait for a page. One that reads none is as good as gone."
+"How many messages may wait for a page. A page that reads none counts as gone."
 
 CLOSE_OVERRUN = 1008
 "WebSocket close code: policy violation (RFC 6455, section 7.4.1)."
 
 
 class Page:
-    """One connected page: what to send to it, in order, and whether it is still there."""
+    """A connected page: the queue of its messages, and whether it is still there."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class Page:
         tab: str = "",
         takes: bool = False,
     ) -> None:
-        """`device` is the name of the device that it is on, and `address` the device's; both empty: this machine.
+        """`device` is the name of its device, and `address` the device's address. Both are empty on this machine.
 
-        `open_socket` opens the socket for its sound and picture, and raises OverlayError. `server` is where it came in.
-        `tab` and `takes` are those of Prove.
+        `open_socket` opens the socket for its sound and picture, and raises OverlayError. `server` is the server to
+        which it has connected. `tab` and `takes` are those of Prove.
         """
         self.server = server
         self.tab = tab
@@ -43,15 +43,15 @@ class Page:
         self.address = address
         self.open_socket = open_socket
         self.gone = asyncio.Event()
-        "Set when the page has left, or has to."
+        "Set when the page has left, or must leave."
 
         self.close_code: int | None = None
-        "The code to close its socket with; None when the page itself has closed it."
+        "The code with which to close its socket. None if the page itself has closed it."
 
         self._messages: asyncio.Queue[ToPage | None] = asyncio.Queue()
 
     def send(self, message: ToPage) -> None:
-        """Queue a message. Nothing happens once the page is gone."""
+        """Queue a message. Does nothing once the page is gone."""
         if self.gone.is_set():
             return
         if self._messages.qsize() >= MAX_WAITING:
@@ -62,19 +62,19 @@ class Page:
     def problem(
         self, error: CopybaraError, hint: str | None = None, *, call: int | None = None, about: int | None = None
     ) -> None:
-        """Say that something didn't work; `hint` takes the place of the error's own."""
+        """Report an error. `hint` replaces the error's own hint."""
         own = error.hint if hint is None else hint
         self.send(Problem(kind=error.kind, sentence=error.sentence, hint=own, call=call, id=about))
 
     def end(self, close_code: int | None = None) -> None:
-        """Send what waits, then close the socket with this code."""
+        """Send the waiting messages, then close the socket with this code."""
         if not self.gone.is_set():
             self.close_code = close_code
             self.gone.set()
             self._messages.put_nowait(None)
 
     async def next(self) -> ToPage | None:
-        """The next message for the page; None when there will be no more."""
+        """The next message for the page. None if there will be no more."""
         message = await self._messages.get()
         if message is None:
             self._messages.put_nowait(None)
@@ -82,29 +82,29 @@ class Page:
 
 
 class Pages:
-    """The pages that are open, one on each device and one on this machine, and their listeners.
+    """The open pages, one per device and one on this machine, and their listeners.
 
-    All of them see all calls. One, `current`, has sound and picture: the one that took them, or came while none had. In
-    a call they wait for the place that had them last: a page there may only be loaded again, and nobody has pressed
-    anything at another.
+    All of them show all calls. Only `current` has sound and picture: the page that took them, or that came while no
+    page had them. During a call they wait for the place that had them last, because its page may only be reloading, and
+    nobody has pressed anything at another place.
     """
 
     def __init__(self) -> None:
         self.current: Page | None = None
         self.open: tuple[Page, ...] = ()
-        "The one that came last is the last."
+        "The newest page is last."
 
         self.calls: set[int] = set()
-        "The numbers of those that are made at a page now."
+        "The numbers of the calls that have sound and picture at a page."
 
         self._place: str | None = None
-        "The address of the page that has sound and picture, or had them last in the calls that there are."
+        "The address of the page that has sound and picture, or had them last during the present calls."
 
         self._expects = False
-        "Whether calls of the last run are still to be taken up."
+        "Whether calls of the last run will still be continued."
 
         self.downloads = Downloads()
-        "What the pages of devices may save."
+        "The files that pages may save."
 
         self._listeners: list[Callable[[], None]] = []
         self._carrier_removed: list[Callable[[], None]] = []
@@ -114,21 +114,21 @@ class Pages:
         self._listeners.append(listener)
 
     def when_carrier_removed(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when the device that has the calls' sound and picture, or had them last, is none any more."""
+        """Call `listener` when the device that has the calls' sound and picture, or had them last, was removed."""
         self._carrier_removed.append(listener)
 
     def ignore(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Stop calling the listener."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
     def send(self, message: ToPage) -> None:
-        """Tell every page."""
+        """Send a message to every page."""
         for page in self.open:
             page.send(message)
 
     def come(self, page: Page) -> None:
-        """A page is there. The one that was open at the same place gets a message, and is closed."""
+        """Add a page. The page that was open at the same place gets a message, and is closed."""
         becomes_current = self.would_be_current(page)
         for before in self.open:
             if before.address == page.address:
@@ -138,9 +138,9 @@ class Pages:
         self._change(page if becomes_current else self.current)
 
     def has_to_ask(self, page: Page) -> bool:
-        """Whether this page would take a call away from another tab, and no person has asked for that.
+        """Whether this page would take a call away from another tab without a person asking for it.
 
-        Any web page, or a link, can make the browser open our page. The tab that has the call may reload.
+        Any web page or link can make the browser open our page. The tab with the call may reload.
         """
         has = self.current
         if has is None or has.address != page.address or page.takes:
@@ -148,7 +148,7 @@ class Pages:
         return bool(self.calls) and not (page.tab and page.tab == has.tab)
 
     def would_be_current(self, page: Page) -> bool:
-        """Whether this page has sound and picture, or would have them as soon as it comes."""
+        """Whether this page has sound and picture, or would get them on arrival."""
         place = self.current.address if self.current is not None else self._place if self._has_calls else None
         return place in (None, page.address)
 
@@ -157,19 +157,21 @@ class Pages:
         return bool(self.calls) or self._expects
 
     def expect(self, place: str) -> None:
-        """Calls of the last run are taken up next: sound and picture wait for a page at that address."""
+        """Keep sound and picture for a page at that address, because calls of the last run will be continued."""
         self._place, self._expects = place, True
 
     def expected(self) -> None:
-        """They were, as far as they are made at a page."""
+        """Note that those calls have been continued, if they are at a page."""
         if self._expects:
             self._expects = False
             self._forget_place()
             self.take_if_nobody_has()
 
     def take(self, page: Page) -> None:
-        """Give sound and picture to a page: somebody there has asked for it. If it has gone meanwhile they wait for its
-        place, and come to no other page without a press there.
+        """Give sound and picture to a page, because somebody there has asked for it.
+
+        If the page has gone meanwhile, they wait for its place, and go to no other page until somebody there presses
+        something.
         """
         there = [each for each in self.open if each is page or each.address == page.address]
         if not there:
@@ -179,12 +181,12 @@ class Pages:
             self._change(there[-1])
 
     def take_if_nobody_has(self) -> None:
-        """Give them to the page that came last, if none has them: a call begins."""
+        """Give sound and picture to the newest page if no page has them, because a call begins."""
         if self.current is None and (there := [page for page in self.open if self.would_be_current(page)]):
             self._change(there[-1])
 
     def ended(self, call: int) -> None:
-        """A call is over."""
+        """Note that a call is over."""
         self.calls.discard(call)
         self._forget_place()
 
@@ -193,17 +195,18 @@ class Pages:
             self._place = None
 
     def leave(self, page: Page) -> None:
-        """The page has closed its socket."""
+        """Note that the page has closed its socket."""
         page.end()
         self._close([page], None)
 
     def stop(self, server: object) -> None:
-        """A server ends: close the pages that have come in there."""
+        """Close the pages of a server that ends."""
         self._close([page for page in self.open if page.server is server], CLOSE_STOPPING)
 
     def end_device(self, address: str) -> None:
-        """The device at that address is no device any more: close its page. What was made there comes to no other page
-        without a press there.
+        """Close the page of a device that was removed.
+
+        Its calls go to no other page until somebody there presses something.
         """
         carried = self._place == address
         self._close([page for page in self.open if page.address == address], CLOSE_UNPROVEN)

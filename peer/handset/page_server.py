@@ -1,8 +1,8 @@
-"""What serves the page, wherever it is: files and one WebSocket.
+"""The server of the page, on this machine and for devices: files and one WebSocket.
 
-connection_limits.py decides about each connection, access.py about each request, proof.py whether a page knows one of
-our keys. Only the messages of a page that has proven that can change anything. server.py serves this machine's browser,
-devices/ the owner's other devices: they differ in who is let in, and by which keys.
+connection_limits.py decides about each connection, access.py about each request, and proof.py whether a page knows one
+of our keys. Only messages of a page that has proven this can change anything. server.py serves this machine's browser,
+and devices/ the owner's other devices. They differ in the pages and keys that they accept.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ from shared.in_thread import in_thread_to_its_end
 logger = logging.getLogger(__name__)
 
 library = logging.getLogger(f"{__name__}.library")
-"Where aiohttp writes what goes wrong."
+"aiohttp's log of errors."
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """aiohttp logs each request that isn't HTTP with a traceback: anybody who may connect could fill the log."""
+    """Filter aiohttp's log. It has a traceback for each invalid request, so anyone who can connect could fill it."""
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError):
         return True
@@ -88,43 +88,43 @@ CONTENT_TYPES = {
     ".ogg": "audio/ogg",
     ".wav": "audio/wav",
 }
-"What there is to serve. A file of any other kind isn't."
+"The kinds of file that are served. No others are."
 
 DOWNLOADED_AT_ONCE = 256 * 1024
-"Bytes of a file that are read and sent in one go."
+"How many bytes of a file are read and sent at once."
 
 MAX_AT_ONCE = 32
-"Messages of one page that may be worked on at the same time."
+"How many messages of one page may be handled at once."
 
 SEND_SECONDS = 10.0
 "How long a page may take to receive a message."
 
 PROOF_SECONDS = 20.0
-"How long a page may take to prove that it knows the key; a busy browser takes a moment."
+"How long a page may take to prove that it knows the key. A busy browser needs a moment."
 
 MESSAGES_A_SECOND = 200
-"From one page, in the long run."
+"How many messages a page may send per second in the long run."
 
 MESSAGES_AT_ONCE = 4_000
-"What it may send in a burst; one that sends more is closed."
+"How many messages a page may send in a burst. A page that sends more is closed."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageListener(Protocol):
-    """Acts on what a page says."""
+    """Handles the messages of pages."""
 
     async def hello(self, page: Page) -> Hello | NoOverlay | CantStart:
-        """The first message to a page that comes. Everything after it is sent through Pages."""
+        """The first message to a new page. Everything after it is sent through Pages."""
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Act on one message. Raises CopybaraError; the page then shows its sentence."""
+        """Handle one message. Raises CopybaraError; the page then shows its sentence."""
 
     def took(self, page: Page, data: bytes) -> None:
         """Take the next piece of a file that the page sends. Never waits. Raises HandsetError."""
 
     def left(self, page: Page) -> None:
-        """The page has gone: what was begun for it ends soon. Never waits."""
+        """Note that the page is gone. What it has begun ends soon. Never waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,31 +133,31 @@ class Proven:
 
     asked: Prove
     secret: bytes
-    "The secret that the key is made of."
+    "The secret from which the key is made."
 
     meeting: Meeting
 
 
 class PageServer(abc.ABC):
-    """Serves the page for the length of `running`, at a socket that listens already."""
+    """Serves the page while `running`, on a socket that listens already."""
 
     def __init__(
         self, pages: Pages, listener: PageListener, listening: socket.socket, session: PageSession, static: Path
     ) -> None:
-        """`session` is where the socket listens."""
+        """`session` has the address at which the socket listens."""
         self._pages = pages
         self._listener = listener
         self._static = static
         self._socket = listening
         self.session = session
-        "Holds the address to open."
+        "Has the address to open."
 
         self._headers = response_headers(self.session)
         self._limits: ConnectionLimits
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve for the length of the block; then tell the pages, and close them."""
+        """Serve during the block, then tell the pages and close them."""
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._serve_socket)
         app.router.add_get(f"{PREFIX}{{token}}", self._serve_download)
@@ -177,31 +177,31 @@ class PageServer(abc.ABC):
                 await runner.cleanup()
                 self._limits.close()
 
-    # What differs.
+    # What subclasses define.
 
     @abc.abstractmethod
     def _admits(self, client: Client) -> bool:
         """Whether a connection from there is accepted."""
 
     async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a request that passed all checks. Raises RequestRefused."""
+        """Answer a request that has passed all checks. Raises RequestRefused."""
         return await handler(request)
 
     def _tls(self) -> ssl.SSLContext | None:
-        """What the connections are encrypted with, if they are."""
+        """The TLS context of connections. None: no encryption."""
         return None
 
     @abc.abstractmethod
     def _stop(self) -> None:
-        """Close the pages that came in here."""
+        """Close the pages of this server."""
 
     @abc.abstractmethod
     def _key_named(self, asked: Prove, request: web.Request) -> tuple[bytes, bytes] | None:
-        """The HMAC key that a page wants proven, and the secret that it is made of."""
+        """The HMAC key that a page wants proven, and the secret from which it is made."""
 
     @abc.abstractmethod
     async def _let_in(self, sock: web.WebSocketResponse, request: web.Request, proven: Proven) -> Page | None:
-        """The page that has proven a key, with what it is to get before its Hello; None if it isn't to come in."""
+        """Make the page that has proven a key, with its messages before Hello. None if it isn't admitted."""
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -225,7 +225,7 @@ class PageServer(abc.ABC):
         response.headers.update(self._headers)
 
     def _stays(self, request: web.Request) -> None:
-        """The connection of this request is a page's socket, and lasts."""
+        """Note that this request's connection is a page's socket, and stays open."""
         self._limits.stays(request.transport)
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
@@ -245,7 +245,7 @@ class PageServer(abc.ABC):
             self._stays(request)
             size = os.fstat(file.fileno()).st_size
             try:
-                # A player asks for parts.
+                # Media players ask for ranges.
                 begins, ends, _ = request.http_range.indices(size)
             except ValueError:
                 begins, ends = 0, 0
@@ -263,13 +263,16 @@ class PageServer(abc.ABC):
                 most = min(DOWNLOADED_AT_ONCE, ends - begins)
                 block = await in_thread_to_its_end(partial(file.read, most))
                 if not block:
-                    break  # it has become shorter: the browser sees that its end is missing
+                    break  # the file has become shorter, and the browser sees that its end is missing
                 begins += len(block)
                 await response.write(block)
             return response
 
     def _read(self, name: str) -> bytes | None:
-        """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""
+        """A file by its name below the folder, if it is there and of a known kind.
+
+        The name is compared, not used as a path.
+        """
         for path in self._static.rglob("*"):
             if path.relative_to(self._static).as_posix() == name and path.suffix in CONTENT_TYPES and path.is_file():
                 return path.read_bytes()
@@ -296,25 +299,25 @@ class PageServer(abc.ABC):
             self._pages.come(page)
         try:
             async with asyncio.TaskGroup() as group:
-                # It ends with the socket. Work that has begun is finished, also when the page has gone.
+                # This task ends with the socket. Requests that have begun are finished, even if the page has gone.
                 group.create_task(self._read_from(sock, page))
                 takes = await self._write_to(sock, page)
                 self._pages.leave(page)
                 if takes:
                     await sock.close(code=page.close_code or WSCloseCode.OK)
                 elif request.transport is not None:
-                    request.transport.abort()  # closing it would wait until the page has read what is on its way
+                    request.transport.abort()  # closing it would wait until the page has read all data
         finally:
             self._pages.leave(page)
         await self._left(page)
         return sock
 
     async def _left(self, page: Page) -> None:
-        """A page that was let in has gone."""
+        """Note that an admitted page is gone."""
         logger.debug("a page has gone")
 
     async def _proven(self, sock: web.WebSocketResponse, request: web.Request) -> Proven | None:
-        """Prove to a page that we know the key that it names, and have it prove the same.
+        """Prove to a page that we know its key, and let it prove the same.
 
         None if it doesn't know the key, or takes too long.
         """
@@ -334,7 +337,7 @@ class PageServer(abc.ABC):
         return Proven(asked, secret, meeting) if meeting.proven(key, PAGE, given.proof) else None
 
     async def _write_to(self, sock: web.WebSocketResponse, page: Page) -> bool:
-        """Send everything that the page is to get. Returns whether it takes messages to the end."""
+        """Send all messages to the page. Returns whether the page received them to the end."""
         try:
             while (message := await page.next()) is not None:
                 async with asyncio.timeout(SEND_SECONDS):
@@ -345,7 +348,7 @@ class PageServer(abc.ABC):
         return True
 
     async def _read_from(self, sock: web.WebSocketResponse, page: Page) -> None:
-        """Let every message be acted on, those that wait for something beside the next ones."""
+        """Handle every message. A message that has to wait doesn't delay the next ones."""
         free = asyncio.Semaphore(MAX_AT_ONCE)
         rate = _Rate()
         async with asyncio.TaskGroup() as group:
@@ -381,7 +384,7 @@ class PageServer(abc.ABC):
                 return
             await self._listener.heard(page, message)
         except HandsetError as error:
-            # Not of our page: it says nothing more.
+            # Our page never sends this, so the page is closed.
             page.problem(error, about=about)
             page.end(WSCloseCode.POLICY_VIOLATION)
         except CopybaraError as error:
@@ -389,14 +392,14 @@ class PageServer(abc.ABC):
 
 
 class _Rate:
-    """How many messages a page may still send: a bucket that fills up again."""
+    """A token bucket for the messages of a page."""
 
     def __init__(self) -> None:
         self._left = float(MESSAGES_AT_ONCE)
         self._looked: float | None = None
 
     def allows(self, now: float) -> bool:
-        """Take one at this time, in seconds."""
+        """Take one token at `now`, in seconds."""
         passed = 0.0 if self._looked is None else now - self._looked
         self._looked = now
         self._left = min(self._left + passed * MESSAGES_A_SECOND, float(MESSAGES_AT_ONCE)) - 1

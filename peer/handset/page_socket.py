@@ -1,4 +1,4 @@
-"""What a leg to a page needs of its socket, whether the page is on this machine or on a device."""
+"""The protocol of a socket for a leg to a page, on this machine or on a device."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from peer.transport.connections import ConnectionSocket
 
 
 class PageSocket(ConnectionSocket, Protocol):
-    """The one place where datagrams of the leg come and go."""
+    """The only socket of the leg."""
 
     @property
     def listening(self) -> Sequence[tuple[Address, int]]:
-        """The addresses and ports that the browser may send to, the best first: all that an offer names."""
+        """The addresses and ports to which the browser may send, the best first. An offer names no others."""
 
     def close(self) -> None:
-        """Close it at once; connections that still use it learn of it."""
+        """Close it at once. Connections that still use it are notified."""

@@ -1,38 +1,37 @@
-"""What the handset page and this program say to each other: JSON in the text frames of one WebSocket, `/socket`.
+"""The messages between the handset page and this program: JSON in the text frames of one WebSocket, `/socket`.
 
-One message is one object with a key `type` and the fields below, in snake_case. Times are Unix seconds. The page is
-sent Hello first and whatever has changed afterwards; it keeps nothing of its own, so that a page that is opened late or
-reloaded shows the same as one that was there all the time.
+One message is one object with a key `type` and the fields below, in snake_case. Times are in Unix seconds. The page
+gets Hello first, and then all changes. It stores nothing itself, so a page that is opened late or reloaded shows the
+same as one that was always there.
 
-Connecting. The page is at `http://127.0.0.1:PORT/#key=KEY` or `/#ticket=TICKET`; browsers send nothing behind `#` to
-anybody. The page takes it out of its address (`history.replaceState`), connects to `/socket`, and sends Prove: which
-key it knows, and a nonce. The program answers with ServerProof. The page checks it and closes the socket if it is
-wrong; before, it acts on nothing else. Then it sends PageProof. If that is right it gets HomeKey, when it came with a
-key that passes, and Hello. The home's key stays in the browser (IndexedDB, where no script can read it), so a page that
-is reloaded or opened again, also in a later run, names it: `"key": "home"`. proof.py has the bytes.
+Connecting. The page is at `http://127.0.0.1:PORT/#key=KEY` or `/#ticket=TICKET`; browsers send the part behind `#` to
+nobody. The page removes it from its address (`history.replaceState`), connects to `/socket`, and sends Prove: which key
+it knows, and a nonce. The program answers with ServerProof. The page checks it, and closes the socket if it is wrong;
+it acts on nothing else before. Then it sends PageProof. If that is right, the page gets HomeKey, if its key was
+temporary, and Hello. The home's key stays in the browser (IndexedDB, where no script can read it). So a page that is
+reloaded or opened again, also in a later run, names it: `"key": "home"`. proof.py has the bytes.
 
-On a device the page is at `https://[OVERLAY ADDRESS]:PORT/#pair=SECRET` the first time: it proves the secret as
-`"key": "pairing"`, and is sent PairingCode. Once the owner has confirmed the code it gets a key of its own (HomeKey)
-and Hello. From then on it names that key, and the cookie that it got with its first file goes along; devices/ has the
-rest.
+On a device, the page is at `https://[OVERLAY ADDRESS]:PORT/#pair=SECRET` the first time. It proves the secret as
+`"key": "pairing"`, and gets PairingCode. Once the owner has confirmed the code, it gets its own key (HomeKey) and
+Hello. From then on it names that key, and sends the cookie that it got with its first file. devices/ has the rest.
 
-Closed with CLOSE_UNPROVEN: the key is unknown here (a used ticket, another run's key); another one that the page has
-may do. Closed with CLOSE_TAKEN_OVER: another page has the calls, connect again (`"takes": true`) only when the person
-asks for it. A page that comes takes the calls from one on the same machine; while a call is made there it has to ask
-first, unless it is in the same tab: it is closed so instead of getting Hello. Any other end: connect again after a
-moment.
+Closed with CLOSE_UNPROVEN: the key is unknown here (a used ticket, another run's key); another key of the page may
+work. Closed with CLOSE_TAKEN_OVER: another page has the calls. Connect again (`"takes": true`) only when the person
+asks for it. A new page takes the calls from one on the same machine. During a call it must ask first, unless it is in
+the same tab: instead of Hello, it is closed with this code. After any other end, connect again after a moment.
 
-Media. For each call that is up and comes to the handset the page is sent an Offer, and again whenever this program
-needs a new media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its
-tracks on the transceivers that the offer made (direction `sendrecv`; a track that isn't there yet is added later with
-`replaceTrack`), and returns the SDP as it is in MediaAnswer. It doesn't wait for candidates: none are read. An Offer of
-the leg that there is goes to the same RTCPeerConnection: it names streams that have begun. When one of another leg
-comes, the connection of the one before is closed. When the connection fails, the page
-sends WantOffer. When the call ends (state `ended`), the page closes its connection.
+Media. For each connected call at the handset, the page gets an Offer, and another one whenever this program needs a new
+media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its tracks on the
+offer's transceivers (direction `sendrecv`; a track that isn't there yet is added later with `replaceTrack`), and
+returns the SDP unchanged in MediaAnswer. It doesn't wait for candidates, because none are read. An Offer of the present
+leg goes to the same RTCPeerConnection: it names streams that have begun. When the Offer of another leg comes, the old
+connection is closed. When the connection fails, the page sends WantOffer. When the call ends (state `ended`), the page
+closes its connection.
 
-Files. After SendFile is Done the page sends the content in binary frames, in order: the request's `id` in 4 bytes (big
-endian), then at most 60 KiB. FileTaken says how much is written; the page keeps at most 1 MiB ahead of that. When all
-of it is there the file is offered, and File tells how it goes on; if it can't be, a Problem with that `id` comes.
+Files. After the Done of SendFile, the page sends the content in binary frames, in order: the request's `id` in 4 bytes
+(big endian), then at most 60 KiB. FileTaken says how much is written, and the page stays at most 1 MiB ahead of that.
+When all of it is there, the file is offered, and File reports its state. If it can't be offered, a Problem with that
+`id` comes.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from shared.messages import MAX_TEXT
 from shared.not_json import NOT_JSON
 
 MAX_MESSAGE = 64 * 1024
-"Bytes of one message from the page; Chromium's SDP answer has about 3,000."
+"The longest message from the page in bytes. Chromium's SDP answer has about 3,000."
 
 CLOSE_TAKEN_OVER = 4001
 "WebSocket close code: another page on the same machine has the calls (RFC 6455, section 7.4.2: private use)."
@@ -60,20 +59,20 @@ CLOSE_UNPROVEN = 4003
 "WebSocket close code: the page hasn't shown that it knows a key."
 
 MAX_PASTED = 32 * 1024
-"Characters of what a page asks about: a link, or what another program has written."
+"The longest text that a page asks about, in characters: a link, or another program's description."
 
 MAX_PROOF = 1024
-"Bytes of a message before the page is known."
+"The longest message in bytes before the page has proven its key."
 
 Kinds: TypeAlias = Literal["audio", "video"]
-"What a call is for: `video` is picture and sound."
+"What a call is for. `video` means picture and sound."
 
 Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=400)]
 NodeText = Annotated[str, Meta(max_length=64)]
 
 
-# Values that several messages contain.
+# Values in several messages.
 
 
 class Sends(msgspec.Struct, frozen=True):
@@ -89,7 +88,7 @@ class Sends(msgspec.Struct, frozen=True):
     "The picture is of a screen."
 
     paused: bool | msgspec.UnsetType = msgspec.UNSET
-    "True: there is a picture, and it isn't sent, for the path carries too little for it beside the sound."
+    "True: there is a picture, but it isn't sent, because the path is too narrow for it beside the sound."
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -102,122 +101,121 @@ class Contact(msgspec.Struct, frozen=True):
     "What happens when they call: nothing, it rings, it is answered without asking."
 
     media: Kinds
-    "The most that they may get."
+    "The most media that they may get."
 
     trust_words: str
-    "The same for people, such as `rings` or `answered automatically (audio), 08:00-22:00`."
+    "The same in words, such as `rings` or `answered automatically (audio), 08:00-22:00`."
 
     paired: bool
     "One link is enough to call them."
 
     endpoint: str | None = None
-    "What answers them; None: as configured."
+    "The endpoint that answers them. None: the configured one."
 
     files: bool = False
     "Their files are accepted without asking."
 
     beyond: str = ""
-    "What is answered automatically that only a command allows, as a sentence; empty: nothing."
+    "An automatic answer that only a command allows, as a sentence. Empty: none."
 
     waits: str = ""
-    "What waits for the next call that proves it is them, such as `1 voice message waits`."
+    "What waits for their next proven call, such as `1 voice message waits`."
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A file that came in a call that has ended."""
+    """A file that was received in an ended call."""
 
     file: int
     "Its number in File."
 
     name: str
     path: str
-    "Where it was put, on the computer that the program runs on."
+    "Its path on the computer of the program."
 
     voice: bool = False
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """A recording of a call that is over: one that the owner has made, or what the answering machine has taken."""
+    """A recording of an ended call, by the owner or by the answering machine."""
 
     recording: int
     "Its number in Said."
 
     path: str
-    "Where it is, on the computer that the program runs on."
+    "Its path on the computer of the program."
 
 
 class LogEntry(msgspec.Struct, frozen=True):
     """A call that has ended."""
 
     name: str
-    "The contact's name at that time, or that it was somebody whom the owner hasn't saved."
+    "The contact's name at that time, or the words for somebody whom the owner hasn't saved."
 
     node: str
     contact: str | None
-    "The name of the contact that this node is now, if it is one."
+    "The name of the contact that has this node now, if any."
 
     role: Literal["caller", "callee"]
     media: Kinds
     started: int
     seconds: int | None
-    "How long it was connected; None if it never was."
+    "How many seconds it was connected. None if it never was."
 
     reason: str
     "A value of EndReason, such as `hung-up` or `missed`."
 
     sentence: str
-    "The same for people: `You missed a call from anna.`"
+    "The same in words: `You missed a call from anna.`"
 
     automatic: bool
     received: list[Received] = []
-    "What came in it. Only of calls since the program was started."
+    "The files received in it. Only for calls since the program's start."
 
     recorded: list[Recorded] = []
-    "The recordings of it, likewise."
+    "Its recordings. Only for calls since the program's start."
 
     reference: str = ""
-    "In hexadecimal, to save who was in it (AddContact). Empty for a contact's."
+    "In hexadecimal, to save the other person (AddContact). Empty if they are a contact."
 
     compared: bool = False
-    "Whether the owner has compared its four words, and who was in it isn't a contact."
+    "Whether the owner has compared its four words, and the other person isn't a contact."
 
 
 class Link(msgspec.Struct, frozen=True):
-    """Something to send to the other person, to copy or to scan."""
+    """Something for the other person, to copy or to scan."""
 
     token: str
-    "The bare token."
+    "The token alone."
 
     text: str
-    "`copybara:TOKEN`: what is to be copied."
+    "`copybara:TOKEN`, the text to copy."
 
     qr: str
     "The same as a QR code: a `data:image/svg+xml` address for an <img>."
 
 
 class Overlay(msgspec.Struct, frozen=True):
-    """The network that calls go through."""
+    """The network of calls."""
 
     name: str
     "For people: `Yggdrasil`, `Staex`, `Loopback`."
 
     address: str | None
-    "Our own address there; None while it can't be used."
+    "Our own address there. None while it can't be used."
 
     notice: str = ""
-    """A sentence to show all the time: that it can't be used or is connected to nobody, and what to do; or that
-    loopback gives no privacy.
-    """
+    """A sentence to show all the time: that the network can't be used or has no connection, and what to do; or that
+    loopback gives no privacy."""
 
     kind: str = ""
-    "What the notice says, see below."
+    "The kind of the notice, see below."
 
     connected: bool | None = None
-    "Whether our node is connected to any other; None: it doesn't say."
+    "Whether our node is connected to another node. None: it doesn't say."
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A call as `copybara status --json` has it: packets, bytes, loss, addresses and port numbers used."""
+    """A call as in `copybara status --json`: packets, bytes, loss, addresses and port numbers used."""
 
     id: int
     state: str
@@ -248,11 +246,11 @@ class Report(msgspec.Struct, frozen=True):
     jitter_ms: float | None
     round_trip_ms: float | None
     local: str | None
-    "Such as `[200::1]:40000`; None before there is a socket."
+    "Such as `[200::1]:40000`. None before there is a socket."
 
     remote: str | None
     refused: dict[str, int]
-    "Datagrams that were dropped, by cause."
+    "Dropped datagrams, by cause."
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -260,10 +258,10 @@ class Device(msgspec.Struct, frozen=True):
 
     name: str
     words: str
-    "Its address, and when it was seen last, for people."
+    "Its address, and when it was last seen, in words."
 
     here: bool
-    "This page is on it."
+    "Whether this page is on it."
 
 
 class Adding(msgspec.Struct, frozen=True):
@@ -271,52 +269,52 @@ class Adding(msgspec.Struct, frozen=True):
 
     name: str
     link: Link
-    "The one-time address to open there; no token."
+    "The one-time address to open there. It has no token."
 
     authority: str
     "The SHA-256 fingerprint of the home's certificate authority, in hexadecimal with colons."
 
     gives_up: str
-    "What others can see, a sentence; may be empty."
+    "What others can see meanwhile, as a sentence. May be empty."
 
     visitor: str | None
     code: str | None
-    "The address of a device that has opened it, and the code that it must show."
+    "The address of the device that has opened it, and the code that it must show."
 
 
-# How both prove that they know the key. Bytes are base64 (RFC 4648, section 4).
+# How both sides prove that they know the key. Bytes are in base64 (RFC 4648, section 4).
 
 
 class Prove(msgspec.Struct, frozen=True, tag_field="type", tag="prove", forbid_unknown_fields=True):
-    """The page's first message: show that you know this key."""
+    """The page's first message: prove that you know this key."""
 
     key: Literal["home", "run", "ticket", "pairing"]
     nonce: Annotated[bytes, Meta(min_length=32, max_length=32)]
     name: Annotated[str, Meta(max_length=32)] = ""
-    "Which ticket: see `ticket_name`."
+    "The ticket's name, see `ticket_name`."
 
     tab: Annotated[str, Meta(max_length=36)] = ""
-    "The same for all pages of one browser tab, also after a reload; any other tab has another."
+    "The same for all pages of one browser tab, also after a reload. Every other tab has another one."
 
     takes: bool = False
-    "A person has asked for the calls in this tab: they are taken from another one, also in a call."
+    "A person has asked for the calls in this tab. They are taken from another one, even during a call."
 
 
 class ServerProof(msgspec.Struct, frozen=True, tag_field="type", tag="server-proof"):
-    """The program does."""
+    """The program's proof."""
 
     nonce: bytes
     proof: bytes
 
 
 class PageProof(msgspec.Struct, frozen=True, tag_field="type", tag="page-proof", forbid_unknown_fields=True):
-    """So does the page."""
+    """The page's proof."""
 
     proof: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
-# From this program to the page. A `kind` beside a `sentence` is what it says, as a word that stays when its English
-# changes: docs/console.md has them. The page shows the sentence, and the kind to scripts (`data-kind`).
+# From this program to the page. A `kind` beside a `sentence` is a word for it that stays the same when its English
+# changes: docs/console.md has them. The page shows the sentence, and gives the kind to scripts (`data-kind`).
 
 
 class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -324,52 +322,52 @@ class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
 
 
 class HomeKey(_ToPage, frozen=True, tag="home-key"):
-    """The key to keep, for a page that came with another: encrypted for it, see proof.py.
+    """The key to keep, for a page that came with a temporary one. It is encrypted, see proof.py.
 
-    It is the home's on this machine, and the device's own on a device.
+    On this machine it is the home's key, on a device the device's own.
     """
 
     key: bytes
 
 
 class PairingCode(_ToPage, frozen=True, tag="pairing-code"):
-    """To a page that has proven a pairing's secret: show the code, and wait until its owner confirms it at home."""
+    """To a page that has proven a pairing's secret: show the code, and wait until the owner confirms it at home."""
 
     name: str
-    "What the device will be called."
+    "The device's future name."
 
     code: str
-    "Six digits, which are shown at home too."
+    "Six digits. Home shows them too."
 
 
 class InvitationNote(msgspec.Struct, frozen=True):
-    """What the owner has to know before they send an invitation."""
+    """What the owner must know before sending an invitation."""
 
     text: str
     command: str = ""
-    "What they may run in a terminal; the text ends in what for."
+    "A command for the terminal. The text ends with what it is for."
 
 
 class InvitationWithPeers(msgspec.Struct, frozen=True):
-    """An invitation that names the owner's private peers. The page gives it out only once the owner has agreed."""
+    """An invitation that names the owner's private peers. The page shows it only after the owner has agreed."""
 
     agreed: str
-    "What they agree to: a sentence with the internet addresses that it shows."
+    "What the owner agrees to: a sentence with the internet addresses that it reveals."
 
     text: str
 
 
 class Hello(_ToPage, frozen=True, tag="hello"):
-    """The first message after the proofs: everything that there is."""
+    """The first message after the proofs: everything that a new page needs."""
 
     version: str
-    "Of this program."
+    "The version of this program."
 
     node: str
     "Our node id."
 
     name: str
-    "What the owner's contact card calls them; may be empty."
+    "The name on the owner's contact card. May be empty."
 
     overlay: Overlay
     card: Link
@@ -377,44 +375,44 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     contacts: list[Contact]
     calls: list[Call]
-    """Those that aren't over, oldest first; then those that are and whose page asks something still: to save who was in
-    it, to send a link, to leave a voice message."""
+    """Running calls, oldest first. Then ended calls whose page still asks something: to save the other person, to send
+    a link, or to leave a voice message."""
 
     log: list[LogEntry]
     "The latest calls, newest first."
 
     texts: list[Text]
-    "What was written in the calls above, oldest first."
+    "The texts that were written in these calls, oldest first."
 
     links: list[ShowLink]
-    "Those of the calls above that are to be sent to the other person still."
+    "The links of these calls that must still be sent to the other person."
 
     invitation: str = ""
     "A text for a friend who doesn't have the program yet."
 
     invitation_notes: list[InvitationNote] = []
-    "What the owner has to know before they send it."
+    "What the owner must know before sending it."
 
     invitation_with_peers: InvitationWithPeers | None = None
-    "None if there are no peers to be named."
+    "None if there are no peers to name."
 
     devices: Devices | None = None
     "The owner's other devices."
 
     files: list[File] = []
-    "Those of the calls above."
+    "The files of these calls."
 
     changes: list[str] = []
     "See ChangedElsewhere."
 
     notes: list[Said] = []
-    "What the other side has said last of those of the calls above that wait."
+    "What the other side said last in those of these calls that wait."
 
 
 class ChangedElsewhere(_ToPage, frozen=True, tag="changed-elsewhere"):
-    """What the owner's other devices have changed in the contacts and nobody has seen at home yet, oldest first.
+    """Changes to the contacts by the owner's other devices, which nobody at home has seen yet. Oldest first.
 
-    For the page on this computer.
+    Only for the page on this computer.
     """
 
     changes: list[str]
@@ -422,9 +420,9 @@ class ChangedElsewhere(_ToPage, frozen=True, tag="changed-elsewhere"):
 
 
 class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
-    """In place of Hello, and again when it changes: there is no network yet to call through.
+    """Sent instead of Hello, and again after changes: there is no network for calls yet.
 
-    The page shows that and waits: the program closes the socket as soon as it goes on, and the page connects again.
+    The page shows that and waits. The program closes the socket when it goes on, and the page connects again.
     """
 
     kind: str
@@ -432,11 +430,11 @@ class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
     hint: str
 
     command: str
-    "What to run in a terminal; empty if no command helps."
+    "A command for the terminal. Empty if no command helps."
 
 
 class CantStart(_ToPage, frozen=True, tag="cant-start"):
-    """In place of Hello, and again when it changes: the program can't start before somebody has mended what is wrong.
+    """Sent instead of Hello, and again after changes: the program can't start until somebody corrects something.
 
     The page waits as with NoOverlay.
     """
@@ -447,7 +445,7 @@ class CantStart(_ToPage, frozen=True, tag="cant-start"):
 
 
 class OverlayState(_ToPage, frozen=True, tag="overlay"):
-    """The overlay is gone or back, or our node has lost its last connection there, or has one again."""
+    """The overlay is gone or back, or our node has lost its last connection there or has one again."""
 
     overlay: Overlay
 
@@ -463,110 +461,109 @@ class Own(_ToPage, frozen=True, tag="own"):
 
 
 class Contacts(_ToPage, frozen=True, tag="contacts"):
-    """The contact book has changed; this is all of it."""
+    """The contact book has changed. This is the whole book."""
 
     contacts: list[Contact]
 
 
 class Log(_ToPage, frozen=True, tag="log"):
-    """A call has ended; this is the whole list."""
+    """A call has ended. This is the whole log."""
 
     log: list[LogEntry]
 
 
 class Devices(_ToPage, frozen=True, tag="devices"):
-    """The owner's other devices have changed; this is all of them."""
+    """The owner's other devices have changed. This is the whole list."""
 
     devices: list[Device]
 
     can_change: bool
-    "Whether they can be added and removed at this page."
+    "Whether this page can add and remove devices."
 
     lan: bool
-    "Whether one can be added over the home's network."
+    "Whether a device can be added over the local network."
 
     adding: Adding | None
 
 
 class Call(_ToPage, frozen=True, tag="call"):
-    """A call as it stands now. Sent at each change; the last one has the state `ended`."""
+    """The present state of a call. Sent at each change. The last one has the state `ended`."""
 
     id: int
-    "Tells the calls of one run apart."
+    "Identifies the call within this run."
 
     state: Literal["calling", "ringing", "connecting", "active", "reconnecting", "ended"]
-    "`calling`: our link waits for an answer. `ringing`: the owner is to answer."
+    "`calling`: our link waits for an answer. `ringing`: the owner should answer."
 
     kind: str
     sentence: str
-    "What the state means, for people: `Lost contact with anna. …`, `anna declined.`"
+    "The meaning of the state in words: `Lost contact with anna. …`, `anna declined.`"
 
     name: str
-    "The contact's name; else `Somebody you haven't saved`, and in a conversation of several `node h8syf1xc…`."
+    "The contact's name, or `Somebody you haven't saved`; in a conversation of several `node h8syf1xc…`."
 
     contact: str | None
-    "The contact's name; None for a stranger, who can be saved."
+    "The contact's name. None for a stranger, who can be saved."
 
     node: str
     role: Literal["caller", "callee"]
 
     media: Kinds
-    "What the caller wants; once answered, what both agreed to."
+    "What the caller wants. After the answer, what both have agreed to."
 
     trust: Literal["trusted", "contact", "unproven", "stranger"]
-    """`trusted`: their calls are answered automatically. `unproven`: it names a contact, but lacks the key that we
-    share with them."""
+    "`trusted`: their calls are answered automatically. `unproven`: the call names a contact, but lacks the shared key."
 
     proven: bool
-    "More than the node id says that it is the contact, or the owner has said that the node id is enough."
+    "Whether more than the node id proves that it is the contact, or the owner has said that the node id is enough."
 
     trust_words: str
-    "How we know who it is, for people. To be shown while it rings, and in the call."
+    "How we know who it is, in words. Shown while it rings, and during the call."
 
     automatic: bool
-    "This program answered without asking."
+    "Whether this program answered without asking."
 
     rings_there: bool
-    "The other side's program has said that it is ringing there."
+    "Whether the other side's program has said that it is ringing there."
 
     remote_automatic: bool
-    "The other side's program did, so they may not be there yet."
+    "Whether the other side's program answered without asking, so that nobody may be there yet."
 
     handset: bool
-    "Sound and picture come to this page. If not, they are `elsewhere`, or go to `endpoint`."
+    "Whether sound and picture are at this page. If not, they are `elsewhere` or at `endpoint`."
 
     endpoint: str
 
     phrase: str | None
-    "Four words to compare by voice; None until both sides have agreed on them."
+    "Four words to compare by voice. None until both sides have agreed on them."
 
     paired: bool
-    "One link was enough for this call."
+    "Whether one link was enough for this call."
 
     echo: bool
-    "With our own echo: there is nobody to save, and nothing to compare."
+    "Whether the call is with our own echo. Then there is nobody to save, and nothing to compare."
 
     connected_at: int | None
-    "When it connected first."
+    "When it first connected."
 
     expires: int
-    "How long the link can be answered."
+    "Until when the link can be answered."
 
     path: str
-    "Where the packets go, as a whole sentence for people; empty before it is connected."
+    "The path of the packets, as a sentence. Empty before it is connected."
 
     remote: Sends | None
-    "What the other side has told us that it sends; None until then."
+    "What the other side says it sends. None: it hasn't said anything."
 
     report: Report
 
     elsewhere: str | None = None
-    """Which other page of the owner's has sound and picture: the name of a device, or `the computer at home`; empty:
-    none, though they come to a page. TakeHere brings them here. None: they are here, or come to no page."""
+    """The owner's other page that has sound and picture: a device's name, or `the computer at home`. Empty: no page has
+    them, though they belong to one. TakeHere brings them here. None: they are here, or at no page."""
 
     begins_off: bool = False
-    """Whether the page begins with microphone and camera off: what has begun the call was written in a chat in which
-    others can write in the owner's place."""
+    """Whether the page begins with microphone and camera off, because others can write in the chat in which the call
+    was requested instead of the owner."""
 
     to_confirm: bool = False
     "Whether the key that was agreed in it waits until the owner confirms the four words."
@@ -575,48 +572,49 @@ class Call(_ToPage, frozen=True, tag="call"):
     "Whether the owner has compared its four words."
 
     differed: bool = False
-    "The owner has, and they weren't the same."
+    "Whether the owner has compared its four words, and they differed."
 
     recorded: list[Recorded] = []
-    "The recordings of it that are over."
+    "Its finished recordings."
 
     on_hold: bool = False
-    """The owner has put it on hold: the page lets go of microphone and camera, closes its media leg and plays nothing,
-    until it is resumed and the next Offer comes."""
+    """Whether the owner has put it on hold. The page releases microphone and camera, closes its media leg and plays
+    nothing, until the call is resumed and the next Offer comes."""
 
     remote_on_hold: bool = False
-    "The other side has: nothing is sent or heard, and the page may sound quietly now and then."
+    """Whether the other side has put it on hold. Nothing is sent or heard, and the page may play a quiet sound now and
+    then."""
 
     recording: Literal["off", "waits", "asked", "on"] = "off"
-    "Whether we record it; nothing is recorded before it is `on`."
+    "The state of our recording. Nothing is recorded until it is `on`."
 
     remote_recording: Literal["off", "shown", "refused"] = "off"
-    """Whether the other side does. While it is `shown` the page shows a red mark with a way to refuse; when it begins,
-    the page that has the call's sound plays a tone."""
+    """The state of the other side's recording. While it is `shown`, the page shows a red mark with a way to refuse.
+    When it begins, the page with the call's sound plays a tone."""
 
     recording_words: str = ""
-    "Who records, for people; empty: nobody does."
+    "Who records, in words. Empty: nobody."
 
     conversation: str | None = None
-    """The same for all calls that are one conversation: the page shows them together, and sends one microphone and one
-    camera in all of them."""
+    """The same for all calls of one conversation. The page shows them together, and sends one microphone and one camera
+    in all of them."""
 
     question: str | None = None
-    "The other side asks the owner to join one: what exactly. AnswerQuestion answers it."
+    "The question of the other side, if it asks the owner to join a conversation. AnswerQuestion answers it."
 
     asks: str | None = None
-    """The owner has asked the other side and others into one, and not all have answered: a sentence about it, in one of
-    these calls. AnswerQuestion without a yes takes it back."""
+    """The owner has asked the other side and others to join a conversation, and not all have answered. A sentence about
+    that is in one of these calls. AnswerQuestion without a yes withdraws the question."""
 
     called: str | None = None
-    "What the one who introduced them calls the other side, for somebody who came into a conversation that way."
+    "The name that the introducer uses for the other side, if they came into a conversation that way."
 
     circle: str | None = None
-    "Who in the conversation doesn't hear whom, as a sentence; None: everyone hears everyone, as far as we know."
+    "Who in the conversation doesn't hear whom, as a sentence. None: as far as we know, everyone hears everyone."
 
 
 class Ring(_ToPage, frozen=True, tag="ring"):
-    """Call the owner to the page, by sound and title. It is over when the call's state isn't `ringing`."""
+    """Call the owner to the page, with sound and title. It ends when the call's state isn't `ringing`."""
 
     call: int
     kind: str
@@ -625,7 +623,7 @@ class Ring(_ToPage, frozen=True, tag="ring"):
 
 
 class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
-    """A call was answered automatically, here or at the other side: show the sentence for as long as the call lasts.
+    """A call was answered automatically, here or at the other side. Show the sentence while the call lasts.
 
     A page that connects later gets it too.
     """
@@ -636,96 +634,96 @@ class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
     sentence: str
 
     chime: bool
-    "Play the notice now, because nothing else on this side does: docs/endpoints.md."
+    "Play the notice now, because nothing else on this side does (docs/endpoints.md)."
 
 
 class ShowLink(_ToPage, frozen=True, tag="link"):
-    """A link of this call is to be sent to the other person; the bot has put it into the chat, if there is one."""
+    """A link of this call must be sent to the other person. The bot has put it into the chat, if there is one."""
 
     call: int
     link: Link
     kind: str
     sentence: str
-    "What to do with it, and until when."
+    "What to do with the link, and until when."
 
 
 class Explained(_ToPage, frozen=True, tag="explained"):
-    """What a link is: the answer to Explain."""
+    """What a link is: the reply to Explain."""
 
     token: str
 
     kind: Literal["call", "response", "said", "card", "moved", "own", "unusable"]
-    """`call`: somebody is calling; Act lets it ring. `response`: connects our call. `said`: a contact says something
+    """`call`: somebody is calling; Act makes it ring. `response`: connects our call. `said`: a contact says something
     about a call. `card`: can be saved (AddContact)."""
 
     sentence: str
 
     can_act: bool
-    "Whether Act does anything with it: show a button."
+    "Whether Act does anything with it. If so, show a button."
 
     button: str
-    "What the button says, such as `Let it ring` or `Connect`; empty without one."
+    "The button's words, such as `Let it ring` or `Connect`. Empty without a button."
 
     card_name: str | None = None
-    "For a contact card, also the owner's own: the name on it, perhaps empty."
+    "For a contact card, also the owner's own: the name on it. May be empty."
 
     card_node: str | None = None
 
     id: int | None = None
-    "Of the request."
+    "The `id` of the request."
 
     node: str | None = None
-    "Whose call it is, where that isn't a contact's."
+    "The caller's node, if it isn't a contact's."
 
     rings: bool = False
-    "Whether Act lets it ring, and does nothing more: who has pasted it needs no other button."
+    "Whether Act makes it ring and does nothing more. A person who has pasted it needs no other button."
 
 
 class Done(_ToPage, frozen=True, tag="done"):
-    """A request of the page was carried out. Only for those that had an `id`."""
+    """A request of the page was carried out. Only for requests with an `id`."""
 
     id: int
     kind: str = ""
     sentence: str = ""
-    "What there is to say about it; often nothing."
+    "What the page should say about it. Often empty."
 
     call: int | None = None
-    "The call that it began, for Place and Act."
+    "The call that Place or Act has begun."
 
     address: str = ""
-    "Where the browser gets the file, for SaveFile: a path of the page's server. Good for an hour."
+    "The address of the file for SaveFile: a path of the page's server, valid for an hour."
 
 
 class Problem(_ToPage, frozen=True, tag="problem"):
-    """Something didn't work."""
+    """Something failed."""
 
     kind: str
     sentence: str
     hint: str
-    "What to do next; may be empty."
+    "What to do next. May be empty."
 
     id: int | None = None
-    "The request that it is about."
+    "The `id` of the failed request."
 
     call: int | None = None
 
 
 class Said(_ToPage, frozen=True, tag="said"):
-    """A note about a call that changes nothing: it is ringing there; a refusal that anybody could have written."""
+    """A note about a call that changes nothing, such as that it is ringing there, or an unproven refusal."""
 
     call: int
     kind: str
     sentence: str
 
     path: str | None = None
-    "The file of a recording that is over, on the computer that the program runs on."
+    "The path of a finished recording on the computer of the program."
 
     recording: int | None = None
-    "Its number, for SaveFile."
+    "The recording's number, for SaveFile."
 
 
 class Text(_ToPage, frozen=True, tag="text"):
-    """A line of text beside the call; ours come back too, once they are on their way."""
+    """A line of text beside the call. Our own lines come back too, once they are sent."""
 
     call: int
     ours: bool
@@ -734,41 +732,41 @@ class Text(_ToPage, frozen=True, tag="text"):
 
 
 class File(_ToPage, frozen=True, tag="file"):
-    """A file of a call as it stands now. Sent at each change, and once a second while it is on its way."""
+    """The present state of a call's file. Sent at each change, and once a second during the transfer."""
 
     call: int
     file: int
-    "Tells the files of one run apart."
+    "Identifies the file within this run."
 
     ours: bool
-    "We send it."
+    "Whether we send it."
 
     name: str
     size: int
-    "Bytes."
+    "In bytes."
 
     state: Literal["offered", "running", "paused", "done", "declined", "cancelled", "failed"]
-    "`offered`: if it isn't ours, the owner is to accept it (AnswerFile)."
+    "`offered`: if it isn't ours, the owner should accept it (AnswerFile)."
 
     done: int
-    "Bytes that the receiver has."
+    "How many bytes the receiver has."
 
     kind: str
     sentence: str
-    "What has happened to it, for people."
+    "What has happened to it, in words."
 
     detail: str = ""
-    "How far and how fast, for people: `3.4 MB of 12 MB, 1.2 MB/s`."
+    "Progress and speed, in words: `3.4 MB of 12 MB, 1.2 MB/s`."
 
     voice: bool = False
-    "It is a voice message: the page can play it."
+    "Whether it is a voice message, which the page can play."
 
     path: str | None = None
-    "Where a file that has arrived is, on the computer that the program runs on."
+    "The path of a received file on the computer of the program."
 
 
 class FileTaken(_ToPage, frozen=True, tag="file-taken"):
-    """How much of what the page sends after SendFile is written."""
+    """How much of the bytes that the page sends after SendFile is written."""
 
     upload: int
     "The `id` of the SendFile."
@@ -777,50 +775,50 @@ class FileTaken(_ToPage, frozen=True, tag="file-taken"):
 
 
 class RemoteMedia(_ToPage, frozen=True, tag="remote-media"):
-    """What the other side sends has changed."""
+    """The other side now sends other media."""
 
     call: int
     remote: Sends
 
 
 class Offer(_ToPage, frozen=True, tag="offer"):
-    """A media leg to this page is ready; see the top of this file."""
+    """A media leg to this page is ready. See the top of this file."""
 
     call: int
     leg: int
-    "To be repeated in MediaAnswer; an answer to an older leg is ignored."
+    "Repeated in MediaAnswer. An answer to an older leg is ignored."
 
     sdp: str
 
 
 class Quality(_ToPage, frozen=True, tag="quality"):
-    """Once a second for each active call: the last second on the overlay. Resolution is known to the browser."""
+    """Once a second for each active call: the last second on the overlay. The browser itself knows the resolution."""
 
     call: int
     seconds: float
-    "Since it connected first."
+    "The time since it first connected."
 
     round_trip_ms: float | None
-    "Between the two programs; None until it was measured."
+    "The round trip between the two programs. None until it was measured."
 
     loss_percent: float
-    "Of the packets that should have arrived."
+    "The lost share of the packets that should have arrived."
 
     jitter_ms: float | None
     received_kbps: float
     sent_kbps: float
-    "On the wire, RTP, RTCP and control together, without UDP and IP headers."
+    "The bit rate of RTP, RTCP and control packets together, without UDP and IP headers."
 
     audio_packets_received: int
     video_packets_received: int
     lost: int
-    "Since it began."
+    "Lost packets since the call began."
 
 
 class TakenOver(_ToPage, frozen=True, tag="taken-over"):
-    """Another page on the same machine has the calls: a newer one, or this one came while that one had a call.
+    """Another page on the same machine has the calls: a newer page, or an older one with a call.
 
-    The last message; the socket is closed with CLOSE_TAKEN_OVER.
+    This is the last message. The socket is closed with CLOSE_TAKEN_OVER.
     """
 
 
@@ -854,8 +852,8 @@ ToPage: TypeAlias = (
 )
 
 
-# From the page to this program. `id` is the page's own number for a request; with one it is answered by Done or
-# Problem, without one only by Problem.
+# From the page to this program. `id` is the page's own number for a request. A request with an `id` gets Done or
+# Problem, one without it only Problem.
 
 
 class _FromPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, forbid_unknown_fields=True):
@@ -865,21 +863,24 @@ class _FromPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, for
 
 
 class Audible(_FromPage, frozen=True, tag="audible"):
-    """Whether the browser lets this page be heard, which it may not before a click. After Hello, and at each change."""
+    """Whether the browser lets this page play sound. Before a click it may not.
+
+    Sent after Hello, and at each change.
+    """
 
     on: bool
 
 
 class Explain(_FromPage, frozen=True, tag="explain"):
-    """What is this? A token, or any text that holds a link. Nothing happens; Explained comes."""
+    """Ask what this is: a token, or any text with a link. Nothing happens; Explained comes."""
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_PASTED)]
 
 
 class Act(_FromPage, frozen=True, tag="act"):
-    """Read this link as if it stood in the chat: let the call ring, or connect ours by the response.
+    """Use this link as if it were in the chat: let the call ring, or connect our call with the response.
 
-    It answers nothing: another page may have led the browser here.
+    It never answers a call, because another page may have sent the browser here.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_PASTED)]
@@ -894,48 +895,51 @@ class Place(_FromPage, frozen=True, tag="place"):
     media: Kinds = "video"
 
     node: NodeText = ""
-    "The node that the page shows for that name, which may be another contact's by now; empty: it shows none."
+    "The node that the page shows for that name. The name may be another contact's by now. Empty: it shows none."
 
 
 class PlaceEcho(_FromPage, frozen=True, tag="place-echo"):
-    """Call our own echo, to see and hear ourselves."""
+    """Call our own echo, to see and hear oneself."""
 
     media: Kinds = "video"
 
 
 class Answer(_FromPage, frozen=True, tag="answer"):
-    """Answer a call that rings; its media come to this page, whatever answers otherwise."""
+    """Answer a ringing call. Its media are at this page, whatever endpoint answers otherwise."""
 
     call: Number
     media: Kinds = "video"
     instead: Literal["", "hold", "hang-up"] = ""
-    "What becomes of the call that the owner is in; empty: it has to be over, or on hold."
+    "What happens to the owner's present call. Empty: there must be none, or it must be on hold."
 
 
 class TakeHere(_FromPage, frozen=True, tag="take-here"):
-    """Have sound and picture of this call come to this page, and leave the page that has them."""
+    """Bring this call's sound and picture to this page, away from the page that has them."""
 
     call: Number
 
 
 class Decline(_FromPage, frozen=True, tag="decline"):
-    """Refuse a call that rings."""
+    """Decline a ringing call."""
 
     call: Number
 
 
 class Block(_FromPage, frozen=True, tag="block"):
-    """Ignore a call that rings and every later one of that node; its caller gets no reply. Strangers are saved."""
+    """Ignore a ringing call, and later calls of that node. The caller gets no reply.
+
+    A stranger is silenced for a while.
+    """
 
     call: Number
 
 
 class HangUp(_FromPage, frozen=True, tag="hang-up"):
-    """End a call, or take it back."""
+    """End a call, or cancel it."""
 
     call: Number
     words_differ: bool = False
-    "The owner has compared its four words, and they aren't the same."
+    "Whether the owner has compared its four words, and they differed."
 
 
 class Hold(_FromPage, frozen=True, tag="hold"):
@@ -945,24 +949,27 @@ class Hold(_FromPage, frozen=True, tag="hold"):
 
 
 class Resume(_FromPage, frozen=True, tag="resume"):
-    """Take a call off hold, and put the one on hold that the owner is in. Its media come to this page."""
+    """Take a call off hold, and put the owner's present call on hold. Its media are at this page."""
 
     call: Number
 
 
 class Record(_FromPage, frozen=True, tag="record"):
-    """Record a call, end that, or refuse to be recorded in it."""
+    """Record a call, stop recording it, or refuse to be recorded."""
 
     call: Number
     what: Literal["start", "stop", "refuse"]
 
 
 class Merge(_FromPage, frozen=True, tag="merge"):
-    """Ask all with whom the owner is in a call to be in one conversation. Those on hold come off it."""
+    """Ask everybody with whom the owner is in a call to join one conversation. Calls on hold are resumed."""
 
 
 class AnswerQuestion(_FromPage, frozen=True, tag="answer-question"):
-    """Answer the question that the other side of a call has asked, as it was shown: it may be another one by now."""
+    """Answer the question of a call's other side.
+
+    It has the question's words, because there may be another one by now.
+    """
 
     call: Number
     agrees: bool
@@ -970,14 +977,17 @@ class AnswerQuestion(_FromPage, frozen=True, tag="answer-question"):
 
 
 class Write(_FromPage, frozen=True, tag="write"):
-    """Write a line of text to the other side. It comes back as Text."""
+    """Send a line of text to the other side. It comes back as Text."""
 
     call: Number
     text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
 class SetMedia(_FromPage, frozen=True, tag="set-media"):
-    """What this page sends now: once its media leg is up, then after each mute, camera off, screen, or pause."""
+    """What this page sends now.
+
+    It comes once the media leg is up, and after each mute, camera off, screen, or pause.
+    """
 
     call: Number
     audio: bool
@@ -996,13 +1006,13 @@ class MediaAnswer(_FromPage, frozen=True, tag="media-answer"):
 
 
 class WantOffer(_FromPage, frozen=True, tag="want-offer"):
-    """The media leg to this page broke, or was never made: send a new Offer."""
+    """The media leg to this page failed. Send a new Offer."""
 
     call: Number
 
 
 class SendFile(_FromPage, frozen=True, tag="send-file"):
-    """Offer a file to the other side. Done says that its bytes can come: in binary frames, see the top of this file."""
+    """Offer a file to the other side. After Done its bytes can come, in binary frames. See the top of this file."""
 
     call: Number
     name: ShortText
@@ -1010,56 +1020,57 @@ class SendFile(_FromPage, frozen=True, tag="send-file"):
 
 
 class LeaveVoice(_FromPage, frozen=True, tag="leave-voice"):
-    """Keep a voice message for a contact, until the next call with them. Its bytes come as those of SendFile do.
+    """Keep a voice message for a contact until the next call with them. Its bytes are sent as for SendFile.
 
-    A Said with the kind `message.kept` follows once it is kept.
+    Once it is kept, a Said with the kind `message.kept` comes.
     """
 
     call: Number
     "The call that nobody answered, for the Said."
 
     node: NodeText
-    "The contact's, as it was in that call: by now their name may be another's."
+    "The contact's node in that call. By now their name may be another contact's."
 
     size: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     form: Literal["webm", "ogg", "mp4"]
-    "What the browser has recorded."
+    "The browser's recording format."
 
 
 class CancelUpload(_FromPage, frozen=True, tag="cancel-upload"):
-    """Send no more of a file that isn't offered yet."""
+    """Stop sending a file that isn't offered yet."""
 
     upload: Number
     "The `id` of the SendFile."
 
 
 class AnswerFile(_FromPage, frozen=True, tag="answer-file"):
-    """Take a file that is offered, or don't."""
+    """Accept or decline an offered file."""
 
     file: Number
     accept: bool
 
 
 class CancelFile(_FromPage, frozen=True, tag="cancel-file"):
-    """End a file, ours or theirs."""
+    """End the transfer of a file, ours or theirs."""
 
     file: Number
 
 
 class SaveFile(_FromPage, frozen=True, tag="save-file"):
-    """The browser wants a file that has arrived, in a call that goes on or has ended. Done says where it gets it."""
+    """The browser wants a received file of a running or ended call. Done has its address."""
 
     file: Number
 
     recording: bool = False
-    "It is the number of a recording."
+    "Whether `file` is the number of a recording."
 
 
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
-    """The four words were the same on both sides. The key of an unproven call takes the place of the contact's; that of
-    a call with somebody who isn't a contact counts once they are saved.
+    """The four words were the same on both sides.
 
-    The words are those that were compared: another call may be shown by the time of the press.
+    The key of an unproven call replaces the contact's key; that of a call with a stranger counts once they are saved.
+
+    The words are those that were compared, because the page may show another call when the button is pressed.
     """
 
     call: Number
@@ -1067,7 +1078,7 @@ class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
 
 
 class SetName(_FromPage, frozen=True, tag="set-name"):
-    """Put that name on the owner's contact card, and into the configuration; empty: none."""
+    """Put that name on the owner's contact card and into the configuration. Empty: no name."""
 
     name: Annotated[str, Meta(max_length=400)]
 
@@ -1079,36 +1090,36 @@ class SaveContact(_FromPage, frozen=True, tag="save-contact"):
     name: ShortText
 
     node: Annotated[str, Meta(max_length=64)] = ""
-    "Whose call it was, if it is over. Empty while it is up."
+    "The other node of an ended call. Empty while the call is running."
 
 
 class AddContact(_FromPage, frozen=True, tag="add-contact"):
-    """Save a node id or a contact card under a name; without one, under the name on the card."""
+    """Save a node id or a contact card under a name. Without a name, use the name on the card."""
 
     name: Annotated[str, Meta(max_length=400)]
     whom: Annotated[str, Meta(min_length=1, max_length=1024)]
 
     reference: Annotated[str, Meta(max_length=2 * REFERENCE_BYTES)] = ""
-    "From which call of the log they are saved, see LogEntry: its key counts if its words were compared."
+    "The log's call from which they are saved, see LogEntry. Its key counts if its words were compared."
 
 
 class SetTrust(_FromPage, frozen=True, tag="set-trust"):
-    """Choose what happens when a contact calls. What is None stays as it is."""
+    """Choose what happens when a contact calls. Values that are None don't change."""
 
     name: ShortText
     node: NodeText
-    "The contact that the page shows: one of that name at another node is another one."
+    "The node that the page shows. A contact with that name at another node is another contact."
 
     trust: Literal["block", "ring", "auto"] | None = None
     media: Kinds | None = None
-    "The most that they may get."
+    "The most media that they may get."
 
     files: bool | None = None
     "Whether their files are accepted without asking."
 
 
 class RenameContact(_FromPage, frozen=True, tag="rename-contact"):
-    """Give a contact another name."""
+    """Rename a contact."""
 
     name: ShortText
     node: NodeText
@@ -1116,18 +1127,18 @@ class RenameContact(_FromPage, frozen=True, tag="rename-contact"):
 
 
 class RemoveContact(_FromPage, frozen=True, tag="remove-contact"):
-    """Forget a contact and all keys shared with it."""
+    """Delete a contact and all keys shared with it."""
 
     name: ShortText
     node: NodeText
 
 
 class AddDevice(_FromPage, frozen=True, tag="add-device"):
-    """Let a device be added, in place of one that was about to be."""
+    """Let a device be added, instead of one that was being added."""
 
     name: ShortText
     where: Annotated[str, Meta(max_length=100)] = ""
-    "Its address; `lan`: over the home's network; empty: over the overlay."
+    "Its address. `lan`: over the local network. Empty: over the overlay."
 
 
 class ConfirmDevice(_FromPage, frozen=True, tag="confirm-device"):
@@ -1137,15 +1148,15 @@ class ConfirmDevice(_FromPage, frozen=True, tag="confirm-device"):
 
 
 class CancelDevice(_FromPage, frozen=True, tag="cancel-device"):
-    """Add none after all."""
+    """Add no device after all."""
 
 
 class SeenChanges(_FromPage, frozen=True, tag="seen-changes"):
-    """The owner has seen what ChangedElsewhere said."""
+    """The owner has seen the changes in ChangedElsewhere."""
 
 
 class SeenEnd(_FromPage, frozen=True, tag="seen-end"):
-    """The owner has put away the page of a call that is over, with all that it asked."""
+    """The owner has closed the page of an ended call, with everything that it asked."""
 
     call: Number
 
@@ -1205,7 +1216,10 @@ Known = TypeVar("Known", Prove, PageProof)
 
 
 def decode_proof(data: str, kind: type[Known]) -> Known:
-    """Read what a page says before it is known, at most MAX_PROOF bytes. Raises HandsetError for anything else."""
+    """Decode a message from before the page is known, at most MAX_PROOF bytes.
+
+    Raises HandsetError for anything else.
+    """
     if len(data) > MAX_PROOF:
         raise HandsetError
     try:
@@ -1215,7 +1229,7 @@ def decode_proof(data: str, kind: type[Known]) -> Known:
 
 
 def encode(message: ToPage | ServerProof) -> str:
-    """Write one message to the page. Raises LocalProtocolError for text that is no Unicode."""
+    """Encode a message to the page. Raises LocalProtocolError for text that isn't valid Unicode."""
     try:
         return _encoder.encode(message).decode()
     except UnicodeEncodeError:
@@ -1223,7 +1237,7 @@ def encode(message: ToPage | ServerProof) -> str:
 
 
 def decode(data: str | bytes) -> FromPage:
-    """Read one message of the page, at most MAX_MESSAGE bytes. Raises HandsetError for anything else."""
+    """Decode a message of the page, at most MAX_MESSAGE bytes. Raises HandsetError for anything else."""
     try:
         if len(data) > MAX_MESSAGE:
             raise HandsetError("The handset page sent a message that is too long.")

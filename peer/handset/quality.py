@@ -1,4 +1,4 @@
-"""How good a call is, from what was counted a second ago and now."""
+"""The quality of a call, from its counters a second ago and now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from peer.handset.protocol import Quality, Report
 
 
 def quality(call: int, report: Report, before: Report | None, seconds: float) -> Quality:
-    """The last `seconds` of a call, from its report now and the one before; None: it began within them."""
+    """The last `seconds` of a call, from its present report and the one before. None: it began within them."""
 
     def grown(count: Callable[[Report], int]) -> int:
         return max(0, count(report) - (count(before) if before is not None else 0))

@@ -1,4 +1,4 @@
-"""The page for this machine's own browser: on loopback, and for the owner's processes only."""
+"""The page for this machine's own browser: on loopback, and only for the owner's processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from peer.handset.tickets import Tickets
 
 
 class HandsetServer(PageServer):
-    """Lets in the browser that knows the key of this run, a ticket, or the home's key."""
+    """Admits a browser that knows the key of this run, a ticket, or the home's key."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class HandsetServer(PageServer):
         tickets: Tickets | None = None,
         static: Path = STATIC,
     ) -> None:
-        """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket` in late_server.py.
+        """`home_key` is the home's 32-byte key, which pages of earlier runs know. `listening` is a `listening_socket`.
 
-        `session` and `tickets` are of its own unless they were made before it.
+        `session` and `tickets` are given if they were made earlier.
         """
         super().__init__(pages, listener, listening, session or PageSession(listening.getsockname()[1]), static)
         self._home_key = home_key
         self.tickets = tickets or Tickets()
-        "For addresses that others can read."
+        "Tickets for addresses that others can read."
 
     def _admits(self, client: Client) -> bool:
         return of_this_user(client, self.session.port)

@@ -1,7 +1,7 @@
-"""Tickets: the secret in a page's address that others can read, such as a button in a chat.
+"""Tickets: the secrets in page addresses that others can read, such as in a chat's button.
 
-A ticket lets one page in, once and within an hour. It is proven and never sent (see proof.py), so what passes through
-a messenger's servers or stays in its history is of no use afterwards.
+A ticket admits one page, once and within an hour. It is proven and never sent (see proof.py). So whatever passes a
+messenger's servers or stays in its history is useless later.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import msgspec
 TICKET_BYTES = 16
 
 NAME_CHARACTERS = 16
-"Of a ticket's name: hexadecimal digits of its SHA-256. It says which ticket is meant, and nothing about the ticket."
+"""The length of a ticket's name: hexadecimal digits of its SHA-256. The name identifies the ticket and reveals nothing
+of it."""
 
 TICKET_SECONDS = 3600.0
 "How long a ticket can be used."
 
 MAX_TICKETS = 64
-"The most there are; the oldest is dropped first. There can't be as many calls at a time."
+"The most tickets at once. The oldest is dropped first. There can't be as many calls at once."
 
 
 class _Ticket(msgspec.Struct, frozen=True):
@@ -33,7 +34,7 @@ class _Ticket(msgspec.Struct, frozen=True):
 
 
 class Tickets:
-    """The tickets of one run of the server. They are kept in memory only, so a restart makes all of them useless."""
+    """The tickets of one run of the server. They are only in memory, so a restart invalidates all of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
@@ -41,9 +42,9 @@ class Tickets:
         self._places: OrderedDict[str, _Ticket] = OrderedDict()
 
     def issue(self, place: str, used: Callable[[], None]) -> str:
-        """The ticket that stands at a place, 22 characters of base64url. `used` is called when it has been used.
+        """The ticket for a place, 22 characters of base64url. `used` is called when it has been used.
 
-        It stays the same as long as it can be used for half of its time; then it is replaced.
+        The ticket stays the same during half of its lifetime. Then it is replaced.
         """
         now = self._clock()
         known = self._places.get(place)
@@ -56,7 +57,7 @@ class Tickets:
         return ticket.text
 
     def named(self, name: str) -> str | None:
-        """The ticket of that name, if it can still be used."""
+        """The ticket with that name, if it can still be used."""
         now = self._clock()
         for ticket in self._places.values():
             if ticket_name(ticket.text) == name:
@@ -64,7 +65,7 @@ class Tickets:
         return None
 
     def take(self, text: str) -> bool:
-        """Use a ticket up. False: there is none like that (any more)."""
+        """Use up a ticket. Returns False if there is no such ticket, or no longer."""
         for place, ticket in self._places.items():
             if secrets.compare_digest(ticket.text.encode(), text.encode()):
                 del self._places[place]
@@ -76,5 +77,5 @@ class Tickets:
 
 
 def ticket_name(ticket: str) -> str:
-    """What a ticket is called by without showing it."""
+    """The name of a ticket, which doesn't reveal it."""
     return sha256(ticket.encode()).hexdigest()[:NAME_CHARACTERS]

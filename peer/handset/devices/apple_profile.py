@@ -1,4 +1,4 @@
-"""The authority's certificate as a configuration profile, as an iPhone or iPad installs it (Apple)."""
+"""The authority's certificate as a configuration profile, which an iPhone or iPad can install (Apple)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ ROOT = "com.apple.security.root"
 
 
 def apple_profile(authority: Authority) -> bytes:
-    """The profile, in XML. The same authority gives the same one, so that installing it again replaces it, and
-    another home's replaces nothing.
+    """The profile in XML. An authority's profile is always the same, so installing it again replaces it.
+
+    The profile of another home's authority replaces nothing.
     """
     digest = authority.certificate.fingerprint(hashes.SHA256())
     whole, part = (str(uuid.UUID(bytes=half, version=5)).upper() for half in (digest[:16], digest[16:]))

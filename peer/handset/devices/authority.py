@@ -1,6 +1,6 @@
-"""The home's own small certificate authority, for one address: it can vouch for nothing else (RFC 5280, 4.2.1.10).
+"""The home's own certificate authority. It can vouch for one address and nothing else (RFC 5280, 4.2.1.10).
 
-So a device that trusts it trusts no more than before for any other address, whatever becomes of its key.
+So a device that trusts it trusts no other address more than before, whatever happens to its key.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from shared.errors import HandsetError
 AUTHORITY_DAYS = 3650
 
 LEAF_DAYS = 90
-"Phones take at most 398 days, or 825 of an authority that their owner has installed."
+"The lifetime of a leaf certificate. Phones accept at most 398 days, or 825 for an authority that the owner installed."
 
 RENEWED_DAYS = 60
-"""How old a leaf may become. A browser in which the authority isn't installed warns of each new one, and its owner
-shouldn't get used to that: a warning that nothing explains means that somebody else is at the home's address."""
+"""How old a leaf may become before it is renewed. A browser without the authority warns about each new leaf. Its owner
+must not get used to that, because an unexpected warning means that somebody else is at the home's address."""
 
 EVERY_HOST_NAME = [x509.DNSName("")]
-"A constraint on addresses says nothing about names, so these are excluded: an empty one stands for all."
+"A constraint on addresses doesn't restrict names, so all names are excluded: an empty name matches every name."
 
 CLOCK_DAYS = 2
-"What the device's clock may be behind."
+"How many days the device's clock may be behind."
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The key, and the certificate to install."""
+    """The authority's key, and the certificate to install."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     certificate: x509.Certificate
 
     @classmethod
     def made(cls, address: Address, now: datetime.datetime) -> Self:
-        """A new one that can vouch for this address alone."""
+        """Make a new authority that can vouch for this address only."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Copybara at {address}")])
         certificate = (
@@ -68,7 +68,7 @@ class Authority:
 
     @classmethod
     def of_pem(cls, pem: bytes) -> Self:
-        """Read what `pem` has written. Raises ValueError for anything else."""
+        """Read an authority that `pem` has written. Raises ValueError for anything else."""
         key, certificate = _read(pem)
         try:
             certificate.verify_directly_issued_by(certificate)
@@ -78,26 +78,26 @@ class Authority:
         return cls(key, certificate)
 
     def pem(self) -> bytes:
-        """Key and certificate, to be kept where only the owner reads."""
+        """Key and certificate in PEM. Only the owner may read them."""
         return _private(self.key) + self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def to_install(self) -> bytes:
-        """The certificate in DER, as phones take it."""
+        """The certificate in DER, the format for phones."""
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the certificate, as browsers and phones show it: hexadecimal with colons."""
+        """SHA-256 of the certificate in the notation of browsers and phones: hexadecimal with colons."""
         return self.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
     def is_for(self, address: Address, now: datetime.datetime) -> bool:
-        """Whether it can still vouch for this address for as long as a leaf lives."""
+        """Whether it can vouch for this address during a new leaf's lifetime."""
         constraints = self.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
         lives = self.certificate.not_valid_after_utc > now + datetime.timedelta(days=LEAF_DAYS)
         return lives and constraints.permitted_subtrees == [x509.IPAddress(_only(address))]
 
     def vouches_for(self, leaf: bytes, address: Address, now: datetime.datetime) -> bool:
-        """Whether a leaf that was kept is this authority's for that address, and young enough."""
+        """Whether a stored leaf is from this authority, for that address, and not too old."""
         try:
             _, certificate = _read(leaf)
             certificate.verify_directly_issued_by(self.certificate)
@@ -108,9 +108,9 @@ class Authority:
         return list(names) == [x509.IPAddress(address)] and now + oldest < certificate.not_valid_after_utc
 
     def leaf(self, address: Address, now: datetime.datetime) -> bytes:
-        """A new key for the server at that address, and the certificate for it, in PEM."""
+        """A new key for the server at that address, with its certificate, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        # Not the address: an old checker would take it for a host name, and those are excluded.
+        # The name must not be the address: an old verifier would take it for a host name, and those are excluded.
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Copybara")])
         certificate = (
             _begun(name, self.certificate.subject, key.public_key(), now, LEAF_DAYS)
@@ -125,12 +125,12 @@ class Authority:
 
 
 def fingerprint_of(leaf: bytes) -> str:
-    """SHA-256 of the certificate that a server shows, as browsers show it. Raises ValueError if `leaf` is none."""
+    """SHA-256 of a server's certificate, in the notation of browsers. Raises ValueError for an invalid `leaf`."""
     return _read(leaf)[1].fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def server_context(authority: Authority, leaf: bytes) -> ssl.SSLContext:
-    """What a server encrypts with: TLS 1.3, with this leaf. Raises HandsetError."""
+    """The TLS context of a server: TLS 1.3, with this leaf. Raises HandsetError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     show_leaf(context, authority, leaf)
@@ -138,10 +138,10 @@ def server_context(authority: Authority, leaf: bytes) -> ssl.SSLContext:
 
 
 def show_leaf(context: ssl.SSLContext, authority: Authority, leaf: bytes) -> None:
-    """Have connections from now on see that leaf. Raises HandsetError where the system can't have it."""
+    """Use that leaf for new connections. Raises HandsetError if the system can't."""
     if sys.platform != "linux":
         raise HandsetError("Only on Linux can other devices be used as handset.")
-    # Python reads keys from files only. This one is in memory, and no other process sees its name.
+    # Python reads keys only from files. This file is in memory, and no other process sees its name.
     try:
         descriptor = os.memfd_create("leaf", os.MFD_CLOEXEC)
         try:
@@ -149,12 +149,12 @@ def show_leaf(context: ssl.SSLContext, authority: Authority, leaf: bytes) -> Non
             context.load_cert_chain(f"/proc/self/fd/{descriptor}")
         finally:
             os.close(descriptor)
-    except OSError as error:  # an SSLError is one
+    except OSError as error:  # an SSLError is an OSError
         raise HandsetError("The certificate for your devices can't be used.", "Look at the program's log.") from error
 
 
 def _read(pem: bytes) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    """A key and the certificate of that key. Raises ValueError for anything else, whatever reading it raises."""
+    """Read a key and its certificate. Raises ValueError for anything else, whatever the library raises."""
     try:
         key, certificate = serialization.load_pem_private_key(pem, password=None), x509.load_pem_x509_certificate(pem)
         of_it, _ = certificate.public_key(), certificate.extensions

@@ -1,4 +1,4 @@
-"""The UDP socket of a leg to a device: the choke point of every call, between one of our addresses and the device's."""
+"""The UDP socket of a leg to a device. Its datagrams go only between one of our addresses and the device's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from peer.transport.udp_socket import OverlaySocket
 
 
 class DeviceSocket(OverlaySocket):
-    """Takes datagrams of the device's address, and sends to no other."""
+    """Accepts datagrams only from the device's address, and sends only there."""
 
     @property
     def listening(self) -> list[tuple[Address, int]]:
-        """The one candidate that the device's browser is offered."""
+        """The single candidate for the device's browser."""
         return [(self.local, self.port)]

@@ -1,8 +1,8 @@
-"""How a device is added: it proves a one-time secret, shows a code that its owner sees at home too, and is confirmed.
+"""Adds a device: it proves a one-time secret and shows a code, and the owner confirms that home shows the same code.
 
-The address that the device opens holds the secret, behind `#`. It is proven, never sent (peer/handset/proof.py).
-The code is made of the secret and of both sides' random numbers, so that somebody else who has got hold of the address
-can't choose it: their device shows another code than the owner's own, and the owner doesn't confirm it.
+The address that the device opens has the secret behind `#`. It is proven, never sent (peer/handset/proof.py). The code
+depends on the secret and on both sides' random numbers. So somebody else who has got the address can't choose it: their
+device shows another code than the owner's own, and the owner doesn't confirm it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from peer.overlay.interfaces import Network
 from shared.paired_device import PairedDevice
 
 PAIRING_SECONDS = 300.0
-"How long it is open."
+"How long a pairing is open."
 
 SECRET_BYTES = 16
 
 MAX_VISITORS = 5
-"Devices that may prove the secret, one after the other: the owner's browser may try more than once."
+"How many devices may prove the secret, one after the other. The owner's browser may try more than once."
 
 CODE_DIGITS = 6
 
@@ -40,14 +40,14 @@ class Visitor:
     address: Address
     code: str
     cookie: bytes = field(repr=False)
-    "SHA-256 of the cookie that it brings."
+    "SHA-256 of its cookie."
 
     decided: asyncio.Future[PairedDevice | None] = field(repr=False)
-    "The device that it has become, once the owner has confirmed the code; None: refused."
+    "The paired device, once the owner has confirmed the code. None: refused."
 
 
 class DevicePairing:
-    """One device to be added, for PAIRING_SECONDS."""
+    """The pairing of one device. It lasts PAIRING_SECONDS."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class DevicePairing:
         network: Network | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`expected` is its address, if the owner knows it: then nobody else sees that there is a server.
+        """`expected` is the device's address, if the owner knows it. Then nobody else sees that there is a server.
 
-        `network` is where it has to be otherwise; None: anywhere.
+        Otherwise the device must be in `network`. None: anywhere.
         """
         self.name = name
         self.expected = expected
@@ -73,16 +73,16 @@ class DevicePairing:
 
     @property
     def seconds_left(self) -> float:
-        """Until it is over; 0 or less: it is."""
+        """The seconds until it ends; 0 or less: it has ended."""
         return self._ends - self._clock()
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many have proven the secret that nobody else may."""
+        """Whether MAX_VISITORS devices have proven the secret, so that no other may."""
         return self._visits >= MAX_VISITORS and self.visitor is None
 
     def admits(self, address: Address) -> bool:
-        """Whether a device at that address may try: the expected one, or anyone, until one has proven the secret."""
+        """Whether a device at that address may try: the expected one, or any device until one has proven the secret."""
         if self.seconds_left <= 0 or self.exhausted:
             return False
         if self.visitor is not None:
@@ -92,7 +92,7 @@ class DevicePairing:
         return self.network is None or address in self.network
 
     def welcome(self, address: Address, cookie: bytes, meeting: Meeting) -> Visitor | None:
-        """A device has proven the secret. None: another one did before, or it is over."""
+        """Admit a device that has proven the secret. None: another one has before, or the pairing has ended."""
         if not self.admits(address) or self.visitor is not None:
             return None
         self._visits += 1
@@ -101,12 +101,12 @@ class DevicePairing:
         return self.visitor
 
     def leave(self, visitor: Visitor) -> None:
-        """A device that waited has gone."""
+        """Note that a waiting device has gone."""
         if self.visitor is visitor:
             self.visitor = None
 
     def end(self) -> None:
-        """It is over. A device that waits is refused."""
+        """End the pairing. A waiting device is refused."""
         self._ends = self._clock()
         if self.visitor is not None and not self.visitor.decided.done():
             self.visitor.decided.set_result(None)

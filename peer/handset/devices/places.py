@@ -1,4 +1,4 @@
-"""Where devices can be served: at the overlay address, or at one in the home's own network."""
+"""Where devices can be served: at the overlay address, or at an address in the local network."""
 
 from __future__ import annotations
 
@@ -20,32 +20,33 @@ PRIVATE: tuple[Network, ...] = (
     IPv4Network("192.168.0.0/16"),
     IPv6Network("fc00::/7"),
 )
-"What a home's network has (RFC 1918, RFC 4193). No link-local ones: an address of a page can't name their device."
+"""The addresses of local networks (RFC 1918, RFC 4193). Link-local ones are missing, because a page's address can't
+name their network device."""
 
 
 class ServingPlace(msgspec.Struct, frozen=True):
-    """One address of this machine, and the network device that has it."""
+    """One address of this machine, and its network device."""
 
     address: Address
     interface: str | None
 
     device: int | None
-    "The kernel's number of the interface; one that is made again has another."
+    "The kernel's number of the interface. A new interface has another number."
 
     network: Network | None = None
-    "Where the devices of its visitors are; None: anywhere behind that interface."
+    "The network of the devices. None: anywhere behind the interface."
 
 
 class ServingPlaces(Protocol):
-    """Finds the place of one way."""
+    """Finds the place for one way to reach devices."""
 
     way: DeviceWay
 
     async def find(self) -> ServingPlace:
-        """Where devices can be served now. Raises CopybaraError."""
+        """The place where devices can be served now. Raises CopybaraError."""
 
     def stands(self, place: ServingPlace) -> bool:
-        """Whether what was served there still works, or may work again."""
+        """Whether a server at that place still works, or may work again."""
 
 
 class OverlayPlaces:
@@ -57,20 +58,20 @@ class OverlayPlaces:
         self._watch = watch
 
     async def find(self) -> ServingPlace:
-        """As ServingPlaces.find. Raises OverlayError."""
+        """See ServingPlaces. Raises OverlayError."""
         state = self._watch.state if self._watch.state.up else await self._watch.check()
         if state.error is not None or state.address is None:
             raise state.error or OverlayDown()
         return ServingPlace(state.address, state.interface, state.device)
 
     def stands(self, place: ServingPlace) -> bool:
-        """As ServingPlaces.stands."""
+        """See ServingPlaces."""
         now = self._watch.state
         return not now.up or (now.address, now.device) == (place.address, place.device)
 
 
 class LocalPlaces:
-    """The address in the home's network."""
+    """The address in the local network."""
 
     way = DeviceWay.LAN
 
@@ -83,13 +84,13 @@ class LocalPlaces:
         self._machine = machine or ThisMachine()
 
     async def find(self) -> ServingPlace:
-        """As ServingPlaces.find. Raises NoLocalAddress, OverlayDown if the kernel can't be asked."""
+        """See ServingPlaces. Raises NoLocalAddress, and OverlayDown if the kernel can't be asked."""
         interface = local_interface(self._address, self._machine.interfaces(), self._overlays())
         network = interface.subnet_of(self._address)
         return ServingPlace(self._address, interface.name, device_number(interface.name), network)
 
     def stands(self, place: ServingPlace) -> bool:
-        """As ServingPlaces.stands."""
+        """See ServingPlaces."""
         if place.device != device_number(place.interface):
             return False
         try:
@@ -100,12 +101,12 @@ class LocalPlaces:
 
 
 def is_private(address: Address) -> bool:
-    """Whether it can be one in a home's network."""
+    """Whether an address may be one of a local network."""
     return any(address in network for network in PRIVATE)
 
 
 def local_interface(address: Address, interfaces: tuple[Interface, ...], overlays: str | None) -> Interface:
-    """The network device that has this address, if devices can be served there. Pure.
+    """The network device with this address, if devices can be served there. Pure.
 
     `overlays` is the name of the overlay's device. Raises NoLocalAddress.
     """

@@ -1,9 +1,9 @@
-"""A TCP listener that answers nobody but some addresses: what others send to it gets no answer at all.
+"""A TCP listener that replies only to certain addresses. All others get no reply at all.
 
-Two sockets share the port (SO_REUSEPORT). The first is a decoy whose queue is full for good, so the kernel drops every
-connection that is begun with it (Linux, tcp_conn_request). A filter that any user may attach
-(SO_ATTACH_REUSEPORT_CBPF) gives the second one, which is served, to the allowed addresses alone; it can be replaced
-while both listen. A lone ACK gets the RST that a closed port gives.
+Two sockets share the port (SO_REUSEPORT). The first is a decoy whose queue is always full, so the kernel drops all
+connections to it (Linux, tcp_conn_request). A filter, which any user may attach (SO_ATTACH_REUSEPORT_CBPF), passes the
+allowed addresses to the second socket, which is served. The filter can be replaced while both listen. A lone ACK gets a
+RST, as from a closed port.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from peer.overlay.source_filter import SO_ATTACH_REUSEPORT_CBPF, attach, source_
 from shared.errors import HandsetError, OverlayDown, PortTaken
 
 DECOY, SERVED = 0, 1
-"Their places in the group: in the order in which they began to listen."
+"The sockets' places in the group, in the order in which they began to listen."
 
 FILL_SECONDS = 0.2
-"How long our own connection to the decoy may take; the event loop waits. On one machine it is made at once."
+"How long our own connection to the decoy may take. The event loop waits for it, but on one machine it is immediate."
 
 LOOK_SECONDS = 0.005
 
 TCP_INFO_WAITING = 24
-"""The offset of a listener's number of connections that wait to be accepted in struct tcp_info (linux/tcp.h, where the
-field is tcpi_unacked; tcp_get_info), in bytes."""
+"""The offset in bytes of the number of waiting connections in a listener's struct tcp_info (linux/tcp.h, where the
+field is tcpi_unacked; tcp_get_info)."""
 
 
 class QuietListener:
@@ -39,16 +39,16 @@ class QuietListener:
     def __init__(self, decoy: socket.socket, filler: socket.socket, served: socket.socket) -> None:
         self._decoy = decoy
         self._filler = filler
-        "Takes the only place in the decoy's queue, or waits for it."
+        "Occupies the only place in the decoy's queue, or waits for it."
 
         self.served = served
-        "Listens already."
+        "The socket that is served. It listens already."
 
     @classmethod
     def open(cls, address: Address, port: int, allowed: Collection[Address] | None, device: int | None) -> Self:
-        """Listen at that address for these addresses, by that device; `port` 0 takes any that is free.
+        """Listen at that address for these addresses, through that device. `port` 0 uses any free port.
 
-        Raises PortTaken, OverlayDown if the machine doesn't have the address, and HandsetError where the system has no
+        Raises PortTaken, OverlayDown if the machine doesn't have the address, and HandsetError if the system has no
         such filter.
         """
         if sys.platform != "linux":
@@ -76,20 +76,20 @@ class QuietListener:
         return cls(decoy, filler, served)
 
     def allow(self, allowed: Collection[Address] | None, device: int | None) -> None:
-        """From now on answer these addresses, by that device; None: every address, any device."""
+        """From now on, reply to these addresses through that device. None: every address, any device."""
         _attach(self._decoy, allowed, device)
 
     def close(self) -> None:
-        """Close both. The one that answers goes first: between the two moments nobody is answered."""
+        """Close both, the served one first: between the two moments nobody gets a reply."""
         self.served.close()
         self._decoy.close()
         self._filler.close()
 
 
 def fill(decoy: socket.socket, filler: socket.socket) -> None:
-    """Take the only place in the decoy's queue, unless somebody else has: nobody is accepted, so it stays taken.
+    """Occupy the only place in the decoy's queue, unless it is taken. Nothing accepts it, so it stays taken.
 
-    Raises OSError if it can't be taken.
+    Raises OSError if that fails.
     """
     filler.setblocking(False)
     error = filler.connect_ex(decoy.getsockname())
@@ -109,7 +109,7 @@ def waiting(listener: socket.socket) -> int:
 
 
 def _check_free(address: Address, port: int) -> None:
-    """Raise OSError if somebody listens there, as another home of this user may: it would share the port with us."""
+    """Raise OSError if somebody listens there. Another home of this user would otherwise share the port with us."""
     with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((str(address), port))

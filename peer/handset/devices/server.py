@@ -1,9 +1,9 @@
-"""The page for the owner's other devices: at one of our addresses, and for theirs alone.
+"""The page for the owner's other devices: at one of our addresses, and only for theirs.
 
-A device shows three things. It comes from its address. In the overlay that is made of its node's key; in the home's own
-network it is no proof, and only keeps the server out of others' sight. It brings its cookie, which no script sees
-(HttpOnly) and no other site can send (SameSite). And it proves its key, as every page does (peer/handset/proof.py),
-which the browser keeps where no script reads it. Everything else is as on loopback, see peer/handset/page_server.py.
+A device shows three things. First, its address. In the overlay, that follows from its node's key. In the local network
+it proves nothing, and only hides the server from others. Second, its cookie, which no script can read (HttpOnly) and no
+other site can send (SameSite). Third, it proves its key, as every page does (peer/handset/proof.py). The browser keeps
+the key where no script can read it. All else is as on loopback, see peer/handset/page_server.py.
 """
 
 from __future__ import annotations
@@ -39,50 +39,50 @@ from shared.paired_device import PairedDevice
 from shared.rate import Bucket, Limit
 
 COOKIE = "__Host-device"
-"Browsers take a cookie of such a name only over TLS, for this host alone (RFC 6265bis, 4.1.3.2)."
+"Browsers accept a cookie with such a name only over TLS, for this host alone (RFC 6265bis, 4.1.3.2)."
 
 COOKIE_BYTES = 32
 
 COOKIE_SECONDS = 400 * 24 * 3600
-"The longest that browsers keep one. It begins again with every visit."
+"The longest lifetime that browsers allow. Each visit renews the cookie."
 
 AUTHORITY_FILE = "/authority.crt"
 APPLE_FILE = "/authority.mobileconfig"
-"The same for Android and computers, and for an iPhone or iPad."
+"The authority's file for Android and computers, and the one for an iPhone or iPad."
 
 CONNECTIONS = Limit(at_once=40, per_second=2)
-"Of one address."
+"The limit for new connections of one address."
 
 STRANGERS = Limit(at_once=20, per_second=5)
-"""Of all addresses that are no device's, while one is added without its address: an attacker in the overlay has as many
-addresses as they want, and each handshake takes a millisecond of the event loop."""
+"""The limit for new connections of all addresses that aren't a device's, while a device is added without its address.
+An attacker in the overlay has any number of addresses, and each handshake takes a millisecond of the event loop."""
 
 MOST_RATED = 64
-"Addresses whose connections are counted; the one that has been quiet for longest gives way."
+"How many addresses have their connections counted. The one that was quiet longest is dropped."
 
 
 class KnownDevices(Protocol):
-    """The devices that there are, and the one to be added."""
+    """The owner's devices, and the one that is being added."""
 
     @property
     def pairing(self) -> DevicePairing | None:
-        """What is open now."""
+        """The open pairing."""
 
     def device_at(self, address: Address) -> PairedDevice | None:
-        """The device of that address."""
+        """The device with that address."""
 
     def visits(self, pairing: DevicePairing, visitor: Visitor) -> None:
-        """A device shows a code and waits for the owner."""
+        """Note that a device shows a code and waits for the owner."""
 
     def left(self, pairing: DevicePairing) -> None:
-        """It has gone again, or was refused."""
+        """Note that the waiting device has gone, or was refused."""
 
     async def seen(self, device: PairedDevice) -> None:
-        """A device has opened or left its page. Raises StoreError."""
+        """Note that a device has opened or left its page. Raises StoreError."""
 
 
 class DeviceServer(PageServer):
-    """Lets in devices by their keys, and one to be added by the pairing's secret."""
+    """Admits devices by their keys, and one new device by the pairing's secret."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class DeviceServer(PageServer):
         authority: Authority,
         static: Path = STATIC,
     ) -> None:
-        """`own` is our address there, and `interface` the network device that has it."""
+        """`own` is our address there, and `interface` its network device."""
         host = f"[{own}]" if own.version == 6 else str(own)
         session = PageSession(listening.getsockname()[1], host=host, secure=True)
         super().__init__(pages, listener, listening, session, static)
@@ -110,7 +110,7 @@ class DeviceServer(PageServer):
         self._rates: OrderedDict[Address, Bucket] = OrderedDict()
 
     def end(self, address: Address) -> None:
-        """End everything that comes from an address, at once: pages, their sound and picture, and connections."""
+        """At once end everything from an address: pages, their sound and picture, and connections."""
         self._pages.end_device(str(address))
         self._limits.turn_out(_as_kernel_writes(address))
 
@@ -118,7 +118,7 @@ class DeviceServer(PageServer):
         return self._context
 
     def _admits(self, client: Client) -> bool:
-        """The kernel has dropped everybody else already; it may have let one in while the list changed."""
+        """Check the address again: the kernel may have admitted it while the list changed."""
         address = ip_address(client[0])
         pairing = self._book.pairing
         now = asyncio.get_running_loop().time()
@@ -148,7 +148,8 @@ class DeviceServer(PageServer):
             return web.Response(body=apple_profile(self._authority), content_type="application/x-apple-aspen-config")
         response = await handler(request)
         if request.path == "/":
-            # A device that comes without its cookie, as from a link on another page, keeps the one it has.
+            # A device may come without its cookie, for example from a link on another page. Then it keeps the cookie
+            # that it has.
             given = request.cookies.get(COOKIE)
             if device is None:
                 _give(response, given if given and len(given) >= COOKIE_BYTES else secrets.token_urlsafe(COOKIE_BYTES))
@@ -183,7 +184,7 @@ class DeviceServer(PageServer):
         address = _from(request)
         if proven.asked.key == "home":
             device = self._book.device_at(address)
-            if device is None or device.key != proven.secret:  # removed meanwhile
+            if device is None or device.key != proven.secret:  # the device was removed meanwhile
                 return None
             with contextlib.suppress(StoreError):
                 await self._book.seen(device)
@@ -210,7 +211,7 @@ class DeviceServer(PageServer):
     async def _confirmed(
         self, sock: web.WebSocketResponse, pairing: DevicePairing, visitor: Visitor
     ) -> PairedDevice | None:
-        """Show the code, and wait until the owner has decided, or the page has gone."""
+        """Show the code, and wait until the owner has decided or the page is gone."""
         code = PairingCode(name=pairing.name, code=visitor.code)
         with contextlib.suppress(ConnectionError):
             await sock.send_str(encode(code))
@@ -235,7 +236,7 @@ class DeviceServer(PageServer):
 
 
 def _from(request: web.Request) -> Address:
-    """Where a request comes from."""
+    """The address from which a request came."""
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     if peer is None:
         raise RequestRefused(400, "The connection has gone.")
