@@ -1,7 +1,7 @@
 """Makes a new group membership take effect at once: the program restarts itself within the group.
 
 The session began before the membership, so it doesn't have it. sg(1) does this, and asks members for no password. A
-service with NoNewPrivileges can't use it; there, its user must log in again.
+service with NoNewPrivileges can't use it: it has the groups that its user's systemd began with, until that restarts.
 """
 
 from __future__ import annotations
