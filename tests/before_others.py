@@ -1,4 +1,4 @@
-"""For tests of sound and pictures as they come: on a busy machine these would test how busy it is."""
+"""Priority for tests of live sound and pictures. On a busy machine, these would otherwise measure how busy it is."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FIRST = -15
 
 @contextlib.contextmanager
 def before_others() -> Iterator[None]:
-    """This thread, and all that it starts in the block, get the processor before others, as sound does on a desktop.
+    """Give this thread, and all that it starts in the block, a higher priority, as sound has on a desktop.
 
-    Only root may do that; for others it does nothing.
+    Only root may do that. For other users it does nothing.
     """
     usual = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):

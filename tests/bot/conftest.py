@@ -1,4 +1,4 @@
-"""Homes of people who know each other already."""
+"""Homes of people who already know each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.bot.console import befriend, people
 
 @pytest.fixture(scope="session")
 def friends(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the homes of anna, bob and carol. Bob is paired with both others; those don't know each other."""
+    """A folder with the homes of anna, bob and carol. Bob is paired with both others, who don't know each other."""
     folder = tmp_path_factory.mktemp("friends")
 
     async def meet() -> None:

@@ -1,7 +1,7 @@
-"""Real programs for tests: `copybara run --console --json`, each with a home of its own, and the chat between them.
+"""Real programs for tests: `copybara run --console --json`, each with its own home, and the chat between them.
 
-A test waits for what a program writes, never for time to pass. That a program stays silent is seen from its answer to
-a harmless command that it was given afterwards: messages are answered in the order in which they were written.
+A test waits for what a program writes, never for time to pass. To see that a program stays silent, a test gives it a
+harmless command: messages are answered in the order in which they were written, so the answer comes last.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests import preloaded
 from tests.bot.program import PreloadedNode
 
 SECONDS = 60.0
-"What anything may take on a slow machine before a test gives up."
+"How long anything may take on a slow machine before a test gives up."
 
 LOOK_SECONDS = 0.05
 
@@ -40,21 +40,21 @@ _probes = itertools.count(1)
 
 
 class Person(PreloadedNode):
-    """A running copybara, its owner, and all that it ever wrote."""
+    """A running copybara, its owner, and everything that it has written."""
 
     def __init__(self, name: str, folder: Path, chat: Chat, *, config: str = "") -> None:
-        """`folder` holds the homes of all people, `config` is added to the configuration."""
+        """`folder` has the homes of all people. `config` is added to the configuration."""
         super().__init__(name, folder / name, self._wrote)
         self.chat = chat
         self.said: list[Said] = []
-        "Every line on its stdout, of all its runs."
+        "Every line of its stdout, in all its runs."
 
         self._config = config
         self._errors = folder / f"{name}.stderr"
         chat.people.append(self)
 
     async def begin(self, *options: str) -> None:
-        """Start the program, with its configuration in its home, and wait until it is ready."""
+        """Start the program with the configuration in its home, and wait until it is ready."""
         self.home.mkdir(mode=0o700, exist_ok=True)
         answer = "" if "[answer]" in self._config else '[answer]\nendpoint = "pattern"\n'
         (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n{self._config}{answer}')
@@ -64,13 +64,13 @@ class Person(PreloadedNode):
 
     @property
     def process(self) -> asyncio.subprocess.Process:
-        """The program that was started last."""
+        """The last process that was started."""
         assert self._process is not None
         return self._process
 
     @property
     def running(self) -> bool:
-        """Whether the program runs as far as we know."""
+        """Whether the program is running, as far as we know."""
         return self.started and self.process.returncode is None
 
     @property
@@ -80,7 +80,7 @@ class Person(PreloadedNode):
 
     @property
     def errors(self) -> str:
-        """All of its stderr."""
+        """Its whole stderr."""
         return self._errors.read_text(errors="replace") if self._errors.exists() else ""
 
     def store(self) -> Store:
@@ -88,7 +88,7 @@ class Person(PreloadedNode):
         return Store(Home(self.home).database)
 
     async def until(self, wanted: Callable[[Said], bool], seconds: float = SECONDS) -> Said:
-        """As in DemoNode; what was written instead is shown when it doesn't come."""
+        """See DemoNode. If the line doesn't come, the error shows what was written instead."""
         try:
             return await super().until(wanted, seconds)
         except DemoFailed as failed:
@@ -96,20 +96,20 @@ class Person(PreloadedNode):
             raise AssertionError(f"{failed.sentence} It wrote last:\n{last}\n{self.errors}") from None
 
     async def told(self, containing: str = "", *, kind: str = "") -> str:
-        """What its owner is told next, of that kind if one is given, that contains a text."""
+        """The next sentence to its owner that contains a text and, if given, has that kind."""
         return str((await self.posted("owner", containing, kind=kind))["text"])
 
     async def asked(self, text: str, containing: str = "", *, kind: str = "") -> str:
-        """Write as its owner, and return the answer, of that kind if one is given, that contains a text."""
+        """Write as its owner. Returns the answer that contains a text and, if given, has that kind."""
         self.write(text)
         return await self.told(containing, kind=kind)
 
     async def after(self, text: str, *, sender: str = "owner") -> list[Said]:
-        """Deliver a message, and return all that was written until the next message was answered."""
+        """Deliver a message. Returns all lines that were written until the next message was answered."""
         return await self.after_all([(sender, text)])
 
     async def after_all(self, messages: list[tuple[str, str]]) -> list[Said]:
-        """The same for several messages, each a sender and a text."""
+        """Deliver several messages, each a sender and a text. Returns all lines until the next message was answered."""
         await self.in_order()
         before = len(self.said)
         for sender, text in messages:
@@ -118,7 +118,7 @@ class Person(PreloadedNode):
         return list(itertools.takewhile(lambda said: said.get("text") != last, self.said[before:]))
 
     async def file(self, wanted: Callable[[Said], bool]) -> Said:
-        """The next report of a file that is as wanted, however long it takes, as long as more and more comes before."""
+        """The next report of a file that is `wanted`. Waits without limit while more and more of the file arrives."""
         report = await self.until(lambda said: said["type"] == "file")
         while not wanted(report):
             before = report["done"]
@@ -128,23 +128,23 @@ class Person(PreloadedNode):
         return report
 
     async def in_order(self) -> str:
-        """Wait until everything that was written to it so far has been acted on; what it then said."""
+        """Wait until everything that was written to it has been carried out. Returns the last answer."""
         nobody = f"nobody-{next(_probes)}"
         return await self.asked(f"/contact show {nobody}", nobody, kind="error.name-not-found")
 
     async def says_more(self, than: int) -> None:
-        """Wait until it has written more lines than that, and take none of them."""
+        """Wait until it has written more lines than `than`, and take none of them."""
         async with asyncio.timeout(SECONDS), self._news:
             await self._news.wait_for(lambda: len(self.said) > than or self._silent)
 
     async def media(self, kinds: tuple[str, ...] = MEDIA) -> Said:
-        """Wait until packets of all `kinds` have arrived, and return that report."""
+        """Wait until packets of all `kinds` have arrived. Returns that report."""
         return await self.until(
             lambda said: said["type"] == "call" and all(said[f"{kind}_packets_received"] for kind in kinds)
         )
 
     async def status(self) -> dict[str, Any]:
-        """What `copybara status --json` prints, without a process for it."""
+        """The output of `copybara status --json`, without a separate process."""
         answer = await asyncio.to_thread(ask, Home(self.home).command_socket, AskStatus())
         assert answer.status is not None
         return answer.status
@@ -176,12 +176,12 @@ class Person(PreloadedNode):
         await self.until_status(lambda status: not status["calls"])
 
     async def signalled(self, number: signal.Signals, seconds: float = 60.0) -> int:
-        """Send a signal, and return the exit code once the program has ended and all its output is read."""
+        """Send a signal. Returns the exit code once the program has ended and all its output was read."""
         self.process.send_signal(number)
         return await self.gone(seconds)
 
     async def gone(self, seconds: float = 60.0) -> int:
-        """The exit code, once the program has ended and all its output is read."""
+        """The exit code, once the program has ended and all its output was read."""
         async with asyncio.timeout(seconds):
             code = await self.process.wait()
             assert self._reading is not None
@@ -189,7 +189,7 @@ class Person(PreloadedNode):
         return code
 
     def secrets(self) -> list[bytes]:
-        """All that no output may ever contain, as far as it is in the home now."""
+        """Everything in the home that no output may contain."""
         home = Home(self.home)
         if not home.database.exists():
             return []
@@ -199,7 +199,7 @@ class Person(PreloadedNode):
         return [*kept, home.sealing_key.read_bytes()]
 
     def check(self, more: Iterable[bytes] = ()) -> None:
-        """Nothing that a program wrote in a test may be a traceback or hold a secret, of its home or of `more`."""
+        """Check that the program's output has no traceback and no secret, neither of its home nor of `more`."""
         assert "Traceback" not in self.errors, self.errors
         assert "exception" not in self.errors.lower(), self.errors
         written = self.errors + json.dumps(self.said, ensure_ascii=False)
@@ -214,7 +214,7 @@ class Person(PreloadedNode):
 
 
 class Chat:
-    """A conversation: what one program posts in it, the others read, unless the chat is held up."""
+    """A conversation. What one program posts in it, the others read, unless the chat is held up."""
 
     def __init__(self) -> None:
         self.people: list[Person] = []
@@ -223,20 +223,20 @@ class Chat:
         "Whether posts wait for `deliver`."
 
     def posted(self, writer: Person, said: Said) -> None:
-        """What a program has posted."""
+        """Take what a program has posted."""
         self.posts.append((writer, said))
         if not self.held:
             self.deliver(writer, said["text"])
 
     def deliver(self, writer: Person, text: str) -> None:
-        """Hand a message to everybody but its writer."""
+        """Give a message to everybody but its writer."""
         for person in self.people:
             if person is not writer and person.running:
                 person.write(text, sender=writer.name)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold posts up for the length of a block; they are listed and not delivered."""
+        """Hold posts up during the block. They are listed and not delivered."""
         self.held = True
         try:
             yield
@@ -266,10 +266,10 @@ async def people(
     options: Sequence[str] = (),
     kind: type[Person] | None = None,
 ) -> AsyncIterator[list[Person]]:
-    """Running programs that share a chat, with the homes of that name in `homes` if there are such.
+    """Running programs that share a chat. Their homes are those with their names in `homes`, if these exist.
 
-    `config` is everybody's, `configs` by name goes before it; `options` are added to the command lines; `kind` is the
-    class of the people. However the block ends, the programs end too, and what they wrote is checked.
+    `config` is for everybody, `configs` are by name and come before it. `options` are added to the command lines.
+    `kind` is the class of the people. However the block ends, the programs end too, and their output is checked.
     """
     chat = chat or Chat()
     everybody = [(kind or Person)(name, folder, chat, config=(configs or {}).get(name, config)) for name in names]
@@ -292,7 +292,7 @@ async def people(
 
 
 async def befriend(caller: Person, callee: Person) -> None:
-    """A first contact of two strangers, saved on both sides under their names."""
+    """A first contact of two strangers. Both save the other under their name."""
     caller.write(f"/call {callee.node}")
     await callee.told(kind=Kind.STRANGER_RINGS)
     callee.write("/answer")
@@ -305,7 +305,7 @@ async def befriend(caller: Person, callee: Person) -> None:
 
 
 async def ring(caller: Person, callee: Person, media: str = "") -> Said:
-    """Call a contact until it is ringing there, and return the link."""
+    """Call a contact until it rings there. Returns the link."""
     caller.write(f"/call {callee.name} {media}")
     link = await caller.posted("chat")
     await callee.told(caller.name, kind=Kind.RINGS)
@@ -313,7 +313,7 @@ async def ring(caller: Person, callee: Person, media: str = "") -> Said:
 
 
 async def connect(caller: Person, callee: Person, media: str = "", answer: str = "/answer") -> Said:
-    """A call of a contact that is answered by hand, until it is active on both sides. Returns the link."""
+    """Call a contact, who answers by hand, until the call is active on both sides. Returns the link."""
     link = await ring(caller, callee, media)
     callee.write(answer)
     await asyncio.gather(*(person.call("active") for person in (caller, callee)))
@@ -321,7 +321,7 @@ async def connect(caller: Person, callee: Person, media: str = "", answer: str =
 
 
 async def hang_up(first: Person, second: Person) -> tuple[Said, Said]:
-    """End the call on the first side. Returns the last reports of both."""
+    """End the call on the first side. Returns the last reports of both sides."""
     first.write("/hangup")
     return await first.call("ended", reason="hung-up"), await second.call("ended", reason="remote-hung-up")
 
@@ -329,7 +329,7 @@ async def hang_up(first: Person, second: Person) -> tuple[Said, Said]:
 async def cli(
     *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None, seconds: float = SECONDS
 ) -> tuple[int, str, str]:
-    """Run `copybara`, without its imports, and return its exit code, stdout and stderr."""
+    """Run `copybara` without loading its imports again. Returns its exit code, stdout and stderr."""
     with tempfile.TemporaryFile() as errors:
         program = await preloaded.start(arguments, environment_of_a_person() | (environment or {}), errors.fileno())
         try:
@@ -344,9 +344,9 @@ async def cli(
 
 
 def environment_of_a_person() -> dict[str, str]:
-    """Our environment, without what only those set who run tests: unbuffered output hides a flush that fails.
+    """Our environment without variables for tests: unbuffered output would hide a flush that fails.
 
-    LINES and COLUMNS are from readline, which sets them where it is used.
+    LINES and COLUMNS come from readline, which sets them where it is used.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME", "COLUMNS", "LINES"):
@@ -355,6 +355,6 @@ def environment_of_a_person() -> dict[str, str]:
 
 
 def forms(secret: bytes) -> list[str]:
-    """The ways in which bytes may get into text."""
+    """The forms in which bytes may appear in text."""
     encoded = base64.b64encode(secret).decode().rstrip("=")
     return [secret.hex(), encoded, encoded.translate(str.maketrans("+/", "-_")), repr(secret)[2:-1]]

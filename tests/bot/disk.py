@@ -1,4 +1,4 @@
-"""Small disks of their own for a home: one that gets full, and one that the kernel makes read-only since it fails."""
+"""Small disks for a home: one that gets full, and one that the kernel makes read-only because it fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SmallDisk:
         self.folder = folder
 
     def fill(self) -> None:
-        """Leave no room, also none in the database's log."""
+        """Leave no room, not even in the database's log."""
         with contextlib.closing(sqlite3.connect(Home(self.folder).database)) as database:
             assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
         with open(self.folder / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
@@ -28,13 +28,13 @@ class SmallDisk:
                 pass
 
     def make_room(self) -> None:
-        """Let things be written again."""
+        """Make room for writing again."""
         (self.folder / "filler").unlink()
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Mount one at a folder, which is made."""
+    """Mount such a disk at a new folder."""
     need("mount")
     folder.mkdir()
     _run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder))
@@ -45,22 +45,22 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
 
 
 class FailingDisk:
-    """A disk of 16 MiB with a home on it, ext4 as on most computers."""
+    """A disk of 16 MiB with a home on it, with ext4 as on most computers."""
 
     def __init__(self, folder: Path, image: Path) -> None:
         self.folder = folder
         self._image = image
 
     def mount(self) -> None:
-        """Mount it where the home is to be."""
+        """Mount it at the home's folder."""
         _run("mount", "-o", "loop", str(self._image), str(self.folder))
 
     def fail(self) -> None:
-        """Do what the kernel does after an error of the disk: nothing is written any more, what is open stays open."""
+        """Do what the kernel does after a disk error: nothing can be written any more, and open files stay open."""
         _run("mount", "-o", "remount,abort", str(self.folder))
 
     def mend(self) -> None:
-        """What its owner does then, once no program has anything open there: check it, and mount it again."""
+        """Do what its owner does once no program has open files there: check it, and mount it again."""
         _run("umount", str(self.folder))
         checked = subprocess.run(["e2fsck", "-f", "-y", str(self._image)], capture_output=True, timeout=60)
         assert checked.returncode in (0, 1), checked
@@ -69,7 +69,7 @@ class FailingDisk:
 
 @contextlib.contextmanager
 def failing_disk(folder: Path) -> Iterator[FailingDisk]:
-    """Mount one at a folder, which is made; its image lies beside it."""
+    """Mount such a disk at a new folder. Its image is beside it."""
     need("mount", "mkfs.ext4", "e2fsck")
     folder.mkdir()
     image = folder.with_suffix(".image")
@@ -85,7 +85,7 @@ def failing_disk(folder: Path) -> Iterator[FailingDisk]:
 
 
 async def the_doctors_line(folder: Path) -> str:
-    """What `copybara doctor` says is wrong with the home there, and nothing worse happens."""
+    """The only fault that `copybara doctor` reports of the home there."""
     code, out, err = await cli("--home", str(folder), "doctor", "--overlay", "loopback")
     assert code == 1
     assert "Traceback" not in out + err

@@ -1,7 +1,7 @@
-"""Runs commands one after the other, each in a fork of this process: what they need is imported once.
+"""Runs commands one after the other, each in a fork of this process, so that their imports are loaded once.
 
-Reads a JSON list of command lines from the file in argv[1]; writes a JSON list of [code, stdout, stderr] to argv[2].
-argv[3] says which standard descriptors stay as they are, such as "1" where stdout is a full device or closed.
+It reads a JSON list of command lines from the file in argv[1], and writes a JSON list of [code, stdout, stderr] to
+argv[2]. argv[3] lists the standard descriptors that stay unchanged, such as "1" if stdout is a full device or closed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.cli.main import main
 
 
 def import_everything() -> None:
-    """What commands import when they run."""
+    """Import what commands import when they run."""
     importlib.import_module("bot.app")
     importlib.import_module("bot.demo.run")
     for module in pkgutil.walk_packages(bot.cli.__path__, "bot.cli."):
@@ -29,7 +29,7 @@ def import_everything() -> None:
 
 
 def run(arguments: list[str], kept: str) -> tuple[int, str, str]:
-    """How the command ends, and what it wrote."""
+    """The command's exit code and output."""
     out, err = _scratch(), _scratch()
     child = os.fork()
     if child == 0:
@@ -50,7 +50,7 @@ def run(arguments: list[str], kept: str) -> tuple[int, str, str]:
 
 
 def _scratch() -> int:
-    """A file that takes no standard descriptor, be one closed: the command would write into it."""
+    """A file that takes no standard descriptor, even if one is closed: the command would write into it."""
     with tempfile.TemporaryFile(dir="/dev/shm") as file:
         return fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 10)
 

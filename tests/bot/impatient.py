@@ -1,4 +1,4 @@
-"""`python -m tests.bot.impatient …`: `copybara` that dials a lost path again for some seconds, not for a minute."""
+"""`python -m tests.bot.impatient …`: `copybara` that dials a lost path for some seconds instead of a minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS = 2.0
 
 
 def begin() -> None:
-    """Have calls give up after SECONDS."""
+    """Make calls give up after SECONDS."""
     runner.REDIAL_SECONDS = SECONDS  # type: ignore[attr-defined]
 
 

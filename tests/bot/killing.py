@@ -1,7 +1,8 @@
-"""`copybara` as it is, with a way in for tests: a socket that lists the tasks of the running program and ends one.
+"""`copybara` with an entrance for tests: a socket that lists the running program's tasks and ends one of them.
 
-The socket's address is in KILLING. A question is the name of a task, or nothing; the answer is a JSON list of the names
-of all tasks that ran, after one task of that name was cancelled. Those that have no name go by their coroutine's.
+KILLING has the socket's address. A request is the name of a task, or empty. The reply is a JSON list of the names of
+all tasks that were running, after one task with that name was cancelled. A task without a name is listed as its
+coroutine.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Mortal(Person):
         return [sys.executable, "-m", "tests.bot.killing", "--home", str(self.home), *arguments]
 
     async def tasks(self, kill: str = "") -> list[str]:
-        """End one task of a name, if one is given; returns the names of those that ran before that."""
+        """End one task with that name, if one is given. Returns the names of the tasks that were running before."""
         reader, writer = await asyncio.open_unix_connection(str(self._killing))
         writer.write(f"{kill}\n".encode())
         names: list[str] = json.loads(await reader.readline())

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback in the test's own process, which can go and come back at the same address."""
+"""An HTTP server on loopback in the test's own process, which can stop and start again at the same address."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class LoopbackServer(abc.ABC):
 
     @abc.abstractmethod
     def application(self) -> web.Application:
-        """What is served."""
+        """The application to serve."""
 
     @abc.abstractmethod
     async def release(self) -> None:
-        """The server goes: let what waits be answered."""
+        """Answer waiting requests, because the server stops."""
 
     @property
     def is_served(self) -> bool:
@@ -34,7 +34,7 @@ class LoopbackServer(abc.ABC):
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Serve for the length of the block."""
+        """Serve during the block."""
         await self.start()
         try:
             yield self
@@ -42,7 +42,7 @@ class LoopbackServer(abc.ABC):
             await self.stop()
 
     async def start(self) -> None:
-        """Begin to serve, at the same address each time."""
+        """Start at the same address each time."""
         self._runner = web.AppRunner(self.application(), handle_signals=False, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         with socket.create_server(("127.0.0.1", self._port), reuse_port=False) as listening:
@@ -52,7 +52,7 @@ class LoopbackServer(abc.ABC):
         self.address = f"http://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:
-        """Be unreachable."""
+        """Stop, so that it can't be reached."""
         runner, self._runner = self._runner, None
         await self.release()
         if runner is not None:

@@ -1,4 +1,4 @@
-"""Who said what, as a page of the documents shows it: written down by the test that lives through it."""
+"""A conversation as a page of the documentation shows it. The test that goes through it writes it down."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ WRITE = "COPYBARA_WRITE_DOCS"
 
 
 class PageTranscript:
-    """One conversation, one line after the other."""
+    """One conversation, line by line."""
 
     def __init__(self, page: str, name: str, *, width: int, changing: Iterable[tuple[re.Pattern[str], str]]) -> None:
-        """`page` is a file in docs/, `name` its place there; names get `width` characters. `changing`: what differs in
-        every run, and what stands there instead.
+        """`page` is a file in docs/, `name` its section there. Names get `width` characters.
+
+        `changing` are patterns for what differs in every run, each with its replacement.
         """
         self.lines: list[str] = []
         self._page = DOCS / page
@@ -27,7 +28,7 @@ class PageTranscript:
         self._changing = tuple(changing)
 
     def line(self, who: str, text: str) -> None:
-        """Somebody writes."""
+        """Add a line that somebody writes."""
         for pattern, instead in self._changing:
             text = pattern.sub(instead, text)
         first, *more = text.splitlines()

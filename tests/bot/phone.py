@@ -1,4 +1,4 @@
-"""A phone without a browser: it connects to a running copybara from its own address, and speaks the page's protocol."""
+"""A phone without a browser: it connects to a running copybara from its own address, with the page's protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.peer.handset.knocking import encoded, origin_of
 
 
 def trusting(authority: bytes) -> ssl.SSLContext:
-    """What a phone checks the server with that has this authority installed, in DER, and no other."""
+    """The TLS context of a phone that has only this authority installed, in DER."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority)
     return context
@@ -32,7 +32,7 @@ class Phone:
     """One phone: its overlay address, its cookies and, once it is a device, its key."""
 
     def __init__(self, at: str, address: str, trusts: ssl.SSLContext) -> None:
-        """`at` is its own address, `address` what the QR code holds."""
+        """`at` is its own address. `address` is the content of the QR code."""
         self.origin = origin_of(address)
         self.host = self.origin.removeprefix("https://")
         self.secret = urlsplit(address).fragment.removeprefix("pair=").encode()
@@ -50,7 +50,7 @@ class Phone:
             yield http
 
     async def get(self, path: str = "/") -> tuple[int, bytes]:
-        """Load a file, and keep the cookie that comes with it."""
+        """Load a file, and store its cookie."""
         async with self.http() as http, http.get(f"{self.origin}{path}", headers=self._headers()) as answer:
             for name, morsel in answer.cookies.items():
                 self.cookies[name] = morsel.value
@@ -62,21 +62,21 @@ class Phone:
 
     @contextlib.asynccontextmanager
     async def socket(self, **changed: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """The page's WebSocket, with other headers if they are given."""
+        """The page's WebSocket, with changed headers if they are given."""
         headers = {**self._headers(), "Origin": self.origin, **changed}
         async with self.http() as http, http.ws_connect(f"{self.origin}/socket", headers=headers) as sock:
             yield sock
 
     @contextlib.asynccontextmanager
     async def pairing(self) -> AsyncIterator[tuple[aiohttp.ClientWebSocketResponse, Meeting, dict[str, Any] | None]]:
-        """Open the address of the QR code, and prove its secret. The last value is what came then, None: refused."""
+        """Open the address in the QR code, and prove its secret. The last value is the next message. None: refused."""
         await self.get("/")
         async with self.socket() as sock:
             meeting, first = await self.prove(sock, "pairing", self.secret, proof_key(self.secret))
             yield sock, meeting, first
 
     async def becomes_a_device(self, sock: aiohttp.ClientWebSocketResponse, meeting: Meeting) -> dict[str, Any]:
-        """Take the key once the owner has confirmed. Returns Hello."""
+        """Take the key after the owner has confirmed. Returns Hello."""
         wrapped = await self.next(sock)
         assert wrapped["type"] == "home-key"
         key = hkdf(self.secret, salt=meeting.page_nonce + meeting.server_nonce, info=WRAP_LABEL)
@@ -85,7 +85,7 @@ class Phone:
 
     @contextlib.asynccontextmanager
     async def page(self) -> AsyncIterator[tuple[aiohttp.ClientWebSocketResponse, dict[str, Any] | None]]:
-        """Its page, opened again. The last value is Hello, None: refused."""
+        """Its page, opened again. The last value is Hello. None: refused."""
         async with self.socket() as sock:
             _, first = await self.prove(sock, "home", self.key, self.key)
             yield sock, first
@@ -107,7 +107,7 @@ class Phone:
         return meeting, dict(first.json()) if first.type is aiohttp.WSMsgType.TEXT else None
 
     async def next(self, sock: aiohttp.ClientWebSocketResponse, *kinds: str) -> dict[str, Any]:
-        """What comes next, of one of these kinds."""
+        """The next message of one of these kinds."""
         async with asyncio.timeout(SECONDS):
             while True:
                 message = dict(await sock.receive_json())
@@ -115,7 +115,7 @@ class Phone:
                     return message
 
     async def until_closed(self, sock: aiohttp.ClientWebSocketResponse) -> int | None:
-        """Wait for the end of the socket; returns its code, None if the connection just ended."""
+        """Wait for the end of the socket. Returns its code, or None if the connection just ended."""
         async with asyncio.timeout(SECONDS):
             while (await sock.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
@@ -127,5 +127,5 @@ class Phone:
 
 
 def has_cookie(phone: Phone) -> bool:
-    """Whether it has been given one."""
+    """Whether it has got a cookie."""
     return COOKIE in phone.cookies

@@ -1,4 +1,4 @@
-"""A program of the demo's kind that starts without the imports, see tests/preloaded."""
+"""A program like the demo's that starts without loading its imports, see tests/preloaded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ COPYBARA = [sys.executable, "-m", "bot.cli"]
 
 
 class PreloadedNode(DemoNode):
-    """As DemoNode, forked from a process that has imported everything."""
+    """A DemoNode, forked from a process that has imported everything."""
 
     async def _launched(self, arguments: list[str], errors: BinaryIO | None) -> asyncio.subprocess.Process:
         command = self.command(*arguments)
         if command[: len(COPYBARA)] != COPYBARA:
-            # As somebody else, or on another host.
+            # For another user, or another host.
             return await super()._launched(arguments, errors)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         stderr = errors.fileno() if errors is not None else 2

@@ -1,4 +1,4 @@
-"""`python -m tests.bot.silent …`: `copybara` that says in no call what it can do, as a program of an attacker might."""
+"""`python -m tests.bot.silent …`: `copybara` that sends no hello in calls, as an attacker's program might."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.messages import Hello, Message
 
 
 def begin() -> None:
-    """Leave its hellos out."""
+    """Send no hellos."""
     send = ControlChannel.send
 
     def send_others(channel: ControlChannel, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.bot.sleeper …`: `copybara` on a machine that has slept for ten minutes before it was started."""
+"""`python -m tests.bot.sleeper …`: `copybara` on a machine that slept for ten minutes before the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody whom nobody knows and who has no program: a first request, and the leg that its answer leads to."""
+"""A stranger without a program: a first request, and the leg to which its answer leads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from shared.secrets.identity import DtlsIdentity
 from tests.bot.console import Person
 
 PATIENCE = 60.0
-"Seconds for what takes one or two on a machine that has time."
+"The limit in seconds for something that takes one or two on an idle machine."
 
 
 def forged(bob: Person, source: NodeId) -> str:
-    """A request to Bob that anybody can write: its source and port are made up."""
+    """A request to Bob that anybody can write. Its source and port are invented."""
     request = Request.to(
         bob.id,
         media=Media.BOTH,
@@ -57,7 +57,7 @@ class Stranger:
 
     @asynccontextmanager
     async def connected(self, message: str) -> AsyncIterator[Leg]:
-        """The leg, once it is up; `message` holds the response."""
+        """The connected leg. `message` contains the response."""
         response = decode(find(message)[0].token)
         assert isinstance(response, Response)
         handshake = first_contact(Role.CALLER, self.request, response, self._identity, self._callee)
@@ -73,7 +73,7 @@ class Stranger:
 
 @asynccontextmanager
 async def stranger(folder: Path, callee: NodeId) -> AsyncIterator[Stranger]:
-    """One with a node of their own, whose key is kept in the folder."""
+    """A stranger with their own node, whose key is stored in the folder."""
     overlay = LoopbackOverlay(folder / "stranger")
     node = await overlay.node_id()
     socket = await OverlaySocket.open(await overlay.own_address(), await overlay.address_of(callee), interface="lo")

@@ -19,20 +19,20 @@ from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
 from tests.written_files import until_written
 
 TONE = 450
-"Hertz; the beep has 1,000."
+"In hertz. The beep has 1,000."
 
 MACHINE = '[answer]\nendpoint = "pattern"\nmachine_after = 1\n'
 
 
 @pytest.fixture
 def speaks(tmp_path: Path) -> str:
-    """The configuration of somebody who says one tone for ever."""
+    """The configuration of a person who sends one tone without end."""
     tone = make_wave(tmp_path / "tone.wav", sine(TONE, SAMPLE_RATE))
     return f'[answer]\nendpoint = "file"\n[media]\nfile = "{tone}"\n'
 
 
 async def message_of_a_second(folder: Path) -> None:
-    """Wait until a second of a message is in this folder. On a busy computer many packets never get there."""
+    """Wait until a second of a message is in this folder. On a busy machine, many packets are lost."""
     await until_written(folder, lambda: _seconds(folder) >= 1)
 
 
@@ -52,9 +52,9 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
         await bob.told(kind=Kind.TAKES_MESSAGE)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         await message_of_a_second(bob.home / "recordings")
-        # Its caller's program shows that it records.
+        # The caller's program shows that the machine records.
         await anna.told("bob is recording this call", kind=Kind.RECORDING_BY_THEM)
-        # It takes nobody's time: a call could ring meanwhile.
+        # It doesn't occupy the owner: a call could ring meanwhile.
         assert (await bob.status())["calls"][0]["automatic"] is True
         anna.write("/hangup")
         told = await bob.told("anna", kind=Kind.MESSAGE)
@@ -107,7 +107,7 @@ async def test_the_machine_is_not_in_the_way_of_another_call(friends: Path, tmp_
         calls = {call["with"]: call["automatic"] for call in (await bob.status())["calls"]}
         assert calls == {"anna": True, "carol": False}
         await hang_up(carol, bob)
-        # What is left is the machine's, and can be ended too.
+        # The remaining call is the machine's, and can be ended too.
         bob.write("/hangup")
         await bob.told("anna", kind=Kind.ENDED)
 
@@ -117,7 +117,7 @@ async def test_a_stranger_does_not_get_the_machine(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=config) as (anna, bob):
         anna.write(f"/call {bob.node} audio")
         await bob.told(kind=Kind.STRANGER_RINGS)
-        # The link lives longer than a contact's call would ring.
+        # The link is valid longer than a contact's call would ring.
         await bob.told(kind=Kind.ENDED)
         assert not any("machine" in said.get("text", "") for said in bob.said)
 

@@ -1,4 +1,4 @@
-"""What a sentence tells somebody to type can be typed where they read it."""
+"""Commands in a sentence can be typed where people read the sentence."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_command_with_any_name_is_one_that_can_be_pasted(name: str) -> None:
 
 def test_the_commands_are_those_of_the_chat_and_of_the_command_line() -> None:
     for word in (*SAME, *OTHERS):
-        with contextlib.suppress(WrongUse):  # most need something after them
+        with contextlib.suppress(WrongUse):  # most need an argument
             parse(f"/{word}")
     needs = {"call": ["anna"], "send": ["file"], "resolve": ["anna"]}
     for word in (*SAME, "contacts", "resolve", "start"):

@@ -14,7 +14,7 @@ from tests.shared.sleeping import slept
 
 
 class Sleeper(Person):
-    """Somebody whose machine has slept."""
+    """A person whose machine has slept."""
 
     def command(self, *arguments: str) -> list[str]:
         """See DemoNode."""

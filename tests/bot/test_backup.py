@@ -1,4 +1,4 @@
-"""A backup is made while the program runs; a home that comes back from it finds back to keys with its contacts."""
+"""A backup is made while the program runs. A restored home gets keys with its contacts again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def backed_up(person: Person, file: Path) -> None:
 
 
 async def brought_back(person: Person, file: Path) -> None:
-    """The program ends, the home is lost, and comes back from the file."""
+    """End the program, lose the home, and restore it from the file."""
     assert await person.signalled(signal.SIGTERM) == 0
     shutil.rmtree(person.home)
     code, _, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
@@ -63,7 +63,7 @@ def test_a_restore_says_how_many_contacts_came_back(contacts: int, said: str) ->
 
 
 async def next_second() -> None:
-    """Links of the second in which a home was restored are refused as well as those from before."""
+    """Wait for the next second: links of the second of the restore are refused, like older ones."""
     await asyncio.sleep(1 - time.time() % 1)
 
 
@@ -103,12 +103,12 @@ async def test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparin
             await hang_up(caller, callee)
         await brought_back(anna, tmp_path / "anna.backup")
         assert anna.node == node
-        # Bob's link can't be read here any more, and anna learns whose it may be.
+        # Bob's link can't be read here any more, and anna reads whose it may be.
         bob.write("/call anna")
         assert "bob" in await anna.told(kind=Kind.LINK_KEY_UNKNOWN)
         bob.write("/hangup")
         await bob.call("ended")
-        # Nothing is removed anywhere: anna calls, it rings as unproven, both compare the words and confirm.
+        # Nothing is removed: anna calls, it rings as unproven, both compare the words and confirm.
         await find_back(anna, bob)
 
 
@@ -126,7 +126,7 @@ async def test_a_restored_home_whose_key_the_contact_still_has_shows_it_in_the_n
         for said in await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (anna, bob))):
             assert ("nothing to confirm" in said, "/contact confirm" in said) == (True, False)
         await hang_up(anna, bob)
-        # Both have shown the key, so nobody has to compare words for what they have agreed on.
+        # Both have proven the old key, so nobody has to compare words for the new one.
         for person, other in ((anna, bob), (bob, anna)):
             with person.store() as store:
                 assert store.quarantined_secrets(other.id) == []
@@ -253,7 +253,7 @@ async def test_a_home_that_only_a_look_has_made_is_no_obstacle_to_a_restore(frie
     code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=PASSPHRASE)
     assert (code, errors) == (0, "")
     assert "bob" in (await cli("--home", str(new), "contacts"))[1]
-    # From now on it is somebody's.
+    # From now on, the home is in use.
     code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=PASSPHRASE)
     assert (code, "already" in errors) == (1, True)
 
@@ -267,7 +267,7 @@ async def test_what_an_uninstall_has_left_is_no_obstacle_to_a_restore_and_stays(
     (home.files / "Bob").mkdir(parents=True)
     (home.files / "Bob" / "cake.txt").write_text("a recipe")
     assert (await cli("--home", str(home.folder), "uninstall", "--shred-keys"))[0] == 0
-    # Something that a restore has left that was killed in the middle.
+    # A leftover of a restore that was killed in the middle.
     home.kept.mkdir()
     (home.kept / "recordings").mkdir()
     own.write_text("mine")
@@ -356,7 +356,7 @@ async def test_what_a_killed_restore_has_left_goes_with_the_next_one_and_with_th
 ) -> None:
     file, new = tmp_path / "anna.backup", Home(tmp_path / "new")
     write(Home(friends / "anna"), file, PASSPHRASE.decode().strip())
-    # What it has made by then.
+    # Its files up to then.
     shutil.copytree(friends / "bob", new.restoring)
     if command == "restore":
         code, _, errors = await cli("--home", str(new.folder), "restore", str(file), stdin=PASSPHRASE)
@@ -432,7 +432,7 @@ async def test_a_home_that_is_made_while_a_restore_waits_is_not_lost(friends: Pa
     write(Home(friends / "anna"), file, PASSPHRASE.decode().strip())
     os.mkfifo(pipe)
     restoring = asyncio.create_task(cli("--home", str(home.folder), "restore", str(pipe), stdin=PASSPHRASE))
-    with await asyncio.to_thread(pipe.open, "wb") as backup:  # it has looked whether there is a home
+    with await asyncio.to_thread(pipe.open, "wb") as backup:  # it has checked whether there is a home
         shutil.copytree(friends / "bob", home.folder)
         await asyncio.to_thread(backup.write, file.read_bytes())
     code, _, errors = await restoring
@@ -476,13 +476,13 @@ def head(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 
 def with_note(*notes: bytes, kind: bytes = tarfile.XHDTYPE, name: str = "file") -> bytes:
-    """An empty file, before which an extended header stands with these notes."""
+    """An empty file after an extended header with these notes."""
     records = b"".join(map(record, notes))
     return head("note", len(records), kind) + records + bytes(-len(records) % 512) + head(name)
 
 
 def record(note: bytes) -> bytes:
-    """A line of an extended header: its length counts itself (pax(1))."""
+    """A line of an extended header, whose length includes the length itself (pax(1))."""
     length = len(note) + 2
     while len(line := b"%d %s\n" % (length, note)) != length:
         length = len(line)
@@ -490,14 +490,14 @@ def record(note: bytes) -> bytes:
 
 
 def sparse(count: int) -> bytes:
-    """The map of a sparse file, GNU's format 1.0, that has so many numbers in it."""
+    """The map of a sparse file in GNU's format 1.0, with `count` numbers."""
     version = with_note(b"GNU.sparse.major=1", b"GNU.sparse.minor=0")[:1024]
     numbers = b"%d\n" % count + b"999\n" * count
     return version + head("file", len(numbers)) + numbers + bytes(-len(numbers) % 512)
 
 
 def old_sparse(count: int) -> bytes:
-    """The same in the old format: a chain of blocks, each of which says that another comes."""
+    """The map of a sparse file in the old format: a chain of blocks, each of which announces another one."""
     first = bytearray(head("file", kind=tarfile.GNUTYPE_SPARSE))
     block = b"00000000001 00000000001 " * 21 + b"\1" + bytes(7)
     first[386:482], first[482] = block[:96], 1
@@ -558,7 +558,7 @@ def test_what_has_been_unpacked_is_not_kept_in_memory(tmp_path: Path) -> None:
     archive = b"".join(with_note(note, name=str(number)) for number in range(many)) + bytes(1024)
     assert len(archive) > 2 * (2 << 20)
     packed_archive = gzip.compress(archive, 1)
-    gc.freeze()  # otherwise Python waits with what is left of each entry until there is as much as in all other tests
+    gc.freeze()  # otherwise Python collects garbage only when there is as much as in all other tests
     gc.collect()
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""`copybara bugreport` helps a maintainer, shows what it would write, and holds nothing private of a home."""
+"""`copybara bugreport` helps a maintainer, shows what it would write, and contains nothing private of a home."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ACCOUNTS = ["@zeb-bot:example.org", "zeb@mail.example", "@zebulon_bot", "4815162
 PASSWORD = "hunter2&co"
 NAMES = ["zebulon.azero", "quix.eth"]
 OTHERS = ["Mallory", "Theodora Blum", "+4930901820", "/home/quirin/secret.txt", "dcaccount:nine.example"]
-"Of people whom this home doesn't know, in the log alone."
+"Names and secrets of people whom this home doesn't know. They are only in the log."
 
 CONFIG = f"""\
 name = "Zebulon Quix"
@@ -50,7 +50,7 @@ own_name = "zebulon.azero"
 
 
 def filled(folder: Path) -> tuple[Home, list[str]]:
-    """A home below a folder with a user's name, with secrets of every kind, and all of them as texts."""
+    """A home in a folder with a user's name, with secrets of every kind. Also returns all of them as texts."""
     home = Home(folder / "zebulon q" / "her home")
     home.folder.parent.mkdir()
     home.prepare()
@@ -90,7 +90,7 @@ def filled(folder: Path) -> tuple[Home, list[str]]:
 
 
 def log_with(folder: Path, secrets: list[str]) -> Path:
-    """A log in which each secret stands in the places where texts stand: in sentences, quotes, addresses and paths."""
+    """A log with each secret in all places where texts may be: in sentences, quotes, addresses and paths."""
     log = folder / "copybara.log"
     lines = ["Reading messages failed", "Traceback (most recent call last):"]
     lines.append(f'  File "{folder}/bot/app.py", line 3, in _run')

@@ -1,4 +1,4 @@
-"""`/call echo` in a chat and on the command line: a test call with one's own program, of which nothing stays."""
+"""`/call echo` in a chat and on the command line: a test call with one's own program, which leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.bot.console import Person, people
 
 
 async def connected(anna: Person) -> None:
-    """Wait until the test call is up."""
+    """Wait until the test call is connected."""
     assert "Connected with echo" in await anna.told(kind=Kind.CONNECTED)
 
 

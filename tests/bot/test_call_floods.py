@@ -1,4 +1,4 @@
-"""Floods in a call, over real programs: somebody whose call was answered sends messages without end."""
+"""Floods in a call between real programs: a person whose call was answered sends messages without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The call log: no column is forgotten on its way from a call to those who read it."""
+"""The call log: no column is forgotten on its way from a call to its readers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RECORD = CallRecord(
     proven=True,
     name="anna",
 )
-"No column is as it would be if it were forgotten."
+"No column has the value that it would have if it were forgotten."
 
 OTHERS: dict[str, object] = {
     "peer": NodeId(b"ben!" * 8),
@@ -54,11 +54,11 @@ OTHERS: dict[str, object] = {
     "proven": False,
     "name": "",
 }
-"Other values of the columns that people see."
+"Other values for the columns that people see."
 
 
 def a_line() -> Line:
-    """A call that has ended, of which RECORD is to be written."""
+    """An ended call whose record should be RECORD."""
     return Line(
         1,
         Call(Role.CALLEE, True, State.ENDED, EndReason.STOPPED),
@@ -108,7 +108,7 @@ def test_the_page_and_the_chat_are_about_every_column_but_the_reference() -> Non
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_who_reads_the_log_sees_each_column(name: str) -> None:
-    # Whether they had the key makes a difference to what was said to them.
+    # Whether they had the key decides what they were told.
     reason = "busy" if name == "proven" else RECORD.reason
     one = dataclasses.replace(RECORD, reason=reason)
     other = dataclasses.replace(one, **{name: OTHERS[name]})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Calls between real programs, from the line that a person types to the packets that arrive."""
+"""Calls between real programs, from a typed line to arriving packets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.bot.console import Person, befriend, connect, hang_up, people, ring
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TALKING = 8
-"Packets, half a second of pictures: a call of which that much has arrived is a call."
+"In packets, half a second of pictures. With that many, a call works."
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -36,7 +36,7 @@ async def running_friends(friends: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def trio(running_friends: list[Person]) -> AsyncIterator[list[Person]]:
-    """Anna, bob and carol, running; bob is paired with the others, and everybody's calls ring."""
+    """Anna, bob and carol, running. Bob is paired with the others, and all calls ring."""
     yield running_friends
     anna, bob, carol = running_friends
     for person in running_friends:
@@ -59,7 +59,7 @@ async def running_strangers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def strangers(running_strangers: list[Person]) -> AsyncIterator[list[Person]]:
-    """Dora and emil, running, who have never heard of each other."""
+    """Dora and emil, running. They don't know each other."""
     yield running_strangers
     for person, other in zip(running_strangers, reversed(running_strangers), strict=True):
         await person.calm()
@@ -67,13 +67,13 @@ async def strangers(running_strangers: list[Person]) -> AsyncIterator[list[Perso
 
 
 async def forget(person: Person, other: Person) -> None:
-    """Make the other a stranger again: the secret of an unsaved one is kept as well, in case it is saved."""
+    """Make the other a stranger again. An unsaved person's secret is kept too, in case they are saved."""
     await person.asked(f"/contact add {other.name} {other.node}", kind=Kind.CONTACT_SAVED)
     await person.asked(f"/contact remove {other.name}", kind=Kind.CONTACT_REMOVED)
 
 
 async def talk(*everybody: Person, kinds: tuple[str, ...] = ("audio", "video")) -> list[Said]:
-    """Let the one active call of each go on until TALKING packets of every kind have arrived."""
+    """Let each person's active call go on until TALKING packets of every kind have arrived."""
 
     async def listen(person: Person) -> Said:
         while True:
@@ -86,7 +86,7 @@ async def talk(*everybody: Person, kinds: tuple[str, ...] = ("audio", "video")) 
 
 
 async def request_of(caller: Person, callee: Person, media: str = "") -> tuple[Said, Request]:
-    """Call a stranger until it is ringing there, and return the link as it was posted and as it is read."""
+    """Call a stranger until it rings there. Returns the link as a post and as a value."""
     caller.write(f"/call {callee.node} {media}")
     link = await caller.posted("chat")
     await callee.told(kind=Kind.STRANGER_RINGS)
@@ -195,7 +195,7 @@ async def test_a_contact_who_is_answered_with_audio_gets_no_picture_and_soon_sen
     await talk(anna, bob, kinds=("audio",))
     after = await hang_up(bob, anna)
     assert after[1]["video_packets_received"] == 0
-    # The one link can't tell anna beforehand; what she sent until bob's hello came is dropped.
+    # The single link can't tell anna beforehand. What she sent before bob's hello was dropped.
     assert after[0]["video_packets_received"] == before[1]["video_packets_received"] < 5
 
 
@@ -424,7 +424,7 @@ async def test_a_contact_can_say_that_it_rings(pair: list[Person]) -> None:
 
 
 def says_that_it_rings(token: str, callee: Person, caller: Person) -> str:
-    """What a program could send that says so; ours doesn't."""
+    """A message that a program could send to say so. Ours doesn't."""
     with callee.store() as store:
         secret = store.writable_secret(caller.id)
     assert secret is not None
@@ -447,7 +447,7 @@ async def test_two_strangers_who_call_each_other_at_the_same_moment_get_one_call
 
 
 async def crossed(both: list[Person], commands: list[str], first: str) -> None:
-    """Both call; the winning call's link is read by the other side first, or the losing one's, or that one late."""
+    """Both call. `first` is which link is read first: the winning one, the losing one, or the winning one late."""
     links = []
     with both[0].chat.hold():
         for person, command in zip(both, commands, strict=True):
@@ -593,7 +593,7 @@ async def test_the_command_line_saves_the_other_side_of_the_latest_call(stranger
 
 
 async def test_a_link_that_nobody_answers_expires(friends: Path, tmp_path: Path) -> None:
-    config = "[calls]\nlifetime = 5\n"  # seconds in which a busy machine has it ring
+    config = "[calls]\nlifetime = 5\n"  # seconds during which it rings on a busy machine
     async with people(tmp_path, "anna", "bob", homes=friends, config=config) as (anna, bob):
         await ring(anna, bob)
         assert "bob" in await anna.told(kind=Kind.ENDED)
@@ -614,7 +614,7 @@ async def test_as_many_calls_run_at_once_as_are_configured(friends: Path, tmp_pa
         await dora.told(kind=Kind.CALLING)
         posted = len(bob.chat.posts)
         await bob.told("dora", kind=Kind.ENDED)
-        # Nobody who proves nothing learns that bob is busy, or that he is there.
+        # A caller who proves nothing doesn't learn that bob is busy, or that he is there.
         await bob.in_order()
         await dora.in_order()
         assert bob.chat.posts[posted:] == []

@@ -1,4 +1,4 @@
-"""An IP camera that can be called by trusted contacts, and by nobody else."""
+"""An IP camera that trusted contacts can call, and nobody else."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def camera(filmed: Path) -> IpCameraForTests:
 
 
 def shows(camera: IpCameraForTests) -> str:
-    """The configuration of who has the camera."""
+    """The configuration of the person with the camera."""
     return f'[answer]\nendpoint = "camera"\n[camera]\naddress = "{camera.address}"\n'
 
 
 def keeps_the_secret(person: Person, camera: IpCameraForTests) -> None:
-    """Neither what was written nor what was logged has the camera's address or password."""
+    """Check that neither output nor log has the camera's address or password."""
     written = person.errors + "".join(map(str, person.said))
     assert PASSWORD not in written
     assert f":{camera.port}/" not in written
@@ -48,7 +48,7 @@ async def test_a_trusted_contact_sees_the_camera_and_another_one_does_not(
         anna, bob, carol = everybody
         await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
 
-        # The one who isn't trusted rings, and doesn't see it even when the owner answers by hand.
+        # The untrusted caller rings, and doesn't see it even if the owner answers by hand.
         await ring(carol, bob)
         refused = await bob.asked("/answer", kind="error.only-for-trusted")
         assert refused == (
@@ -136,7 +136,7 @@ async def test_a_camera_that_goes_and_comes_back_does_not_end_the_call(
                 pass
         before = report["audio_packets_received"]
         async with camera.on():
-            # Sound comes only from the camera, so it is back when more arrives than was on its way.
+            # Sound comes only from the camera. It is back when more arrives than was on the way.
             while (report := await watched(anna))["audio_packets_received"] < before + 100:
                 pass
             assert report["state"] == "active"

@@ -45,7 +45,7 @@ Copybara = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def copybara(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Copybara:
-    """Run a command in this process; gives its exit code, stdout and stderr."""
+    """Runs a command in this process, and returns its exit code, stdout and stderr."""
     monkeypatch.delenv("COPYBARA_HOME", raising=False)
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -62,7 +62,7 @@ def copybara(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """Bob's home, who knows anna and is paired with her."""
+    """The home of Bob, who knows anna and is paired with her."""
     home = Home(tmp_path / "bob")
     home.prepare()
     home.own_config.write_text('name = "Bob"\noverlay = "loopback"\n')
@@ -362,7 +362,7 @@ def test_a_name_is_resolved_in_the_contact_book(copybara: Copybara, home: Home) 
 
 
 def links_for(home: Home) -> dict[str, Link]:
-    """Links of every kind, with what makes them interesting."""
+    """Links of every kind, by what is special about them."""
     own, now = node_of(home), int(time.time())
 
     def request(destination: NodeId) -> Request:
@@ -573,7 +573,7 @@ def test_a_program_that_starts_loads_nothing_for_pages_other_scripts_names_and_r
 
 
 def test_a_call_that_no_page_shows_gets_no_qr_code(tmp_path: Path) -> None:
-    """It would take longer than placing the call."""
+    """Making it would take longer than placing the call."""
     home = home_in(tmp_path, "[handset]\nport = 0\n")
     program = "import sys; from bot.cli.main import main; main(); sys.exit('segno' in sys.modules)"
     done = subprocess.run(
@@ -588,7 +588,7 @@ def test_a_call_that_no_page_shows_gets_no_qr_code(tmp_path: Path) -> None:
 
 
 def test_commands_that_make_no_call_load_no_media_libraries() -> None:
-    """They take longer to load than the commands take."""
+    """Loading them takes longer than the commands."""
     commands = ("contacts", "card", "call_log", "resolve", "explain", "invite", "devices", "backup", "remote")
     program = (
         f"import sys, {', '.join(f'bot.cli.{name}' for name in commands)};"

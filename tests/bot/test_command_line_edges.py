@@ -1,4 +1,4 @@
-"""Every command where the system isn't as it should be: it ends in `error:` and `hint:`, never in a traceback."""
+"""Every command on a system with a fault: it ends in `error:` and `hint:`, never in a traceback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.wide_terminal import wide_terminal
 pytestmark = pytest.mark.slow
 
 SECONDS = 300.0
-"What all commands of a place may take on a busy machine."
+"How long all commands of a place may take on a busy machine."
 
 NODE = "zw18y5z3bv3vk7vwwey011s7rnn8sgbjef3vknjadhvmv4gdvv8g"
 
@@ -65,12 +65,12 @@ COMMANDS = [
 
 
 SPEAK = ("init", "setup", "run", "doctor")
-"Commands that look at their streams, or at the machine."
+"Commands that check their streams, or the machine."
 
 
 @dataclass
 class Ended:
-    """How a command ended."""
+    """The end of a command."""
 
     arguments: Sequence[str]
     code: int
@@ -80,7 +80,7 @@ class Ended:
     "Whether its stderr was closed."
 
     def check(self) -> None:
-        """Either it worked, or it says what is wrong and what to do."""
+        """Check that it worked, or says what is wrong and what to do."""
         told = f"{' '.join(map(ascii, self.arguments))} ended with {self.code}:\n{self.err}"
         assert "Traceback" not in self.err, told
         assert "Exception" not in self.err, told
@@ -102,15 +102,15 @@ class Place:
     prefix: Sequence[str] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
     streams: str = ""
-    "What the shell does with the standard streams, such as `>&-`."
+    "The shell's redirections of the standard streams, such as `>&-`."
 
     kept: str = ""
-    "Those of them that stay so: 1, 2."
+    "The standard streams that stay unchanged: 1, 2."
 
     home: str = ""
 
     async def run_all(self, commands: Sequence[Sequence[str]], folder: Path) -> list[Ended]:
-        """Run commands to their ends, one after the other."""
+        """Run commands one after the other."""
         lines = [[*arguments, *(["--home", self.home] if self.home else [])] for arguments in commands]
         (folder / "commands").write_text(json.dumps(lines))
         script = [str(Path(each_command.__file__)), str(folder / "commands"), str(folder / "results"), self.kept]
@@ -120,7 +120,7 @@ class Place:
         return [Ended(line, *result, deaf=deaf) for line, result in zip(lines, results, strict=True)]
 
     async def run(self, arguments: Sequence[str | bytes]) -> Ended:
-        """Run one command in a process of its own."""
+        """Run one command in a separate process."""
         line = [*arguments, *(["--home", self.home] if self.home else [])]
         code, out, err = await self._process(["-m", "bot.cli", *line], None)
         return Ended([os.fsdecode(each) for each in line], code, out, err)
@@ -165,7 +165,7 @@ def filled(home: Path) -> Path:
 C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
-"Root for whom permissions count."
+"Makes permissions count for root."
 
 
 def _plain(folder: Path) -> Place:
@@ -174,7 +174,7 @@ def _plain(folder: Path) -> Place:
 
 def _no_home_directory(folder: Path) -> Place:
     gone = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "COPYBARA_HOME"))
-    # May read the program wherever it lies, as ordinary users can read an installed one.
+    # It may read the program anywhere, as ordinary users can read an installed one.
     reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return Place(prefix=["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *reads], environment=gone)
 
@@ -261,7 +261,7 @@ async def test_every_command_ends_in_a_word_wherever_it_is_run(place: Callable[[
         for each in ended:
             each.check()
         if "2" in where.kept:
-            # Nobody hears it, but it does the same, and what it would have said gets into no file instead.
+            # Nobody reads the output, but the command does the same, and its output gets into no file.
             other = Place(
                 streams=where.streams.replace("2>&-", ""),
                 kept=where.kept.replace("2", ""),
@@ -277,7 +277,7 @@ async def test_every_command_ends_in_a_word_wherever_it_is_run(place: Callable[[
 
 
 def nothing_was_said_into(home: Path) -> bool:
-    """Whether no error went into a file that was opened where stderr should be."""
+    """Whether no error went into a file that was opened instead of stderr."""
     return not [path for path in home.iterdir() if path.is_file() and b"error: " in path.read_bytes()]
 
 
@@ -364,7 +364,7 @@ async def test_the_home_in_the_environment_may_be_unreadable_text_too(tmp_path: 
 
 @contextlib.asynccontextmanager
 async def terminal(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """A command with a terminal of its own, and our end of that."""
+    """A command with its own terminal, and our end of that."""
     ours, theirs = wide_terminal()
     process = await asyncio.create_subprocess_exec(
         *("setsid", "--ctty", sys.executable, "-m", "bot.cli", *arguments),
@@ -386,7 +386,7 @@ async def terminal(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pr
 
 
 async def read_until(ours: int, wanted: bytes) -> bytes:
-    """What the terminal shows, until it shows that; or all of it when the command ends first."""
+    """What the terminal shows up to `wanted`, or all of it if the command ends first."""
     read = b""
     while wanted not in read:
         try:

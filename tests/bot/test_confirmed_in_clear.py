@@ -1,4 +1,4 @@
-"""A contact's key whose words were confirmed in a chat in which others can write in the owner's place."""
+"""A contact's key whose words were confirmed in a chat where others can write instead of the owner."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from shared.store import Store
 
 ANNA = NodeId(b"anna" * 8)
 OTHERS = bytes([7]) * 32
-"The secret of a call that came without Anna's key."
+"The secret of a call without Anna's key."
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """Anna is a contact with a key, and the words of another one were confirmed in Telegram."""
+    """Anna is a contact with a key, and the words of another key were confirmed in Telegram."""
     with Store(tmp_path / "store.db") as store:
         store.save_contact(Contact(name="anna", node=ANNA, trust=Trust.AUTO, created=1))
         store.propose_secret(ANNA, bytes(32), 1)

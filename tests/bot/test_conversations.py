@@ -1,4 +1,4 @@
-"""Conversations of several people, by the console of real programs: who is asked, who hears whom, who goes on."""
+"""Conversations of several people in real programs' consoles: who is asked, who hears whom, who goes on."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.peer.media.pulse_server import frequency
 RATE = 48_000
 
 TONES = {"anna": 440, "bob": 1000, "carol": 2300}
-"What each of them plays, in hertz."
+"The tone that each of them plays, in hertz."
 
 
 def config(folder: Path, name: str) -> str:
-    """For calls in which a tone is played."""
+    """The configuration for calls in which a tone is played."""
     path = folder / f"{name}.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -45,7 +45,7 @@ def tone(recording: Path) -> float:
 
 
 def recording(person: Person, other: str) -> Path:
-    """The last one of a call with somebody."""
+    """The last recording of a call with that person."""
     texts = [said["text"] for said in person.said if said.get("kind") == Kind.RECORDED]
     return Path(
         [text for text in texts if f"from {STRANGER if other.startswith('node ') else other} is in" in text][
@@ -55,11 +55,11 @@ def recording(person: Person, other: str) -> Path:
 
 
 async def two_calls(anna: Person, bob: Person, carol: Person) -> None:
-    """Bob's calls with both, anna's on hold."""
+    """Bob's calls with both. Anna's is on hold."""
     await connect(anna, bob, "audio")
     await bob.asked("/hold", kind=Kind.ON_HOLD)
     await connect(carol, bob, "audio")
-    # `connect` may have seen his call with anna, and what he read of this one may be passed already.
+    # `connect` may have seen his call with anna, so what he read of this one may be skipped already.
     await bob.until_status(lambda status: call_in(status, "carol")["state"] == "active")
 
 
@@ -82,7 +82,7 @@ async def test_three_programs_become_one_conversation_and_two_go_on_when_one_lea
         await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
         await agreed(anna, carol)
         await bob.told("anna and carol", kind=Kind.CONVERSATION_JOINED)
-        # Each of the two is a stranger to the other, with the name that bob has for them.
+        # The two are strangers to each other, and have the names that bob gave them.
         carol_there = f"node {carol.node[:8]}…"
         anna_there = f"node {anna.node[:8]}…"
         joined = await anna.told("“carol”", kind=Kind.CONVERSATION_JOINED)

@@ -1,4 +1,4 @@
-"""Conversations of several people, one of whose programs is killed: who goes on, and how the killed one comes back."""
+"""A program in a conversation of several people is killed: who goes on, and how the killed one comes back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.bot.test_rejoin import killed
 
 @contextlib.asynccontextmanager
 async def asked(friends: Path, folder: Path) -> AsyncIterator[tuple[Person, Person, Person]]:
-    """Bob asks Anna and Carol, who are strangers to each other, to be in one conversation."""
+    """Bob asks Anna and Carol, who are strangers to each other, to join one conversation."""
     async with people(folder, "anna", "bob", "carol", homes=friends) as (anna, bob, carol):
         await two_calls(anna, bob, carol)
         await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
@@ -28,12 +28,12 @@ async def asked(friends: Path, folder: Path) -> AsyncIterator[tuple[Person, Pers
 
 
 def there(person: Person, other: Person) -> str:
-    """What `person` calls the other one."""
+    """The name that `person` has for the other one."""
     return other.name if "bob" in (person.name, other.name) else f"node {other.node[:8]}…"
 
 
 async def all_hear_all(*everybody: Person) -> None:
-    """Each has a call with each of the others, all of one conversation, and hears them."""
+    """Each has a call with each other person, all in one conversation, and hears them."""
     for person in everybody:
         for other in everybody:
             if person is not other:
@@ -45,12 +45,12 @@ async def all_hear_all(*everybody: Person) -> None:
 
 
 async def joined(person: Person, other: Person) -> None:
-    """Wait until the call with the other is up, and in a conversation."""
+    """Wait until the call with the other person is connected and in a conversation."""
     await up(person, other, lambda call: bool(call["conversation"]))
 
 
 async def up(person: Person, other: Person, wanted: Callable[[Said], bool] = lambda call: True) -> Said:
-    """The call with the other, once it is up and as it is wanted."""
+    """The call with the other person, once it is connected and `wanted`."""
     while True:
         before = len(person.said)
         for call in (await person.status())["calls"]:
@@ -105,7 +105,7 @@ async def test_who_has_asked_and_is_killed_asks_again(friends: Path, tmp_path: P
         for other in (anna, carol):
             await up(bob, other)
             await up(other, bob)
-        # Bob knows nothing of what he asked before.
+        # Bob knows nothing of his earlier question.
         await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
         await anna.told("bob", kind=Kind.CONVERSATION_OFF)
         await anna.told("bob", kind=Kind.CONVERSATION_ASKED)
@@ -121,7 +121,7 @@ async def test_who_is_killed_as_all_have_agreed_reads_that_the_others_are_not_in
         await agreed(anna)
         await carol.told(kind=Kind.CONVERSATION_ASKED)
         await killed(bob)
-        # As it is between the last yes and the first node id: the calls are the conversation, and nobody else knows.
+        # As between the last yes and the first node id: the calls are the conversation, and nobody else knows it.
         with bob.store() as store:
             for call in store.running_calls():
                 store.save_call(dataclasses.replace(call, together=b"killed".ljust(16)))
@@ -150,6 +150,6 @@ async def test_who_comes_back_too_late_reads_it_and_comes_in_again_by_a_call(fri
         for _ in range(2):
             await anna.told(kind=Kind.INTERRUPTED)
         assert (await anna.status())["calls"] == []
-        # The two others go on meanwhile. Anna's call takes the place of the one in which bob still waits for her.
+        # The two others go on meanwhile. Anna's call replaces the one in which bob still waits for her.
         await bob.hears_more("carol")
         await carol.hears_more("bob")

@@ -1,4 +1,4 @@
-"""`copybara demo`: the program's main job, shown to somebody who has just installed it."""
+"""`copybara demo` shows the program's main purpose to a new user."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_every_scene_is_measured() -> None:
         assert anna["phrase"] == bob["phrase"]
         assert len(anna["phrase"].split()) == 4
         for person in (anna, bob):
-            # 50 packets of sound and 15 pictures a second, for at least a second.
+            # 50 audio packets and 15 pictures per second, for at least a second.
             assert person["audio_packets_received"] > 40
             assert person["video_packets_received"] > 10
             assert person["lost"] == 0
@@ -108,7 +108,7 @@ async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> No
 def test_ctrl_c_ends_a_demo_with_one_word(command: tuple[str, ...], code: int, word: str) -> None:
     need("setsid", packages="util-linux")
     ours, theirs = wide_terminal()
-    # A terminal of its own, so that Ctrl-C reaches all that a shell's would.
+    # A separate terminal, so that Ctrl-C reaches what a shell's would.
     with subprocess.Popen(
         ["setsid", "--ctty", "--wait", sys.executable, "-m", "bot.cli", "demo", *command],
         stdin=theirs,
@@ -131,9 +131,9 @@ def test_ctrl_c_ends_a_demo_with_one_word(command: tuple[str, ...], code: int, w
 
 
 def _read_until(terminal: int, wanted: str) -> str:
-    """What it shows until there is that text, or until its end."""
+    """Read what it shows, up to that text or its end."""
     shown = b""
-    with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+    with contextlib.suppress(OSError):  # the other end is closed
         while not wanted or wanted.encode() not in shown:
             shown += os.read(terminal, 4096)
     return shown.decode()

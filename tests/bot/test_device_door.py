@@ -1,4 +1,4 @@
-"""Whether devices can be served, for the one who adds one."""
+"""Whether devices can be served, for the person who adds one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def door() -> Door:
 
 
 async def test_a_second_device_ends_the_wait_for_the_first(door: Door) -> None:
-    """One is added in the chat and one on the page, before devices are served."""
+    """One is added in the chat and one at the page, before devices are served."""
     first = asyncio.create_task(door.open(DevicePairing("phone", None)))
     await asyncio.sleep(0)
     second = asyncio.create_task(door.open(DevicePairing("tablet", None)))

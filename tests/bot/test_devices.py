@@ -27,7 +27,7 @@ CLEAR = 2_000
 
 @pytest.fixture
 async def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PulseServer]:
-    """A running server that the programs find. What Anna says is heard in `there`, what Bob says in `back`."""
+    """A running sound server that the programs find. Anna's voice is in `there`, Bob's in `back`."""
     need_pulseaudio()
     server = PulseServer(tmp_path / "sound")
     (tmp_path / "sound").mkdir()
@@ -38,7 +38,7 @@ async def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def talks(microphone: str, speaker: str, system: str = "pulse") -> str:
-    """The configuration of somebody who talks through these."""
+    """The configuration of a person who talks through these devices."""
     return (
         '[answer]\nendpoint = "devices"\n'
         f'[devices]\nsound = "{system}"\nmicrophone = "{microphone}"\nspeaker = "{speaker}"\ncamera = "none"\n'
@@ -50,7 +50,7 @@ CONFIGS = {"anna": talks("there_microphone", "back_ear"), "bob": talks("back_mic
 
 @contextlib.asynccontextmanager
 async def speech(sound: PulseServer, air: str, seconds: int = 6) -> AsyncIterator[Ears]:
-    """Somebody says a tone, and somebody listens."""
+    """One person plays a tone, and another listens."""
     async with sound.heard(air) as ears:
         saying = asyncio.create_task(sound.say(f"{air}_voice", sine(TONE, seconds * SAMPLE_RATE)))
         try:
@@ -64,7 +64,7 @@ async def speech(sound: PulseServer, air: str, seconds: int = 6) -> AsyncIterato
 async def is_heard(
     sound: PulseServer, air: str, told: Callable[[str, object], None] | None = None, name: str = ""
 ) -> None:
-    """What is said into one microphone comes out of the other speaker: same tone, same level, soon."""
+    """Check that sound from one microphone comes from the other speaker: same tone, same level, soon."""
     async with speech(sound, air) as ears:
         await ears.until_heard(CLEAR)
         await ears.listen(2.0)
@@ -72,14 +72,14 @@ async def is_heard(
     delay = (heard - said) * 1000 / SAMPLE_RATE
     if told is not None:
         told(f"ear-to-ear delay between two programs, {name} {air}, ms", round(delay))
-    assert delay > 0  # how long it may be is for benchmarks/ear_to_ear.py
+    assert delay > 0  # benchmarks/ear_to_ear.py says how long it may be
     spoken, arrived = tenths(ears.said[said:]), tenths(ears.heard[heard:])
     assert median(map(frequency, arrived)) == pytest.approx(TONE, abs=1)
     assert abs(20 * math.log10(median(map(loudness, arrived)) / median(map(loudness, spoken)))) < 3
 
 
 def tenths(samples: array.array[int]) -> list[array.array[int]]:
-    """Stretches of a tenth of a second, but for the first."""
+    """Pieces of a tenth of a second, without the first."""
     step = SAMPLE_RATE // 10
     return [samples[at : at + step] for at in range(step, len(samples) - step, step)]
 
@@ -104,7 +104,7 @@ async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
 
 
 async def chime_once(*places: Ears) -> None:
-    """At each of these places the notes of an automatic answer are heard, once and whole."""
+    """Check that the notes of an automatic answer are heard at each of these places, once and completely."""
     for ears in places:
         await ears.hears_once(*(hertz for hertz, _ in CHIME))
 
@@ -182,7 +182,7 @@ async def test_portaudio_is_used_where_it_is_wanted(
 ) -> None:
     if importlib.util.find_spec("sounddevice") is None or not find_library("portaudio"):
         pytest.skip("needs sounddevice and Debian's libportaudio2")
-    # PortAudio knows ALSA's devices, and ALSA is made to lead to the sound server.
+    # PortAudio knows ALSA's devices, and ALSA is configured to use the sound server.
     devices = [f"{air}_{what}" for air in ("there", "back") for what in ("microphone", "ear")]
     alsa = tmp_path / "asound.conf"
     alsa.write_text(

@@ -1,4 +1,4 @@
-"""What `copybara doctor` says of Telegram and of Yggdrasil's peers, beside servers that say what a test wants."""
+"""`copybara doctor` about Telegram and Yggdrasil's peers, with servers under the test's control."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_the_doctor_looks_at_yggdrasils_peers(tmp_path: Path, peers: str, 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the only programs that there are, in which `systemctl` says what the file `state` holds."""
+    """A folder with the only programs. Its `systemctl` prints the file `state`."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "systemctl").write_text(
@@ -281,7 +281,7 @@ def test_the_doctor_says_whether_the_page_can_have_its_port() -> None:
         taken = system.handset_port(port, enabled=True, running=False)
         assert taken is not None
         assert (taken.note, f"Another program has port {port}" in taken.detail, bool(taken.hint)) == (True, True, True)
-        # Ours may be that program.
+        # That program may be ours.
         assert system.handset_port(port, enabled=True, running=True) is None
     free = system.handset_port(port, enabled=True, running=False)
     assert free is not None
@@ -316,7 +316,7 @@ async def test_a_home_that_cant_be_made_is_a_sentence_with_a_hint(folder: str) -
     (line,) = (line for line in out.splitlines() if line.startswith("FAIL home "))
     assert folder.split("/")[1] in line
     assert out.splitlines()[-1].startswith("Calls can't be made yet. First look at: home")
-    # Nothing was made, and the rest was looked at all the same.
+    # Nothing was made, and everything else was checked.
     assert "overlay" in out
 
 

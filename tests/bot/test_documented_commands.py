@@ -79,11 +79,11 @@ ELSEWHERE = {
     "service status": SERVICE,
     "service remove": SERVICE,
 }
-"Those that end only with Ctrl-C, change the system, or ask another machine: where a test runs them."
+"Commands that end only with Ctrl-C, change the system, or ask another machine, with the tests that run them."
 
 
 def documented() -> set[str]:
-    """All command lines, in blocks and within sentences, without `copybara` and quotation marks."""
+    """All command lines in blocks and sentences, without `copybara` and quotation marks."""
     lines = [line for page in PAGES for line in (*typed(page), *INLINE.findall(page.read_text()))]
     return {" ".join(shlex.split(line)) for line in lines}
 

@@ -1,4 +1,4 @@
-"""Heads of answers without end, and the smallest pieces: reading ends, and nothing else waits for it."""
+"""Response heads without end, in the smallest pieces: reading ends, and nothing else waits for it."""
 
 from __future__ import annotations
 
@@ -44,16 +44,15 @@ ANSWERS: dict[str, tuple[bytes, bytes]] = {
     "chunks of a byte": (CHUNKED, b"1\r\nx\r\n" * 5000),
     "many trailers": (CHUNKED + b"0\r\n" + b"a:\r\n" * 24_000 + b"\r\n", b""),
 }
-"What comes once, and what then comes again and again."
+"What is sent once, and what is then repeated."
 
 TURN_SECONDS = 0.2
-"""Less than half of what one read of such an answer took before. Of the processor's time, and not the clock's: others
-use this machine as well."""
+"Less than half of what one read of such a response took before. In processor time, because the machine may be busy."
 
 
 @contextlib.contextmanager
 def serving(begin: bytes, again: bytes) -> Iterator[str]:
-    """A server in a thread, which answers as fast as it is read."""
+    """A server in a thread that replies as fast as it is read."""
     listening = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
 
@@ -82,7 +81,7 @@ def serving(begin: bytes, again: bytes) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def turns() -> AsyncIterator[list[float]]:
-    """How long the event loop was with one thing, each time."""
+    """How long the event loop was busy with one thing, each time."""
     taken: list[float] = []
 
     async def count() -> None:
@@ -185,5 +184,5 @@ def test_every_client_is_bounded() -> None:
     makers = {name for name, source in sources.items() if made.search(source)}
     assert len(makers) >= 6
     assert not {name for name in makers if "shared.bounded_http import" not in sources[name]}
-    # The library reads all that comes with a redirect, and unpacks it, before it follows one.
+    # The library reads and unpacks all that comes with a redirect before it follows it.
     assert not {name for name, source in sources.items() if "follow_redirects=True" in source}

@@ -1,4 +1,4 @@
-"""What a call is connected to on either side, chosen in the configuration."""
+"""The endpoint on each side of a call, chosen in the configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where anna's and bob's homes lie. With each call they agree on a new secret, so none is copied twice."""
+    """The folder of anna's and bob's homes. Each call agrees on a new secret, so no home is copied twice."""
     return tmp_path_factory.mktemp("endpoints")
 
 
@@ -38,7 +38,7 @@ async def anna(running_anna: Person) -> AsyncIterator[Person]:
 
 
 async def packets(person: Person, *, audio: int, video: int = 0) -> None:
-    """Wait until so many have arrived."""
+    """Wait until this many packets have arrived."""
     report: dict[str, int] = {}
     while report.get("audio_packets_received", 0) < audio or report["video_packets_received"] < video:
         person.write("/status")

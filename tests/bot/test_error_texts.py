@@ -1,4 +1,4 @@
-"""What every error says: a sentence about what is wrong, and one about what to do, whose commands exist."""
+"""The texts of every error: a sentence about what is wrong, and one about what to do, with existing commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("bot", "peer", "shared") for path in (ROOT / room).rglob("*.py"))
 
 VALUE = "x"
-"What stands for something that is only known when the error happens."
+"Replaces a value that is only known when the error happens."
 
 A_SENTENCE = (
     *("kept", "now", "said", "' '.join(faults)", "problem.sentence", "error.sentence", "UNSUPPORTED[0]"),
@@ -36,17 +36,17 @@ TO_COPY = re.compile(
     r"(?:^|: )(?:copybara|chmod|keyring|sudo|--|@|/[a-z]|\[[a-z]+\]|x)(?:(?!\. ).)*$"
     r"|: /(?:send|message) .*$|copybara .*$|KEY\"$"
 )
-"A hint that ends in what is to be typed: a full stop would be typed along."
+"A hint that ends with something to type, because people would copy a full stop too."
 
 GOES_ON = ("backup", "setup x")
-"Named without what follows."
+"Commands that are named without their arguments."
 
 MADE_UP = {"NAME": "anna", "FILE": "file.png", "DIR": "/tmp/home", "CARD": "anna"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """The two texts of one error; None: not known from the source alone."""
+    """The two texts of one error. None: the source alone doesn't show it."""
 
     where: str
     sentence: str | None
@@ -54,7 +54,7 @@ class Said:
 
 
 def literal(node: ast.expr | None, constants: dict[str, ast.expr]) -> str | None:
-    """What the source alone says of a text; None if that is nothing."""
+    """A text as far as the source alone shows it. None if it shows nothing."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -72,7 +72,7 @@ def literal(node: ast.expr | None, constants: dict[str, ast.expr]) -> str | None
 
 
 def said_in(path: Path, names: set[str]) -> Iterator[Said]:
-    """The errors that a file makes, and the pairs of texts that others make errors of."""
+    """The errors that a file makes, and the pairs of texts from which others make errors."""
     module = parsed(path.read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
@@ -104,7 +104,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 def is_understood(command: str) -> bool:
-    """Whether the command line takes that; `x` and words in capitals stand for anything."""
+    """Whether the command line accepts that. `x` and words in capitals mean any value."""
     words = [MADE_UP.get(word, word) for word in shlex.split(command.partition(" <")[0])]
     given = argparse.Namespace(home=None, verbose=False, json=False)
     try:

@@ -1,4 +1,4 @@
-"""A disk that fails during a run, so that the kernel makes it read-only: calls go on, and nothing kept is lost."""
+"""A disk that fails during a run, so that the kernel makes it read-only: calls go on, and no stored data is lost."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ READ_ONLY = "its disk is read-only"
 
 @pytest.fixture
 def disk(friends: Path, tmp_path: Path) -> Iterator[FailingDisk]:
-    """Bob's home on a disk that is going to fail."""
+    """Bob's home on a disk that will fail."""
     with failing_disk(tmp_path / "bob") as disk:
         shutil.copytree(friends / "bob", disk.folder, dirs_exist_ok=True)
         disk.folder.chmod(0o700)
-        os.sync()  # the copy wasn't made as the program writes
+        os.sync()  # the copy wasn't synced as the program does
         yield disk
 
 
@@ -44,7 +44,7 @@ async def test_a_home_that_becomes_read_only_costs_no_call_and_loses_nothing(fri
         assert await bob.signalled(signal.SIGTERM) == 0, bob.errors
         disk.mend()
         await bob.begin()
-        await bob.told(kind=Kind.REJOINING)  # that it ended was never kept
+        await bob.told(kind=Kind.REJOINING)  # its end was never stored
         bob.write("/hangup")
         await bob.call("ended")
         await connect(bob, anna)

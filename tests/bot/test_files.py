@@ -16,18 +16,18 @@ SIZE = 30_000_000
 
 
 def written(folder: Path, name: str, size: int) -> Path:
-    """A file of that size, no two parts of which are the same."""
+    """A file of that size without two equal parts."""
     path = folder / name
     path.write_bytes(hashlib.shake_256(name.encode()).digest(size))
     return path
 
 
 SOME = 1_000_000
-"Bytes of it."
+"In bytes."
 
 
 async def arrives(person: Person) -> Said:
-    """The report of a file that is complete. It takes as long as it does, as long as more and more of it comes."""
+    """The report of a complete file. Waits without limit while more of it arrives."""
     return await person.file(lambda report: bool(report["state"] == "done"))
 
 
@@ -39,7 +39,7 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         assert "a film.webm" in await anna.asked(f"/send bob: {small}", kind=Kind.FILE_OFFERING)
         offered = await bob.told(kind=Kind.FILE_OFFERED)
         assert "anna wants to send you a film.webm: a film, 200 kB." in offered
-        # Without its number, another file could have come in its place.
+        # Without its number, another file could have replaced it.
         assert "accept NUMBER" in await bob.asked("/files accept", kind="error.wrong-use")
         bob.write("/files accept 1")
         arrived = await bob.told(kind=Kind.FILE_RECEIVED)
@@ -47,7 +47,7 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         assert (bob.home / "files" / "a film.webm").read_bytes() == small.read_bytes()
         await anna.told(kind=Kind.FILE_DELIVERED)
 
-        # From the command line, to a contact who may always.
+        # From the command line, to a contact who always accepts.
         assert "without asking" in await bob.asked("/contact files anna always", kind=Kind.CONTACT_FILES)
         code, out, _ = await anna.cli("send", "--to", "bob", str(written(tmp_path, "run.sh", 10)))
         assert (code, "run.sh" in out) == (0, True)
@@ -77,8 +77,8 @@ async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, ki
         dies = anna if killed == "sender" else bob
         await dies.signalled(signal.SIGKILL)
         await dies.begin()
-        # Nobody is asked again, and nothing is sent twice: in the call that is taken up again, or in the next one.
-        # Until he knows that she is gone, what he had of it before is reported as well.
+        # Nobody is asked again, and nothing is sent twice: in the call that continues, or in the next one. Until he
+        # knows that she is gone, his earlier part is reported as well.
         await bob.file(lambda report: report["resumed"] >= SOME)
         arrived = await arrives(bob)
         await anna.told(kind=Kind.FILE_DELIVERED)

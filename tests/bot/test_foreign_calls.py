@@ -1,4 +1,4 @@
-"""Links of the original web app and pasted SDP, at a running program: who rings, what is refused, what is explained."""
+"""Links of the original web app and pasted SDP in a running program: what rings, is refused, or is explained."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def anna(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Person
 
 
 def request(anna: Person, source: NodeId = BOB, **changed: object) -> str:
-    """A link as the original writes it, with credentials of its own."""
+    """A link in the original's form, with its own credentials."""
     sdp = offer("firefox-offer").replace("1ad1f3f2", f"{random.getrandbits(40):x}aaaa")
     values: dict[str, Any] = {
         "offer": {"type": "offer", "sdp": sdp},
@@ -57,7 +57,7 @@ def link(content: bytes) -> str:
 
 
 def pasted() -> str:
-    """An offer with Bob's loopback address among others."""
+    """An offer with several addresses, Bob's loopback address among them."""
     sdp = offer("firefox-offer").replace("1ad1f3f2", f"{random.getrandbits(40):x}bbbb")
     own = f"candidate:0 1 UDP 2122252543 {loopback_address(BOB)} 41234 typ host"
     return with_candidates(sdp, [*sixty_candidates(), own])

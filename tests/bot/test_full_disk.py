@@ -1,4 +1,4 @@
-"""A disk that is full while the program runs: it says so once, costs no other call, and all is well with room again."""
+"""A disk that gets full while the program runs: it says so once, other calls go on, and with room all works again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def disk(friends: Path, tmp_path: Path) -> Iterator[SmallDisk]:
 
 @contextlib.asynccontextmanager
 async def everybody(friends: Path, disk: SmallDisk) -> AsyncIterator[list[Person]]:
-    """Anna, bob and carol; bob's disk may be full."""
+    """Anna, bob and carol. Bob's disk may be full."""
     leave = "[media]\nrecordings_leave_mb = 0\n[files]\nleave_mb = 0\n"
     config = {"bob": f"[calls]\nat_once = 2\n{leave}"}
     async with people(disk.folder.parent, "anna", "bob", "carol", homes=friends, configs=config) as three:
@@ -43,7 +43,7 @@ async def everybody(friends: Path, disk: SmallDisk) -> AsyncIterator[list[Person
 
 
 async def agreed(person: Person) -> None:
-    """Wait until a call's new pair secret is kept: from then on nothing is to be written for a while."""
+    """Wait until a call's new pair secret is stored. After that, nothing is written for a while."""
     await person.until(lambda said: said["type"] == "call" and said["phrase"] is not None)
 
 
@@ -158,7 +158,7 @@ async def test_a_file_for_which_there_is_no_room_gets_a_sentence_on_both_sides_a
 
 
 def accepting(offered: str) -> str:
-    """The command that takes an offered file."""
+    """The command that accepts an offered file."""
     found = re.search(r"/files accept \d+", offered)
     assert found is not None
     return found[0]

@@ -1,6 +1,6 @@
-"""A user who has just become a member of the overlay's group, in a session that began before that.
+"""A user who has just joined the overlay's group, in a session that began before that.
 
-It runs in a mount namespace with user databases of its own; sg(1) and the kernel's groups are the real ones.
+It runs in a mount namespace with its own user databases. sg(1) and the kernel's groups are real.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ exec setpriv --reuid=4242 --regid=4242 --clear-groups {more} {python} script.py
 
 
 def said(*, member: bool, more: str = "", script: str = SCRIPT, group: str = "copyoverlay") -> list[str]:
-    """The lines of a program, run by a user whose session knows no groups. `more` is added to setpriv's options."""
+    """The output lines of a program, run by a user whose session has no groups. `more` are options of setpriv."""
     need("unshare", "setpriv", "sg", "mount")
     with reachable_folder() as folder, contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
         listening.bind(str(folder / "socket"))
@@ -113,7 +113,7 @@ def test_a_link_stays_behind_the_options_when_the_program_starts_itself_again() 
 
 
 SANDBOX = "unshare --user --map-user=4242 --map-group=4242"
-"As PrivateUsers= has it: all other users and groups are hidden."
+"As with PrivateUsers=: all other users and groups are hidden."
 
 
 @pytest.mark.parametrize("sandbox", ["", SANDBOX])

@@ -1,4 +1,4 @@
-"""Calls on hold, by the console of real programs: what each owner reads, and what arrives on the wire meanwhile."""
+"""Calls on hold in real programs' consoles: what each owner reads, and what arrives over the network meanwhile."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.kinds import Kind
 from tests.bot.console import Person, call_in, connect, people, ring
 
 QUIET_SECONDS = 1.0
-"For so long nothing may arrive of a call on hold: fifty packets of sound would."
+"How long nothing may arrive from a call on hold. Fifty audio packets would, otherwise."
 
 
 async def call_with(person: Person, other: str) -> Said:
-    """Its call with somebody, as `status` has it."""
+    """A person's call with another one, as in `status`."""
     return call_in(await person.status(), other)
 
 
 async def hears_nothing(person: Person, other: Person) -> None:
-    """Nothing of somebody's sound or picture arrives for QUIET_SECONDS; both sides know of the hold already."""
-    # What was sent before the hold has been read once a line has come that was written after it.
+    """Check that no sound or picture arrives for QUIET_SECONDS. Both sides know of the hold already."""
+    # Everything sent before the hold has been read once a line arrives that was written after it.
     await other.asked(f"/say {person.name}: quiet", kind=Kind.TEXT_SENT)
     await person.told("quiet", kind=Kind.TEXT)
     before = await call_with(person, other.name)
@@ -77,7 +77,7 @@ async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_bet
         await anna.told("bob", kind=Kind.RESUMED)
         await anna.hears_more("bob")
         await hears_nothing(carol, bob)
-        # What one types without a name is about the call that one is in.
+        # A command without a name is about the present call.
         bob.write("/hangup")
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
         await bob.call("ended")
@@ -118,7 +118,7 @@ async def test_a_call_that_ends_while_another_is_on_hold_is_not_the_one_that_han
         await connect(carol, bob, "audio")
         carol.write("/hangup")
         await bob.call("ended", reason="remote-hung-up")
-        # It crosses carol's own end: bob may not know of that yet.
+        # It crosses carol's own end, which bob may not know of yet.
         assert "anna is still on hold" in await bob.asked("/hangup", kind="error.which-call")
         bob.write("/hangup anna")
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"

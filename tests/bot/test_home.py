@@ -1,4 +1,4 @@
-"""The home folder, its keys, and the lock that one process has on it."""
+"""The home folder, its keys, and the lock of one process."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ if sys.argv[2] == "telegram":
 else:
     write_account(home, MatrixAccount("@bob:chat.test", "http://127.0.0.1", "DEVICE", "secret"))
 """
-"Is killed when a token is written and has no name yet."
+"A program that is killed when a token is written without a name."
 
 
 @pytest.mark.parametrize("messenger", ["telegram", "matrix"])
@@ -303,12 +303,12 @@ def test_a_home_that_everybody_could_replace_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="could put another folder in the home's place"):
             Home(home).prepare()
         assert not home.exists()
-    shared.chmod(0o1777)  # as /tmp: only its owner renames a folder in it
+    shared.chmod(0o1777)  # like /tmp: only its owner may rename a folder in it
     Home(shared / "home").prepare()
 
 
 def of_group(folder: Path, *, shared: bool) -> Path:
-    """A folder that a group may write to, which has members besides us, or none."""
+    """A folder that a group may write to. `shared`: the group has members besides us."""
     mains = {user.pw_gid for user in pwd.getpwall() if user.pw_uid not in (0, os.geteuid())}
     ours = pwd.getpwuid(os.geteuid()).pw_name
     groups = [each for each in grp.getgrall() if each.gr_gid and not set(each.gr_mem) - {ours, "root"}]
@@ -353,7 +353,7 @@ def test_without_a_home_folder_and_a_password_entry_it_says_what_to_set() -> Non
     need("unshare")
     unset = {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", VARIABLE}
     done = subprocess.run(
-        # A user namespace, in which this process is a user that the machine has no entry for.
+        # A user namespace in which this process has a user without an entry on the machine.
         ["unshare", "--user", "--map-user=54321", sys.executable, "-m", "bot.cli", "contacts", "list"],
         env={name: value for name, value in os.environ.items() if name not in unset},
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Input that nobody should send: it ends in a sentence or in silence, never in a traceback, never in a socket."""
+"""Input that nobody should send ends in a sentence or in silence, never in a traceback, and opens no socket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.shared.links.link_values import near_tokens
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LINKS = 3_000
-"Changed links in the seeded loops, of each sender."
+"The number of changed links from each sender in the seeded loops."
 
 CONTACTS = 100
 
@@ -53,7 +53,7 @@ async def running_bob(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def bob(running_bob: Person) -> AsyncIterator[Person]:
-    """Bob's program, which has as many sockets after the test as before, as many contacts, and no call."""
+    """Bob's program. After the test it has as many sockets and contacts as before, and no call."""
     before = sockets_of(running_bob.process.pid)
     yield running_bob
     assert running_bob.running
@@ -65,7 +65,7 @@ async def bob(running_bob: Person) -> AsyncIterator[Person]:
 
 
 def links_for(bob: Person) -> list[Link]:
-    """One link of each kind. However one of them is changed, it comes to no call."""
+    """One link of each kind. A changed one never begins a call."""
     card_key = Home(bob.home).load_sealing_key().public_key().public_bytes_raw()
     with bob.store() as store:
         friend, secret = store.readable_secrets()[0]
@@ -95,7 +95,7 @@ def links_for(bob: Person) -> list[Link]:
 
 
 def changed(raw: bytes, chance: random.Random) -> bytes:
-    """Something near a link, and never the link itself."""
+    """Bytes that are nearly the link, but never the link itself."""
     match chance.randrange(5):
         case 0:
             return raw[: chance.randrange(len(raw))]
@@ -112,7 +112,7 @@ def changed(raw: bytes, chance: random.Random) -> bytes:
 
 
 def many_changed(bob: Person, seed: int) -> list[str]:
-    """LINKS changed links in messages of some each, alone and as URLs."""
+    """LINKS changed links in messages of several each, alone and as URLs."""
     chance = random.Random(seed)
     raws = [link.encode() for link in links_for(bob)]
     messages = []
@@ -226,7 +226,7 @@ async def test_sixty_links_in_one_message_take_no_time_that_matters(bob: Person,
     assert len(message) == 4096
     started = time.monotonic()
     said = await bob.after(message, sender=sender)
-    assert time.monotonic() - started < 10  # work that grows with the square takes minutes
+    assert time.monotonic() - started < 10  # quadratic work takes minutes
     unknown = [line for line in said if line["kind"] == Kind.LINK_UNKNOWN_CALLER]
     assert len(unknown) == (60 if sender == "owner" else 0)
 
@@ -238,7 +238,7 @@ async def test_a_huge_message_takes_no_time_that_matters(bob: Person, text: str)
     started = time.monotonic()
     assert await bob.after(text, sender="somebody") == []
     assert 1 <= len(await bob.after(text)) <= MAX_FOUND
-    assert time.monotonic() - started < 10  # work that grows with the square takes minutes
+    assert time.monotonic() - started < 10  # quadratic work takes minutes
 
 
 OTHERS = [
@@ -304,7 +304,7 @@ async def test_a_name_that_shows_something_else_than_it_is_becomes_nobodys(bob: 
 
 @pytest.mark.parametrize("mark", ["\u2066", "\u00ad", "\u200b", "\ufeff"], ids=ascii)
 async def test_an_invisible_mark_at_the_end_of_a_command_is_no_part_of_the_name(bob: Person, mark: str) -> None:
-    """It came along when somebody copied the line; within a name it is refused, as above."""
+    """It came along when somebody copied the line. Inside a name it is refused, as above."""
     assert "anna" in await bob.asked(f"/contact rename friend-2 anna{mark}", kind=Kind.CONTACT_RENAMED)
     with bob.store() as store:
         named = store.contact_named("anna")

@@ -1,4 +1,4 @@
-"""A server's answer is bounded before anything unpacks it, and its cookies are kept by nobody."""
+"""A server's response is bounded before anything unpacks it, and its cookies aren't stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 1000
 
 @contextlib.asynccontextmanager
 async def server(head: str, body: bytes, asked: list[bytes]) -> AsyncIterator[str]:
-    """Answers everything with that; `asked` gets the heads of the requests."""
+    """A server that answers everything with this response. `asked` gets the heads of the requests."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readuntil(b"\r\n\r\n"))

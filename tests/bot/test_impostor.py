@@ -1,7 +1,7 @@
 """Somebody at a contact's overlay address, without the key that the contact shares with us.
 
-It may be another user or container on the contact's machine, a thief of the overlay key, or the contact themselves, who
-has lost their home. It can write requests in the contact's name and take the calls that answer them, and no more.
+It may be another user or container on the contact's machine, a thief of the overlay key, or the contact who has lost
+their home. They can write requests in the contact's name and take the calls that answer them, and no more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.peer.handset.wire import wire_page
 async def with_impostor(
     friends: Path, tmp_path: Path, *others: str, config: str = ""
 ) -> AsyncIterator[tuple[Person, ...]]:
-    """Bob, whose contact Anna isn't running, and a program at her address that has nothing of hers but the node id."""
+    """Bob, whose contact Anna isn't running, and a program at her address that has only her node id."""
     home = tmp_path / "impostor"
     home.mkdir(mode=0o700)
     shutil.copy(friends / "anna" / KEY_FILE, home / KEY_FILE)
@@ -40,7 +40,7 @@ async def with_impostor(
 
 
 def keys_of_anna(bob: Person) -> tuple[bytes | None, list[bytes]]:
-    """What Bob writes to Anna with, and all that he reads her links with."""
+    """The key with which Bob writes to Anna, and all keys with which he reads her links."""
     with bob.store() as store:
         anna = contact_anna(bob).node
         return store.writable_secret(anna), [secret for node, secret in store.readable_secrets() if node == anna]
@@ -68,7 +68,7 @@ async def test_a_request_in_a_trusted_contacts_name_rings_as_unproven(friends: P
 async def test_a_sealed_request_in_a_trusted_contacts_name_proves_no_more_than_an_open_one(
     friends: Path, tmp_path: Path
 ) -> None:
-    """Anyone who has the callee's card can seal; HPKE's base mode authenticates no sender (RFC 9180, section 5.1.1)."""
+    """Anyone who has the callee's card can seal. HPKE's base mode authenticates no sender (RFC 9180, section 5.1.1)."""
     async with with_impostor(friends, tmp_path) as (bob, impostor):
         await bob.asked("/contact trust anna", kind="contact.trusted")
         before = keys_of_anna(bob)
@@ -93,7 +93,7 @@ async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(fri
     async with with_impostor(friends, tmp_path) as (bob, impostor):
         await bob.asked("/contact trust anna", kind="contact.trusted")
         before = keys_of_anna(bob)
-        for whom in (bob.node, "bob"):  # the second time it writes with what was agreed in the first
+        for whom in (bob.node, "bob"):  # the second time it writes with the secret from the first call
             impostor.write(f"/call {whom}")
             assert len((await impostor.posted("chat"))["token"]) == (64 if whom == "bob" else 128)
             await bob.told(kind="call.unproven-rings")
@@ -136,7 +136,7 @@ async def test_a_contact_who_lost_their_home_gets_back_in_by_comparing_the_words
         await asyncio.gather(bob.media(), anna.media())
         await hang_up(anna, bob)
         await anna.asked("/contact add bob", kind="contact.saved")
-        # The only one that waits needn't be the one that was compared.
+        # The only words that wait may not be those that were compared.
         assert words in await bob.asked("/contact confirm anna", kind="error.nothing-to-confirm")
         other = "zoo zoo zoo zoo"
         assert "those words" in await bob.asked(f"/contact confirm anna {other}", kind="error.nothing-to-confirm")
@@ -165,7 +165,7 @@ async def test_while_a_call_by_another_program_waits_a_request_in_that_name_stil
         await bob.asked("/contact trust anna", kind="contact.trusted")
         if begin == "/call anna":
             await bob.asked("/contact program anna classic", kind="contact.program")
-        bob.chat.held = True  # nobody reads what it offers
+        bob.chat.held = True  # nobody reads its offer
         bob.write(begin)
         await bob.call("calling")
         bob.chat.held = False
@@ -226,11 +226,11 @@ async def test_a_file_that_was_offered_to_the_contact_is_not_offered_to_an_impos
         bob.write("/answer")
         await asyncio.gather(bob.media(), impostor.media())
         await bob.asked(f"/send {impostor.node[:8]}: {other}", kind="file.offering")
-        # What waited would have been offered before it.
+        # A waiting message would have been offered before it.
         assert "other.txt" in await impostor.told(kind="file.offered")
         (transfer,) = (await bob.status())["files"]
         assert transfer["name"] == "other.txt"
-        # It is for whose words the owner confirms, and needs no other call then.
+        # It is for the person whose words the owner confirms, and then needs no other call.
         words = (await bob.status())["calls"][0]["phrase"]
         await bob.asked(f"/contact confirm anna {words}", kind="contact.confirmed")
         assert private.name in await impostor.told(private.name, kind="file.offered")
@@ -260,7 +260,7 @@ async def test_a_forged_call_keeps_no_other_contact_out(friends: Path, tmp_path:
             bob.write("/answer")
             await bob.call("connecting")
         carol.write("/call bob")
-        # While the owner waits for a call that they have answered, another one asks; it isn't told that they are busy.
+        # While the owner waits for an answered call, another one asks. It doesn't hear that they are busy.
         await bob.told(kind="call.rings" if answered else "call.answered-automatically")
         if answered:
             bob.write("/hangup")
@@ -314,7 +314,7 @@ async def test_a_flood_in_one_contacts_name_costs_that_contacts_own_key_nothing(
 async def test_a_key_of_a_stranger_whose_node_is_saved_later_proves_nothing_until_its_words_are_confirmed(
     tmp_path: Path,
 ) -> None:
-    """A wrong number, as it seemed; then Bob gets the node id of a friend, and it is the same."""
+    """It seemed to be a wrong number. Then a friend gives Bob their node id, and it is the same."""
     async with people(tmp_path, "bob", "eve") as (bob, eve):
         eve.write(f"/call {bob.node}")
         await bob.told(kind="call.stranger-rings")
@@ -330,7 +330,7 @@ async def test_a_key_of_a_stranger_whose_node_is_saved_later_proves_nothing_unti
         await bob.asked("/contact trust anna", kind="contact.trusted")
 
         eve.write("/call bob")
-        assert len((await eve.posted("chat"))["token"]) == 64  # with the key from that call
+        assert len((await eve.posted("chat"))["token"]) == 64  # with the secret from that call
         await bob.call("ringing")
         (call,) = (await bob.status())["calls"]
         assert (call["with"], call["proven"], call["automatic"]) == ("anna", False, False)

@@ -1,4 +1,4 @@
-"""An invitation is one text, the same everywhere; what it says to do is there; its card is saved by the name on it."""
+"""An invitation is one text, the same everywhere. Its instructions work, and its card is saved under its own name."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_an_invitation_says_what_needs_an_administrator() -> None:
 
 
 def told_to_set_up(text: str) -> list[str]:
-    """What a shell makes of the set-up's line of an invitation, word by word."""
+    """The words of the set-up line in an invitation, as a shell splits them."""
     (command,) = re.findall(r"^  (copybara setup.*)$", text, flags=re.MULTILINE)
     said = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, check=True, text=True)
     return said.stdout.splitlines()
@@ -210,7 +210,7 @@ def test_before_the_owner_agrees_they_read_which_address_is_shown_and_a_chat_hea
 @pytest.mark.parametrize(
     ("answer", "peers", "note"),
     [
-        # 0.5: each says who has dialled.
+        # In 0.5, each peer says who has dialled.
         (
             {"remote": "tls://203.0.113.5:7000", "up": True, "inbound": False, "key": "ab" * 32},
             FriendsPeers("perhaps", (f"tls://203.0.113.5:7000?key={'ab' * 32}",)),
@@ -221,7 +221,7 @@ def test_before_the_owner_agrees_they_read_which_address_is_shown_and_a_chat_hea
         ({"remote": "tls://[fe80::1%25eth0]:7000", "up": True, "inbound": False, "key": ""}, FriendsPeers(), None),
         ({"remote": "tls://127.0.0.1:7000", "up": True, "inbound": False, "key": ""}, FriendsPeers(), None),
         ({"remote": "unix:///run/peer", "up": True, "inbound": False}, FriendsPeers("perhaps"), PERHAPS_UNNAMED),
-        # 0.4: it may be the address of somebody who has dialled us.
+        # In 0.4, it may be the address of a node that has dialled ours.
         ({"remote": "tls://203.0.113.5:7000", "key": "ab" * 32}, FriendsPeers("perhaps"), PERHAPS_UNNAMED),
     ],
 )

@@ -1,4 +1,4 @@
-"""Everything that the bot says has one kind, every kind is said somewhere, and docs/console.md lists them all."""
+"""Every sentence of the bot has one kind, every kind is used, and docs/console.md lists them all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_kind_is_used() -> None:
 
 
 def test_a_post_is_made_of_a_sentence_and_nothing_else() -> None:
-    """mypy sees the types; here it is seen that no text goes into a post past them."""
+    """mypy checks the types. This checks that no text gets into a post in another way."""
     for path in SOURCES:
         for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Post":

@@ -1,4 +1,4 @@
-"""A home stays with its overlay and its node id, whatever answers in the node's place at the next start."""
+"""A home keeps its overlay and its node id, whatever replies instead of the node at the next start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def started(home: Path, *options: str) -> tuple[str, str]:
-    """The node id that `copybara run` starts with, empty if it doesn't start, and what it writes to stderr."""
+    """The node id with which `copybara run` starts, empty if it doesn't start, and its stderr."""
     command = [sys.executable, "-m", "bot.cli", "--home", str(home), "run", "--console", "--json", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -59,7 +59,7 @@ def test_a_node_that_changed_is_refused_until_the_owner_says_so(tmp_path: Path) 
 
 
 def device(name: str, address: str, kind: str = "") -> None:
-    """A device as an overlay has it, or one of another kind."""
+    """Make a device of an overlay, or one of another kind."""
     ip(f"link add {name} type {kind}" if kind else f"tuntap add {name} mode tun")
     ip(f"addr add {address} dev {name}")
     ip(f"link set {name} up")

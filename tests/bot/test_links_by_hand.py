@@ -1,4 +1,4 @@
-"""Two people without a messenger, who carry the links themselves: nobody waits for what nobody has sent."""
+"""Two people without a messenger carry the links themselves. Nobody waits for something that nobody has sent."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ LINK = re.compile(r"copybara:\S+")
 
 @dataclass
 class Starter:
-    """Somebody with `copybara start` in a terminal, and their page."""
+    """A person with `copybara start` in a terminal, and their page."""
 
     home: Path
     program: Running
     address: str
-    "Of the page, which may be opened again."
+    "The address of the page, which may be opened again."
 
     page: WirePage
     card: str
 
     async def runs(self, *arguments: str) -> str:
-        """What another `copybara` of theirs prints."""
+        """The output of another `copybara` of theirs."""
         code, out, err = await cli("--home", str(self.home), *arguments)
         assert code == 0, err
         return out
@@ -47,12 +47,12 @@ class Starter:
         return await self.page.next("ring")
 
     async def calls(self, whom: str) -> dict[str, Any]:
-        """Place a call at the page; returns the link to send."""
+        """Place a call at the page. Returns the link to send."""
         assert (await self.page.ask("place", whom=whom, media="audio"))["type"] == "done"
         return await self.page.next("link")
 
     async def pastes(self, link: str) -> dict[str, Any]:
-        """Paste what the other side says of a call into the page, which acts on it at once."""
+        """Paste a later link of a call into the page, which uses it at once."""
         assert (await self.page.ask("explain", text=link))["kind"] == "said"
         return await self.page.ask("act", text=link)
 
@@ -70,7 +70,7 @@ async def starter(folder: Path, name: str) -> AsyncIterator[Starter]:
 
 
 async def befriended(anna: Starter, bob: Starter) -> None:
-    """A first call by hand, after which each has saved the other, as anna and bob, and they share a key."""
+    """A first call by hand. After it, each has saved the other, and they share a key."""
     link = await anna.calls(bob.card)
     ring = await bob.rings(link["link"]["text"])
     await bob.page.ask("answer", call=ring["call"], media="audio")
@@ -141,7 +141,7 @@ async def test_who_declines_a_first_call_gets_the_link_that_says_so_and_it_ends_
         assert back is not None
         assert "Send this to the other person, so that they know:" in declined
         assert chat_texts.TELL_THEM in declined
-        # The terminal of `start` and the page show it as well: the one who declined may be at either.
+        # The terminal of `start` and the page show it too, because the person who declined may be at either.
         lines = await bob.program.until(chat_texts.TELL_THEM)
         assert any(back[0] in line for line in lines)
         shown = await bob.page.next("link", call=ring["call"])

@@ -1,4 +1,4 @@
-"""The command socket, by real sockets in one process."""
+"""The command socket, with real sockets in one process."""
 
 from __future__ import annotations
 

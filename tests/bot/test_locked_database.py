@@ -1,4 +1,4 @@
-"""Another process holds the database: who gives a command hears so within seconds, and it works later."""
+"""Another process holds the database. A person who gives a command hears so within seconds, and it works later."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.kinds import Kind
 from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
 
 AT_LAST = 25.0
-"Seconds for a sentence that is due after three: less than a write waits if nobody asks."
+"A limit in seconds for a sentence that is due after three: less than a write waits if nobody asks."
 
 LOCKED = "another process has been writing to it for too long"
 
 
 @contextlib.contextmanager
 def locked(person: Person) -> Iterator[None]:
-    """What a backup or a database viewer does."""
+    """Hold the database, as a backup or a database viewer does."""
     database = Home(person.home).database
     with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -36,7 +36,7 @@ async def test_every_command_that_has_to_write_gets_a_sentence(friends: Path, tm
                 async with asyncio.timeout(AT_LAST):
                     assert LOCKED in await bob.asked(command), command
                 await bob.in_order()
-            # It speaks with the running program, and then the database itself.
+            # It talks to the running program, and then to the database itself.
             for command in (("call", "anna"), ("contacts", "rename", "anna", "ann")):
                 async with asyncio.timeout(AT_LAST):
                     code, out, errors = await bob.cli(*command)

@@ -1,4 +1,4 @@
-"""What others write gets into log lines; there it is one line, and nothing that a terminal obeys."""
+"""Other people's words in the log: each is on one line, and no terminal obeys them."""
 
 from __future__ import annotations
 

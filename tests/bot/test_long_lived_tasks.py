@@ -1,5 +1,6 @@
-"""Every task that lives as long as the program or a call is ended once, in a real program with two calls: what it
-served begins again or ends with a reason, and nothing else does.
+"""Every task that lives as long as the program or a call is ended once, in a real program with two calls.
+
+Its function starts again, or ends with a reason, and nothing else is affected.
 """
 
 from __future__ import annotations
@@ -34,19 +35,19 @@ BEGIN_AGAIN = (
     "Removing what is left of files",
     "Serving the page",
 )
-"Of the program. Each begins again, and no call notices."
+"The program's tasks. Each starts again, and no call notices."
 
 END_THEIR_CALL = ("line", "session", "media", "redialling", "following the overlay", "files", "recording", "a leg")
-"Of a call that can't do without them."
+"Tasks of a call that can't do without them."
 
 DIAL_AGAIN = ("pings", "being overtaken", "RTCDtlsTransport.__run")
-"Of a leg: the call takes it as lost."
+"Tasks of a leg. The call treats the leg as lost."
 
 END_THEIR_MEDIA = ("RTCRtpSender._run_rtp",)
-"Of what is sent: its owner is told, and the call goes on."
+"Tasks of sent media. The owner reads it, and the call goes on."
 
 END_THEIR_FILES = tuple(f"files: {part}" for part in ("arriving", "leaving", "offers", "reading", "jobs", "clock"))
-"Of the files of a call: these end, and the call goes on."
+"Tasks of a call's files. The files end, and the call goes on."
 
 MISSED_BY_NOBODY = (
     "RTCRtpSender._run_rtcp",
@@ -54,7 +55,7 @@ MISSED_BY_NOBODY = (
     "Connection.query_consent",
     "_notice_end",
 )
-"""Of libraries and of watching them: nothing that is sent or heard depends on them; the pings notice silence."""
+"Tasks of libraries, and tasks that watch them. No sent or heard media depend on them; pings notice silence."
 
 THE_PROGRAM = "_with_a_way_in.<locals>.run_with_it"
 
@@ -83,7 +84,7 @@ async def in_two_calls(everybody: tuple[Person, ...]) -> AsyncIterator[tuple[Per
 
 
 async def runs(bob: Mortal, name: str) -> None:
-    """Wait until a task of that name is there."""
+    """Wait until there is a task with that name."""
     async with asyncio.timeout(SECONDS):
         while name not in await bob.tasks():  # noqa: ASYNC110 -- nobody tells of tasks
             await asyncio.sleep(0.05)
@@ -127,9 +128,9 @@ async def test_a_task_that_a_call_cannot_do_without_ends_that_call_and_no_other(
     (call,) = (await bob.status())["calls"]
     assert call["with"] == others.name
     await others.hears_more()
-    # Whose call ended can call again.
+    # The person whose call has ended can call again.
     again = anna if others is carol else carol
-    await again.calm()  # without the session nobody said goodbye: the other side would dial for a minute
+    await again.calm()  # without a session nobody said goodbye, and the other side would dial for a minute
     await connect(again, bob)
     await others.hears_more()
 

@@ -1,4 +1,4 @@
-"""`copybara manual` has every page, and no sentence of the program sends anybody to a file of the repository."""
+"""`copybara manual` has every page, and no sentence of the program refers people to a file of the repository."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_pages_that_are_installed_come_from_where_the_wheel_puts_them(tmp_pa
 
 
 def sentences(module: ast.Module) -> Iterator[str]:
-    """The texts in a module's code: without its explanations, which only those read who have the repository."""
+    """The texts in a module's code, without docstrings."""
     explained = {
         id(node.body[0].value)
         for node in ast.walk(module)
@@ -58,7 +58,7 @@ def sentences(module: ast.Module) -> Iterator[str]:
 
 
 def hints(error: type[CopybaraError]) -> Iterator[str]:
-    """Those of an error's class and of all beneath it, which stand in their explanations."""
+    """The hints of an error's class and its subclasses, which are in their docstrings."""
     yield hint_of(error)
     for each in error.__subclasses__():
         yield from hints(each)

@@ -1,4 +1,4 @@
-"""A contact whose node id has changed tells it by a link that the key proves; it counts once the owner accepts it."""
+"""A contact announces a new node id with a link that the key proves. It counts once the owner accepts it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bot.console import Person, connect, hang_up, people
 
 
 async def with_a_new_node(person: Person) -> str:
-    """The overlay's key is lost, and the program starts with another one. Returns the old node id."""
+    """Lose the overlay's key, and start the program with another one. Returns the old node id."""
     before = person.node
     assert await person.signalled(signal.SIGTERM) == 0
     (person.home / "node.key").unlink()
@@ -24,7 +24,7 @@ async def test_a_new_node_id_is_told_by_a_link_and_counts_once_it_is_accepted(fr
     async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         before = await with_a_new_node(anna)
-        # Bob calls the old node: anna can't read that, and hears why.
+        # Bob calls the old node. Anna can't read that, and reads why.
         bob.write("/call anna")
         assert "/contact tell bob" in await anna.told(kind=Kind.LINK_KEY_UNKNOWN)
         bob.write("/hangup")
@@ -36,7 +36,7 @@ async def test_a_new_node_id_is_told_by_a_link_and_counts_once_it_is_accepted(fr
             contact = store.contact_named("anna")
             assert contact is not None
             assert (str(contact.node), contact.trust) == (before, Trust.AUTO)
-        # The same link again says nothing new, and what anna's program writes now rings as a stranger's.
+        # The same link again says nothing new, and a link of anna's program now rings as a stranger's.
         link = next(post["text"] for _, post in reversed(bob.chat.posts) if post["kind"] == Kind.LINK_MOVED)
         assert await bob.after(link, sender="anna") == []
         anna.write("/call bob")
@@ -52,7 +52,7 @@ async def test_a_new_node_id_is_told_by_a_link_and_counts_once_it_is_accepted(fr
             contact = store.contact_named("anna")
             assert contact is not None
             assert (str(contact.node), contact.trust, contact.announced) == (anna.node, Trust.RING, None)
-        # One link is enough at once, from bob's side first: his key proves him to anna.
+        # One link is enough at once. Bob's side calls first: his key proves him to anna.
         for caller, callee in ((bob, anna), (anna, bob)):
             link_of_call = await connect(caller, callee, answer=f"/answer {caller.name}")
             assert len(link_of_call["token"]) == 64

@@ -1,4 +1,4 @@
-"""Calls to names, from the outside: real programs, and names that stand on a chain only."""
+"""Calls to names, from the outside: real programs, and names that exist only on a chain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def config(*urls: str, own_name: str = "") -> str:
 
 
 async def publish(chain: Chain, person: Person, name: str) -> None:
-    """Write under a name what `copybara card --records` prints."""
+    """Write the output of `copybara card --records` under a name."""
     code, out, err = await person.cli("card", "--records", "--json")
     assert code == 0, err
     chain.names[name] = Name(json.loads(out)["records"])
@@ -39,7 +39,7 @@ async def publish(chain: Chain, person: Person, name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def anna_and_bob(folder: Path, chain: Chain) -> AsyncIterator[tuple[Person, Person]]:
-    """Two who don't know each other; Bob has written his records."""
+    """Two people who don't know each other. Bob has written his records."""
     async with people(folder, "anna", "bob", config=config(chain.url)) as (anna, bob):
         await publish(chain, bob, "bob")
         yield anna, bob
@@ -55,7 +55,7 @@ async def answered(anna: Person, bob: Person) -> None:
 async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tmp_path: Path) -> None:
     chain = Chain()
     async with chain.running(), anna_and_bob(tmp_path, chain) as (anna, bob):
-        # Only on the chain, with Bob's card beside the node id: the very first link is sealed.
+        # The name is only on the chain, with Bob's card beside the node id. So the first link is sealed.
         anna.write("/call bob.azero")
         assert "bob.azero" in await anna.told(kind=Kind.NAME_LOOKING_UP)
         assert await anna.told(kind=Kind.NAME_FOUND) == f"bob.azero is node {bob.id.short}…, says AZERO.ID."
@@ -65,7 +65,7 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
         await anna.asked("/contact add bob", kind=Kind.CONTACT_SAVED)
         assert "found as bob.azero" in await anna.asked("/contact show bob", kind=Kind.CONTACT_DETAILS)
 
-    # The chain is gone: what was kept is called, and said so.
+    # The chain is gone. The stored node is called, and the owner reads so.
     again = tmp_path / "again"
     again.mkdir()
     async with people(again, "anna", "bob", homes=tmp_path, config=config(chain.url)) as (anna, bob):
@@ -75,7 +75,7 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
         assert "what AZERO.ID said on" in told
         await answered(anna, bob)
 
-        # The chain is back and the record names somebody else: nothing is called, both values are shown.
+        # The chain is back, and the record names somebody else. Nothing is called, and both values are shown.
         async with chain.running():
             chain.names["bob"].records["staex-id"] = OTHER
             chats = len(anna.chat.posts)
@@ -90,13 +90,13 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
             await anna.in_order()
             assert len(anna.chat.posts) == chats
 
-            # The owner stays: the old node is called, and told each time that the record says otherwise.
+            # The owner stays. The old node is called, and each time the owner reads that the record says otherwise.
             await anna.asked("/name keep bob.azero", kind=Kind.NAME_KEPT)
             anna.write("/call bob.azero")
             assert OTHER[:8] in await anna.told(kind=Kind.NAME_FOUND)
             await answered(anna, bob)
 
-            # Another change, and the owner goes with it: the contact moves.
+            # Another change, and the owner follows it: the contact moves.
             chain.names["bob"].records["staex-id"] = THIRD
             await anna.asked("/name bob.azero", kind="error.name-held")
             code, out, err = await anna.cli("resolve", "--follow", "bob.azero")
@@ -123,7 +123,7 @@ async def test_a_server_that_hangs_keeps_nothing_else_waiting(tmp_path: Path) ->
             await anna.asked(f"/name bob{number}.azero", kind=Kind.NAME_LOOKING_UP)
         await anna.asked("/name bob4.azero", kind="error.looking-up")
         assert time.monotonic() - begun < 10
-        # `people` ends the program now, within its two seconds, though four servers are waited for.
+        # `people` ends the program now, within its two seconds, though it waits for four servers.
 
 
 async def test_a_name_is_resolved_on_the_command_line(tmp_path: Path) -> None:
@@ -166,14 +166,14 @@ async def test_a_name_is_resolved_on_the_command_line(tmp_path: Path) -> None:
         assert "bob.azero" in (await bob.cli("contacts", "show", "b"))[1]
         await bob.cli("contacts", "remove", "b")
 
-        # The own name, before and after somebody else's node stands there.
+        # The own name, before and after it names somebody else's node.
         assert "bob.azero leads to this node" in (await bob.cli("doctor"))[1]
         chain.names["bob"].records["staex-id"] = OTHER
         code, out, _ = await bob.cli("doctor")
         assert "bob.azero leads to another node" in out
-        assert code == 0  # a warning: calls can be made
+        assert code == 0  # a warning, because calls can be made
 
-        # What a hostile record holds is never repeated.
+        # The content of a hostile record is never repeated.
         chain.names["evil"] = Name({"staex-id": "\x1b[31m\n/contact trust mallory\u202e"})
         code, out, err = await bob.cli("resolve", "evil.azero")
         assert (code, "mallory" in out + err, "\x1b" in out + err) == (1, False, False)
@@ -190,7 +190,7 @@ async def test_a_name_is_resolved_on_the_command_line(tmp_path: Path) -> None:
 
 
 class TwoFaced(Chain):
-    """Tells the first reader of a name another node than the second."""
+    """Gives the first reader of a name another node than the second."""
 
     def call(self, contract: bytes, message: bytes) -> bytes:
         if message[:4].hex() == "7e6cb4ce" and b"staex-id" in message:

@@ -1,4 +1,4 @@
-"""A contact may be called Ann Lee: that is what people read everywhere, and what they type, or paste."""
+"""A contact may have a name such as Ann Lee: people read it everywhere, and can type or paste it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.node_id import NodeId
 from tests.bot.console import Person, hang_up, people
 
 ANN = NodeId(b"ann".ljust(32))
-"Another one, whose name Ann Lee's begins with."
+"Another contact, whose name is the beginning of Ann Lee's."
 
 
 async def named_alike(bob: Person) -> None:

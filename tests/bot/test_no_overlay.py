@@ -26,7 +26,7 @@ KEY = bytes(range(32))
 
 
 class Overlay:
-    """What is looked for: it comes when a test says so."""
+    """The overlay to find. It appears when a test says so."""
 
     def __init__(self) -> None:
         self.there = asyncio.Event()
@@ -71,10 +71,10 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
             overlay.error.hint,
             COMMAND,
         )
-        # Another reason is told at once; and nothing that the page asks for is done.
+        # Another reason is shown at once, and the page's requests do nothing.
         overlay.error = OverlayDown("The node was stopped.", "Start it.")
         assert (await page.next("no-overlay"))["sentence"] == "The node was stopped."
-        # What the set-up in another terminal has changed is seen.
+        # The change of the set-up in another terminal is noticed.
         assert again.is_set()
         overlay.there.set()
         assert await asyncio.wait_for(waiting, PATIENCE) == "found"

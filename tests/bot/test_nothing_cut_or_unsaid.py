@@ -1,4 +1,4 @@
-"""Where a sentence is due there is one, with all that belongs to it."""
+"""Every sentence that is due is there, complete."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_second_answer_says_that_the_call_is_answered(friends: Path, tmp
         assert await bob.asked("/answer", kind=Kind.ANSWERED_BEFORE) == (
             "anna's call is answered already. You are connected."
         )
-        # Who called has nothing to answer.
+        # The caller has nothing to answer.
         await anna.asked("/answer", "Nobody is calling.", kind="error.nothing-rings")
         await hang_up(anna, bob)
 

@@ -1,4 +1,4 @@
-"""Homes that an older program has made: with this one they keep contacts, calls and keys."""
+"""Homes that an older program has made keep contacts, calls and keys with this one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shared.store.schema import STEPS
 from tests.bot.console import hang_up, people
 
 HOMES = Path(__file__).parents[1] / "vectors" / "homes-of-schema-3.json"
-"""anna and bob, who had two calls, the second by one link. bob trusts anna. The homes are as the program left them when
-shared/store/schema.py had three steps; databases are SQL, all else is hexadecimal."""
+"""anna and bob, who had two calls, the second with one link. bob trusts anna. The homes are as the program left them
+when shared/store/schema.py had three steps. Databases are SQL, everything else is hexadecimal."""
 
 OLDER_STEPS, CALLS = 3, 2
 
@@ -37,7 +37,7 @@ async def test_a_home_of_an_older_program_keeps_contacts_calls_and_keys(tmp_path
             with person.store() as store:
                 assert [(each.name, each.node) for each in store.contacts()] == [(other.name, other.id)]
                 assert [record.peer for record in store.call_log(10)] == [other.id] * CALLS
-        # Only a caller who has the key of their last call is answered automatically, and by one link.
+        # Only a caller who has the key of their last call is answered automatically, and with one link.
         anna.write("/call bob")
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         await hang_up(anna, bob)

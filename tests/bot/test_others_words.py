@@ -1,4 +1,4 @@
-"""Others' names and words in the terminal: shown as they are, never obeyed as markup or as a command."""
+"""Other people's names and words in the terminal are shown as they are, never obeyed as markup or a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.terminal.qr_code import in_terminal, made, or_why_not
 from bot.terminal.streams import print_text
 
 HOSTILE = "[red]anna[/red][bold]\N{ESCAPE}[31m\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe:smile:"
-"Rich's markup and emoji, a terminal's command, and a mark that turns the line around."
+"Rich's markup and emoji, a terminal's command, and a mark that reverses the line."
 
 CALL = {
     "with": HOSTILE,
@@ -103,7 +103,7 @@ def test_the_qr_code_in_a_file_is_read_back(tmp_path: Path, capsys: pytest.Captu
 
 
 def photograph(drawn: str, *, background: int) -> bytes:
-    """What a terminal of that background shows, 8 by 16 pixels a character and with room around, as a PGM picture."""
+    """The picture of a terminal with that background as PGM, 8 by 16 pixels per character, with a margin."""
     shades = {16: 0, 231: 255}
     rows: list[bytes] = []
     for line in drawn.splitlines():

@@ -1,4 +1,4 @@
-"""What is said of the overlay, for everything that can happen to it."""
+"""The sentences about the overlay, for everything that can happen to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BAD = OverlayState(error=BadAddress("It gives a wrong address."))
 ALONE = OverlayState(connected=False)
 CONNECTED = OverlayState(connected=True)
 UNKNOWN = OverlayState(connected=None)
-"Of a node that runs and doesn't say whether it is connected."
+"The state of a running node that doesn't say whether it is connected."
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ async def test_a_phone_is_out_at_once_also_while_another_process_has_the_databas
             assert other is not None
             with locked(anna):
                 anna.write("/devices remove phone")
-                # Before the database has given way, or nobody waits for it any more.
+                # Before the database is free, or nobody waits for it any more.
                 assert await phone.until_closed(sock) in (CLOSE_UNPROVEN, 1006, None)
                 said = await anna.told("phone is locked out", kind="error.store")
                 assert "its key is still on the disk" in said
@@ -206,7 +206,7 @@ async def test_a_call_that_a_phone_asks_for_before_it_drops_its_connection_opens
                 assert sock._response.connection is not None
                 assert sock._response.connection.transport is not None
                 await sock.send_json({"type": "place", "id": 1, "whom": "bob", "media": "audio"})
-                sock._response.connection.transport.abort()  # as when it loses its network
+                sock._response.connection.transport.abort()  # as if it loses its network
             heard: list[dict[str, Any]] = []
             last = "ended" if removed else "active"
             async with asyncio.timeout(SECONDS):
@@ -235,7 +235,7 @@ async def test_a_phone_allows_nobody_automatic_answers_and_the_chat_hears_what_i
                 assert "allowed at home only" in (await asks(**more))["sentence"]
             assert (await asks(media="audio"))["type"] == "done"
             assert "bob" in await anna.told("On phone: bob", kind="device.changed-book")
-            # The page at home shows it until somebody there has seen it, also one that is opened later.
+            # The page at home shows it until somebody there has seen it, also a page that is opened later.
             (change,) = (await home.next("changed-elsewhere"))["changes"]
             assert change.startswith("On phone: bob")
             await home.say("seen-changes")
@@ -336,7 +336,7 @@ async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path)
         assert not await comes_in(phone)
         phone.cookies = dict(tablet.cookies)
         assert not await comes_in(phone)
-        # A visit without the cookie, as from a link on another page, costs the device nothing.
+        # A visit without the cookie, as from a link on another page, does the device no harm.
         phone.cookies = {}
         assert (await phone.get("/"))[0] == 200
         assert not has_cookie(phone)
@@ -498,7 +498,7 @@ async def test_a_phone_that_wakes_up_while_the_page_at_home_is_loaded_again_gets
 
 
 async def kept_at(anna: Person, place: str) -> None:
-    """Wait until it is on the disk that sound and picture are there."""
+    """Wait until it is stored that sound and picture are at that place."""
     async with asyncio.timeout(SECONDS):
         while True:
             with anna.store() as store:
@@ -509,7 +509,7 @@ async def kept_at(anna: Person, place: str) -> None:
 
 @pytest.mark.parametrize("at", ["home", "phone"])
 async def test_after_a_kill_sound_and_picture_wait_for_the_place_that_had_them(tmp_path: Path, at: str) -> None:
-    """Both pages come back by themselves, in any order."""
+    """Both pages come back on their own, in any order."""
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
         phone = await paired(anna)
         async with wire_page(anna) as (home, _), phone.page() as (sock, _):
@@ -557,7 +557,7 @@ async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -
 
 
 async def shown(phone: Phone, at: str) -> bytes | None:
-    """The certificate that the server shows."""
+    """The certificate of the server."""
     host, port = phone.host.split(":")
     _, writer = await asyncio.open_connection(host, int(port), ssl=phone.trusts, local_addr=(at, 0))
     with contextlib.closing(writer):
@@ -566,7 +566,7 @@ async def shown(phone: Phone, at: str) -> bytes | None:
 
 
 async def test_a_restart_shows_devices_the_same_certificate(tmp_path: Path) -> None:
-    """So that a browser's warning is never something to get used to."""
+    """So the browser's warning never becomes something usual."""
     async with anna_alone(tmp_path) as anna:
         before = await shown(await paired(anna), PHONE)
         await anna.stop()
@@ -617,7 +617,7 @@ async def test_the_page_at_home_adds_lists_and_removes_devices_and_a_devices_own
             assert (await home.ask("confirm-device", code=first["code"]))["kind"] == "device.added"
             shown = (await phone.becomes_a_device(sock, meeting))["devices"]
             assert (shown["can_change"], shown["devices"][0]["here"]) == (False, True)
-            # The one-time address of the next device is for the page at home alone, and so are changes.
+            # The one-time address of the next device is only for the page at home, and so are changes.
             await home.ask("add-device", name="tablet")
             for message in ({"type": "add-device", "name": "mine"}, {"type": "remove-device", "name": "phone"}):
                 await sock.send_json({**message, "id": 1})
@@ -656,7 +656,7 @@ async def test_the_fingerprints_to_compare_come_from_home_and_not_from_the_page_
         async with asyncio.timeout(SECONDS):
             _, writer = await asyncio.open_connection(host, int(port), local_addr=(PHONE, 0), ssl=unchecked)
         try:
-            # What the browser shows beside its warning.
+            # The values that the browser shows with its warning.
             leaf = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:
             writer.close()

@@ -1,4 +1,4 @@
-"""Beginnings and ends of the program: started twice, interrupted, killed, with damaged files and broken pipes."""
+"""Starts and ends of the program: started twice, interrupted, killed, with damaged files and broken pipes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.written_files import until_written
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STOP_SECONDS = 10.0
-"What the end of a program may take."
+"How long the end of a program may take."
 
 GOODBYE_SECONDS = 1.2
-"Less than what a program waits for somebody who doesn't answer its goodbye, see peer/calls/switchboard.py."
+"Less than a program waits for a peer that doesn't answer its goodbye, see peer/calls/switchboard.py."
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -41,7 +41,7 @@ async def started(friends: Path, tmp_path_factory: pytest.TempPathFactory) -> As
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def pair(started: list[Person]) -> AsyncIterator[list[Person]]:
-    """Anna and bob, paired and running; a test may end them in any way."""
+    """Anna and bob, paired and running. A test may end them in any way."""
     yield started
     for person in started:
         if person.running:
@@ -51,7 +51,7 @@ async def pair(started: list[Person]) -> AsyncIterator[list[Person]]:
 
 
 async def ends(person: Person, number: signal.Signals) -> None:
-    """Whatever goes on, the program ends as it should when it is signalled."""
+    """Check that the program ends properly after a signal, whatever is going on."""
     before = time.monotonic()
     assert await person.signalled(number) == 0
     assert time.monotonic() - before < STOP_SECONDS
@@ -59,7 +59,7 @@ async def ends(person: Person, number: signal.Signals) -> None:
 
 
 async def killed(person: Person) -> None:
-    """Kill the program, with no chance to do anything more."""
+    """Kill the program, without any chance to clean up."""
     assert await person.signalled(signal.SIGKILL) == -signal.SIGKILL
 
 
@@ -293,7 +293,7 @@ async def test_a_reader_who_does_not_read_holds_up_nothing(friends: Path, tmp_pa
     )
     os.close(writing)
     assert process.stdin is not None
-    # More than a pipe takes (64 KiB).
+    # More than fits into a pipe (64 KiB).
     process.stdin.write(b'{"from": "owner", "text": "/help"}\n' * 500)
     await process.stdin.drain()
     await until_written(home, (home / "control.sock").exists)
@@ -353,7 +353,7 @@ async def test_a_kill_while_the_two_agree_on_a_new_secret_costs_neither_the_old_
     other.write("/answer")
     victim = chance.choice(pair)
     await victim.call("active")
-    # What happens at the same time in another process shows nowhere: a moment by chance.
+    # Nothing shows what happens in the other process meanwhile, so the moment is random.
     await asyncio.sleep(chance.uniform(0, 0.03))
     await killed(victim)
     survivor = one if victim is other else other

@@ -1,6 +1,6 @@
-"""Every reason for which a link is refused, from the outside: a line in; a sentence for the owner, silence for others.
+"""Every reason to refuse a link, from the outside: a line goes in; the owner gets a sentence, others get silence.
 
-The links are made here, by people who have no program: what bob's program shares with them lies in its store.
+The links are made here, by people without a program. The secrets that bob's program shares with them are in its store.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MINUTE = 60
 
 @dataclass(frozen=True)
 class Writer:
-    """Somebody who writes links to bob by hand."""
+    """A person who writes links to bob by hand."""
 
     name: str
     node: NodeId
@@ -49,7 +49,7 @@ class Writer:
     bobs_card_key: bytes
 
     def request(self, media: Media = Media.BOTH, *, age: int = 0, to: NodeId | None = None) -> Request:
-        """A request of first contact."""
+        """A request for a first contact."""
         return Request.to(
             to or self.bob,
             media=media,
@@ -61,11 +61,11 @@ class Writer:
         )
 
     def first(self, media: Media = Media.BOTH, *, age: int = 0) -> str:
-        """The request as a link that everybody can read."""
+        """A request as a link that everybody can read."""
         return self.request(media, age=age).token
 
     def sealed(self, media: Media = Media.BOTH, *, age: int = 0) -> str:
-        """The request as a link that only bob can read."""
+        """A request as a link that only bob can read."""
         return seal_request(self.request(media, age=age), self.bobs_card_key, self.bob).token
 
     def paired(
@@ -87,7 +87,7 @@ class Writer:
 
 @dataclass(frozen=True)
 class World:
-    """Bob's program, and those who write to it."""
+    """Bob's program, and the people who write to it."""
 
     bob: Person
     friend: Writer
@@ -108,14 +108,14 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def reserved(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """The same where bob wants no calls from strangers."""
+    """The same people, and bob accepts no calls from strangers."""
     async with peopled(tmp_path_factory, "ignore") as world:
         yield world
 
 
 @contextlib.asynccontextmanager
 async def peopled(folders: pytest.TempPathFactory, unknown: str) -> AsyncIterator[World]:
-    """Bob's program, and in its store everybody else."""
+    """Bob's program, with everybody else in its store."""
     config = f'[calls]\nunknown = "{unknown}"\n'
     async with people(folders.mktemp("reasons"), "bob", config=config) as (bob,):
         card_key = Home(bob.home).load_sealing_key().public_key().public_bytes_raw()
@@ -134,7 +134,7 @@ async def peopled(folders: pytest.TempPathFactory, unknown: str) -> AsyncIterato
             ):
                 store.save_contact(Contact(name=someone.name, node=someone.node, created=0, **contact))
                 agree(store, someone)
-            # Somebody bob has talked to, and not saved.
+            # A person to whom bob has talked, and whom he hasn't saved.
             agree(store, world.stranger)
         yield world
 
@@ -149,7 +149,7 @@ def damaged(token: str) -> str:
 
 
 def mistyped(token: str) -> str:
-    """One character of a card replaced by another one; everything but its checksum is as it should be."""
+    """A card with one wrong character. Everything except its checksum is valid."""
     middle = len(token) // 2
     return token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
 
@@ -204,7 +204,7 @@ REFUSED: list[tuple[Reason, str, Callable[[World], str]]] = [
     (Reason.NOT_ALLOWED_NOW, "paired picture for a listener", lambda world: world.listener.paired(Media.VIDEO)),
     (Reason.NOT_ALLOWED_NOW, "request at night", lambda world: world.sleeper.first()),
     (Reason.NOT_ALLOWED_NOW, "paired at night", lambda world: world.sleeper.paired(Media.AUDIO)),
-    # Of two reasons the one that is checked first is given.
+    # Of two reasons, the one that is checked first is given.
     (Reason.NOT_FOR_THIS_NODE, "expired too", lambda world: world.friend.request(to=ANOTHER, age=OLD).token),
     (Reason.CLOCK, "blocked too", lambda world: world.blocked.paired(age=AHEAD)),
     (Reason.EXPIRED, "blocked too", lambda world: world.blocked.first(age=OLD)),
@@ -236,10 +236,10 @@ async def test_a_contact_whose_clock_differs_is_worth_a_sentence_once(
     assert said["kind"] == Kind.CLOCKS_DIFFER
     assert said["text"].startswith(f"friend called; your clocks differ by about {differ}")
     assert ("or the link came late" in said["text"]) == (minutes < 0)
-    # Their program hears of it too, where the link came from.
+    # Their program hears it too, in the chat of the link.
     assert (reply["to"], reply["kind"]) == ("chat", Kind.LINK_REFUSAL)
     assert reply["text"] == as_copybara(reply["token"])
-    # Nothing rings, whoever repeats it, and others repeat it in vain.
+    # Nothing rings, whoever repeats it, and others repeat it without effect.
     assert await bob.after(link, sender="somebody") == []
     assert not (await bob.status())["calls"]
 
@@ -255,7 +255,7 @@ async def test_contacts_ring_where_no_strangers_are_wanted(reserved: World) -> N
 
 
 async def refused(bob: Person, reason: Reason, mine: str, theirs: str) -> None:
-    """Bob is told why the first link is refused; nobody is told anything of the second."""
+    """Check that bob reads why the first link is refused, and that nobody reads anything about the second."""
     (said,) = await bob.after(mine)
     sentence = refusal(reason, find(mine)[0].token)
     assert said == {"type": "post", "kind": sentence.kind, "to": "owner", "text": sentence.text, "token": None}
@@ -263,7 +263,7 @@ async def refused(bob: Person, reason: Reason, mine: str, theirs: str) -> None:
 
 
 async def rings(bob: Person, link: str, expected: str, *, sender: str = "somebody") -> None:
-    """The link begins a call that rings; it is declined again."""
+    """Check that the link begins a call that rings, and decline it."""
     said = await bob.after(link, sender=sender)
     assert expected in said[0]["text"]
     assert said[1]["state"] == "ringing"

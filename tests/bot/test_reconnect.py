@@ -1,4 +1,4 @@
-"""A path that is lost and comes back, without any new link."""
+"""A path is lost and comes back, without any new link."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ async def test_a_side_that_was_asleep_is_dialled_again_without_a_link(tmp_path: 
 
 
 class Impatient(Person):
-    """A person whose program gives a lost path up after some seconds, so that a test needn't sleep for minutes."""
+    """A person whose program gives up a lost path after some seconds, so that a test needn't wait for minutes."""
 
     def command(self, *arguments: str) -> list[str]:
-        """Not the usual one, so it isn't forked from a program that has imported everything."""
+        """Another module than usual, so it isn't forked from a program that has imported everything."""
         return [sys.executable, "-m", "tests.bot.impatient", "--home", str(self.home), *arguments]
 
 
@@ -50,7 +50,7 @@ async def test_a_side_that_slept_for_too_long_ends_the_call_as_well_and_the_next
         finally:
             bob.process.send_signal(signal.SIGCONT)
         await bob.call("ended", reason="lost")
-        # Nothing is left of it on either side: the next call is the only one, in both directions.
+        # Nothing of it is left on either side: the next call is the only one, in both directions.
         for caller, callee in ((anna, bob), (bob, anna)):
             await connect(caller, callee)
             await callee.media()

@@ -18,7 +18,7 @@ FOUR_TRACKS = ["audio", "video", "audio", "video"]
 
 
 async def probed(path: Path, *, growing: bool = False) -> dict[str, Any]:
-    """What ffprobe says of a file, with the packets of each track counted; of a growing one it may complain."""
+    """ffprobe's report of a file, with the packets of each track counted. A growing file may cause complaints."""
     process = await asyncio.create_subprocess_exec(
         *("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-show_format", "-of", "json", str(path)),
         stdout=asyncio.subprocess.PIPE,
@@ -30,7 +30,7 @@ async def probed(path: Path, *, growing: bool = False) -> dict[str, Any]:
 
 
 async def has_frames(path: Path) -> None:
-    """A recording has sound and picture of both sides."""
+    """Check that a recording has sound and picture of both sides."""
     found = await probed(path)
     assert [stream["codec_type"] for stream in found["streams"]] == FOUR_TRACKS
     assert min(packets(found)) > 0
@@ -38,7 +38,7 @@ async def has_frames(path: Path) -> None:
 
 
 def packets(found: dict[str, Any]) -> list[int]:
-    """How many packets each track has; ffprobe doesn't name the count of one without any."""
+    """How many packets each track has. ffprobe omits the count of an empty track."""
     return [int(stream.get("nb_read_packets", 0)) for stream in found.get("streams", ())]
 
 
@@ -48,8 +48,9 @@ def recordings(person: Person) -> list[Path]:
 
 
 async def grows(person: Person, files: int, *, beyond: int = 60_000) -> None:
-    """Wait until the latest of so many recordings has that many bytes, some seconds without anything else, and each
-    track a frame: a picture begins with the next key frame, which a busy machine takes its time for.
+    """Wait until the latest of `files` recordings has grown by `beyond` bytes, and each track has a frame.
+
+    A picture begins with the next key frame, which takes time on a busy machine.
     """
 
     def long_enough() -> bool:
@@ -102,7 +103,7 @@ async def test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_agai
 
 
 def size(recording: Path) -> int:
-    """Bytes."""
+    """Its size in bytes."""
     return recording.stat().st_size
 
 
@@ -115,7 +116,7 @@ async def test_a_recording_leaves_out_what_is_on_hold_and_one_that_is_asked_for_
         assert "your call with anna is on hold" in await bob.asked("/record", kind="error.not-recordable")
         assert "is off hold" in await bob.asked("/record anna", kind=Kind.RECORDING_ASKED)
         await anna.told("bob is recording this call", kind=Kind.RECORDING_BY_THEM)
-        # Killed meanwhile, it waits for the same.
+        # If it is killed meanwhile, it waits for the same.
         await bob.in_order()
         assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
         await bob.begin()

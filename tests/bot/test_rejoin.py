@@ -1,4 +1,4 @@
-"""A program that is killed in a call and started again goes on with it, without any new link."""
+"""A program that is killed in a call and started again continues the call, without any new link."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 pytestmark = pytest.mark.slow
 
 SOON = 8.0
-"Seconds within which a call is up again after a start, also on a machine that is busy with other things."
+"Within how many seconds after a start a call is connected again, even on a busy machine."
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +43,7 @@ async def paired(friends: Path, tmp_path: Path) -> AsyncIterator[tuple[Person, P
 
 @contextlib.asynccontextmanager
 async def in_a_call(friends: Path, tmp_path: Path) -> AsyncIterator[tuple[Person, Person]]:
-    """Anna, who has called Bob; media flows, and both have a new secret and the four words."""
+    """Anna has called Bob. Media flow, and both have a new secret and the four words."""
     async with paired(friends, tmp_path) as (anna, bob):
         await connect(anna, bob)
         await asyncio.gather(*(settled(person) for person in (anna, bob)))
@@ -51,7 +51,10 @@ async def in_a_call(friends: Path, tmp_path: Path) -> AsyncIterator[tuple[Person
 
 
 async def settled(person: Person) -> None:
-    """Its call has the four words, sound and picture: one report says all of it, for a report is taken once only."""
+    """Wait until its call has the four words, sound and picture.
+
+    One report says all, because a report is taken only once.
+    """
     await person.until(
         lambda said: (
             said["type"] == "call"
@@ -76,7 +79,7 @@ async def killed(*victims: Person) -> None:
 
 
 async def call_of(person: Person) -> Said:
-    """Its one call."""
+    """Its only call."""
     try:
         (call,) = (await person.status())["calls"]
     except NotRunning:
@@ -85,7 +88,7 @@ async def call_of(person: Person) -> Said:
 
 
 async def media_again(*both: Person) -> None:
-    """Wait until more arrives on both sides than has arrived."""
+    """Wait until more arrives on both sides."""
     before = [await call_of(person) for person in both]
     async with asyncio.timeout(SOON):
         for person, had in zip(both, before, strict=True):
@@ -100,13 +103,13 @@ def running(person: Person) -> list[RunningCall]:
 
 
 def logged(person: Person, reference: bytes) -> list[CallRecord]:
-    """What the log says about a call."""
+    """The log's records of a call."""
     with person.store() as store:
         return [record for record in store.call_log(100) if record.reference == reference]
 
 
 def change(person: Person, **values: Any) -> None:
-    """Change what a killed program has kept of its call."""
+    """Change what a killed program has stored of its call."""
     with person.store() as store:
         (kept,) = store.running_calls()
         store.save_call(dataclasses.replace(kept, **values))
@@ -175,7 +178,7 @@ async def test_a_first_contact_that_was_killed_as_it_connected_and_saved_is_writ
         await killed(*victims)
         await asyncio.gather(*(victim.begin() for victim in victims))
         await asyncio.gather(*(victim.told(kind=Kind.REJOINING) for victim in victims))
-        # Saved at once, perhaps before the call is up again.
+        # Saved at once, perhaps before the call is connected again.
         for person, other in ((dora, emil), (emil, dora)):
             await person.asked(f"/contact add {other.name}", kind=Kind.CONTACT_SAVED)
         async with asyncio.timeout(SECONDS):
@@ -205,7 +208,7 @@ async def test_a_side_that_was_killed_again_and_again_is_met_at_the_epoch_where_
         await asyncio.gather(anna.call("active"), bob.call("active"))
         await media_again(anna, bob)
         assert [running(person)[0].epoch for person in (anna, bob)] == [22, 22]
-        # The other side counts as the later one even where nobody has told it of a loss.
+        # The other side counts as the later one, even if nobody has told it about a loss.
         await killed(anna, bob)
         change(anna, epoch=30)
         await bob.begin()
@@ -323,7 +326,7 @@ async def test_who_hangs_up_and_is_killed_before_everything_is_closed_does_not_t
 ) -> None:
     async with in_a_call(friends, tmp_path) as (anna, bob):
         (kept,) = running(bob)
-        anna.process.send_signal(signal.SIGSTOP)  # so that it takes half a second to say goodbye
+        anna.process.send_signal(signal.SIGSTOP)  # so that its goodbye takes half a second
         try:
             bob.write("/hangup")
             while running(bob):
@@ -384,7 +387,7 @@ async def test_what_a_page_still_keeps_of_a_call_before_the_start_is_about_no_ca
         await bob.call("ended")
 
 
-# Killed at any moment.
+# Kills at any moment.
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -398,7 +401,7 @@ async def test_killed_at_any_moment_the_call_goes_on_or_is_over_and_no_epoch_is_
             bob.write("/answer")
             await bob.call("connecting")
             for _ in range(3):
-                # A moment by chance: while it connects, or dials again, or has just done so.
+                # A random moment: while it connects, or dials again, or has just done so.
                 await asyncio.sleep(chance.uniform(0, 0.2))
                 victims = chance.choice([[anna], [bob], [anna, bob]])
                 await killed(*victims)
@@ -407,7 +410,7 @@ async def test_killed_at_any_moment_the_call_goes_on_or_is_over_and_no_epoch_is_
             kept = [running(person) for person in (anna, bob)]
             up = all(kept)
             if up:
-                # Neither has given it up, so it is up again.
+                # Neither has given it up, so it is connected again.
                 assert kept[0][0].reference == kept[1][0].reference
                 await active_again(anna, bob)
             for person in (anna, bob):
@@ -430,19 +433,19 @@ async def active_again(*both: Person) -> None:
 
 
 async def states(person: Person) -> list[str]:
-    """Of its calls; one that has just become ready is about to take up what it has kept."""
+    """The states of its calls. A program that has just become ready is about to continue the stored ones."""
     return [call["state"] for call in (await person.status())["calls"]]
 
 
 class Wire:
-    """Every connectivity check that leaves a program on this machine (packet(7), on the loopback device).
+    """Every connectivity check that a program sends on this machine (packet(7), on the loopback device).
 
-    Each is made for one epoch, which is to be told by the sender's own username fragment in it.
+    Each belongs to one epoch, which the sender's own username fragment in it identifies.
     """
 
     def __init__(self) -> None:
         self.checks: dict[tuple[str, str], set[int]] = {}
-        "By the sender's address and fragment: which of the sender's runs have sent it."
+        "For each sender's address and fragment, the runs of the sender that have used them."
 
         self._runs: dict[str, int] = {}
         try:
@@ -462,7 +465,7 @@ class Wire:
         self._packets.close()
 
     def drain(self) -> None:
-        """Take in what has been sent."""
+        """Read what has been sent."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet, (_, ethertype, kind, *_) = self._packets.recvfrom(2048)
@@ -470,14 +473,14 @@ class Wire:
                     self._take(socket.inet_ntoa(packet[12:16]), packet[(packet[0] & 15) * 4 + 8 :])
 
     def _take(self, source: str, datagram: bytes) -> None:
-        with contextlib.suppress(ValueError):  # most is media
+        with contextlib.suppress(ValueError):  # most of it is media
             message = stun.parse_message(datagram)
             if message.message_class is stun.Class.REQUEST:
                 _, _, fragment = message.attributes["USERNAME"].partition(":")
                 self.checks.setdefault((source, fragment), set()).add(self._runs.get(source, 0))
 
     def ended(self, *killed: Person) -> None:
-        """Those programs are dead; what comes from their addresses from now on is their next run's."""
+        """Note that those programs are dead. From now on, packets from their addresses belong to their next run."""
         self.drain()
         for person in killed:
             address = str(loopback_address(person.id))

@@ -1,6 +1,6 @@
-"""The call after `/contact renew NAME`: whoever has to confirm its words reads how, and nobody else does.
+"""The call after `/contact renew NAME`: a person who must confirm its words reads how, and nobody else does.
 
-A key that both sides still have proves who they are (docs/protocol.md, pair-kept). Without one the words have to.
+A key that both sides still have proves who they are (docs/protocol.md, pair-kept). Without one, the words must.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 async def words_of(person: Person) -> tuple[str, str]:
-    """The four words that a person reads, and what stands below them."""
+    """The four words that a person reads, and the text below them."""
     words, _, below = (await person.told("Compare these words", kind=Kind.WORDS)).partition("\n")
     return words.partition(": ")[2], below
 
@@ -43,7 +43,7 @@ async def answered_in_the_chat(caller: Person, callee: Person) -> None:
 
 
 async def nothing_to_confirm(caller: Person, callee: Person) -> None:
-    """Both read the same words and no command, and the key that they have agreed on counts on both sides."""
+    """Check that both read the same words and no command, and that their new key counts on both sides."""
     told = await asyncio.gather(words_of(caller), words_of(callee))
     assert told[0][0] == told[1][0]
     for _, below in told:
@@ -65,7 +65,7 @@ async def test_whoever_still_has_the_same_key_has_nothing_to_confirm(
 ) -> None:
     configs = {names[1]: AT_THE_PAGE} if door == "page" else {}
     async with people(tmp_path, *names, homes=friends, configs=configs) as (caller, callee):
-        if door == "trusted":  # rings all the same: its link has no key
+        if door == "trusted":  # it rings all the same, because its link has no key
             await callee.asked(f"/contact trust {caller.name}", kind=Kind.CONTACT_TRUSTED)
         renewing = ((caller, callee), (callee, caller)) if both else ((caller, callee),)
         for person, other in renewing:

@@ -1,4 +1,4 @@
-"""The other side's program is connected and says nothing: that costs the owner no command."""
+"""The other side's program is connected and silent: the owner's commands work all the same."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.kinds import Kind
 from tests.bot.console import Person, people
 
 SOON = 10.0
-"Seconds on a busy machine; the owner's commands once waited for twenty."
+"In seconds on a busy machine. The owner's commands once waited for twenty."
 
 
 class Mallory(Person):
-    """Whose program is silent."""
+    """A person whose program is silent."""
 
     def command(self, *arguments: str) -> list[str]:
         """See DemoNode."""

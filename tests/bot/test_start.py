@@ -1,4 +1,4 @@
-"""`copybara start`: the page in the browser, no messenger, no console; and what `run` says without a terminal."""
+"""`copybara start`: the page in the browser, no messenger, no console; and the output of `run` without a terminal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def home_in(folder: Path, config: str = "") -> Path:
 
 
 class Browser:
-    """A browser that only says what it is to open."""
+    """A browser that only reports what it should open."""
 
     def __init__(self, folder: Path) -> None:
         self._pipe = folder / "opened"
@@ -44,10 +44,10 @@ class Browser:
         program.write_text(f'#!/bin/sh\necho "$1" > {self._pipe}\n')
         program.chmod(0o755)
         self.variable = f"{program} %s"
-        "What BROWSER is."
+        "The value of BROWSER."
 
     async def opened(self) -> str:
-        """The address that it is given next."""
+        """The next address that it gets."""
         reader = asyncio.StreamReader()
         pipe = os.fdopen(os.open(self._pipe, os.O_RDWR), "rb", buffering=0)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -62,7 +62,7 @@ class Browser:
 
 @dataclass
 class Running:
-    """A `copybara`, and what it writes."""
+    """A `copybara`, and its output."""
 
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
@@ -70,7 +70,7 @@ class Running:
     "What it wrote before its end."
 
     async def until(self, wanted: str) -> list[str]:
-        """The lines that it writes, up to the one that contains that."""
+        """Its lines up to the one that contains `wanted`."""
         lines: list[str] = []
         async with asyncio.timeout(SECONDS):
             while not lines or wanted not in lines[-1]:
@@ -80,9 +80,9 @@ class Running:
         return lines
 
     async def rest(self) -> list[str]:
-        """What it has written until its end."""
+        """Its output up to its end."""
         lines: list[str] = []
-        with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+        with contextlib.suppress(OSError):  # the other end is closed
             while line := await self.reader.readline():
                 lines.append(line.decode().rstrip())
         return lines
@@ -90,7 +90,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(home: Path, *arguments: str, browser: str = "", terminal: bool = False) -> AsyncIterator[Running]:
-    """`copybara` with that home until the end of the block; Ctrl-C then ends it with 0.
+    """`copybara` with that home, during the block. Ctrl-C then ends it with 0.
 
     It writes to a pipe, or to a `terminal`.
     """

@@ -1,4 +1,4 @@
-"""What `copybara status` prints fits into a terminal, and nothing of it is lost there."""
+"""The output of `copybara status` fits into a terminal, and nothing of it is lost there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.texts.overlay import alone
 from shared.node_id import NodeId
 
 OURS, THEIRS = (f"[2{digit}1:b1c4:80a1:77d2:1f2e:3d4c:5b6a:7988]:4096{digit}" for digit in "01")
-"As long as addresses of Yggdrasil get."
+"The longest addresses of Yggdrasil."
 
 NODE = str(NodeId(b"anna".ljust(32)))
 PAGE = f"http://127.0.0.1:8765/#key={'k' * 43}"

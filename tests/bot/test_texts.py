@@ -1,4 +1,4 @@
-"""Every sentence exists, and holds nothing that shows something else than it is."""
+"""Every sentence exists, and contains nothing that looks like something else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCEPTED = {Reason.TRUSTED, Reason.ASK, Reason.NEW_CALLER}
 
 
 def line(state: State = State.ACTIVE, **values: object) -> Line:
-    """A call, by default one that is up with a stranger."""
+    """A call, by default a connected one with a stranger."""
     return of(Call(Role.CALLER, paired=False, state=state), **values)
 
 
@@ -52,7 +52,7 @@ def of(call: Call, *, contact: str | None = None, sealed: bool = False, machine:
 
 
 def held_line() -> Line:
-    """One that goes on after a restart, with its microphone and camera off."""
+    """A call that goes on after a restart, with its microphone and camera off."""
 
     async def release() -> None:
         pass
@@ -208,7 +208,7 @@ def test_a_hint_of_one_error_alone_is_shown_as_it_is() -> None:
 
 
 def shown_on_the_page() -> list[Sentence]:
-    """What the page is told, of each kind that has a hint in the chat."""
+    """The page's sentences, one of each kind that has a hint in the chat."""
     calls = [line(state) for state in State if state is not State.ENDED] + [line(machine=True), held_line()]
     anna = Contact(name="anna", node=NODE, created=0)
     contacts = [
@@ -233,7 +233,7 @@ def test_no_sentence_on_the_page_names_a_command() -> None:
 
 @given(cards)
 def test_a_card_on_the_page_names_no_command(card: Card) -> None:
-    # What its owner has written on it may look like one.
+    # The owner's own words on it may look like one.
     assume(not COMMAND.search(f"{card.name} {card.resolves_as} {card.telegram_bot}"))
     for known in (None, Contact(name="anna", node=card.node, created=0)):
         assert not COMMAND.search(page.explained_card(card, known))

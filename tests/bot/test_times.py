@@ -1,4 +1,4 @@
-"""Moments are written in one way, by the computer's time zone and by no language."""
+"""Times are always written in the same form, in the computer's time zone and in no language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOMENT = 1_700_000_000
 
 @pytest.fixture(autouse=True)
 def _in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Half an hour beside most, where it is the next day already."""
+    """A time zone half an hour off most others, where it is the next day already."""
     with monkeypatch.context() as here:
         here.setenv("TZ", "IST-5:30")
         time.tzset()

@@ -35,7 +35,7 @@ def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """One that was used."""
+    """A home that was used."""
     home = Home(tmp_path / "home")
     home.prepare()
     home.own_config.write_text('overlay = "loopback"\n')
@@ -61,7 +61,7 @@ def test_keys_stay_unless_the_person_says_otherwise(home: Home, capsys: pytest.C
 
 def test_keys_are_overwritten_before_they_are_removed(home: Home) -> None:
     key = home.sealing_key.read_bytes()
-    # A second name for the same bytes shows what became of them.
+    # A second name for the same bytes shows what happened to them.
     left = home.folder.parent / "left"
     left.hardlink_to(home.sealing_key)
     (home.folder / ".telegram.token.77.new").write_text("of a write that was killed")
@@ -173,7 +173,7 @@ async def test_who_lets_the_service_go_on_loses_nothing(
 def test_what_systemd_cannot_be_told_is_said_and_everything_goes(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The bus of the user's session has gone: nobody is logged in there any more."""
+    """The bus of the user's session is gone, because nobody is logged in there any more."""
     need("systemctl", packages="systemd")
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
@@ -212,7 +212,7 @@ def test_what_cannot_be_removed_from_the_desktop_keeps_nothing_else(
 
 
 def units_and_links() -> None:
-    """What `copybara service install` leaves, with the links that `systemctl enable` makes."""
+    """The files of `copybara service install`, with the links of `systemctl enable`."""
     for name, target in ((units.SERVICE, "default.target"), (units.SOCKET, "sockets.target")):
         unit = service.folder() / name
         link = service.folder() / f"{target}.wants" / name
@@ -243,7 +243,7 @@ def test_what_the_set_up_made_for_the_whole_computer_is_listed_with_roots_comman
     assert len(listed(there, "nobody-known")) == 3
     without, with_keys = (removal(there, "nobody-known", keys=keys) for keys in (False, True))
     assert set(with_keys) - set(without) == {"rm -rf /etc/yggdrasil"}
-    # As long as the node runs, its device has the firewall.
+    # While the node runs, its device has the firewall.
     assert without.index("systemctl disable --now yggdrasil") < without.index(
         "systemctl disable --now copybara-overlay-firewall.service"
     )

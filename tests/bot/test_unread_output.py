@@ -1,4 +1,4 @@
-"""Nobody reads what the program writes to stderr or stdout, or it can't be written: calls and commands go on."""
+"""Nobody reads the program's stderr or stdout, or it can't be written: calls and commands go on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.bot.console import SECONDS, Person, befriend, connect, environment_of
 
 
 def fill(descriptor: int) -> bytes:
-    """Write into a pipe until no byte more fits."""
+    """Write into a pipe until no more bytes fit."""
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_NONBLOCK)
     filling = b""
@@ -39,7 +39,7 @@ def fill(descriptor: int) -> bytes:
 
 @contextlib.contextmanager
 def a_full_pipe() -> Iterator[BinaryIO]:
-    """A pipe that is full, and that nobody reads."""
+    """A full pipe that nobody reads."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     fill(writing)
@@ -59,13 +59,13 @@ def a_reader_that_has_gone() -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def a_full_disk() -> Iterator[BinaryIO]:
-    """A file that takes nothing."""
+    """A file that can't be written."""
     with open("/dev/full", "wb") as full:
         yield full
 
 
 class Verbose(Person):
-    """Somebody whose program logs all that it does to a stderr that isn't read."""
+    """A person whose program logs everything to a stderr that isn't read."""
 
     stderr: BinaryIO | None = None
     "None: it is closed."
@@ -81,7 +81,7 @@ class Verbose(Person):
 
 
 async def talks(folder: Path, kind: type[Verbose]) -> None:
-    """Somebody is called and calls, asks how things stand, and ends in time."""
+    """A person is called, calls, asks for the status, and ends the program in time."""
     async with people(folder, "anna", kind=kind) as (anna,), people(folder, "bob", chat=anna.chat) as (bob,):
         await befriend(bob, anna)
         await connect(bob, anna)
@@ -127,7 +127,10 @@ async def test_a_terminal_that_is_held_with_ctrl_s_stops_nothing(tmp_path: Path,
 
 @contextlib.asynccontextmanager
 async def held_terminal(home: Home, command: list[str]) -> AsyncIterator[Callable[[], asyncio.Future[int]]]:
-    """A program in a terminal whose output is held from its start; gives what ends it, with its exit code."""
+    """A program in a terminal whose output is held from the start.
+
+    Yields a function that ends it with its exit code.
+    """
     master, slave = pty.openpty()
     termios.tcflow(slave, termios.TCOOFF)
     process = await asyncio.create_subprocess_exec(
@@ -147,7 +150,7 @@ async def held_terminal(home: Home, command: list[str]) -> AsyncIterator[Callabl
     finally:
         if process.returncode is None:
             process.kill()
-        # Its last close would wait for what is held.
+        # Its last close would wait for the held output.
         termios.tcflow(slave, termios.TCOON)
         await process.wait()
         os.close(master)
@@ -155,7 +158,7 @@ async def held_terminal(home: Home, command: list[str]) -> AsyncIterator[Callabl
 
 
 def answer_of(home: Home, question: Say | AskStatus) -> Reply:
-    """What the program answers, once it runs."""
+    """The program's reply, once it runs."""
     while True:
         with contextlib.suppress(NotRunning):
             return ask(home.command_socket, question)
@@ -182,7 +185,7 @@ async def test_what_a_slow_reader_misses_is_counted_once_and_the_rest_comes_in_o
 
 
 def until(reading: int, wanted: bytes) -> bytes:
-    """Everything that is read from a pipe up to that."""
+    """Everything from a pipe up to `wanted`."""
     read = b""
     while not read.endswith(b"\n" + wanted):
         read += os.read(reading, 65536)

@@ -1,4 +1,4 @@
-"""What answers where nothing is configured."""
+"""The endpoint that answers if nothing is configured."""
 
 from __future__ import annotations
 

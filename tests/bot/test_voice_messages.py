@@ -1,4 +1,4 @@
-"""Voice messages between real programs: kept for a contact who is busy, and brought by their next proven call."""
+"""Voice messages between real programs: kept for a busy contact, and delivered in their next proven call."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, sine
 
 SECONDS = 20
-"Of the message: almost two megabytes as it is recorded here."
+"The length of the message: almost two megabytes as it is recorded here."
 
 
 async def killed(person: Person) -> None:
-    """End its program with SIGKILL, and start it again."""
+    """Kill its program with SIGKILL, and start it again."""
     await person.in_order()
     assert await person.signalled(signal.SIGKILL) == -signal.SIGKILL
     await person.begin()
 
 
 async def finds_busy(caller: Person, callee: Person) -> None:
-    """A call to somebody who is in another one."""
+    """Call a person who is in another call."""
     caller.write(f"/call {callee.name} audio")
     await caller.call("ended", reason="remote-busy")
 
@@ -41,7 +41,7 @@ async def test_a_message_for_a_busy_contact_outlives_kills_and_comes_once_in_the
         await connect(carol, bob, "audio")
         await finds_busy(anna, bob)
         assert "waits here" in await anna.asked(f"/message bob {message}", kind=Kind.MESSAGE_KEPT)
-        # Nothing leaves her computer, and bob hears of nothing, before they are connected.
+        # Before they are connected, nothing leaves her computer, and bob hears of nothing.
         await killed(anna)
         await hang_up(carol, bob)
         assert received(bob) == []
@@ -63,7 +63,7 @@ async def test_a_message_for_a_busy_contact_outlives_kills_and_comes_once_in_the
         assert came.read_bytes() == message.read_bytes()
         await hang_up(bob, anna)
 
-        # It was delivered: neither a new start nor a new call brings it again.
+        # It was delivered: neither a new start nor a new call delivers it again.
         await asyncio.gather(killed(anna), killed(bob))
         await connect(anna, bob, "audio")
         for person in (anna, bob):

@@ -1,4 +1,4 @@
-"""Somebody has compared the four words of a call and says in the chat that they differ: its key proves nothing."""
+"""A person has compared the four words of a call, and says in the chat that they differ. Its key proves nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 async def first_call(caller: Person, callee: Person) -> str:
-    """A call of two who share no key, until both have read the words. Returns what the callee read."""
+    """A call of two people without a shared key, until both have read the words. Returns what the callee read."""
     caller.write(f"/call {callee.node}")
     await callee.call("ringing")
     callee.write("/answer")
@@ -24,7 +24,7 @@ async def first_call(caller: Person, callee: Person) -> str:
 
 
 def keys_of(person: Person, other: Person) -> tuple[int, int]:
-    """How many of its keys for the other prove something, and how many wait for their words."""
+    """How many of its keys for the other person prove something, and how many wait for their words."""
     with person.store() as store:
         return len(store.secrets_of(other.id)), len(store.quarantined_secrets(other.id))
 

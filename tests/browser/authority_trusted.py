@@ -15,14 +15,14 @@ from tests.network.namespaces import Namespace
 
 
 async def trust_authority_of(home: Person, folder: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
-    """Have the Chromium whose HOME is that folder trust the home's authority, and nothing else."""
+    """Make the Chromium whose HOME is that folder trust the home's authority, and nothing else."""
     database = folder / ".pki" / "nssdb"
     database.mkdir(parents=True)
     await install_authority_of(home, database, way)
 
 
 async def trust_authority_from(page: str, said: str, folder: Path, phone: Namespace) -> None:
-    """The same, as its owner does it: the phone gets the file from its page, and compares what home said of it."""
+    """Make it trust the authority as its owner does: the phone gets the file from its page, and compares it."""
     fetched = await asyncio.to_thread(phone.inside, lambda: _fetched(f"{page.partition('#')[0]}authority.crt"))
     assert sha256(fetched).digest().hex(":").upper() in said
     database = folder / ".pki" / "nssdb"
@@ -31,7 +31,7 @@ async def trust_authority_from(page: str, said: str, folder: Path, phone: Namesp
 
 
 def _fetched(address: str) -> bytes:
-    """A file from a server whose certificate nothing vouches for yet: the browser's warning was passed."""
+    """A file from a server whose certificate nothing vouches for yet, after the browser's warning."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with urlopen(address, timeout=SECONDS, context=context) as answer:
@@ -39,7 +39,7 @@ def _fetched(address: str) -> bytes:
 
 
 async def install_authority_of(home: Person, database: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
-    """Put it into a database of NSS, which Chromium and Firefox have."""
+    """Install it into a database of NSS, which Chromium and Firefox use."""
     with home.store() as store:
         kept = store.device_authority(way)
     assert kept is not None

@@ -1,8 +1,8 @@
-"""Stands between playwright and a Firefox that is older than the one playwright is made for.
+"""Translates between playwright and a Firefox that is older than the one for which playwright is made.
 
-Both speak WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). Before anything else playwright sets the colour
-scheme of its pages, by a command that Firefox 153 doesn't know; it is told here that this is done, and the pages have
-Firefox's own. All other messages pass as they are. Run in Firefox's place: `python bidi.py firefox-esr ARGUMENTS`, or
+Both use WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). First, playwright sets the colour scheme of its pages
+with a command that Firefox 153 doesn't know. Playwright gets the reply that this is done, and the pages have Firefox's
+own scheme. All other messages pass unchanged. Run it instead of Firefox: `python bidi.py firefox-esr ARGUMENTS`, or
 `python bidi.py --on HOST firefox-esr ARGUMENTS` for a Firefox on a host of tests/network/namespaces.py, whose ports
 playwright can't reach.
 """
@@ -23,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from tests.network.namespaces import Namespace
 
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
-"What Firefox writes, and playwright waits for."
+"A line of Firefox for which playwright waits."
 
 NOT_KNOWN = "emulation.setMediaFeaturesOverride"
 
@@ -39,7 +39,7 @@ async def main(*arguments: str) -> int:
     address = ""
 
     async def join(player: ServerConnection) -> None:
-        """Pass messages between playwright and Firefox until one of them has gone."""
+        """Pass messages between playwright and Firefox until one of them is gone."""
         there = await connected(host, address) if host is not None else None
         async with connect(f"{address}/session", sock=there, max_size=None, compression=None) as browser:
             ways = [asyncio.create_task(way) for way in (commands(player, browser), passed(browser, player))]
@@ -66,7 +66,7 @@ async def connected(host: Namespace, address: str) -> socket.socket:
 
 
 async def commands(player: ServerConnection, browser: ClientConnection) -> None:
-    """Pass commands to Firefox, but the one."""
+    """Pass commands to Firefox, except that one."""
     async for message in player:
         command = json.loads(message)
         if command["method"] == NOT_KNOWN:
@@ -76,7 +76,7 @@ async def commands(player: ServerConnection, browser: ClientConnection) -> None:
 
 
 async def passed(messages: AsyncIterable[str | bytes], to: ServerConnection) -> None:
-    """Pass what Firefox says."""
+    """Pass Firefox's messages."""
     async for message in messages:
         await to.send(message)
 

@@ -1,7 +1,7 @@
-"""Debian's Chromium, driven by playwright, and what its pages tell about a call.
+"""Debian's Chromium, driven by playwright, and what its pages show of a call.
 
-The page is watched from outside: its RTCPeerConnections and its WebSocket are those of the browser, wrapped before any
-of the page's own scripts run. What is measured so doesn't depend on how the page is written.
+The page is watched from outside: its RTCPeerConnections and its WebSocket are the browser's own, wrapped before the
+page's scripts run. So the measurements don't depend on how the page is written.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ import ifaddr
 import pytest
 
 PATIENCE = 60.0
-"Seconds for what should happen soon; the machine may be busy."
+"The limit in seconds for something that should happen soon, on a machine that may be busy."
 
 LOOK_SECONDS = 0.1
-"Between two looks at a page: getStats has no event to wait for."
+"How often to look at a page, because getStats has no event."
 
 OUT_OF_STEP = 300.0
-"Milliseconds of the sender's clock by which sound and picture may differ here. A busy machine delays sound a lot."
+"How many milliseconds sound and picture may differ here, by the sender's clock. A busy machine delays sound a lot."
 
 READABLE = ":not([data-settles]), [data-settled]"
 "A button that can be pressed now, see settled.js."
 
 ENOUGH = {"video": 5.0, "audio": 9600.0}
-"Frames and samples that can't all have been under way before."
+"So many frames and samples that not all can have been on their way before."
 
 PHONE = {"width": 360, "height": 640}
-"A small one's window."
+"The window of a small phone."
 
 HEADLESS_SHELL = "chromium-headless-shell"
 
@@ -60,11 +60,11 @@ FLAGS = [
 QUIET_FLAGS = [
     "--disable-features=MediaRouter,WebRtcHideLocalIpsWithMdns",
 ]
-"""What the browser does by itself has no part in what our page does: it asks its maker's servers for this and that, and
-joins the multicast group of mDNS, without sending anything to it, as soon as any page makes an RTCPeerConnection."""
+"""Switches off what the browser does on its own: it contacts its maker's servers, and joins the multicast group of
+mDNS, without sending anything to it, when a page makes an RTCPeerConnection."""
 
 LONELY_FLAGS = ["--allow-loopback-in-peer-connection"]
-"On a machine with no network but loopback Chromium makes no connection at all without it."
+"Without this, Chromium makes no connection on a machine that has only loopback."
 
 WATCH = """
 (() => {
@@ -134,10 +134,10 @@ WATCH = """
 
 
 def require_chromium(*, windowless: bool = False) -> str:
-    """Where Chromium is. Skips the test where it is missing, with what to install.
+    """The path of Chromium. Skips the test if it is missing, and says what to install.
 
-    `windowless`: the same engine without the windows, tabs and extensions around it, if that is installed. A page costs
-    a third of the processor time there. It asks nobody: who opens it has allowed both devices.
+    `windowless`: the same engine without windows, tabs and extensions, if that is installed. A page takes a third of
+    the processor time there. It asks no questions: it acts as if both devices were allowed.
     """
     path = (shutil.which(HEADLESS_SHELL) if windowless else None) or shutil.which("chromium")
     missing = "chromium isn't installed (Debian: apt-get install chromium)" if path is None else ""
@@ -166,19 +166,19 @@ KNOWN = """
   return came("hello") && (watched.keptKey || !came("home-key"));
 })()
 """
-"Whether the page may be left and come back: the browser has kept the home's key, now or before."
+"Whether the page may be left and reopened: the browser has stored the home's key, now or before."
 
 
 class Browser:
-    """One browser of one person, with as many pages as they open."""
+    """One person's browser, with any number of pages."""
 
     def __init__(self, context: Any) -> None:
         self.context = context
         self.problems: list[str] = []
-        "What pages wrote into their consoles as errors."
+        "Errors in the pages' consoles."
 
     async def open(self, address: str, *scripts: str) -> PageView:
-        """Open an address in a new page; `scripts` run before any of the page's own."""
+        """Open an address in a new page. `scripts` run before the page's own."""
         page = await self.context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("console", lambda message: self._console(message.type, message.text))
@@ -194,7 +194,7 @@ class Browser:
 
 
 class PageView:
-    """A page, looked at from outside."""
+    """A page, seen from outside."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -202,21 +202,21 @@ class PageView:
     # What a person does.
 
     async def reload(self) -> None:
-        """Load the page again, once the browser has kept what lets it in."""
+        """Reload the page, once the browser has stored the key that lets it in."""
         await self.known()
         await self.page.reload()
 
     async def known(self) -> None:
-        """Wait until the browser has kept the home's key: a page that is left before that has expired."""
+        """Wait until the browser has stored the home's key. A page that is left before that has expired."""
         await until(lambda: self.page.evaluate(KNOWN), "the browser to keep the key")
 
     async def place(self, whom: str, media: str = "video") -> None:
-        """Type who is meant, and press the button."""
+        """Type a name, and press the button."""
         await self.page.locator("#whom").fill(whom)
         await self.press("Video call" if media == "video" else "Audio call")
 
     async def pastes(self, text: str, field: str = "whom") -> None:
-        """Paste into this field, or, if there is none of that name, on the page."""
+        """Paste into this field or, if there is none with that name, on the page."""
         await self.page.evaluate(
             """([text, field]) => {
               const clipboardData = new DataTransfer();
@@ -228,11 +228,11 @@ class PageView:
         )
 
     async def answer(self, media: str = "video") -> None:
-        """Answer the call that rings."""
+        """Answer the ringing call."""
         await self.click(self.page.locator(f"#answer-{media}"))
 
     async def can_be_pressed(self, *ids: str) -> None:
-        """Wait until buttons have been seen for long enough."""
+        """Wait until buttons have been visible for long enough."""
         for each in ids:
             await self.page.locator(f"#{each}[data-settled]").wait_for(timeout=PATIENCE * 1000)
 
@@ -245,37 +245,40 @@ class PageView:
         await line.press("Enter")
 
     async def press(self, name: str | re.Pattern[str]) -> None:
-        """Press the button of that name."""
+        """Press the button with that name."""
         await self.click(self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first)
 
     async def click(self, button: Any) -> None:
-        """Press a button, once a person can have read it: until then some are deaf. If it was all the same, again."""
+        """Press a button once a person can have read it, because some ignore earlier presses.
+
+        If it did, press it again.
+        """
         await button.wait_for(timeout=PATIENCE * 1000)
-        # As a person would: to where nothing that stays at the window's edge covers it.
+        # As a person would: where nothing at the window's edge covers it.
         await button.evaluate('button => button.scrollIntoView({block: "center"})')
         before = await self.page.evaluate("watched.pressed")
         while await self.page.evaluate("watched.pressed") == before:
             await button.and_(self.page.locator(READABLE)).click()
 
     async def shows(self, text: str) -> None:
-        """Wait until a text can be seen."""
+        """Wait until a text is visible."""
         seen = self.page.get_by_text(text).filter(visible=True).first
         await seen.wait_for(state="visible", timeout=PATIENCE * 1000)
 
     async def says(self, kind: str) -> str:
-        """Wait until what has that kind can be read, and return its words."""
+        """Wait until the sentence of that kind is visible. Returns its words."""
         said = self.page.locator(f'[data-kind="{kind}"]').filter(visible=True).first
         await said.wait_for(state="visible", timeout=PATIENCE * 1000)
         return str(await said.inner_text())
 
-    # What a page of ours says, without the page: for what no page would do.
+    # Messages of our page without the page, for what no page would do.
 
     async def say(self, **message: Any) -> None:
         """Send a message to the program, as the page does."""
         await self.page.evaluate("message => watched.sockets.at(-1).send(JSON.stringify(message))", message)
 
     async def heard(self, kind: str, /, **values: Any) -> dict[str, Any]:
-        """The latest message of a kind with those values that the program has sent, when it is there."""
+        """Wait for the program's latest message of a kind with those values."""
         found: list[dict[str, Any]] = []
 
         async def there() -> bool:
@@ -305,7 +308,7 @@ class PageView:
         return found[0]
 
     async def remote(self, **sends: bool) -> None:
-        """Wait until the page is told that the other side sends this."""
+        """Wait until the page knows that the other side sends this."""
         found: list[dict[str, Any]] = []
 
         async def there() -> bool:
@@ -315,7 +318,7 @@ class PageView:
         await until(there, f"the other side to send {sends}", lambda: str(found))
 
     async def pictures_change(self, before: dict[str, Any]) -> None:
-        """Wait until the pictures that arrive have another size than those in an earlier `in_video`."""
+        """Wait until arriving pictures have another size than in an earlier `in_video`."""
 
         async def changed() -> bool:
             now = (await self.stats()).get("in_video") or {}
@@ -324,7 +327,7 @@ class PageView:
         await until(changed, "pictures of another size")
 
     async def pictures_are(self, width: int, height: int) -> None:
-        """Wait until the pictures that arrive have this size: a browser sends smaller ones until it knows the path."""
+        """Wait until arriving pictures have this size. A browser sends smaller ones until it knows the path."""
         seen: list[object] = []
 
         async def are() -> bool:
@@ -334,7 +337,7 @@ class PageView:
         await until(are, f"pictures of {width} by {height}", lambda: str(seen))
 
     async def pictures_come_as_sent_by(self, other: PageView) -> None:
-        """Wait until pictures arrive in the size in which the other's browser sends them."""
+        """Wait until pictures arrive in the size in which the other browser sends them."""
         seen: list[object] = []
 
         async def same() -> bool:
@@ -347,11 +350,11 @@ class PageView:
         return list(await self.page.evaluate("watched.sockets.flatMap((each) => each.heard)"))
 
     async def stats(self) -> dict[str, Any]:
-        """What the newest connection has counted."""
+        """The counters of the newest connection."""
         return dict(await self.page.evaluate("watched.stats()"))
 
     async def receives(self, *kinds: str, seconds: float = PATIENCE) -> float:
-        """Wait until a few pictures and a fifth of a second of sound more are decoded, of one and the same stream.
+        """Wait until a few more pictures and a fifth of a second of sound are decoded, all of one stream.
 
         Returns how many seconds it took.
         """
@@ -375,7 +378,10 @@ class PageView:
         return time.monotonic() - began
 
     async def in_step(self) -> None:
-        """Wait until sound and picture are played together: Chromium tells when each is once it keeps them in step."""
+        """Wait until sound and picture are played together.
+
+        Chromium reports when each is, once it synchronizes them.
+        """
 
         async def together() -> bool:
             now = await self.stats()
@@ -385,7 +391,7 @@ class PageView:
         await until(together, "sound and picture in step")
 
     async def silent(self, kind: str) -> None:
-        """Wait until nothing of a kind comes any more: the same count twice, a second apart."""
+        """Wait until nothing of a kind arrives any more: the same count twice, a second apart."""
 
         async def stands() -> bool:
             before = await self.stats()
@@ -395,12 +401,12 @@ class PageView:
         await until(stands, f"no {kind}")
 
     async def listen(self, seconds: float = 1.5) -> tuple[float, float]:
-        """The strongest frequency of what is heard, in hertz, and its loudest sample, 0 to 1."""
+        """The strongest frequency of the sound in hertz, and its loudest sample, 0 to 1."""
         heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
         return heard["hertz"], heard["loudest"]
 
     async def hears(self, hertz: float | None = None, *, seconds: float = 2.5) -> None:
-        """Wait until something is heard; with `hertz`, until it is that tone. A busy machine may break one."""
+        """Wait until something is heard; with `hertz`, until it is that tone. A busy machine may break a tone."""
         found = [0.0, 0.0]
 
         async def there() -> bool:
@@ -410,7 +416,7 @@ class PageView:
         await until(there, "something to be heard", lambda: str(found))
 
     async def hears_nothing(self) -> None:
-        """Wait until a second and a half of what is heard is silence."""
+        """Wait until a second and a half of sound is silence."""
 
         async def silence() -> bool:
             return (await self.listen(1.5))[1] < 0.001
@@ -419,13 +425,13 @@ class PageView:
 
 
 def _size(stats: dict[str, Any], stream: str) -> tuple[object, object]:
-    """Width and height of the latest picture."""
+    """The width and height of the latest picture."""
     found = stats.get(stream) or {}
     return found.get("frameWidth"), found.get("frameHeight")
 
 
 def _decoded(stats: dict[str, Any], kind: str) -> float:
-    """Decoded pictures, or samples that weren't made up for lack of packets."""
+    """Decoded pictures, or samples that weren't invented for lost packets."""
     inbound = stats.get(f"in_{kind}") or {}
     if kind == "video":
         return float(inbound.get("framesDecoded") or 0)
@@ -433,7 +439,7 @@ def _decoded(stats: dict[str, Any], kind: str) -> float:
 
 
 async def looked_at(page: Any, expression: str) -> Any:
-    """The value of some JavaScript in a page of playwright, without the gesture that playwright makes of each look."""
+    """The value of some JavaScript in a page, without the gesture that playwright makes of each look."""
     session = await page.context.new_cdp_session(page)
     try:
         answer = await session.send("Runtime.evaluate", {"expression": expression, "returnByValue": True})
@@ -450,7 +456,7 @@ async def until_seen(page: Any, expression: str) -> None:
 async def until(
     there: Callable[[], Any], what: str, seen: Callable[[], str] = str, *, seconds: float = PATIENCE
 ) -> None:
-    """Look until something is there. A browser's counters have no event."""
+    """Look again and again until something is there. A browser's counters have no event."""
     deadline = time.monotonic() + seconds
     while not await there():
         if time.monotonic() > deadline:
@@ -459,13 +465,13 @@ async def until(
 
 
 class Chromiums:
-    """The Chromiums of somebody, one for each command line; starting one takes as long as many a test."""
+    """A test's Chromiums, one for each command line. Starting one takes as long as many tests."""
 
     shared: ClassVar[Chromiums | None] = None
-    "Those that the tests of a file share, in that file; see ONE_CHROMIUM."
+    "The Chromiums that the tests of a file share; see ONE_CHROMIUM."
 
     def __init__(self, playwright: Any, *, windowless: bool = False) -> None:
-        """`windowless` as in `require_chromium`, for pages that want no more."""
+        """`windowless` is that of `require_chromium`, for pages that need no more."""
         self.windowless = windowless
         self._playwright = playwright
         self._started: dict[tuple[str, ...], Any] = {}
@@ -477,7 +483,7 @@ class Chromiums:
         speaker: Mapping[str, str] | None = None,
         desktop: Mapping[str, str] | None = None,
     ) -> Any:
-        """A Chromium with these flags; `speaker` and `desktop` as in `browser`."""
+        """A Chromium with these flags. `speaker` and `desktop` are those of `browser`."""
         known = self._started.get(key := (path, *flags))
         if known is None or not known.is_connected():
             known = self._started[key] = await self._playwright.chromium.launch(
@@ -490,14 +496,14 @@ class Chromiums:
         return known
 
     async def close(self) -> None:
-        """End them all."""
+        """End all of them."""
         for each in self._started.values():
             await each.close()
 
 
 @contextlib.asynccontextmanager
 async def chromiums(*, windowless: bool = False) -> AsyncIterator[Chromiums]:
-    """None yet, and none any more afterwards."""
+    """Chromiums that are ended after the block. None is started yet."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
@@ -509,10 +515,10 @@ async def chromiums(*, windowless: bool = False) -> AsyncIterator[Chromiums]:
 
 
 ONE_CHROMIUM = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("shared_chromiums")]
-"For `pytestmark`: the tests of a file share a Chromium, each with cookies, permissions and pages of its own."
+"For `pytestmark`: the tests of a file share a Chromium. Each has its own cookies, permissions and pages."
 
 ONE_HEADLESS_SHELL = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("shared_headless_shells")]
-"The same, without windows."
+"For `pytestmark`: the tests of a file share a Chromium without windows."
 
 
 @contextlib.asynccontextmanager
@@ -528,17 +534,17 @@ async def browser(
     phone: bool = False,
     whole: bool = False,
 ) -> AsyncIterator[Browser]:
-    """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
+    """A Chromium with an artificial camera and microphone.
 
-    `allowed` is what the person has allowed the page. With `screen` they pick one when the browser asks.
+    `allowed` is what the person has allowed the page. With `screen` they choose one when the browser asks.
 
-    `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser,
-    which may connect to `server` only.
-    `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
-    is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
-    beeps would pass for any note. `desktop` is the environment of a screen and a session bus, for a browser that has a
-    window there and obeys the media keys; without one it has none. With `phone` it is used with a finger.
-    `whole`: all of Chromium also where the tests of a file share its engine alone, which shows no notifications.
+    `on` makes a command line that runs a command on another host. A script in `folder` then replaces the browser, and
+    may connect only to `server`. `camera` is a film for the camera, see faces.py. `speaker` is the environment of a
+    sound server that plays the browser's sound, see PulseServer.played_into; without it, nothing is played. The
+    browser's own microphone is then silent, because the artificial one's beeps would count as any note. `desktop` is
+    the environment of a screen and a session bus, for a browser with a window that obeys media keys; without it, it has
+    none. With `phone` it is used with a finger. `whole`: a complete Chromium, even if the tests of a file share only
+    its engine, which shows no notifications.
     """
     shared = Chromiums.shared if speaker is desktop is on is None else None
     windowless = shared is not None and shared.windowless and allowed == BOTH_DEVICES and not whole
@@ -574,7 +580,7 @@ async def browser(
 
 
 def _silence(folder: Path) -> Path:
-    """A second of it, as a microphone that a browser takes."""
+    """A second of silence, in a form that a browser takes as a microphone."""
     path = folder / "silence.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

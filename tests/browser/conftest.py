@@ -1,4 +1,4 @@
-"""What the browser tests of a file share."""
+"""Fixtures that the browser tests of a file share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def shared_chromiums() -> AsyncIterator[None]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_headless_shells() -> AsyncIterator[None]:
-    """The same without windows; see ONE_HEADLESS_SHELL."""
+    """Chromiums without windows for all tests of a file; see ONE_HEADLESS_SHELL."""
     async with _shared(windowless=True):
         yield
 

@@ -1,4 +1,4 @@
-"""The call page of Delta Chat's apps (npm `@deltachat/calls-webapp`) in a browser, fed by a real core, as in an app."""
+"""The call page of Delta Chat's apps (npm `@deltachat/calls-webapp`) in a browser, with a real core, as in an app."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ window.heardOnChannels = [];
   };
 })();
 """
-"""What an app puts around the page: its README. What comes on the data channels is kept beside, and there is the one
-that Android's app has.
-"""
+"""The script that an app puts around the page, from its README. It also records what comes on the data channels, and
+has the channel of Android's app."""
 
 RESTART = """
 async () => {
@@ -48,22 +47,21 @@ async () => {
   renegotiation.send(JSON.stringify({type: "offer", sdp: appConnection.localDescription.sdp}));
 }
 """
-"""What Android's app does when the network changes or the connection is lost (its WebRTCClient.java): three times, if
-no answer comes, and then it looks whether the connection is up.
-"""
+"""What Android's app does when the network changes or the connection is lost (its WebRTCClient.java): it tries three
+times if no answer comes, and then checks whether the connection works."""
 
 
 def require_page() -> None:
-    """Skip a test where the page isn't installed."""
+    """Skip a test if the page isn't installed."""
     if not FOLDER.exists():
         pytest.skip("needs npm's @deltachat/calls-webapp (tests/node-packages)")
 
 
 class AppPage:
-    """Somebody's Delta Chat with its call page."""
+    """A person's Delta Chat with its call page."""
 
     def __init__(self, app: App, chat: int, chromium: Browser, address: str) -> None:
-        """`chat` is the one with whom they call; `address` is the page's."""
+        """`chat` is the chat with the person whom they call. `address` is the page's."""
         self.app = app
         self._chat = chat
         self._chromium = chromium
@@ -84,19 +82,19 @@ class AppPage:
         self.message = int(self.app.rpc.place_outgoing_call(self.app.number, self._chat, offer, True))
 
     async def connects(self) -> None:
-        """Let the page have the answer to its call."""
+        """Give the answer to its call to the page."""
         accepted = await self._event("OutgoingCallAccepted")
         await self.view.page.evaluate(
             "hash => { location.hash = hash; }", _hash("onAnswer", accepted["accept_call_info"])
         )
 
     async def answers(self) -> None:
-        """Take the call that comes."""
+        """Answer the incoming call."""
         self.message = 0
         incoming = await self._event("IncomingCall")
         self.message = incoming["msg_id"]
         await self._open(_hash("offerIncomingCall", incoming["place_call_info"]))
-        # It shakes, which a click would wait for.
+        # The button shakes, and a click would wait for the end of that.
         await self.view.page.get_by_role("button", name="Answer call").dispatch_event("click")
         self.app.rpc.accept_incoming_call(self.app.number, self.message, await self._says("accept"))
 
@@ -111,7 +109,7 @@ class AppPage:
         await self._event("CallEnded")
 
     async def is_told(self, said: str) -> None:
-        """Wait until the page has heard, on the channel for that, what the other side sends."""
+        """Wait until the page has learned, on the channel for that, what the other side sends."""
 
         async def there() -> bool:
             heard = await self.view.page.evaluate("heardOnChannels")
@@ -120,13 +118,13 @@ class AppPage:
         await until(there, said)
 
     async def restarts_ice(self) -> None:
-        """Ask for a new connection beside the one that is up, as often as Android's app does."""
+        """Ask for a new connection beside the working one, as often as Android's app does."""
         await until_seen(self.view.page, "renegotiation.readyState === 'open'")
         for _ in range(3):
             await self.view.page.evaluate(RESTART)
 
     async def is_connected(self) -> None:
-        """Wait until the page says that the connection is up."""
+        """Wait until the page says that the connection works."""
         await until_seen(self.view.page, "appConnection.connectionState === 'connected'")
 
     async def _open(self, hash_: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of people for browsers without a camera: drawn, as films that Chromium's fake camera reads."""
+"""Drawn pictures of people for browsers without a camera, as films for Chromium's fake camera."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 640, 480
 
 FRAMES = 2
-"The camera begins again after the last one."
+"After the last frame, the camera starts again."
 
 
 class Colour(NamedTuple):
-    """In BT.601, limited range."""
+    """A colour in BT.601, limited range."""
 
     y: int
     cb: int
@@ -22,7 +22,7 @@ class Colour(NamedTuple):
 
 
 def colour(red: int, green: int, blue: int) -> Colour:
-    """Of red, green and blue, 0 to 255 each (ITU-R BT.601)."""
+    """Convert red, green and blue, 0 to 255 each (ITU-R BT.601)."""
     return Colour(
         round(16 + 0.257 * red + 0.504 * green + 0.098 * blue),
         round(128 - 0.148 * red - 0.291 * green + 0.439 * blue),
@@ -31,7 +31,7 @@ def colour(red: int, green: int, blue: int) -> Colour:
 
 
 class Face(NamedTuple):
-    """The colours of somebody, and of the wall behind."""
+    """The colours of a person, and of the wall behind."""
 
     wall: Colour
     hair: Colour
@@ -47,7 +47,7 @@ BOB = Face(colour(222, 208, 190), colour(38, 36, 40), colour(176, 124, 92), colo
 
 @functools.cache
 def camera(face: Face) -> Path:
-    """A file that `--use-file-for-fake-video-capture` takes, there until the tests are over."""
+    """A file for `--use-file-for-fake-video-capture`. It exists until the tests are over."""
     path = Path(_folder().name) / f"{len(list(Path(_folder().name).iterdir()))}.y4m"
     path.write_bytes(_film(face))
     return path
@@ -67,7 +67,7 @@ def _film(face: Face) -> bytes:
 
 
 def _at(face: Face, x: int, y: int) -> Colour:
-    """Flat shapes, front to back."""
+    """The colour of a pixel: flat shapes, front to back."""
     for eye in (280, 360):
         if _inside(x, y, eye, 205, 9, 11):
             return EYES

@@ -1,7 +1,7 @@
-"""Debian's Firefox, driven by playwright, with a camera and a microphone that aren't real and a speaker that is.
+"""Debian's Firefox, driven by playwright, with an artificial camera and microphone and a real speaker.
 
-Its pages are looked at as Chromium's are, see chromium.py. No setting that concerns connections is changed: they are
-made as in anybody's Firefox.
+Its pages are examined like Chromium's, see chromium.py. No setting about connections is changed, so they are made as in
+any Firefox.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ PREFERENCES = {
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
 }
-"As if somebody had allowed camera, microphone and sound."
+"As if a person had allowed camera, microphone and sound."
 
 ALLOWED = {"media.peerconnection.ice.obfuscate_host_addresses": False}
-"A microphone that isn't real doesn't count as one that was allowed, and its page sees random names in `.local`."
+"Without this, an artificial microphone doesn't count as allowed, and the page sees random names in `.local`."
 
 
 def require_firefox() -> str:
-    """Where Firefox is. Skips the test where it is missing, with what to install."""
+    """The path of Firefox. Skips the test if it is missing, and says what to install."""
     need("firefox-esr", packages="firefox-esr")
     pytest.importorskip("playwright.async_api", reason="playwright isn't installed (pip install playwright)")
     return str(shutil.which("firefox-esr"))
@@ -45,9 +45,9 @@ def require_firefox() -> str:
 async def firefox(
     folder: Path, sound: PulseServer, on: Namespace | None = None, *, allowed: bool = False
 ) -> AsyncIterator[Browser]:
-    """A Firefox of its own, that plays at a sound server, `on` a host. `folder` is for the script that starts it.
+    """A separate Firefox that plays on a sound server, `on` a host. `folder` is for the script that starts it.
 
-    `allowed`: its pages see the machine's addresses, as those do that somebody has allowed a real microphone.
+    `allowed`: its pages see the machine's addresses, as if the person had allowed a real microphone.
     """
     path = require_firefox()
     from playwright.async_api import async_playwright

@@ -1,4 +1,4 @@
-"""People who sit at a browser: a running `copybara` of their own, the chat between them, and a page for each."""
+"""People at a browser: their running `copybara`, the chat between them, and a page for each."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
 
 @dataclass
 class Somebody:
-    """One of two: the program, the browser, and the page that was opened last."""
+    """One of two people: the program, the browser, and the page that was opened last."""
 
     node: Person
     browser: Browser
     page: PageView
 
     async def open(self, *scripts: str) -> PageView:
-        """Open the handset page, again or for the first time; `scripts` run before its own."""
+        """Open the handset page. `scripts` run before its own."""
         assert self.node.handset is not None
         self.page = await self.browser.open(self.node.handset, *scripts)
         await self.page.heard("hello")
@@ -48,7 +48,7 @@ async def somebody(
     speaker: Mapping[str, str] | None = None,
     allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[Somebody]:
-    """A browser for a running program, `on` its host. What went wrong in its pages fails the test."""
+    """A browser for a running program, `on` its host. An error in its pages fails the test."""
     async with browser(node.home, on, camera, speaker, allowed) as chromium:
         person = Somebody(node, chromium, PageView(None))
         if open_page:
@@ -65,7 +65,7 @@ async def two_people(
     cameras: tuple[Path | None, Path | None] = (None, None),
     allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[tuple[Somebody, Somebody]]:
-    """Anna and Bob, each at their page; with `homes` they are contacts."""
+    """Anna and Bob, each at their page. With `homes`, they are contacts."""
     async with (
         people(folder, "anna", "bob", homes=homes, config=AT_THE_PAGE) as (anna, bob),
         somebody(anna, camera=cameras[0], allowed=allowed) as first,
@@ -76,7 +76,7 @@ async def two_people(
 
 @contextlib.asynccontextmanager
 async def a_call_on_hold_for_another(folder: Path) -> AsyncIterator[tuple[Somebody, Somebody, Person]]:
-    """Anna and Bob at their pages, and Carol without one, who called Bob: he talks to her, and Anna is on hold."""
+    """Anna and Bob at their pages. Bob talks to Carol, who has no page, and Anna is on hold."""
     configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
     async with people(folder, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol):
         await befriend(carol, bob_node)
@@ -93,7 +93,7 @@ async def a_call_on_hold_for_another(folder: Path) -> AsyncIterator[tuple[Somebo
 
 @contextlib.asynccontextmanager
 async def running_demo() -> AsyncIterator[str]:
-    """`copybara demo --handset`, for the length of the block. Gives the address of its page."""
+    """`copybara demo --handset`, during the block. Yields the address of its page."""
     process = await asyncio.create_subprocess_exec(
         *DEMO, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
@@ -113,7 +113,7 @@ async def running_demo() -> AsyncIterator[str]:
 
 
 async def connect(caller: Somebody, callee: Somebody, media: str = "video") -> tuple[dict[str, Any], dict[str, Any]]:
-    """A call that is placed and answered at the pages, until it is active. Returns it as each page sees it."""
+    """Place and answer a call at the pages, until it is active. Returns the call as each page sees it."""
     await caller.page.place(callee.node.node, media)
     await callee.page.call("ringing")
     await callee.page.answer(media)

@@ -1,4 +1,4 @@
-"""How the page is looked at, and its pictures for docs/handset.md."""
+"""The looks in which the page is examined, and its pictures for docs/handset.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 
 LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "narrow": (NARROW, "light")}
-"Window and colour scheme."
+"Window size and colour scheme."
 
 
 async def look_like(page: Any, look: str) -> None:
@@ -27,12 +27,12 @@ async def look_like(page: Any, look: str) -> None:
 
 
 def wanted() -> bool:
-    """Whether pictures are to be taken."""
+    """Whether pictures should be taken."""
     return os.environ.get("COPYBARA_WRITE_DOCS") == "1"
 
 
 def graded() -> re.Pattern[str]:
-    """How good a page says a call is; for a picture, of one for which the machine had the time."""
+    """The page's words for the quality of a call. For a picture, those of a call on an idle machine."""
     return re.compile(r"^Good connection$" if wanted() else r"^(Good|Fair|Poor) connection$")
 
 
@@ -41,14 +41,14 @@ READY = """() => [...([...document.querySelectorAll("dialog:modal")].at(-1) ?? d
     const place = each.getBoundingClientRect();
     return !each.checkVisibility() || place.top > innerHeight || place.bottom < 0;
   })"""
-"No button that can be seen looks disabled because it has only just appeared."
+"Whether no visible button looks disabled because it has just appeared."
 
 SETTLED = 5.0
-"Seconds: longer than any button takes, unless something lies over it."
+"In seconds: longer than any button takes, unless something covers it."
 
 
 async def settled(page: Any) -> None:
-    """Wait until the page looks as it does to a person who has looked at it for a moment."""
+    """Wait until the page looks as it does to a person after a moment."""
     from playwright.async_api import TimeoutError as TookTooLong
 
     with contextlib.suppress(TookTooLong):
@@ -56,7 +56,7 @@ async def settled(page: Any) -> None:
 
 
 async def taken(page: Any, name: str) -> None:
-    """Take the picture, if pictures are wanted; made small where pngquant is installed."""
+    """Take the picture, if pictures are wanted. It is compressed if pngquant is installed."""
     if not wanted():
         return
     await settled(page)

@@ -1,4 +1,4 @@
-"""The real server of the handset page, with somebody behind it who says what a test wants the page to be told."""
+"""The real server of the handset page, with a script behind it that sends the page what a test wants."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js
 HOME_KEY = bytes(range(32))
 
 TALKED = 754
-"Seconds that a call has been up: 12:34."
+"How long a call has lasted, in seconds: 12:34."
 
 NOW = int(time.time()) - TALKED
 "When everything happened."
@@ -61,7 +61,7 @@ CARD = (
     "FQEg_NFX7UX2B0ehDTe1VbDQGX1BKaCznW5ct-434dCps5MCIF3y5nAgcl1nQXAJgNB2gfLJ4MFy42w03CdcP8YUf0lLAwfEiGV2YWxvBA5jb3B5"
     "YmFyYS5hemVybwUMY29weWJhcmFfYm90BggAAAAAB1vNFTpbtmE"
 )
-"The one of docs/protocol.md."
+"The card in docs/protocol.md."
 
 TOKEN = "EQNrBWTOxoLfLWp-RZEQ7R4S-NB3L2OzSeW3gFVAROYSzDDA523zOrJeZyABuYOd"
 PATH = "Over Yggdrasil, from 200:b1c4:80a1:77d2::1 to 201:7e10:94f2:5cc8::1. No other address is used."
@@ -100,11 +100,11 @@ REPORT = Report(
     remote="[201:7e10:94f2:5cc8::1]:40001",
     refused={},
 )
-"Of a good call."
+"The report of a good call."
 
 
 def call(number: int, state: Any, **changed: Any) -> Call:
-    """A call with anna, a contact; `changed` are other values."""
+    """A call with the contact anna. `changed` are other values."""
     values: dict[str, Any] = {
         "id": number,
         "state": state,
@@ -152,7 +152,7 @@ def quality(number: int) -> Quality:
 
 
 def contact(name: str, node: str, **changed: Any) -> Contact:
-    """An entry of the book that rings."""
+    """A contact whose calls ring."""
     values: dict[str, Any] = {"trust": "ring", "media": "video", "trust_words": "rings when they call", "paired": True}
     return Contact(name=name, node=node, **(values | changed))
 
@@ -178,7 +178,7 @@ def sends(audio: bool = True, video: bool = True, screen: bool = False) -> Sends
 
 
 def greeting(**changed: Any) -> Hello:
-    """What a page is told first: two contacts, no call."""
+    """The first message to a page: two contacts, no call."""
     values: dict[str, Any] = {
         "version": "0.1.0",
         "node": NODE,
@@ -198,28 +198,28 @@ def greeting(**changed: Any) -> Hello:
 
 
 def link() -> Link:
-    """A link to be sent."""
+    """A link to send."""
     return shown_link(TOKEN)
 
 
 @dataclass
 class Script:
-    """Notes what the page wants, and says that it is done."""
+    """Records the page's requests, and replies that they are done."""
 
     greeting: Hello | NoOverlay | CantStart
     heard_messages: list[FromPage] = field(default_factory=list)
     explained: Explained | None = None
     problems: dict[type, tuple[str, str]] = field(default_factory=dict)
-    "What requests of a kind are refused with."
+    "The errors with which requests of a kind are refused."
 
     pieces: list[bytes] = field(default_factory=list)
-    "Of files that the page sends."
+    "The pieces of files that the page sends."
 
     address: str = ""
-    "Where the browser gets any file that it wants."
+    "The address of any file that the browser wants."
 
     slow: bool = False
-    "Whether it says nothing of the pieces."
+    "Whether it acknowledges no pieces."
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -255,7 +255,7 @@ class Script:
 
 @dataclass
 class Theatre:
-    """A page in a browser, and the one behind it."""
+    """A page in a browser, and the script behind it."""
 
     script: Script
     pages: Pages
@@ -268,16 +268,16 @@ class Theatre:
 
     @property
     def page(self) -> Any:
-        """The page of playwright."""
+        """Playwright's page."""
         return self.view.page
 
     def tell(self, *messages: ToPage) -> None:
-        """Say something to the page."""
+        """Send messages to the page."""
         for message in messages:
             self.pages.send(message)
 
     async def wants(self, kind: type[FromPage], **values: Any) -> FromPage:
-        """Wait until the page has asked for this, since it was looked for last."""
+        """Wait until the page has made this request, since the last look."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for number, message in enumerate(self.script.heard_messages):
@@ -289,11 +289,11 @@ class Theatre:
                 await self.script.news.wait()
 
     async def until(self, expression: str) -> None:
-        """Wait until this JavaScript is true. The page's own policy forbids that playwright waits there."""
+        """Wait until this JavaScript is true. The page's own policy forbids playwright to wait there."""
         await until(lambda: self.page.evaluate(expression), expression)
 
     async def focused(self) -> str:
-        """The id, else the name, of the element that has the focus."""
+        """The id, or else the name, of the element with the focus."""
         return str(
             await self.page.evaluate(
                 "(at => at.id || at.getAttribute('aria-label') || at.textContent.trim())(document.activeElement)"
@@ -301,9 +301,9 @@ class Theatre:
         )
 
     async def can_be_used(self) -> None:
-        """axe-core finds nothing wrong, nothing is wider than the window, and nothing came from anywhere else."""
+        """Check that axe-core finds nothing, nothing is wider than the window, and nothing came from anywhere else."""
         if AXE.exists() and not await self.page.evaluate("'axe' in window"):
-            # Through the debugger, for the page's own policy lets no foreign script in.
+            # Through the debugger, because the page's own policy forbids foreign scripts.
             await self.page.evaluate(AXE.read_text())
         if AXE.exists():
             found = await self.page.evaluate(
@@ -336,10 +336,10 @@ async def theatre(
     phone: bool = False,
     whole: bool = False,
 ) -> AsyncIterator[Theatre]:
-    """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection.
+    """Open the page. With `errors`, its console may have some: a browser writes one for each lost connection.
 
-    With `untouched`, scripts to run before the page's own, nothing that counts as a gesture is done; see `looked_at`.
-    `desktop`, `phone` and `whole` as in `browser`.
+    `untouched` are scripts to run before the page's own. With them, nothing is done that counts as a gesture; see
+    `looked_at`. `desktop`, `phone` and `whole` are those of `browser`.
     """
     pages, script = Pages(), Script(hello or greeting(), explained=explained)
     server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
@@ -365,7 +365,7 @@ async def _come(pages: Pages) -> bool:
 
 
 async def everywhere(play: Theatre, name: str) -> None:
-    """Look at a state in each look, and take its pictures."""
+    """Examine a state in each look, and take its pictures."""
     for look in LOOKS:
         await look_like(play.page, look)
         await play.can_be_used()

@@ -1,4 +1,4 @@
-"""Pages that send a colour and a tone of their own, and who is seen and heard where on a page of a conversation."""
+"""Pages that send their own colour and tone, and who is seen and heard where on a page of a conversation."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from tests.browser.chromium import PageView, until
 HERTZ_APART = 5.0
 
 SMALL = {"width": 420, "height": 480}
-"A window that costs little to draw, without a graphics card, for each of several people."
+"A small window for each of several people, which is cheap to draw without a graphics card."
 
 LONG = 150.0
-"Seconds that it may take on a machine that has other things to do, before a test gives up."
+"How many seconds it may take on a busy machine before a test gives up."
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What somebody's page sends in the place of a camera and a microphone."""
+    """What a page sends instead of a camera and a microphone."""
 
     colour: str | None
-    "Red, green or blue, which survive every codec; empty for a picture of all colours, None for one that changes."
+    "Red, green or blue, which every codec preserves. Empty: a picture of all colours. None: a changing one."
 
     hertz: int
-    "No tone that a page plays itself."
+    "A tone that no page plays itself."
 
 
 SIGNS = {"anna": Sign("red", 700), "bob": Sign("green", 1300), "carol": Sign("blue", 2100)}
 
 PATTERN = Sign("", 440)
-"What a program without a page sends, by its endpoint `pattern`."
+"What a program without a page sends, with its endpoint `pattern`."
 
 
 def sends(sign: Sign) -> str:
-    """A script for the page, to be run before its own. The picture is small and changes four times a second."""
+    """A script for the page, to run before its own. The picture is small and changes four times a second."""
     return f"""
 (() => {{
   navigator.mediaDevices.getUserMedia = async (wanted) => {{
@@ -117,7 +117,7 @@ PLACES = """
 
 
 async def sees(page: PageView, wanted: Mapping[str, Sign]) -> None:
-    """Wait until these people and nobody else are shown, each in their colour, with pictures that change."""
+    """Wait until only these people are shown, each in their colour, with changing pictures."""
     shown: list[dict[str, Any]] = []
     first: dict[str, int] = {}
 
@@ -134,7 +134,7 @@ async def sees(page: PageView, wanted: Mapping[str, Sign]) -> None:
 
 
 async def hears(page: PageView, name: str, sign: Sign) -> None:
-    """Wait until somebody's tone is heard, where their picture is."""
+    """Wait until a person's tone is heard at the place of their picture."""
     heard: dict[str, float] = {}
 
     async def there() -> bool:
@@ -145,7 +145,7 @@ async def hears(page: PageView, name: str, sign: Sign) -> None:
 
 
 async def meets(page: PageView, wanted: Mapping[str, Sign]) -> None:
-    """Wait until these people and nobody else are seen and heard on a page, each under their name."""
+    """Wait until only these people are seen and heard on a page, each under their name."""
     await sees(page, wanted)
     for name, sign in wanted.items():
         await hears(page, name, sign)

@@ -1,7 +1,7 @@
-"""A program of another user that has taken the handset's port: it says whatever may deceive an open page.
+"""Another user's program that has taken the handset's port. It tries everything that may deceive an open page.
 
-Run by root with the port and the user's number as its arguments: it becomes that user before it does anything. It
-prints a JSON line for each request and for each message that it is sent.
+Root runs it with the port and the user's number as its arguments. It becomes that user before it does anything. It
+prints a JSON line for each request and each message.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def frame(message: dict[str, Any]) -> bytes:
 
 
 def proofs(opening: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a program without the key can try: silence about it, made-up bytes, and the page's own ones."""
+    """What a program without the key can try: no proof, made-up bytes, and the page's own bytes."""
     nonce, zeros = opening["nonce"], base64.b64encode(bytes(32)).decode()
     yield {"type": "server-proof", "nonce": zeros, "proof": zeros}
     yield {"type": "server-proof", "nonce": nonce, "proof": nonce}
@@ -105,7 +105,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     possible = list(proofs(json.loads(opening)))
     for message in (possible[number % len(possible)], HELLO, CALL, OFFER):
         writer.write(frame(message))
-    # All that still comes: a closing frame, and nothing else.
+    # Everything that still comes: a closing frame, and nothing else.
     rest = await reader.read()
     say(rest=base64.b64encode(rest).decode(), opcodes=[rest[0] & 0x0F] if rest else [])
     say(tries=number)

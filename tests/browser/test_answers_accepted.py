@@ -1,4 +1,4 @@
-"""Our answers and offers are taken by Chromium and by Firefox, whatever addresses stood in their own offers."""
+"""Chromium and Firefox accept our answers and offers, whatever addresses their own offers had."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The call of two people at two browsers: real programs, real Chromium, the loopback overlay between them."""
+"""A call of two people at two browsers: real programs, real Chromium, and the loopback overlay between them."""
 
 from __future__ import annotations
 

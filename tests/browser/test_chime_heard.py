@@ -1,7 +1,7 @@
-"""The notice of an automatic answer, counted by ear: once on either side, whatever is there.
+"""The notice of an automatic answer is heard once on each side, whatever endpoints there are.
 
-Chromium, and the speakers of the two programs, play into a real sound server; each person's `air` is what is heard at
-their desk, from the page and from the program's own speaker alike.
+Chromium and the speakers of the two programs play into a real sound server. Each person's `air` is what is heard at
+their desk, from the page and from the program's speaker.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ONCE = [hertz for hertz, _ in CHIME]
 NAMES = ("anna", "bob")
 
 AFTER_SECONDS = 1.5
-"How long one goes on listening for a second one."
+"How long to listen for a second notice."
 
 
 WINDOW = SAMPLE_RATE // 25
@@ -39,33 +39,33 @@ WINDOW = SAMPLE_RATE // 25
 STEP = WINDOW // 4
 
 LASTS = 20
-"Windows from the first to the last of a note, which a busy machine plays in pieces."
+"The most windows from the first to the last of a note, which a busy machine plays in pieces."
 
 ENOUGH = 3
-"Windows among those that make a note of a pitch."
+"How many of these windows make a note of a pitch."
 
 
 class Desk:
-    """What is heard where somebody sits, and the notes of the chime in it."""
+    """The sound at a person's desk, and the notes of the chime in it."""
 
     def __init__(self, name: str, ears: Ears) -> None:
         self.notes: list[float] = []
-        "In their order; one that is broken is one all the same."
+        "The notes in order. A broken note counts once."
 
         self._name = name
         self._ears = ears
         self._at = 0
         self._pitches: deque[float] = deque(maxlen=LASTS)
-        "Of the last windows, since a note was found."
+        "The pitches of the last windows, since a note was found."
 
     @property
     def once(self) -> bool:
-        """Whether it was heard, and no second time: a busy machine may have lost one of its three notes."""
+        """Whether the notice was heard exactly once. A busy machine may have lost one of its three notes."""
         rest = iter(ONCE)
         return set(self.notes) == set(ONCE) and all(note in rest for note in self.notes)
 
     async def listen(self, seconds: float) -> None:
-        """Listen for so long."""
+        """Listen for `seconds`."""
         end = len(self._ears.heard) + seconds * SAMPLE_RATE
         while len(self._ears.heard) < end:
             await self._ears.listen(0.1)
@@ -93,7 +93,7 @@ class Desk:
 
 @pytest.fixture
 async def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PulseServer]:
-    """A running server that the programs find, with the desks of both."""
+    """A running sound server that the programs find, with the desks of both."""
     need_pulseaudio()
     server = PulseServer(tmp_path / "sound")
     (tmp_path / "sound").mkdir()
@@ -104,7 +104,7 @@ async def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def sits_at(name: str, endpoint: str, *, page: bool = True, system: str = "pulse") -> str:
-    """The configuration of somebody whose calls go to an endpoint, and whose program has a speaker in any case."""
+    """The configuration of a person with that endpoint, whose program has a speaker in any case."""
     return (
         f'[answer]\nendpoint = "{endpoint}"\n'
         f'[devices]\nsound = "{system}"\nmicrophone = "{name}_microphone"\nspeaker = "{name}_ear"\ncamera = "none"\n'
@@ -114,7 +114,7 @@ def sits_at(name: str, endpoint: str, *, page: bool = True, system: str = "pulse
 
 @contextlib.asynccontextmanager
 async def friends(folder: Path, anna: str, bob: str) -> AsyncIterator[tuple[Person, Person]]:
-    """Two programs; Bob's answers Anna's calls automatically."""
+    """Two programs. Bob's answers Anna's calls automatically."""
     async with people(folder, *NAMES, configs={"anna": anna, "bob": bob}) as (caller, callee):
         await befriend(caller, callee)
         await callee.asked("/contact trust anna", kind="contact.trusted")
@@ -123,16 +123,16 @@ async def friends(folder: Path, anna: str, bob: str) -> AsyncIterator[tuple[Pers
 
 @contextlib.asynccontextmanager
 async def at_the_page(node: Person, sound: PulseServer) -> AsyncIterator[Somebody]:
-    """Somebody at the page of a program, whose browser is heard at their desk."""
+    """A person at the page of a program, whose browser is heard at their desk."""
     async with somebody(node, speaker=sound.played_into(f"{node.name}_ear")) as person:
-        # Browsers let a page be heard once the person has touched it.
+        # Browsers let a page play sound once the person has touched it.
         await person.page.page.mouse.click(30, 30)
         yield person
 
 
 @contextlib.asynccontextmanager
 async def heard_once(sound: PulseServer) -> AsyncIterator[None]:
-    """Listen at both desks, and go on a while after the block. Then the chime must have been heard once at each."""
+    """Listen at both desks, and on for a while after the block. Check that the chime was heard once at each."""
     async with sound.heard("anna") as at_annas, sound.heard("bob") as at_bobs:
         desks = Desk("anna", at_annas), Desk("bob", at_bobs)
         async with asyncio.TaskGroup() as listening:
@@ -206,7 +206,7 @@ async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path:
     ):
         await bob_node.asked("/contact ring anna", kind="contact.rings")
         await anna.page.place("bob", "audio")
-        # What rings has much the same notes, and is silent at once.
+        # The ring tone has much the same notes, and is silent at once.
         await bob.page.says(Kind.RINGS)
         await bob.page.page.keyboard.press("Escape")
         async with sound.heard("bob") as ears:
@@ -223,7 +223,7 @@ async def test_the_speaker_gives_it_where_the_browser_lets_no_page_be_heard(tmp_
             anna.write("/call bob audio")
             assert not (await page.next("answered-alone", by="us"))["chime"]
             await page.next("call", state="active")
-        # A page that comes afterwards shows it in silence.
+        # A page that comes later shows it silently.
         async with wire_page(bob) as (page, _):
             await page.say("audible", on=True)
             assert not (await page.next("answered-alone", by="us"))["chime"]

@@ -1,4 +1,4 @@
-"""Text to commands: pure."""
+"""From text to commands. Pure."""
 
 from __future__ import annotations
 

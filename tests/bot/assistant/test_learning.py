@@ -1,4 +1,4 @@
-"""From which calls the program learns where a contact writes from, and how long that lasts."""
+"""What calls teach the program about the accounts that contacts write from, and how long it remembers that."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANNAS_KEY, EVES_KEY = b"a" * 32, b"e" * 32
 def line_of(
     *, keyed: bool = False, proven: bool = False, agreed: bytes | None = None, role: Role = Role.CALLEE
 ) -> Line:
-    """A call of anna's node that is up."""
+    """A connected call with anna's node."""
     link = CallLink(NODE, Media.BOTH, created=0, reference=bytes(8), keyed=keyed, proven=proven)
     line = Line(1, Call(role, paired=proven, state=State.ACTIVE, reason=None), link, chat="chat", expires=600)
     line.agrees(agreed)
@@ -41,7 +41,7 @@ def line_of(
 
 
 class Bob:
-    """His book, with anna in it, and what he learns from calls."""
+    """Bob's contact book with anna in it, and what he learns from calls."""
 
     def __init__(self, thread: StoreThread) -> None:
         self.store = thread.store
@@ -49,12 +49,12 @@ class Bob:
         self._learning = Learning(thread, self._origins)
 
     async def hears(self, line: Line, identity: Identity) -> Contact:
-        """A call from there is up."""
+        """Learn from a connected call with that account. Returns anna as she is known now."""
         self._origins.came_from(line, identity)
         return await self.learns(line)
 
     async def learns(self, line: Line) -> Contact:
-        """Something has come of that call; anna as she is known now."""
+        """Learn from that call. Returns anna as she is known now."""
         await self._learning.now(line)
         return self.anna
 
@@ -74,7 +74,7 @@ async def bob(tmp_path: Path) -> AsyncIterator[Bob]:
 
 
 def shares(bob: Bob, secret: bytes) -> None:
-    """Bob and the one who has it share it now."""
+    """Share a secret between Bob and its holder."""
     bob.store.propose_secret(NODE, secret, 1)
     bob.store.commit_secret(NODE, secret)
 
@@ -82,7 +82,7 @@ def shares(bob: Bob, secret: bytes) -> None:
 async def test_a_call_without_the_contacts_key_teaches_nothing_about_them(bob: Bob) -> None:
     shares(bob, ANNAS_KEY)
     assert (await bob.hears(line_of(keyed=True), EVE)).telegram_user is None
-    # Nor does one that began before there was a key, and that is dialled again after.
+    # A call that began before there was a key teaches nothing, even if it is dialled again after that.
     assert (await bob.hears(line_of(), EVE)).telegram_user is None
     assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
 
@@ -100,7 +100,7 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_the_call_with_the_f
     known = await bob.hears(annas, ANNA)
     assert (known.telegram_user, known.telegram_name) == (42, "anna")
     assert (await bob.learns(eves)).telegram_user == 42
-    # The key proves the same. From then on nobody takes its place who passes a link of hers on.
+    # The key proves the same account. From then on, nobody who passes a link of hers on can replace it.
     assert not (await bob.hears(proven(), ANNA)).telegram_user_unproven
     assert (await bob.hears(proven(), EVE)).telegram_user == 42
 
@@ -119,7 +119,7 @@ async def test_who_brings_one_link_of_a_contact_is_not_taken_for_them(bob: Bob, 
 
 
 async def test_what_an_answer_to_our_open_request_has_taught_gives_way_to_calls_with_a_key(bob: Bob) -> None:
-    # Eve's answer is the only one that came by a chat; Anna's, which has connected, was pasted.
+    # Only Eve's answer came through a chat. Anna's answer, which has connected, was pasted.
     shares(bob, ANNAS_KEY)
     assert (await bob.hears(line_of(agreed=ANNAS_KEY, role=Role.CALLER), EVE)).telegram_user is None
     bob.store.forget_secrets(NODE)

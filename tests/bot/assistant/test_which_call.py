@@ -1,4 +1,4 @@
-"""Which call a command means that names none: never the latest, which anybody can have brought about meanwhile."""
+"""Which call a command without a name means: never the latest, because anybody can have caused that one meanwhile."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_two_nodes_that_begin_alike_are_told_apart_by_the_whole_id() -> None:
 
 
 def test_a_contacts_name_is_no_beginning_of_a_node_id() -> None:
-    """Anyone who looks long enough finds a key whose id begins like the name of somebody in the book."""
+    """Anyone who searches long enough finds a key whose id begins like the name of a contact."""
     stranger = call(MALLORY)
     name = str(MALLORY)[:10]
     assert to_answer([stranger], [], NOW, name) is stranger
@@ -299,7 +299,7 @@ def test_a_text_with_a_name_is_for_that_one_alone_also_in_a_conversation() -> No
         line.joins(bytes(16))
     came = max(each.shown.together_since for each in both)
     assert to_say(both, [], came, "carol: not for anna", names) == (carol, "not for anna", True)
-    # It may have been begun before the others came in.
+    # It may have been typed before the others joined.
     with pytest.raises(WhichCall) as refused:
         to_say(both, [], came, "not for anna", names)
     assert "with anna and carol" in refused.value.sentence
@@ -468,7 +468,7 @@ def test_of_two_calls_of_one_node_that_lack_the_key_the_one_gets_nothing_that_wa
     with pytest.raises(WhichCall):
         to_hang_up([impostor], "", ["anna"], [gone], NOW)
     assert to_write([impostor], [gone], NOW, f"{ANNA.short}: hello", ["anna"]) == (impostor, "hello")
-    # Nobody shares a key with her yet: she calls again.
+    # Nobody shares a key with her yet, and she calls again.
     again = call(ANNA, "anna", state=UP)
     assert to_write([again], [gone], NOW, "anna: I am back", ["anna"]) == (again, "I am back")
 
@@ -521,7 +521,7 @@ def test_whom_to_save_is_the_only_stranger() -> None:
         to_save([test], [], NOW, [])
     assert to_save([dora], [talked(MALLORY, long_ago)], NOW, []) == BOB
     assert to_save([], [talked(ANNA, 5), talked(BOB, long_ago)], NOW, [ANNA]) == BOB
-    assert to_save([], [ended(MALLORY), talked(BOB, 5)], NOW, []) == BOB  # one that only rang is nobody's call
+    assert to_save([], [ended(MALLORY), talked(BOB, 5)], NOW, []) == BOB  # a call that only rang has nobody to save
     assert to_save([], [talked(ANNA, 5), talked(BOB, 9)], NOW, [ANNA, BOB]) == ANNA
     for lines, log in (
         ([dora], [talked(MALLORY, 5)]),

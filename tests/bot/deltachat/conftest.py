@@ -1,4 +1,4 @@
-"""A mail server, the people's apps, and two people with their bots: made once for all tests of a module."""
+"""A mail server, the people's apps, and two people with their bots, made once per module."""
 
 from __future__ import annotations
 

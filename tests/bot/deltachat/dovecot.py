@@ -1,7 +1,7 @@
-"""Dovecot's configuration for the tests, as its version reads it: 2.3 (Debian 12) or 2.4 (Debian 13).
+"""Dovecot's configuration for the tests, for its version: 2.3 (Debian 12) or 2.4 (Debian 13).
 
-Between the two nearly every name has changed, and neither reads the other's (doc.dovecot.org, Upgrading Dovecot CE from
-2.3 to 2.4).
+Nearly every name differs between the two, and neither reads the other's (doc.dovecot.org, Upgrading Dovecot CE from 2.3
+to 2.4).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _OLD, _NEW = (2, 3), (2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where it works, as whom, and where it is reached."""
+    """Its folders, users and port."""
 
     folder: Path
     run: Path
     user: str
     group: str
     port: int
-    "Of IMAP, on 127.0.0.1."
+    "The IMAP port on 127.0.0.1."
 
 
 _FIRST = {
     _OLD: "",
-    # The first setting has to be this one, and both are required.
+    # This must be the first setting, and both are required.
     _NEW: "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n",
 }
 
@@ -118,7 +118,7 @@ service imap-login {{
 
 
 def configuration(version: tuple[int, int], places: Places) -> str:
-    """What that version is to read; versions after 2.4 are taken as 2.4, those before as 2.3."""
+    """The configuration for that version. Versions after 2.4 count as 2.4, and those before as 2.3."""
     kind = _NEW if version >= _NEW else _OLD
     return (_FIRST[kind] + _BOTH + _DIFFERENT[kind]).format(
         run=places.run, folder=places.folder, user=places.user, group=places.group, port=places.port
@@ -126,12 +126,12 @@ def configuration(version: tuple[int, int], places: Places) -> str:
 
 
 def parsed_version(said: str) -> tuple[int, int]:
-    """From what `dovecot --version` says, such as `2.3.19.1 (9b53102964)`."""
+    """The version in the output of `dovecot --version`, such as `2.3.19.1 (9b53102964)`."""
     found = _VERSION.match(said)
     assert found is not None, said
     return int(found[1]), int(found[2])
 
 
 def installed_version(dovecot: str) -> tuple[int, int]:
-    """Of that program."""
+    """The version of that program."""
     return parsed_version(subprocess.run([dovecot, "--version"], check=True, capture_output=True, text=True).stdout)

@@ -1,4 +1,4 @@
-"""A friend who has nothing but Delta Chat and an overlay node: a real core, and our own SDP leg as its call page."""
+"""A friend who has only Delta Chat and an overlay node: a real core, with our own SDP leg as its call page."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tests.peer.calls.nodes import Node, node
 
 
 class Sockets:
-    """Real ones."""
+    """Opens real sockets."""
 
     open = staticmethod(OverlaySocket.open)
 
 
 class Friend:
-    """Their app, and what carries its calls."""
+    """A friend's app, and the sockets and legs of its calls."""
 
     def __init__(self, app: App, carries: Node, chat: int) -> None:
         self.app = app
         self.rpc = app.rpc
         self.carries = carries
         self.chat = chat
-        "With the other side's bot."
+        "The chat with the other side's bot."
 
     @property
     def node(self) -> NodeId:
@@ -42,31 +42,31 @@ class Friend:
         return self.carries.id
 
     def knows(self, other: NodeId) -> None:
-        """Their overlay can reach that node."""
+        """Make that node known to their overlay."""
         for known in self.carries.store.contacts():
             self.carries.store.remove_contact(known.name)
         self.carries.knows(_At(other))  # type: ignore[arg-type]
 
     async def calls(self, other: NodeId, *, video: bool = True) -> tuple[Line, int]:
-        """Press the call button: the call, and the number of its message."""
+        """Press the call button. Returns the call, and the number of its message."""
         self.knows(other)
         line = await self.carries.switchboard.place(other, Media.BOTH, program="deltachat")
         await self.carries.until(lambda: bool(self.carries.posts))
         return line, self.rings(self.carries.posts.pop(), video=video)
 
     def rings(self, offer: str, *, video: bool = True) -> int:
-        """Send an offer, as the call page has it sent."""
+        """Send an offer, as the call page does."""
         return int(self.rpc.place_outgoing_call(self.app.number, self.chat, offer, video))
 
     async def takes(self, answer: str) -> Description:
-        """Let the call page have the answer."""
+        """Give the answer to the call page."""
         description = read_description(answer)
         reading = self.carries.switchboard.foreign_admission.answered(description, description.candidates, None)
         assert reading.line is not None
         return description
 
     async def answers(self, offer: str, other: NodeId) -> tuple[Line, str]:
-        """Take a call: the call, and what the call page answers."""
+        """Answer a call. Returns the call, and the call page's answer."""
         self.knows(other)
         description = read_description(offer)
         made = ForeignOffer.of(other, DeltaChatApp(0), description, description.candidates, loopback_address(other))
@@ -83,7 +83,7 @@ class Friend:
         )
 
     def state(self, message: int) -> str:
-        """How the core says that a call stands."""
+        """The state of a call according to the core."""
         return str(self.rpc.call_info(self.app.number, message)["state"]["kind"])
 
 
@@ -94,7 +94,7 @@ class _At:
 
 @contextlib.asynccontextmanager
 async def friend(folder: Path, app: App, bot: int) -> AsyncIterator[Friend]:
-    """Somebody whose app knows a bot as that contact."""
+    """A person whose app has a bot as that contact."""
     chat = int(app.rpc.create_chat_by_contact_id(app.number, bot))
     async with node(folder, app.name, Sockets()) as carries:  # type: ignore[arg-type]
         carries.switchboard.programs["deltachat"] = lambda _: DeltaChatApp(0)
@@ -102,7 +102,9 @@ async def friend(folder: Path, app: App, bot: int) -> AsyncIterator[Friend]:
 
 
 def meet(anna: App, with_bot: int, bob: App) -> int:
-    """A group of Anna, her bot and Bob, so that the bot and Bob have each other's keys; the bot's contact at Bob's.
+    """Make a group of Anna, her bot and Bob, so that the bot and Bob get each other's keys.
+
+    Returns Bob's contact of the bot.
 
     `with_bot` is Anna's chat with her bot.
     """

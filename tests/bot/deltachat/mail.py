@@ -1,6 +1,6 @@
-"""A mail server on loopback: SMTP by aiosmtpd, IMAP by Debian's dovecot. Every address exists, every password is right.
+"""A mail server on loopback: SMTP by aiosmtpd, IMAP by Debian's dovecot. All addresses exist, all passwords are right.
 
-What passes SMTP is kept, so that a test can read what a mail server sees.
+The server keeps all mails, so that a test can read what a mail server sees.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from tests.shared.names.chain import free_port
 DOMAIN = "mail.test"
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-"Where programs are, daemons included."
+"Where programs are, including daemons."
 
 
 class MailServer:
     """Both servers."""
 
     def __init__(self) -> None:
-        # Not in a test's own folder: if root starts it, dovecot runs as another user, who can't look into that.
+        # Not in a test's own folder: if root starts dovecot, it runs as another user, who can't open that folder.
         self.folder = Path(tempfile.mkdtemp(prefix="mail-"))
         self.imap_port = free_port()
         self.smtp_port = free_port()
         self.passed: list[bytes] = []
-        "Everything that was sent, as the server saw it."
+        "Every mail, as the server saw it."
         self._smtp: Controller | None = None
         self._boxes: dict[str, imaplib.IMAP4] = {}
         self._delivering = threading.Lock()
@@ -49,7 +49,7 @@ class MailServer:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Serve for the length of the block."""
+        """Serve during the block."""
         user, group = ("mail", "mail") if os.geteuid() == 0 else (getpass.getuser(), str(os.getegid()))
         self.folder.chmod(0o755)
         home, run = self.folder / "home", self.folder / "run"
@@ -57,7 +57,7 @@ class MailServer:
             each.mkdir()
             os.chown(each, self._uid, self._gid)
         config = self.folder / "dovecot.conf"
-        # As root its daemon switches to its own users.
+        # As root, its daemon switches to its own users.
         dovecot = shutil.which("dovecot", path=PATH)
         assert dovecot is not None
         places = Places(self.folder, run, user, group, self.imap_port)
@@ -75,18 +75,18 @@ class MailServer:
             shutil.rmtree(self.folder)
 
     def begin_smtp(self) -> None:
-        """Take messages."""
+        """Accept mails."""
         self._smtp = _Controller(self, hostname="127.0.0.1", port=self.smtp_port)
         self._smtp.start()
 
     def end_smtp(self) -> None:
-        """Take none, as if the network was gone."""
+        """Accept no mails, as if the network was gone."""
         if self._smtp is not None:
             self._smtp.stop()
             self._smtp = None
 
     def login(self, name: str) -> dict[str, Any]:
-        """What an account of that name enters."""
+        """The settings that an account with that name enters."""
         address = f"{name}@{DOMAIN}"
         return {
             "addr": address,
@@ -104,7 +104,7 @@ class MailServer:
         }
 
     def deliver(self, address: str, content: bytes) -> None:
-        """Put a message into somebody's inbox: by IMAP, so that dovecot tells everyone who waits for it."""
+        """Put a mail into an inbox through IMAP, so that dovecot notifies everyone who waits for it."""
         with self._delivering:
             if address not in self._boxes:
                 box = imaplib.IMAP4("127.0.0.1", self.imap_port)
@@ -114,7 +114,7 @@ class MailServer:
             assert answer == "OK"
 
     def messages(self) -> list[Message]:
-        """What has passed, read."""
+        """The parsed mails."""
         return [email.message_from_bytes(content) for content in self.passed]
 
 

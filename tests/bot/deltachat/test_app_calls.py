@@ -1,6 +1,6 @@
-"""Calls with the call button of somebody's own Delta Chat: real cores on both sides, and a real connection.
+"""Calls with the call button of a person's own Delta Chat: real cores on both sides, and a real connection.
 
-The tests of this file are one story, in its order: Bob has Delta Chat and a node, Anna has a bot.
+The tests of this file are one story, in order: Bob has Delta Chat and a node, Anna has a bot.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rp
 
 
 def number_of(choice: str, text: str) -> str:
-    """The number that is to be replied for a choice."""
+    """The number to reply for a choice."""
     found = re.search(rf"(\d+): {re.escape(choice)}", text)
     assert found is not None, text
     return found[1]

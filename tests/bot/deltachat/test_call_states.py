@@ -1,4 +1,4 @@
-"""What the core's states mean for a call of ours: each in every state of ours, and no event that isn't possible."""
+"""What the core's states mean for our call: each one in every state of ours, without events that aren't possible."""
 
 from __future__ import annotations
 

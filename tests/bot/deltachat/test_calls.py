@@ -1,6 +1,6 @@
-"""Calls set up in Delta Chat: two people with their apps, two bots, one mail server, everything real.
+"""Calls set up in Delta Chat: two people with their apps, two bots and one mail server, all of them real.
 
-The tests of this file are one story, in its order: the first call of strangers makes them contacts.
+The tests of this file are one story, in order: the first call of strangers makes them contacts.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def test_strangers_call_in_a_group_and_one_reply_answers(story: Story) -> 
     for owner in (anna, bob):
         await owner.bot.call("active")
         await owner.bot.media()
-    # Nothing of it is answered or commanded in the group: only the links stand there.
+    # Only the links are in the group, no command and no reply.
     request, answer = [
         (await asyncio.to_thread(bob.app.reads, story.bobs_group, "copybara:"))["text"] for _ in ("request", "answer")
     ]
@@ -88,7 +88,7 @@ async def test_a_trusted_contact_is_answered_automatically_with_one_link(story: 
 
 
 async def test_once_known_a_contact_is_called_from_the_owners_own_chat(story: Story) -> None:
-    """Bob's bot has read Anna's bot's links, so his next link goes straight to it, past the group."""
+    """Bob's bot has read links of Anna's bot, so his next link goes straight to it, not to the group."""
     anna, bob = story.anna, story.bob
     before = len(anna.app.messages(story.annas_group))
     bob.says("/call anna")
@@ -154,7 +154,7 @@ async def test_a_mail_in_clear_is_not_read_and_the_owner_hears_of_it_once(story:
 async def test_everything_that_passes_the_mail_server_is_encrypted(story: Story) -> None:
     passed = story.server.messages()
     assert len(passed) > 20
-    # Securejoin's first message asks for a key, and is the one that can't be encrypted.
+    # Securejoin's first message asks for a key, and is the only one that can't be encrypted.
     clear = [message for message in passed if message.get_content_type() != "multipart/encrypted"]
     assert all(message["Secure-Join"] in ("vc-request", "vc-request-pubkey") for message in clear), clear
     for content in story.server.passed:

@@ -1,4 +1,4 @@
-"""The configuration of the tests' mail server, which has to be another one for each version of dovecot."""
+"""The configuration of the tests' mail server, which must fit dovecot's version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.bot.deltachat.dovecot import Places, configuration, parsed_version
 PLACES = Places(Path("/a folder"), Path("/a folder/run"), "mail", "post", 1143)
 
 OLD_NAMES = ("disable_plaintext_auth", "mail_location", "driver = static", "args =", "service_count", "%u")
-"Settings of 2.3 that 2.4 refuses (Upgrading Dovecot CE from 2.3 to 2.4), as far as we have used them."
+"Settings of 2.3 that 2.4 refuses (Upgrading Dovecot CE from 2.3 to 2.4), of those that we used."
 
 NEW_NAMES = ("dovecot_config_version", "dovecot_storage_version", "auth_allow_cleartext", "mail_driver", "mail_path")
 

@@ -1,4 +1,4 @@
-"""What the owner hears of mails that weren't encrypted: anybody can send them, under as many names as they like."""
+"""What the owner hears of unencrypted mails: anybody can send them, under as many names as they like."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LINK = as_copybara(
 
 
 class Desk:
-    """What the wire tells and keeps."""
+    """Records what the wire says and stores."""
 
     def __init__(self) -> None:
         self.told: list[Sentence] = []

@@ -1,4 +1,4 @@
-"""Kills: nothing is lost, and nothing is done twice."""
+"""After a kill, nothing is lost and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_call_that_rang_when_the_program_was_killed_rings_again_and_can_
         await _told(anna, "Reply 1: Answer")
         await anna.bot.call("ringing")
         assert await anna.bot.signalled(signal.SIGKILL) == -signal.SIGKILL
-        # What is written meanwhile waits for the next start.
+        # Messages in the meantime wait for the next start.
         anna.says("/contacts")
         await anna.bot.begin()
         rings = await _told(anna, "Reply")
@@ -54,7 +54,7 @@ async def test_a_call_that_rang_when_the_program_was_killed_rings_again_and_can_
         anna.says(number)
         await anna.bot.call("active")
         await bob.call("active")
-        # It rang once before the kill, and once afterwards.
+        # It rang once before the kill and once after it.
         assert len([m for m in anna.app.messages(anna.chat) if ": Answer, " in m["text"]]) == 2
         anna.says("/hangup")
         await bob.call("ended")
@@ -69,7 +69,7 @@ async def test_when_the_core_is_killed_it_is_started_again(anna: Owner) -> None:
 
 
 def _core_of(person: Person) -> str:
-    """The process number of a program's core; empty if there is none just now."""
+    """The process number of a program's core. Empty if there is none now."""
     children = Path(f"/proc/{person.process.pid}/task/{person.process.pid}/children").read_text().split()
     found = [each for each in children if "deltachat" in Path(f"/proc/{each}/cmdline").read_text()]
     return found[0] if found else ""

@@ -1,4 +1,4 @@
-"""What is kept of a message: pure values in, pure values out."""
+"""What is stored of a message. Pure values in and out."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_by_the_configuration_others_links_count_unencrypted_and_nothing_else() 
     clear = message(f"/call bob {LINK}", FRIEND, show_padlock=False)
     entry = heard(clear, ChatInfo("Single", False), OWNER, "deltachat", unencrypted=True)
     assert entry is not None
-    # Who brought it isn't learned from it: anybody could have written that.
+    # It doesn't teach who brought the link, because anybody could have written that.
     assert (entry.text, entry.chat, entry.from_owner, entry.writer) == (LINK, "deltachat:person:13", False, "")
     assert not is_in_clear(clear, OWNER, unencrypted=True)
     command = message("/call bob", FRIEND, show_padlock=False)
@@ -93,7 +93,7 @@ def test_by_the_configuration_others_links_count_unencrypted_and_nothing_else() 
 
 
 def from_own_device(text: str, **changes: object) -> Message:
-    """What the owner has written on another device of the account that the bot has, too."""
+    """A message that the owner has written on another device of the bot's account."""
     return message(text, SELF, **{"received_timestamp": 1001, **changes})
 
 

@@ -1,6 +1,6 @@
-"""The bot as another device of its owner's account, made so by the set-up from the code that the owner's app shows.
+"""The bot as another device of its owner's account. The set-up makes it from the code in the owner's app.
 
-The tests of this file are one story, in its order: Anna's bot is her second device, Bob's has an account of its own.
+The tests of this file are one story, in order: Anna's bot is her second device, Bob's bot has its own account.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ ROOT = Path(__file__).parents[3]
 
 
 class Both(App):
-    """Anna's app, with her bot's messages, which are her own account's, in Saved messages."""
+    """Anna's app. The bot uses her own account, and its messages are in Saved messages."""
 
     saved: int
 
     def hears(self, containing: str = "") -> str:
-        """What the bot writes next to Saved messages that contains a text."""
+        """The bot's next message in Saved messages that contains a text."""
         while True:
             for message in self.messages(self.saved):
                 from_bot = message["receivedTimestamp"] > 0
@@ -55,7 +55,7 @@ class Both(App):
             self.event(lambda event: event["kind"] == "MsgsChanged" and event["chatId"] == self.saved)
 
     async def asks(self, text: str, containing: str) -> str:
-        """Write to Saved messages, and return the bot's answer."""
+        """Write to Saved messages. Returns the bot's answer."""
         self.seen.update(message["id"] for message in self.messages(self.saved))
         self.writes(self.saved, text)
         return await asyncio.to_thread(self.hears, containing)
@@ -100,7 +100,7 @@ async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rp
 
 
 async def set_up_as_device(app: App, home: Path) -> None:
-    """What the owner does: they let their app show the code, and give it to the set-up."""
+    """Do what the owner does: let their app show the code, and give it to the set-up."""
     shows = asyncio.create_task(asyncio.to_thread(app.rpc.provide_backup, app.number))
     code = await asyncio.to_thread(app.rpc.get_backup_qr, app.number)
     given = {"COPYBARA_DELTACHAT_ACCOUNT": code}
@@ -112,7 +112,7 @@ async def set_up_as_device(app: App, home: Path) -> None:
 
 
 def number_of(choice: str, text: str) -> str:
-    """The number that is to be replied for a choice."""
+    """The number to reply for a choice."""
     found = re.search(rf"(\d+): {re.escape(choice)}", text)
     assert found is not None, text
     return found[1]
@@ -136,7 +136,7 @@ async def test_the_owners_call_in_a_group_reaches_the_other_bot(story: Story) ->
     for bot in (story.annas_bot, story.bobs_bot):
         await bot.call("active")
         await bot.media()
-    # The account itself writes the link into the group, and all else into Saved messages.
+    # The account itself writes the link into the group, and everything else into Saved messages.
     links = [m for m in anna.messages(story.annas_group) if "copybara:" in m["text"] and m["fromId"] == SELF]
     assert len(links) == 1
     await anna.asks(f"/contact add bob {story.bobs_bot.node}", "bob")
@@ -202,11 +202,11 @@ async def killed(*arguments):
 take_over, setup.take_over = setup.take_over, killed
 setup.make(Home(Path(sys.argv[1])), *sys.argv[2:])
 """
-"Is killed when the account is there, and isn't the owner's yet for the program."
+"A program that is killed when the account exists but isn't the owner's yet."
 
 
 def begun_again(home: Home, file: Path, password: str) -> str:
-    """Take it over once more, as soon as the killed program's core has let go of the folder."""
+    """Take the account over again, once the killed program's core has released the folder."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         with contextlib.suppress(InputError):
@@ -227,6 +227,6 @@ async def test_an_exported_account_is_taken_over_with_its_password_only(story: S
     )
     assert await killed.wait() == -signal.SIGKILL
     assert await asyncio.to_thread(begun_again, Home(home), file, "a phrase") == "anna@mail.test"
-    # An account that is there stays what it is.
+    # An existing account isn't changed.
     with pytest.raises(InputError, match="already"):
         await asyncio.to_thread(make, Home(home), str(file), "a phrase")

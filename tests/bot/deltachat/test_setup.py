@@ -1,4 +1,4 @@
-"""`copybara setup deltachat`: the account, the configuration, and what the doctor says of them."""
+"""`copybara setup deltachat`: the account, the configuration, and the doctor's report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A core that says what nobody expects, such as one of another version: it costs its message, never the program."""
+"""A core that replies unexpectedly, like one of another version: only its message is lost, never the program."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ INVITE = f"https://i.delta.chat/#{OWN_KEY}&i=x"
 
 
 class Core(Rpc):
-    """What it answers, by the method and its last parameter, or ANYTHING."""
+    """Its replies, by the method and its last parameter, or ANYTHING."""
 
     def __init__(self, said: dict[tuple[str, object], Any]) -> None:
         super().__init__(Path("nowhere"))
@@ -63,7 +63,7 @@ class Core(Rpc):
 
 
 class Table:
-    """A desk that remembers what was told, and keeps facts as the journal does."""
+    """A desk that records sentences, and stores facts as the journal does."""
 
     def __init__(self, facts: dict[str, bytes | None] | None = None) -> None:
         self.facts = facts or {}
@@ -93,7 +93,7 @@ class Table:
 
 @contextlib.asynccontextmanager
 async def wire(folder: Path, said: dict[tuple[str, object], Any]) -> AsyncIterator[DeltaChatWire]:
-    """One whose account is open, with such a core."""
+    """A wire with such a core. Its account is open."""
     core = Core(said)
     with Store(folder / "db") as store:
         async with StoreThread(store) as thread:
@@ -140,7 +140,10 @@ async def test_an_event_that_nobody_expects_is_the_end_of_the_core_and_of_nothin
 
 
 async def test_a_device_of_the_owners_account_is_nobodys_by_a_qr(tmp_path: Path) -> None:
-    """Friends add the owner by the same account's QR; nobody takes the bot with it, whatever has become of its key."""
+    """Friends add the owner by the same account's QR code.
+
+    None of them becomes the bot's owner, whatever happens to its key.
+    """
     said: dict[tuple[str, object], Any] = {
         ("get_chat_securejoin_qr_code", None): INVITE,
         ("get_contact_encryption_info", 12): "CDCD " * 10,
@@ -157,7 +160,7 @@ async def test_a_device_of_the_owners_account_is_nobodys_by_a_qr(tmp_path: Path)
 
 @dataclass
 class Assistant:
-    """What of the assistant calls need."""
+    """The parts of the assistant that calls need."""
 
     switchboard: Switchboard
 
@@ -199,7 +202,7 @@ async def test_a_core_that_is_gone_when_a_call_is_answered_costs_that_call_and_e
         assert (line.call.state, line.call.reason) == (State.ENDED, EndReason.FAILED)
         calls.changed(line)
         await calls.flush(PATIENCE)
-        # It isn't a call that rings any more, but one that the friend's app is still to hear the end of.
+        # It no longer rings, and the friend's app must still hear that it has ended.
         assert (table.facts[OPEN], table.facts[RINGS]) == (b"[7]", None)
 
         said["end_call", 7] = None

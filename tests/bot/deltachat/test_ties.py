@@ -1,4 +1,4 @@
-"""Whose app somebody's is: the owner's word, a number and a key, and nothing else."""
+"""Whose app a contact of the account is: the owner's word, a number and a key, and nothing else."""
 
 from __future__ import annotations
 

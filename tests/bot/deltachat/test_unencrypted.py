@@ -1,4 +1,4 @@
-"""With `unencrypted = true` a link counts that came in a mail in clear, and is answered there; commands never do."""
+"""With `unencrypted = true`, a link in an unencrypted mail counts, and is answered there. Commands never count."""
 
 from __future__ import annotations
 

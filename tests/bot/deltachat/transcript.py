@@ -1,4 +1,4 @@
-"""What people see in Delta Chat, for docs/deltachat.md: written down by the test that lives through it."""
+"""What people see in Delta Chat, for docs/deltachat.md. The test that goes through it writes it down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHANGING = (
 
 
 def check(name: str, lines: list[tuple[str, str]]) -> None:
-    """Compare who said what with the page, or write it there."""
+    """Compare the lines with the page, or write them there."""
     transcript = PageTranscript("deltachat.md", name, width=16, changing=_CHANGING)
     for who, text in lines:
         transcript.line(who, text)

@@ -1,5 +1,6 @@
-"""People with Delta Chat for tests: their apps are real cores with the client of Delta Chat's own makers, their bots
-are real programs, and a mail server of the test's own is between them.
+"""People with Delta Chat: their apps are real cores with Delta Chat's own client, and their bots are real programs.
+
+Between them is a mail server of the test.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ class App:
         rpc.set_config(self.number, "displayname", name)
         rpc.add_or_update_transport(self.number, server.login(name.lower()))
         rpc.start_io(self.number)
-        # What comes before the first look into the inbox is never read.
+        # Mails from before the first look into the inbox are never read.
         self.event(lambda event: event["kind"] == "ImapInboxIdle")
 
     @classmethod
     def of(cls, rpc: Rpc, number: int, name: str) -> App:
-        """An account that is there already."""
+        """An account that exists already."""
         app = cls.__new__(cls)
         app.rpc, app.number, app.name, app.seen = rpc, number, name, set()
         return app
 
     def event(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = SECONDS) -> dict[str, Any]:
-        """The next event that is wanted; those before it are forgotten."""
+        """The next event that is `wanted`. Earlier ones are dropped."""
         last: list[Any] = []
         with contextlib.suppress(Empty):
             while True:
@@ -60,10 +61,10 @@ class App:
         raise AssertionError(f"{self.name}'s app met nothing like that; last: {last}")
 
     def joins(self, invite: str) -> int:
-        """Add somebody by their QR; the chat with them."""
+        """Add a person by their QR code. Returns the chat with them."""
         self.rpc.clear_all_events(self.number)
         chat = int(self.rpc.secure_join(self.number, invite))
-        # Another one's join may end meanwhile.
+        # Another person's join may end meanwhile.
         added = {"kind": "SecurejoinJoinerProgress", "progress": 1000, "contactId": self.other_in(chat)}
         self.event(lambda event: added.items() <= event.items())
         return chat
@@ -83,7 +84,7 @@ class App:
         return [self.rpc.get_message(self.number, number) for number in numbers]
 
     def reads(self, chat: int, containing: str = "") -> dict[str, Any]:
-        """The next message of somebody else in a chat that contains a text and wasn't returned yet."""
+        """The next message of another person in a chat that contains a text and wasn't returned yet."""
         while True:
             for message in self.messages(chat):
                 new = message["id"] not in self.seen and message["fromId"] != SELF and not message["isInfo"]
@@ -106,7 +107,7 @@ class App:
         return chat
 
     def other_in(self, chat: int) -> int:
-        """The other one's contact in a chat of two."""
+        """The other person's contact in a chat of two."""
         return next(contact for contact in self.rpc.get_chat_contacts(self.number, chat) if contact != SELF)
 
     def is_in(self, group: str) -> int:
@@ -133,11 +134,11 @@ class Owner:
         return self.app.writes(self.chat, text)
 
     def reads(self, containing: str = "") -> str:
-        """What the bot writes next that contains a text."""
+        """The bot's next message that contains a text."""
         return str(self.app.reads(self.chat, containing)["text"])
 
     async def asks(self, text: str, containing: str = "") -> str:
-        """Write to the bot, and return its answer; what it wrote before that is skipped."""
+        """Write to the bot. Returns its answer; earlier messages are skipped."""
         self.app.seen.update(message["id"] for message in self.app.messages(self.chat))
         self.says(text)
         return await asyncio.to_thread(self.reads, containing)
@@ -145,7 +146,7 @@ class Owner:
 
 @contextlib.contextmanager
 def apps(folder: Path, name: str = "apps") -> Iterator[Rpc]:
-    """The core of the people's apps; it holds any number of accounts."""
+    """The core of the people's apps. It holds any number of accounts."""
     path = f"{Path(program()).parent}{os.pathsep}{os.environ['PATH']}"
     rpc = Rpc(accounts_dir=str(folder / name), rpc_server_path=program(), env={**os.environ, "PATH": path})
     rpc.start()
@@ -153,7 +154,7 @@ def apps(folder: Path, name: str = "apps") -> Iterator[Rpc]:
         yield rpc
     finally:
         rpc.close()
-        # What its own close() leaves open.
+        # Its own close() leaves this open.
         rpc.process.wait(30)
         for pipe in (rpc.process.stdout, rpc.process.stderr):
             assert pipe is not None
@@ -161,7 +162,7 @@ def apps(folder: Path, name: str = "apps") -> Iterator[Rpc]:
 
 
 def login(server: MailServer, name: str) -> str:
-    """An account as what a QR code says (the core's dclogin format)."""
+    """An account as the text of a QR code (the core's dclogin format)."""
     address = f"{name}@mail.test"
     values = {
         "p": "secret", "v": 1,
@@ -179,14 +180,14 @@ def set_up(home: Path, server: MailServer, app: App, name: str) -> None:
 
 
 def void(_: object) -> None:
-    """Take a value and do nothing."""
+    """Do nothing with a value."""
 
 
 @contextlib.asynccontextmanager
 async def owners(
     folder: Path, server: MailServer, rpc: Rpc, *names: str, config: str = "", section: str = SECTION
 ) -> AsyncIterator[list[Owner]]:
-    """People, each with a bot that they own; both run for the length of the block."""
+    """People with their own bots. Both run during the block."""
     chat = Chat()
     people = []
     try:
@@ -207,7 +208,7 @@ async def owners(
 
 
 def group_of(anna: Owner, bob: Owner) -> tuple[int, int]:
-    """A group of two people and their bots, as each of the two apps knows it."""
+    """A group of two people and their bots. Returns each app's number for it."""
     chat = anna.app.joins(bob.app.rpc.get_chat_securejoin_qr_code(bob.app.number, None))
     group = anna.app.groups("Calls", anna.app.other_in(anna.chat), anna.app.other_in(chat))
     anna.app.writes(group, "Hello! Our bots meet here.")
@@ -219,7 +220,7 @@ def group_of(anna: Owner, bob: Owner) -> tuple[int, int]:
 
 
 def chat_with_bot(app: App) -> int:
-    """The chat with the bot whose owner the app's person is, once it is there."""
+    """The app's chat with its person's bot, once it is there."""
     while True:
         for number in app.rpc.get_chatlist_entries(app.number, None, None, None):
             if app.rpc.get_basic_chat_info(app.number, number)["name"] == "Copybara":

@@ -1,4 +1,4 @@
-"""A user's folders, as a desktop looks into them."""
+"""A user's folders, where a desktop looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.desktop.places import Places
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """Those of a new user, for this process and all that it starts."""
+    """The folders of a new user, for this process and its children."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("XDG_CURRENT_DESKTOP", raising=False)

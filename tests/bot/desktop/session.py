@@ -1,4 +1,4 @@
-"""A desktop's session for tests: a real session bus, and notification servers on it, ours and real ones."""
+"""A desktop session for tests: a real session bus, with our own notification server or a real one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbus_fast.aio import MessageBus
 from tests.programs import need
 
 SECONDS = 60.0
-"What anything may take on a busy machine."
+"How long anything may take on a busy machine."
 
 NAME, PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
 
@@ -33,7 +33,7 @@ CONFIG = """\
   </policy>
 </busconfig>
 """
-"As Debian's, without services that start when they are asked for."
+"Debian's configuration, without services that start on demand."
 
 
 @contextlib.asynccontextmanager
@@ -74,7 +74,7 @@ async def session_bus(folder: Path, *, user: int | None = None) -> AsyncIterator
 
 @dataclass(frozen=True)
 class Shown:
-    """What a program wants to have shown."""
+    """A notification that a program wants to show."""
 
     number: int
     app: str
@@ -86,14 +86,14 @@ class Shown:
 
 
 class Server:
-    """A notification server that does what a test wants."""
+    """A notification server under the control of a test."""
 
     def __init__(self, bus: MessageBus, capabilities: Iterable[str]) -> None:
         self.bus = bus
         self.capabilities: Any = list(capabilities)
         self.answers = True
         self.program = ""
-        "Who has asked last, by its unique name."
+        "The unique name of the program that asked last."
 
         self._numbers = 0
         self._shown: asyncio.Queue[Shown] = asyncio.Queue()
@@ -101,42 +101,42 @@ class Server:
         self._asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def shown(self) -> Shown:
-        """What is to be shown next."""
+        """The next notification to show."""
         async with asyncio.timeout(SECONDS):
             return await self._shown.get()
 
     async def closed(self) -> int:
-        """Which is to be closed next."""
+        """The next notification to close."""
         async with asyncio.timeout(SECONDS):
             return await self._closed.get()
 
     async def asked(self) -> str:
-        """What it is asked next."""
+        """The next method that a program calls."""
         async with asyncio.timeout(SECONDS):
             return await self._asked.get()
 
     @property
     def nothing_more(self) -> bool:
-        """Whether nothing is shown that a test hasn't taken."""
+        """Whether there is no notification that a test hasn't taken."""
         return self._shown.empty()
 
     def choose(self, shown: Shown, key: str, token: str = "") -> None:
-        """A person chooses that, and the notification goes."""
+        """Let a person choose that, which closes the notification."""
         if token:
             self.signal("ActivationToken", "us", [shown.number, token])
         self.signal("ActionInvoked", "us", [shown.number, key])
         self.signal("NotificationClosed", "uu", [shown.number, 2])
 
     def signal(self, member: str, signature: str, body: list[Any]) -> None:
-        """Tell everybody."""
+        """Send a signal to everybody."""
         self.bus.send(Message.new_signal(PATH, NAME, member, signature, body))
 
     async def in_order(self) -> None:
-        """Wait until all signals so far have been passed on: the bus answers in the order in which it is asked."""
+        """Wait until all signals have been passed on. The bus answers in the order of the requests."""
         await self.bus.call(Message("org.freedesktop.DBus", "/", "org.freedesktop.DBus.Peer", "Ping"))
 
     def handle(self, message: Message) -> Message | bool:
-        """One message to us."""
+        """Handle one message to us."""
         if message.message_type is not MessageType.METHOD_CALL or message.interface != NAME:
             return False
         self.program = str(message.sender)
@@ -185,11 +185,11 @@ CHOOSES = """\
 #!/bin/sh
 grep -m 1 -F "#$(cat {wanted}) ("
 """
-"What dunst shows a menu with: it chooses what a file names."
+"Replaces the program with which dunst shows a menu. It chooses what a file names."
 
 
 class Dunst:
-    """Debian's dunst on a screen that nobody sees."""
+    """Debian's dunst on an invisible screen."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._wanted = folder / "wanted"
@@ -201,13 +201,13 @@ class Dunst:
         await self._ctl("context")
 
     async def until_shown(self, count: int) -> None:
-        """Wait until so many are on the screen."""
+        """Wait until `count` notifications are on the screen."""
         async with asyncio.timeout(SECONDS):
             while (await self._ctl("count", "displayed")).split() != [str(count)]:
                 pass
 
     async def history(self) -> str:
-        """What was shown and has gone, as JSON."""
+        """The notifications that are gone, as JSON."""
         return await self._ctl("history")
 
     async def _ctl(self, *words: str) -> str:
@@ -219,7 +219,7 @@ class Dunst:
 
 @contextlib.asynccontextmanager
 async def screen(address: str) -> AsyncIterator[dict[str, str]]:
-    """A screen that nobody sees; gives the environment of programs that use it and the bus of that address."""
+    """An invisible screen. Yields the environment of programs that use it and the bus at that address."""
     need("Xvfb", packages="xvfb")
     async with program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", environment={}) as server:
         assert server.stdout is not None
@@ -230,7 +230,7 @@ async def screen(address: str) -> AsyncIterator[dict[str, str]]:
 
 @contextlib.asynccontextmanager
 async def dunst(folder: Path, address: str) -> AsyncIterator[Dunst]:
-    """It shows what is sent to the bus of that address."""
+    """Dunst, which shows notifications of the bus at that address."""
     need("dunst", "dunstctl", "dbus-send", packages="dunst, dbus-bin")
     chooses = folder / "chooses"
     chooses.write_text(CHOOSES.format(wanted=folder / "wanted"))

@@ -1,4 +1,4 @@
-"""Calls as notifications: what the desktop is asked to show, what is done with what it says."""
+"""Calls as notifications: what the desktop should show, and what happens after its replies."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def line(
 
 
 class Program:
-    """The notices of a program, and what they have it do."""
+    """The notices of a program, and what they make it do."""
 
     def __init__(self, notices: CallNotices, store: Store) -> None:
         self.notices, self.store = notices, store
@@ -91,7 +91,7 @@ class Program:
 
 @pytest.fixture(autouse=True)
 def any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is chosen counts, however soon."""
+    """A choice counts, however early it comes."""
     monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 0.0)
 
 
@@ -104,7 +104,7 @@ async def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 @pytest.fixture
 async def program(tmp_path: Path) -> AsyncIterator[Program]:
-    """One that runs, with anna among the contacts."""
+    """A running program with anna among its contacts."""
     with Store(tmp_path / "store.db") as store:
         store.save_contact(Contact(name="anna", node=NODE, trust=Trust.RING, created=0))
         program = Program(CallNotices(store, has_page=True, sound=True), store)
@@ -175,7 +175,7 @@ async def test_a_missed_call_stays(bus: str, program: Program, reason: EndReason
         program.rings()
         again = await server.shown()
         program.becomes(State.ENDED, reason)
-        # One for each caller, and the newest is the one that stays.
+        # There is one for each caller, and the newest stays.
         assert {await server.closed(), await server.closed()} == {again.number, missed.number}
         server.choose(await server.shown(), "default")
         assert await program.page() == ""
@@ -287,7 +287,7 @@ async def test_names_are_text_and_nothing_else(bus: str, program: Program, marku
         shown = await server.shown()
         assert len(shown.summary) < 500
         server.choose(shown, "decline")
-        # The call rings on, and beside it stands why.
+        # The call still rings, and the reason is beside it.
         shown = next(each for each in (await server.shown(), await server.shown()) if not each.actions)
         for text in (shown.summary, shown.body):
             assert not set("\n\x1b\N{RIGHT-TO-LEFT OVERRIDE}") & set(text)
@@ -339,7 +339,7 @@ async def test_another_server_shows_the_call_that_still_rings(bus: str, program:
 
 
 class Logged(logging.Handler):
-    """Notices when something is said."""
+    """Notices log records."""
 
     def __init__(self, words: str) -> None:
         super().__init__()
@@ -464,7 +464,10 @@ async def test_without_a_bus_it_is_said_once(
 async def test_without_a_bus_nothing_is_kept_of_calls_that_are_over(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line has its session, with all that carried media: a computer without a desktop would fill its memory."""
+    """A line has its session, with everything that carried media.
+
+    Without a desktop, a computer would run out of memory.
+    """
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     rang = line()
@@ -488,7 +491,7 @@ async def test_doctor_says_who_shows_calls(bus: str, capabilities: tuple[str, ..
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 async def test_a_bus_of_another_user_is_shown_nothing() -> None:
-    """At an abstract address, or in /tmp, which anybody can take once the session is over."""
+    """At an abstract address, or in /tmp, anybody can take the place of a session that is over."""
     with reachable_folder() as folder:
         os.chown(folder, NOBODY, NOBODY)
         async with session_bus(folder, user=NOBODY) as address:

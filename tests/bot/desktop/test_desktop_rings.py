@@ -1,4 +1,4 @@
-"""The whole way: a friend calls, Debian's dunst shows it, somebody chooses, and the call is answered without a page."""
+"""The whole way: a friend calls, Debian's dunst shows it, a person chooses, and the call is answered without a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.peer.handset.wire import AT_THE_PAGE, page_at
 
 
 async def choose_once_it_counts(desktop: Dunst, label: str) -> None:
-    """As a person does, who takes a moment to read: what is chosen sooner isn't meant, and is shown once more."""
+    """Choose as a person does, who needs a moment to read. An earlier choice doesn't count, and is shown once more."""
     while True:
         await asyncio.sleep(SETTLES_SECONDS + 0.3)
         await desktop.choose(label)

@@ -1,4 +1,4 @@
-"""`copybara desktop install` and `remove`, seen with the tools of a desktop."""
+"""`copybara desktop install` and `remove`, checked with a desktop's tools."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 def said_by(*command: str) -> str:
-    """What a program writes, which must end well."""
+    """The output of a program, which must succeed."""
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def gio(*words: str) -> None:
-    """Have the desktop start something, without waiting for its end."""
+    """Let the desktop start something, without waiting for its end."""
     subprocess.run(["gio", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=60)
 
 
@@ -65,7 +65,7 @@ def test_links_lead_to_it_and_to_nobody_afterwards(places: Places) -> None:
 
 
 def test_a_desktop_starts_the_program_with_its_arguments_as_they_are(places: Places, tmp_path: Path) -> None:
-    """Whatever the names of the program and the home, and whatever the link says."""
+    """Whatever the names of the program and the home are, and whatever the link is."""
     need("gio", packages="libglib2.0-bin")
     program, pipe = tmp_path / STRANGE.replace("%", ""), tmp_path / "arguments"  # GLib finds none with %
     os.mkfifo(pipe)

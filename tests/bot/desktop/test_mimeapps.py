@@ -1,4 +1,4 @@
-"""The user's list of what opens what: our entry comes and goes, and everything else stays to the byte."""
+"""The user's list of programs for each type: our entry comes and goes, and every other byte stays."""
 
 from __future__ import annotations
 

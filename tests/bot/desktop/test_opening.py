@@ -1,4 +1,4 @@
-"""How a page is opened from a service: outside of its sandbox, where a browser could write nothing."""
+"""How a service opens a page: outside its sandbox, in which a browser couldn't write anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADDRESS = "http://127.0.0.1:8765/#ticket=x"
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the programs that open pages write what they are started with."""
+    """The file to which programs that open pages write their arguments."""
     log = tmp_path / "started"
     for name in ("systemd-run", "xdg-open"):
         program = tmp_path / name

@@ -1,4 +1,4 @@
-"""The ring tone comes out of the speaker that was chosen for it and of no other, in a real sound server."""
+"""The ring tone comes from its configured speaker and no other, in a real sound server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_it_rings_on_the_chosen_speaker_until_the_call_is_answered(server:
     ):
         tone.told(line(), Rings(Reason.ASK))
         await here.until_heard(LOUD)
-        # On a busy machine parts of it are broken; it comes again.
+        # On a busy machine parts of it are broken. It is repeated.
         async with asyncio.timeout(SECONDS):
             while set(notes(here.heard, *NOTES)) != NOTES:
                 await asyncio.gather(here.listen(0.5), there.listen(0.5))

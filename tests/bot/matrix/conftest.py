@@ -1,4 +1,4 @@
-"""One Synapse for each worker, and Anna and Bob with their bots on it."""
+"""One Synapse per worker, with Anna, Bob and their bots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.bot.matrix.synapse import Synapse, is_installed
 
 @pytest.fixture(scope="session")
 def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
-    """A homeserver that may still be starting: that takes a while, in which other things can be made."""
+    """A homeserver that may still be starting. Meanwhile other things can be made."""
     if not is_installed():
         assert not os.environ.get("CI"), "tests/synapse hasn't been run"
         pytest.skip("needs Synapse and matrix-js-sdk (run tests/synapse and tests/node-packages)")
@@ -30,7 +30,7 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
 
 @pytest.fixture(scope="session")
 def server(starting: Synapse, friends: Path) -> Synapse:
-    """A homeserver that answers; the homes of all people are made while it starts."""
+    """A homeserver that replies. The homes of all people are made while it starts."""
     del friends
     starting.ready()
     return starting
@@ -38,7 +38,7 @@ def server(starting: Synapse, friends: Path) -> Synapse:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def in_memory() -> AsyncIterator[Homeserver]:
-    """A homeserver in memory, where no Element is needed."""
+    """A homeserver in memory, for tests without Element."""
     async with Homeserver().running() as server:
         yield server
 
@@ -47,7 +47,7 @@ async def in_memory() -> AsyncIterator[Homeserver]:
 async def both(
     server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Pair, Pair]]:
-    """Anna and Bob, who set their bots up at the same time."""
+    """Anna and Bob. They set up their bots at the same time."""
     async with contextlib.AsyncExitStack() as stack:
         hers, his = (
             stack.enter_async_context(somebody(server, tmp_path_factory.mktemp(name[0]), name, friends))
@@ -58,11 +58,11 @@ async def both(
 
 @pytest.fixture(scope="module")
 def anna(both: tuple[Pair, Pair]) -> Pair:
-    """Anna, whose bot has an account of its own."""
+    """Anna, whose bot has its own account."""
     return both[0]
 
 
 @pytest.fixture(scope="module")
 def bob(both: tuple[Pair, Pair]) -> Pair:
-    """Bob, whose bot has an account of its own."""
+    """Bob, whose bot has its own account."""
     return both[1]

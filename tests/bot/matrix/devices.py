@@ -1,4 +1,4 @@
-"""Two devices in memory: what one sends the other, without any server."""
+"""Two devices in memory that exchange messages without a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 def done(reading: Coroutine[Any, Any, _Result]) -> _Result:
-    """What comes of reading, without an event loop: it only lets others have their turn."""
+    """The result of a coroutine that only yields to other tasks, without an event loop."""
     while True:
         try:
             reading.send(None)
@@ -33,7 +33,7 @@ def done(reading: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 class Device:
-    """One device, with everything that it keeps."""
+    """One device, with everything that it stores."""
 
     def __init__(self, store: Store, user: str, name: str = "DEVICE", *, identity: bool = True) -> None:
         self.journal = Journal(store, "matrix")
@@ -50,7 +50,7 @@ class Device:
         self.reader = Reader(self.vault, self.people, self.rooms, self.olm, self.megolm, ranks, user, name)
 
     def keys(self) -> Json:
-        """What the server would say about this device's person."""
+        """The server's reply about this device's person."""
         user = self.own.user
         answer: Json = {"device_keys": {user: {self.own.device: self.own.device_keys()}}}
         if self.own.identity is not None:
@@ -68,7 +68,7 @@ class Device:
         assert self.olm.begin(other.own.user, other.own.device, device, key)
 
     def room_key_for(self, other: Device) -> Json:
-        """The to-device event that brings the other our room key."""
+        """The to-device event with our room key for the other device."""
         user = other.own.user
         device = self.people.of(user).devices[other.own.device]
         key, _ = self.megolm.outbound(ROOM, {device.curve25519: user})
@@ -88,7 +88,7 @@ class Device:
         }
 
     def reads(self, *events: Json, to_device: tuple[Json, ...] = ()) -> Sync:
-        """What comes of an answer with these events."""
+        """The result of a reply with these events."""
         sync = Sync()
         done(self.reader.take_devices({"to_device": {"events": list(to_device)}}, sync))
         answer = {"rooms": {"join": {ROOM: {"timeline": {"events": list(events)}}}}}
@@ -97,7 +97,7 @@ class Device:
         return sync
 
     def texts(self, *events: Json, to_device: tuple[Json, ...] = ()) -> list[Any]:
-        """The texts in it."""
+        """The texts in a reply with these events."""
         return [message.content["body"] for message in self.reads(*events, to_device=to_device).messages]
 
     def keep(self) -> None:
@@ -106,7 +106,7 @@ class Device:
 
 
 def two(folder: Path) -> Iterator[tuple[Device, Device]]:
-    """Anna's device and Bob's, who have met."""
+    """Anna's and Bob's devices, which know each other."""
     with Store(folder / "anna") as hers, Store(folder / "bob") as his:
         anna, bob = Device(hers, "@anna:chat.test"), Device(his, "@bob:chat.test")
         bob.people.answered(anna.own.user, anna.keys())

@@ -1,7 +1,7 @@
-"""A homeserver in memory, over HTTP: what a device asks of the client-server API, and the faults that tests want.
+"""A homeserver in memory, over HTTP: the part of the client-server API that a device uses, with faults for tests.
 
-The scenes with Element's own crypto run on Synapse. This one is for what Synapse does only on bad days: it says "too
-fast", shows a proxy's page, leaves out, repeats and reorders events, or forgets a log-in.
+The scenes with Element's own crypto run on Synapse. This server does what Synapse does only on bad days: it says "too
+fast", shows a proxy's page, omits, repeats and reorders events, or forgets a log-in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAME = "chat.test"
 SIGNED = "signed_curve25519"
 
 Fault = Callable[[str, str], web.Response | None]
-"Gets the user and the path; a response in place of the true one, or None for that one."
+"Gets the user and the path. Returns a response that replaces the real one, or None."
 
 
 @dataclass
@@ -36,10 +36,10 @@ class Room:
 
     version: str = "10"
     events: list[tuple[int, Json]] = field(default_factory=list)
-    "Each with its place in the stream of all events."
+    "Each event with its place in the stream of all events."
 
     members: dict[str, tuple[str, str, int]] = field(default_factory=dict)
-    "How each person stands to it, who said so, and since when."
+    "Each person's membership, who set it, and since when."
 
     beginning: Json = field(default_factory=dict)
     "The content of its m.room.create."
@@ -55,20 +55,20 @@ class Homeserver(LoopbackServer):
         "Every request: the user and the path."
 
         self.behind = 0.0
-        "By how many seconds its clock is behind."
+        "How many seconds its clock is behind."
 
         self.limit = 100
-        "Events of a room in one sync."
+        "The most events of a room in one sync."
 
         self.rooms: dict[str, Room] = {}
         self.refused_tokens: dict[str, Json] = {}
-        "Log-ins that don't count any more, each with the answer."
+        "Tokens that are no longer valid, each with the reply."
 
         self._devices: dict[str, dict[str, Json]] = {}
         self._crossed: dict[str, Json] = {}
         self._one_time: dict[tuple[str, str], Json] = {}
         self._fallback: dict[tuple[str, str], tuple[Json, bool]] = {}
-        "Each with whether it was used."
+        "Each key with whether it was used."
 
         self._to_device: dict[tuple[str, str], list[tuple[int, Json]]] = {}
         self._changed: list[tuple[int, str]] = []
@@ -78,47 +78,47 @@ class Homeserver(LoopbackServer):
         self._news = asyncio.Condition()
 
     def application(self) -> web.Application:
-        """Everything is one handler's."""
+        """One handler for all requests."""
         application = web.Application(client_max_size=1 << 24)
         application.router.add_route("*", "/{path:.*}", self._dated)
         return application
 
     async def release(self) -> None:
-        """Let every sync be answered."""
+        """Reply to every waiting sync."""
         async with self._news:
             self._news.notify_all()
 
     # What a test does as the server.
 
     async def put(self, room: str, event: Json) -> Json:
-        """Have an event in a room, as it is."""
+        """Add an event to a room unchanged."""
         async with self._news:
             self.add(room, event)
             self._news.notify_all()
         return event
 
     def add(self, room: str, event: Json) -> None:
-        """Have an event in a room, of which those who wait for one hear with the next."""
+        """Add an event to a room. Waiting syncs see it with the next event."""
         self._place += 1
         self.rooms[room].events.append((self._place, event))
 
     async def send_to_device(self, user: str, device: str, event: Json) -> None:
-        """Have a message for a device."""
+        """Add a message for a device."""
         async with self._news:
             self._place += 1
             self._to_device.setdefault((user, device), []).append((self._place, event))
             self._news.notify_all()
 
     def devices_of(self, user: str) -> list[str]:
-        """The names of somebody's devices."""
+        """The names of a user's devices."""
         return [*self._devices.get(user, {})]
 
     async def invite(self, room: str, by: str, user: str) -> None:
-        """Somebody invites somebody."""
+        """Let a user invite another user."""
         await self._member(room, user, "invite", by)
 
     async def until(self, what: Callable[[], Any]) -> Any:
-        """What it returns, once that is something."""
+        """Wait until `what` returns something, and return that."""
         async with asyncio.timeout(60), self._news:
             while not (found := what()):
                 await self._news.wait()

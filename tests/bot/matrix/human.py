@@ -1,4 +1,4 @@
-"""A human on matrix-js-sdk, with Element's own crypto, in a process of Node."""
+"""A human with matrix-js-sdk and Element's own crypto, in a Node process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 PROGRAM = Path(__file__).parent / "node" / "human.mjs"
 
 PATIENCE = 60.0
-"Seconds for what takes one or two on a machine that has time."
+"The limit in seconds for something that takes one or two on an idle machine."
 
 
 class Human:
@@ -23,13 +23,13 @@ class Human:
         self.user = ""
         self.device = ""
         self.told: list[dict[str, Any]] = []
-        "Everything that happened, in its order."
+        "All events, in order."
         self._process = process
         self._numbers = itertools.count(1)
         self._news = asyncio.Condition()
 
     async def read(self) -> None:
-        """Read what the process tells, until it ends."""
+        """Read the process's events until it ends."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             async with self._news:
@@ -37,7 +37,7 @@ class Human:
                 self._news.notify_all()
 
     async def until(self, what: Callable[[dict[str, Any]], Any], after: int = 0) -> dict[str, Any]:
-        """The first thing told after so many that is so, once it is there."""
+        """The first event after the first `after` ones for which `what` is true. Waits for it."""
         try:
             async with asyncio.timeout(PATIENCE), self._news:
                 while not (found := next((each for each in self.told[after:] if what(each)), None)):
@@ -48,7 +48,7 @@ class Human:
             raise AssertionError(f"that didn't happen; {self.user} saw:\n{latest}") from None
 
     async def do(self, command: str, **options: Any) -> dict[str, Any]:
-        """Do something; returns what came of it."""
+        """Carry out a command. Returns its result."""
         number = next(self._numbers)
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"id": number, "command": command, **options}).encode() + b"\n")
@@ -57,7 +57,7 @@ class Human:
         return done
 
     async def reads(self, *words: str, room: str | None = None, after: int = 0) -> dict[str, Any]:
-        """A message from others that has all these words."""
+        """A message from somebody else with all these words."""
         return await self.until(
             lambda each: (
                 each["type"] == "message"
@@ -71,7 +71,7 @@ class Human:
 
 @contextlib.asynccontextmanager
 async def human(server: str, user: str, password: str, *more: str) -> AsyncIterator[Human]:
-    """Somebody who has logged in."""
+    """A logged-in human."""
     process = await asyncio.create_subprocess_exec(
         "node", PROGRAM, server, user, password, *more,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 22,

@@ -1,4 +1,4 @@
-"""Humans and bots on the homeserver in memory: each human on a client of ours, each bot in a process of its own."""
+"""Humans and bots on the homeserver in memory. Humans use a client of our own, bots are separate processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.bot.matrix.homeserver import Homeserver
 
 @dataclass
 class Member:
-    """A human whose device their identity vouches for, unless they have none."""
+    """A human. Their identity has signed their device, unless they have none."""
 
     client: Client
     seen: list[RoomMessage] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Member:
         return self.client.account.user
 
     async def read(self) -> None:
-        """Read, and accept every invitation, as long as the test runs."""
+        """Read, and accept every invitation, while the test runs."""
         while True:
             sync = await self.client.sync(wait=True)
             for room, _ in sync.invitations:
@@ -51,7 +51,7 @@ class Member:
                 self.news.notify_all()
 
     async def says(self, room: str, text: str, **content: object) -> None:
-        """Write in a room, encrypted."""
+        """Write an encrypted message in a room."""
         body: Json = {"msgtype": "m.text", "body": text, **content}
         async with asyncio.timeout(SECONDS), self.news:
             while not self.client.rooms.of(room).encrypted:
@@ -59,7 +59,7 @@ class Member:
         await self.client.write(room, secrets.token_hex(8), body)
 
     async def reads(self, *words: str, room: str = "", after: int = 0) -> RoomMessage:
-        """The first message after so many that has all these words."""
+        """The first message after the first `after` ones with all these words."""
         try:
             async with asyncio.timeout(SECONDS), self.news:
                 while not (found := [each for each in self.seen[after:] if _fits(each, words, room)]):
@@ -77,7 +77,7 @@ def _fits(message: RoomMessage, words: tuple[str, ...], room: str) -> bool:
 
 @dataclass
 class Bot:
-    """A person's program, and the room in which only they and it are."""
+    """A person's program, and the room of only the two."""
 
     program: Person
     owner: Member
@@ -85,7 +85,7 @@ class Bot:
     room: str
 
     async def asks(self, text: str, *words: str) -> str:
-        """Write to it as its owner, and return its answer with all these words."""
+        """Write to it as its owner. Returns its answer with all these words."""
         seen = len(self.owner.seen)
         await self.owner.says(self.room, text)
         answer = await self.owner.reads(*words, room=self.room, after=seen)
@@ -96,7 +96,7 @@ class Bot:
 async def member(
     server: Homeserver, folder: Path, name: str, *, device: str = "PHONE", identity: bool = True
 ) -> AsyncIterator[Member]:
-    """Somebody who has logged in."""
+    """A logged-in human."""
     user = f"@{name}:{SERVER}"
     with Store(folder / f"{name}-{device}") as store:
         journal = Journal(store, NAME)
@@ -122,9 +122,9 @@ async def member(
 async def bot(
     server: Homeserver, folder: Path, owner: Member, name: str, friends: Path, *, config: str = "", more: str = ""
 ) -> AsyncIterator[Bot]:
-    """That person's program with a bot that they have verified, running; `friends` has their home.
+    """The running program of that person, with a bot that they have verified. `friends` has their home.
 
-    `config` goes before the tables of the configuration, `more` into [matrix].
+    `config` comes before the tables of the configuration, `more` goes into [matrix].
     """
     settings = f"{config}\n[handset]\nenabled = false\n[matrix]\nenabled = true\n{more}"
     program = Person(name, folder, Chat(), config=settings)
@@ -134,7 +134,7 @@ async def bot(
     account = await log_in(home, MatrixAccount(user, server.address, owner=owner.user), "password")
     with Store(home.database) as store:
         async with client_of(home, store, account) as (client, vault):
-            # As at the end of the ceremony in which they compare the emoji; that is tested with Element's crypto.
+            # As after comparing the emoji, which is tested with Element's crypto.
             await client.keys.query([owner.user])
             client.people.verified_owner(owner.user, owner.client.own.master)
             room = await client.make_room([owner.user], "Copybara")
@@ -152,5 +152,5 @@ async def bot(
 
 
 async def joined(server: Homeserver, room: str, *users: str) -> None:
-    """Wait until they are in a room."""
+    """Wait until these users are in a room."""
     await server.until(lambda: all(server.rooms[room].members.get(user, ("",))[0] == "join" for user in users))

@@ -1,4 +1,4 @@
-"""Anna and Bob: each a human with Element's crypto, and a bot of theirs, set up as the pages say."""
+"""Anna and Bob: each is a human with Element's crypto, and a bot that was set up as the documentation says."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Pair:
     human: Human
     program: Person
     bot: str
-    "The bot's user; the human's own if it is a device of theirs."
+    "The bot's user id. The human's own if the bot is a device of theirs."
 
     own_room: str = ""
-    "The room of the human and the bot alone."
+    "The room of only the human and the bot."
 
     @property
     def name(self) -> str:
-        """As the other has them in their contacts."""
+        """The name in the other person's contacts."""
         return self.program.name
 
     async def says(self, text: str, room: str = "") -> str:
-        """Write as the human, to the bot or in another room; returns the event's id."""
+        """Write as the human, to the bot or in another room. Returns the event's id."""
         return str((await self.human.do("send", room=room or self.own_room, text=text))["event"])
 
     async def asks(self, text: str, *words: str) -> dict[str, Any]:
-        """Write to the bot, and return its answer with all these words."""
+        """Write to the bot. Returns its answer with all these words."""
         seen = len(self.human.told)
         await self.says(text)
         return await self.human.reads(*words, room=self.own_room, after=seen)
@@ -58,10 +58,10 @@ class SettingUp:
         self._output = output
 
     async def until(self, words: str) -> str:
-        """Wait until the words were written; returns everything that was."""
+        """Wait until the words were written. Returns everything that was written."""
         async with asyncio.timeout(PATIENCE):
             while words not in self.seen:
-                with contextlib.suppress(OSError):  # the terminal's other end has gone
+                with contextlib.suppress(OSError):  # the terminal's other end is gone
                     if data := await self._output.read(4096):
                         self.seen += data.decode(errors="replace")
                         continue
@@ -110,9 +110,9 @@ async def setting_up(home: Path, **answers: str) -> AsyncIterator[SettingUp]:
 
 
 async def set_up(home: Path, person: Human, bot: str, room: str = "", **answers: str) -> str:
-    """Set a bot up, and verify it in both windows; returns the room of the two, empty if the account is the human's.
+    """Set up a bot, and verify it in both windows. Returns the room of the two.
 
-    `room` is that room if there is one already.
+    The result is empty if the account is the human's. `room` is the room if there is one already.
     """
     seen = len(person.told)
     async with setting_up(home, user=bot, **answers) as command:
@@ -139,7 +139,7 @@ async def set_up(home: Path, person: Human, bot: str, room: str = "", **answers:
 async def somebody(
     server: Synapse, folder: Path, name: str, friends: Path, *, own: bool = False
 ) -> AsyncIterator[Pair]:
-    """A human and their bot, running; `friends` has their home. `own`: the bot is a device of the human's account."""
+    """A human and their running bot. `friends` has their home. `own`: the bot is a device of the human's account."""
     user = server.register(f"{name}-{folder.name}", "secret")
     bot = user if own else server.register(f"{name}-bot-{folder.name}", "secret of the bot")
     person = Person(name, folder, Chat(), config=CONFIG + "[matrix]\nenabled = true\n")
@@ -169,7 +169,7 @@ async def shared_room(anna: Pair, bob: Pair) -> str:
 
 
 async def in_room(pair: Pair, room: str, user: str) -> None:
-    """Wait until somebody is in a room."""
+    """Wait until a user is in a room."""
     wanted = ("membership", room, user, "join")
     await pair.human.until(
         lambda each: tuple(each.get(name) for name in ("type", "room", "user", "membership")) == wanted

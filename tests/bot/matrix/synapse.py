@@ -1,4 +1,4 @@
-"""A real Synapse on loopback, with SQLite in a folder of its own, from the virtual environment of tests/synapse."""
+"""A real Synapse on loopback, with SQLite in its own folder, from the virtual environment of tests/synapse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENVIRONMENT = Path(__file__).parent / ".synapse"
 "Made by tests/synapse."
 
 NAME = "chat.test"
-"The server's name; nobody looks it up."
+"The server's name. Nobody looks it up."
 
 START_SECONDS = 90.0
 
@@ -76,18 +76,18 @@ class Synapse:
         (folder / "config.yaml").write_text(CONFIG.format(name=NAME, folder=folder, port=self.port))
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it replies."""
         self.begin()
         self.ready()
 
     def begin(self) -> None:
-        """Start; other things can be done meanwhile."""
+        """Start without waiting."""
         command = [ENVIRONMENT / "bin" / "python", "-m", "synapse.app.homeserver", "-c", self.folder / "config.yaml"]
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output)
 
     def ready(self) -> None:
-        """Wait until it answers."""
+        """Wait until it replies."""
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -103,7 +103,7 @@ class Synapse:
             return False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it; SIGKILL as well as politely."""
+        """End it, with SIGKILL or politely."""
         if self._process is not None:
             self._process.send_signal(number)
             try:
@@ -114,14 +114,14 @@ class Synapse:
             self._process = None
 
     def register(self, name: str, password: str) -> str:
-        """Make an account without any device; returns its user id."""
+        """Make an account without a device. Returns its user id."""
         wanted = {"username": name, "password": password, "inhibit_login": True, "auth": {"type": "m.login.dummy"}}
         answer = httpx.post(f"{self.address}/_matrix/client/v3/register", json=wanted, timeout=60, trust_env=False)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["user_id"])
 
     def stored_events(self) -> list[dict[str, Any]]:
-        """Every event that the server has, as it keeps it."""
+        """Every event that the server stores, in its own form."""
         with sqlite3.connect(f"file:{self.folder}/synapse.db?mode=ro", uri=True) as database:
             return [json.loads(raw) for (raw,) in database.execute("SELECT json FROM event_json")]
 

@@ -1,4 +1,4 @@
-"""What anybody may have written in an answer costs its own piece at most, and never much memory."""
+"""Bad content in a reply costs at most its own piece, and never much memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def event(sender: str, content: Json, **more: Any) -> Json:
 
 
 def plain(value: Any) -> Any:
-    """The same with every piece decoded."""
+    """The same value with every piece decoded."""
     if isinstance(value, dict):
         return {name: plain(each) for name, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, list | Pieces) else value

@@ -1,6 +1,6 @@
-"""A server on a bad day: too fast, a proxy's page, events left out, twice or in another order, gone, or a log-in lost.
+"""A server on a bad day: too fast, a proxy's page, events omitted, repeated or reordered, gone, or a log-in lost.
 
-Bob's program and bot are real, the server is in memory; what Element does is in test_scenes.py, on Synapse.
+Bob's program and bot are real, the server is in memory. test_scenes.py tests Element, on Synapse.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def answers(bobs: Bot, words: str, after: int = 0) -> int:
 
 
 def refusal(status: int, body: object, headers: dict[str, str] | None = None) -> Callable[[], web.Response]:
-    """Makes an answer that is a homeserver's."""
+    """Makes a reply of a homeserver."""
     return lambda: web.json_response(body, status=status, headers=headers)
 
 
@@ -58,7 +58,7 @@ LIMITED = {"errcode": "M_LIMIT_EXCEEDED", "error": "Too many requests"}
 
 
 def first_times(in_memory: Homeserver, user: str, parts: tuple[str, ...], make: Callable[[], web.Response]) -> Fault:
-    """Answers so the first time that the user asks for a path with each of these parts."""
+    """A fault: the first time that the user requests a path with each of these parts, this is the reply."""
     left = set(parts)
 
     def fault(asker: str, path: str) -> web.Response | None:

@@ -1,4 +1,4 @@
-"""Nobody's flood pushes out what is the owner's or a contact's, or keeps the owner from hearing of something else."""
+"""No flood pushes out the owner's or a contact's items, or keeps the owner from hearing of something else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def devices(tmp_path: Path) -> Iterator[tuple[Device, Device]]:
 
 @pytest.fixture
 def meet(tmp_path: Path, devices: tuple[Device, Device]) -> Iterator[Callable[[str], Device]]:
-    """Makes somebody with an identity of their own, and lets Bob's device know it."""
+    """Makes a person with their own identity, and lets Bob's device know them."""
     _, bob = devices
     with contextlib.ExitStack() as stack:
 
@@ -57,7 +57,7 @@ def meet(tmp_path: Path, devices: tuple[Device, Device]) -> Iterator[Callable[[s
 
 
 def room_key(device: Device, room: str) -> FromDevice:
-    """What an m.room_key of a new session says once it is decrypted."""
+    """The decrypted m.room_key of a new session."""
     session = vodozemac.GroupSession()
     content = {
         "algorithm": "m.megolm.v1.aes-sha2",
@@ -78,7 +78,7 @@ def test_a_strangers_2100_room_keys_push_out_no_key_of_the_owner_nor_of_a_contac
     bob.reads({"type": "m.room.encryption", "state_key": "", "content": {}})
     bob.reads(to_device=tuple(each.room_key_for(bob) for each in (anna, contact, stranger)))
     for number in range(2100):
-        # In our room, in others that we may or may not be in, and in none.
+        # Keys for our room, for rooms that we may or may not be in, and for none.
         bob.megolm.take_key(room_key(mallory, ROOM if number % 2 else f"!{number}:chat.test"))
     events = [each.says(each.own.user, f"${each.own.user}") for each in (anna, contact, stranger)]
     assert bob.texts(*events) == [anna.own.user, "@carol:chat.test", "@dave:chat.test"]
@@ -150,7 +150,7 @@ def test_devices_that_write_once_push_out_no_session_with_the_owners(devices: tu
     bob.people.verified_owner(anna.own.user, anna.own.master)
     bob.reads(to_device=(anna.room_key_for(bob),))
     for _ in range(300):
-        # Anybody can make a device, and write from it once.
+        # Anybody can make a device, and write once from it.
         account, (one_time,) = vodozemac.Account(), bob.own.one_time_keys(49).values()
         key = vodozemac.Curve25519PublicKey.from_base64(one_time["key"])
         session = account.create_outbound_session(bob.own.account.curve25519_key, key)
@@ -246,7 +246,7 @@ def notices(tmp_path: Path) -> Iterator[Notices]:
 
 
 def told(notices: Notices, user: str, devices: range, now: int, *, subject: str = "device") -> int:
-    """How many notices come of messages from so many devices."""
+    """How many notices messages from `devices` cause."""
     return sum(notices.tell(subject, user, str(each), now, stranger=user == MALLORY) for each in devices)
 
 
@@ -272,7 +272,7 @@ def test_a_flood_about_one_person_silences_nothing_about_another_person_or_subje
     counted = notices.together(NOW + 60)
     assert counted is not None
     assert counted.things == 597 + 993 + 597
-    # The day after, and after thousands of others, there is a word about a stranger again.
+    # The next day, and after thousands of others, there is a notice about a stranger again.
     assert told(notices, MALLORY, range(5000, 5001), NOW + 2 * 24 * 3600) == 1
 
 

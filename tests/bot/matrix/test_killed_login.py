@@ -1,4 +1,4 @@
-"""A log-in as a new device that is killed: the log-in of one device is never used with the keys of another."""
+"""A log-in as a new device is killed: the token of one device is never used with the keys of another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ asyncio.run(log_in(home, account, "password"))
 os.fsync = killed
 asyncio.run(log_in(home, account, "password", reset=True))
 """
-"Is killed when the second log-in is written and has no name yet: the first one's keys are gone by then."
+"A program that is killed when the second log-in is written without a name. The first device's keys are gone by then."
 
 
 async def test_after_a_killed_log_in_as_a_new_device_there_is_none_until_the_next(

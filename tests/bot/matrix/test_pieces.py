@@ -1,4 +1,4 @@
-"""What a device makes of what the server shows it: each message once, from whom it really is, or nothing."""
+"""What a device makes of the server's events: each message once, from its real sender, or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two humans on Element's crypto and their bots, on a real Synapse: calls in encrypted rooms."""
+"""Two humans with Element's crypto and their bots, on a real Synapse: calls in encrypted rooms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_the_owner_commands_in_the_room_with_the_bot(anna: Pair) -> None:
 
 async def test_element_trusts_the_bot_after_the_emoji(anna: Pair) -> None:
     async with asyncio.timeout(PATIENCE):
-        # Each answer comes after another look at what the server has.
+        # Each answer comes after another look at the server's data.
         while not (await anna.human.do("trusts", who=anna.bot))["verified"]:
             await anna.asks("/status", "No calls")
 
@@ -85,7 +85,7 @@ async def test_a_reaction_does_nothing_and_a_command_in_clear_is_told_once(
     for _ in range(2):
         await bob.human.do("raw", room=bob.own_room, content=in_clear)
     why = await bob.human.reads("wasn't encrypted", room=bob.own_room, after=seen)
-    # Numbers in the order of their messages: what came before this answer has been acted on.
+    # Numbers follow the order of messages: everything before this answer has been carried out.
     await bob.asks("/status", "ringing")
     told = [each for each in bob.human.told[seen:] if "wasn't encrypted" in str(each.get("text"))]
     assert [each["event"] for each in told] == [why["event"]]
@@ -110,7 +110,7 @@ async def test_a_kill_between_hearing_and_answering_loses_nothing_and_does_nothi
     await anna.human.reads("copybara:", room=room)
     await bob.program.begin()
     await bob.human.reads("Answer", room=bob.own_room, after=seen)
-    assert await bob.program.signalled(signal.SIGKILL) != 0  # with the call ringing
+    assert await bob.program.signalled(signal.SIGKILL) != 0  # while the call rings
     await bob.program.begin()
     rings = await bob.human.reads("Answer", room=bob.own_room, after=seen)
     await bob.asks("/answer", "")

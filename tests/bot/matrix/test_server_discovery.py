@@ -1,4 +1,4 @@
-"""A domain says where its homeserver is (specification, Server discovery): whatever it says costs little."""
+"""A domain says where its homeserver is (specification, Server discovery). Whatever it says costs little."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SERVER = "https://matrix.example.org"
 SAID = msgspec.json.encode({"m.homeserver": {"base_url": SERVER}})
 
 MANY_BYTES = 100 * 2**20
-"What a few kilobytes unpack to."
+"The unpacked size of a few kilobytes."
 
 MOST_MEMORY = 10 * 2**20
 

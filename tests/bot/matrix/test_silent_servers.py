@@ -1,4 +1,4 @@
-"""What a stranger's server never answers, and the homeserver waits for: the owner is obeyed all the same."""
+"""A stranger's server never replies, and the homeserver waits for it. The owner is obeyed all the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MORE_THAN_A_SYNC_BRINGS = 105
 
 
 class NoAnswer(web.Response):
-    """It is still waited for when the test ends."""
+    """A reply that doesn't come until the test ends."""
 
     async def prepare(self, request: Any) -> NoReturn:
         """Send nothing."""
@@ -30,7 +30,7 @@ class NoAnswer(web.Response):
 
 
 def silent(homeserver: Homeserver, user: str, is_asked: Callable[[str], bool]) -> list[str]:
-    """Have such requests of `user` get no answer; gives those that come."""
+    """Let these requests of `user` get no reply. Returns the list of those that come."""
     asked: list[str] = []
 
     def fault(who: str, path: str) -> web.Response | None:
@@ -53,7 +53,7 @@ async def annas(in_memory: Homeserver, friends: Path, tmp_path_factory: pytest.T
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def mallory(in_memory: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Member]:
-    """A stranger with a room, in which the bot is."""
+    """A stranger with a room in which the bot is."""
     async with member(in_memory, tmp_path_factory.mktemp("mallory"), "mallory") as somebody:
         yield somebody
 

@@ -1,4 +1,4 @@
-"""Somebody who isn't a contact writes a link to Anna's bot, directly or in a group: the policy decides about it."""
+"""A person who isn't a contact writes a link to Anna's bot, directly or in a group. The policy decides about it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def link_for(annas: Bot, caller: Person) -> str:
 
 
 async def answer(annas: Bot, room: str, somebody: Member, caller: Person, link: str) -> None:
-    """Anna answers by a number, and the answer goes to where the link came from; the call is up."""
+    """Anna answers with a number, the answer goes to where the link came from, and the call connects."""
     seen, read = len(annas.owner.seen), len(somebody.seen)
     await somebody.says(room, link)
     rings = str((await annas.owner.reads("Answer", room=annas.room, after=seen)).content["body"])
@@ -184,7 +184,7 @@ async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_
 async def test_a_first_message_is_read_although_somebody_has_taken_all_one_time_keys(
     annas: Bot, in_memory: Homeserver, tmp_path: Path
 ) -> None:
-    """While the bot's computer is off; anybody with an account anywhere can."""
+    """While the bot's computer is off, anybody with an account can take all of them."""
     (device,) = in_memory.devices_of(annas.user)
     assert await annas.program.signalled(signal.SIGTERM) == 0
     async with (
@@ -222,7 +222,7 @@ async def test_a_room_whose_server_comes_back_is_joined_then_also_after_a_restar
 
 
 async def to_the_device(annas: Bot, homeserver: Homeserver) -> None:
-    """More than one answer may have, in messages to the bot's device."""
+    """Messages to the bot's device may be longer than one reply."""
     (device,) = homeserver.devices_of(annas.user)
     for _ in range(4):
         message = {
@@ -234,7 +234,7 @@ async def to_the_device(annas: Bot, homeserver: Homeserver) -> None:
 
 
 async def devices_without_end(annas: Bot, homeserver: Homeserver) -> None:
-    """A person's own server says what devices they have."""
+    """A person's own server lists their devices."""
     key = "A" * (REPLY_BYTES // 8)
     devices = {f"D{number}": {"device_id": f"D{number}", "user_id": "@dave:chat.test", "x": key} for number in range(9)}
     answer = msgspec.json.encode({"device_keys": {"@dave:chat.test": devices}})
@@ -247,7 +247,7 @@ async def devices_without_end(annas: Bot, homeserver: Homeserver) -> None:
 
 
 async def pages_that_nobody_gets(annas: Bot, homeserver: Homeserver) -> None:
-    """They hang on the stranger's own server."""
+    """The pages depend on the stranger's own server."""
 
     def fault(user: str, path: str) -> web.Response | None:
         asks = user == annas.user and path.endswith("/messages")
@@ -257,7 +257,7 @@ async def pages_that_nobody_gets(annas: Bot, homeserver: Homeserver) -> None:
 
 
 async def rings_and_is_declined(annas: Bot, room: str, somebody: Member, caller: Person) -> None:
-    """A link there rings, and Anna's commands are obeyed."""
+    """A link in that room rings, and Anna's commands are obeyed."""
     seen = len(annas.owner.seen)
     await somebody.says(room, await link_for(annas, caller))
     await annas.owner.reads("Answer", room=annas.room, after=seen)
@@ -268,7 +268,7 @@ async def rings_and_is_declined(annas: Bot, room: str, somebody: Member, caller:
 
 
 def no_list_of_members(name: str) -> Callable[[Bot, Homeserver, str], Awaitable[None]]:
-    """The server's answer about who is in the stranger's room."""
+    """The server's reply about the members of the stranger's room."""
 
     async def begin(annas: Bot, homeserver: Homeserver, room: str) -> None:
         content = {"membership": "join", "x": [{}] * 20_000}
@@ -316,7 +316,7 @@ async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_the
         await joined(in_memory, room, annas.user, gus.user)
         await annas.asks("/status", "No calls")
         await no_list_of_members("that doesn't come")(annas, in_memory, room)
-        # Somebody has come: the list has to be asked for again.
+        # Somebody has joined, so the list must be requested again.
         come = in_memory.event(gus.user, "m.room.member", {"membership": "join"}, state_key=gus.user)
         in_memory.add(room, come)
         try:
@@ -326,12 +326,12 @@ async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_the
 
 
 async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> None:
-    """Its server is gone, or answers nobody."""
+    """Its server is gone, or replies to nobody."""
     homeserver.rooms[GONE] = Room()
 
     def fault(user: str, path: str) -> web.Response | None:
         joins = user == annas.user and path.startswith("/join/") and unquote(path).endswith(GONE)
-        # As Synapse says it: "Failed to make_join via any server".
+        # Synapse's words are "Failed to make_join via any server".
         return web.json_response({"errcode": "M_UNKNOWN"}, status=502) if joins else None
 
     homeserver.fault = fault
@@ -339,7 +339,7 @@ async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> No
 
 
 async def rooms_full_of_bombs(annas: Bot, homeserver: Homeserver) -> None:
-    """Each event is as large as a server takes it."""
+    """Each event is as large as a server allows."""
     content = {"msgtype": "m.text", "body": "x", "x": [{}] * 21_000}
     for number in range(16):
         room = f"!full{number}:evil.test"

@@ -1,4 +1,4 @@
-"""With `unverified = true` a link in a room that isn't encrypted counts, and is answered there; commands never do."""
+"""With `unverified = true`, a link in an unencrypted room counts, and is answered there. Commands never count."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_a_stranger_in_a_room_without_encryption_is_answered_there(tmp_pat
         program.write(answer["content"]["body"], sender="anna")
         await asyncio.gather(*(each.call("active") for each in (program, annas.program)))
         await says("/hangup")
-        # Everything else the bot writes in the encrypted room with its owner, as always.
+        # As always, the bot writes all else in the encrypted room with its owner.
         await annas.asks("/status", ": active,")
         assert not server.said(annas.room, "m.room.message")
         await anna.says(annas.room, "/hangup")

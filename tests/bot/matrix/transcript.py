@@ -1,4 +1,4 @@
-"""A call as two humans see it in Element, for docs/matrix.md: written down by the test that makes it."""
+"""A call as two humans see it in Element, for docs/matrix.md. The test that makes the call writes it down."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CHANGING = (
 
 
 class Transcript(PageTranscript):
-    """One line after the other."""
+    """The lines in order."""
 
     def __init__(self, name: str) -> None:
         super().__init__("matrix.md", name, width=30, changing=_CHANGING)
 
     def sees(self, who: str, message: dict[str, Any]) -> None:
-        """What a human's app shows."""
+        """Add a message that a human's app shows."""
         self.line(who, str(message["text"]))

@@ -1,4 +1,4 @@
-"""What a messenger has kept may be damaged: it counts as not kept, is logged once, and ends nothing."""
+"""A messenger's stored facts may be damaged. Such a fact counts as missing, is logged once, and stops nothing."""
 
 from __future__ import annotations
 

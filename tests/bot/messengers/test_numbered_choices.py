@@ -1,4 +1,4 @@
-"""Numbers in place of buttons: a reply means what was shown, never something that came meanwhile."""
+"""Numbers that replace buttons: a reply means what was shown, never something that came meanwhile."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_strangers_use_up_leaves_numbers_for_who_is_proven() -> None:
     shown = [choice.number for each in given for choice in each]
     assert len(shown) == len(set(shown))
     assert meant(choices, 1) == (Act.ANSWER, "stranger 0")
-    # What was shown with numbers keeps them, and a number is all that may be missing.
+    # Shown choices keep their numbers. At most the numbers may be missing.
     assert choices.offer(RINGING, "stranger 0", NOW, reserved=False) == given[0]
 
 

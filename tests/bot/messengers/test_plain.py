@@ -1,4 +1,4 @@
-"""What messengers without buttons share: where a post goes, what it says, and what of a message is kept."""
+"""What messengers without buttons share: where a post goes, what it says, and what is stored of a message."""
 
 from __future__ import annotations
 

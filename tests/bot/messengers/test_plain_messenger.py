@@ -1,4 +1,4 @@
-"""A messenger without buttons as it runs: what its owner reads and what their replies do."""
+"""A running messenger without buttons: what its owner reads, and what their replies do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_flood_of_strangers_never_keeps_a_contacts_call_from_being_shown
         strangers = [call(number, node(number)) for number in range(1, MOST_KEPT // len(RINGING))]
         for line in strangers:
             messenger.post(rings(line))
-            await wire.until_sent(str(line.peer))  # each is told, with a number or with the command
+            await wire.until_sent(str(line.peer))  # each call is posted, with a number or with the command
         shown = {str(line.peer): await wire.until_sent(str(line.peer)) for line in (strangers[0], strangers[-1])}
         assert "1: Answer" in shown[str(strangers[0].peer)].text
         assert "/answer" in shown[str(strangers[-1].peer)].text

@@ -1,4 +1,4 @@
-"""A plain messenger in memory: the real one, its journal on the disk, and a wire that a test holds in its hands."""
+"""A plain messenger in memory: the real one, with its journal on the disk, and a wire that the test controls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def call(
     chat: str = OWNER,
     state: State = State.RINGING,
 ) -> Line:
-    """A call that came in and rings, or stands otherwise; its id is its number."""
+    """An incoming call that rings, or is in another state. Its id is its number."""
     link = CallLink(node, Media.BOTH, created=0, reference=number.to_bytes(8, "big"), proven=proven)
     return Line(
         number,
@@ -75,7 +75,7 @@ class Wire:
         self._changed = asyncio.Condition()
 
     def comes(self, text: str, sender: str = "", group: str = "", *, age: int = 0) -> None:
-        """A message of so many seconds ago arrives: the owner's or an account's, alone with the bot or in a group."""
+        """Deliver a message of `age` seconds ago, by the owner or an account, alone with the bot or in a group."""
         chat = Place(NAME, PlainWay.GROUP, group).chat if group else person(sender) if sender else OWNER
         heard = Heard(
             text,
@@ -89,7 +89,7 @@ class Wire:
         self._coming.put_nowait((next(self._numbers), heard))
 
     async def until_sent(self, words: str, since: int = 0) -> Outgoing:
-        """The first message that holds these words."""
+        """The first message that contains these words."""
         async with asyncio.timeout(PATIENCE), self._changed:
             while not (found := [each for each in self.sent[since:] if words in each.text]):
                 await self._changed.wait()
@@ -129,7 +129,7 @@ class Wire:
 
 
 class Ear:
-    """An assistant that posts what the test has put under a text."""
+    """An assistant that posts what the test has stored for a text."""
 
     def __init__(self) -> None:
         self.posts: dict[str, Post] = {}
@@ -162,7 +162,7 @@ class Ear:
 
 @contextlib.asynccontextmanager
 async def plain_messenger(folder: Path) -> AsyncIterator[tuple[PlainMessenger, Wire, Ear]]:
-    """One that runs."""
+    """A running plain messenger."""
     with Store(folder / "db") as store:
         async with StoreThread(store) as thread:
             wire, ear = Wire(), Ear()

@@ -1,4 +1,4 @@
-"""What the page says of a link, before a click, is what then happens."""
+"""What the page says about a link before a click is what then happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that are over, kept for a page that is loaded again as long as their page asks anything."""
+"""Ended calls are kept for a page that is reloaded, while their page asks something."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.browser.scripted import NOW, REPORT, call, link
 EXPIRES = NOW + 600
 
 STRANGER: dict[str, Any] = {"contact": None, "connected_at": NOW, "paired": False}
-"Somebody with whom the owner has talked, and whom they haven't saved."
+"A person with whom the owner has talked, and whom they haven't saved."
 
 
 def ended(number: int, reason: str = "hung-up", **changed: Any) -> Call:
@@ -29,7 +29,7 @@ def says_so(number: int) -> Callable[[], ShowLink]:
 
 
 class Kept:
-    """Those of a program that knows the key of the call with the number `latest`, at a time of its own."""
+    """The kept ends of a program that knows the key of the call `latest`, with its own clock."""
 
     def __init__(self) -> None:
         self.now = float(NOW)

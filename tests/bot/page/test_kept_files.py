@@ -1,4 +1,4 @@
-"""Files that have come, and that a page may save as long as they are where they were put."""
+"""Received files. A page may save them while they are where they were put."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_gone_or_has_given_its_name_to_another_is_said_to_be_gone
     path.unlink()
     if becomes is not None:
         path.write_bytes(becomes)
-        # The one that has come since, in another call, has that name too.
+        # A newer file of another call has that name too.
         files.look_at(transfer(2, path))
         assert files.address(2)
     with pytest.raises(FileRefused, match=r"photo\.jpg isn't there any more"):

@@ -1,4 +1,4 @@
-"""The contact book as the page gets it, also a long one."""
+"""The contact book for the page, also a long one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def contact(number: int) -> Contact:
 
 
 async def turns_while_reading(shown: ShownContacts) -> int:
-    """How often something else has its turn meanwhile."""
+    """How often another task runs meanwhile."""
     turns = 0
 
     async def something_else() -> None:

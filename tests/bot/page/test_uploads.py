@@ -1,4 +1,7 @@
-"""Files that a page sends to the program: in pieces, kept until they are offered, and gone if they aren't."""
+"""Files that a page sends to the program in pieces.
+
+They are kept until they are offered, and deleted if they aren't.
+"""
 
 from __future__ import annotations
 
@@ -41,22 +44,22 @@ def piece(number: int, data: bytes) -> bytes:
 
 
 class Sent:
-    """What becomes of the files that a page sends."""
+    """Records what happens to the files that a page sends."""
 
     def __init__(self) -> None:
         self.offered: list[tuple[bytes, int]] = []
-        "The content, and the mode of the file that it is in."
+        "The content of each file, and its mode."
 
         self.refuses: FileRefused | None = None
 
     async def ready(self) -> None:
-        """They can be offered."""
+        """Note that files can be offered."""
 
     async def offer(self, path: Path, described: Described) -> None:
-        """Note it, or refuse."""
+        """Record the offer, or refuse it."""
         if self.refuses is not None:
             raise self.refuses
-        # The copy is the program's own, in a folder of its own.
+        # The copy is the program's own, in its own folder.
         assert described == replace(describe(path, largest=LIMITS.largest), owner=None)
         self._note(path)
 
@@ -68,7 +71,7 @@ class Sent:
 async def sending(
     uploads: Uploads, page: Page, number: int, size: int, sent: Sent
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """The request of a page that it may send a file, once it may; the request ends before the block does."""
+    """A page's request to send a file, once it may send. The request ends before the block does."""
     async with asyncio.TaskGroup() as group:
         receiving = uploads.receive(page, wants(number, size), ready=sent.ready, offer=sent.offer)
         task = group.create_task(receiving)
@@ -98,7 +101,7 @@ async def test_a_page_that_sends_more_than_it_said_is_no_page_of_ours(tmp_path: 
         for data in (piece(1, b"abcd"), b"abc"):
             with pytest.raises(HandsetError):
                 uploads.take(page, data)
-        uploads.take(page, piece(1, b"abc"))  # of a file that is over: skipped
+        uploads.take(page, piece(1, b"abc"))  # of a file that is over, so it is skipped
     assert sent.offered == []
     assert [*(tmp_path / "sending").iterdir()] == []
 
@@ -121,7 +124,7 @@ async def test_what_a_page_has_not_sent_whole_goes_with_it(tmp_path: Path, shelf
             await uploads.receive(page, wants(AT_ONCE, 10), ready=sent.ready, offer=sent.offer)
         await others.enter_async_context(sending(uploads, other, 1, 10, sent))
         uploads.take(page, piece(0, b"abc"))
-        uploads.take(page, piece(2, b"0123456789"))  # whole, if not written yet
+        uploads.take(page, piece(2, b"0123456789"))  # whole, if it isn't written yet
         uploads.cancel(page, 1)
         async with asyncio.timeout(PATIENCE):
             await tasks[1]
@@ -129,7 +132,7 @@ async def test_what_a_page_has_not_sent_whole_goes_with_it(tmp_path: Path, shelf
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tasks)
         assert [content for content, _ in sent.offered] == [b"0123456789"]
-        assert len([*(tmp_path / "sending").iterdir()]) == 2  # what was offered, and what the other page sends
+        assert len([*(tmp_path / "sending").iterdir()]) == 2  # the offered file, and the other page's file
         with pytest.raises(FileRefused):
             await uploads.receive(other, wants(2, 1_001), ready=sent.ready, offer=sent.offer)
         uploads.left(other)
@@ -172,7 +175,7 @@ async def test_a_run_that_gives_very_many_numbers_leaves_none_of_them_to_the_nex
 
 
 class Sending(Notes):
-    """Takes files as the program does, but what offers them waits."""
+    """Takes files as the program does, but the code that offers them waits."""
 
     def __init__(self, shelf: FileShelf) -> None:
         super().__init__()
@@ -211,6 +214,6 @@ async def test_a_page_is_heard_while_a_file_of_its_is_offered(tmp_path: Path, sh
             await sock.send_json({"type": "hang-up", "call": 7})
             assert isinstance(await notes.heard_messages.get(), HangUp)
         assert not notes.done.is_set()
-        # It is whole: it is offered, also once the page has gone.
+        # The file is complete, so it is offered even if the page is gone.
         notes.goes_on.set()
         await notes.done.wait()

@@ -1,4 +1,4 @@
-"""What threads free is used again by other threads."""
+"""Memory that one thread frees is used again by other threads."""
 
 from __future__ import annotations
 

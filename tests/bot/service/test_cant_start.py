@@ -1,4 +1,4 @@
-"""A service that can't start: the page at the port that systemd holds says why, until somebody has mended it."""
+"""A service that can't start: its page, at the port that systemd holds, says why until somebody has corrected it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Service:
     manager: socket.socket
 
     async def told(self) -> str:
-        """What it tells systemd next."""
+        """Its next message to systemd."""
         async with asyncio.timeout(SECONDS):
             return (await asyncio.get_running_loop().sock_recv(self.manager, 4096)).decode()
 
     @contextlib.asynccontextmanager
     async def page(self) -> AsyncIterator[tuple[dict[str, Any], aiohttp.ClientWebSocketResponse]]:
-        """The first message to a browser that knows the home's key, as at a bookmark."""
+        """The first message to a browser that knows the home's key, as from a bookmark."""
         origin = f"http://127.0.0.1:{self.port}"
         async with (
             aiohttp.ClientSession() as http,
@@ -56,7 +56,7 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(folder: Path) -> AsyncIterator[Service]:
-    """The service of the home in there, which ends with 0 when it is stopped."""
+    """The service of that home. It exits with 0 when it is stopped."""
     bash, home = shutil.which("bash"), Home(folder / "home")
     assert bash is not None
     home.load_handset_key()  # it has run before
@@ -106,7 +106,7 @@ async def test_the_bookmark_says_what_is_wrong_with_the_configuration_until_it_i
             assert first["sentence"] in status
             assert first["hint"].endswith(GOES_ON)
             assert who_runs(it.home) is None, "whoever mends it may need the home"
-            # Another fault is shown as soon as it is there.
+            # A new fault is shown at once.
             config.write_text(f"{right}[calls]\n[nonsense]\n")
             assert "nonsense" in await it.told()
             async with asyncio.timeout(SECONDS):
@@ -164,6 +164,6 @@ async def test_without_a_page_it_waits_for_its_node_and_says_so_to_systemd(tmp_p
     async with service(tmp_path) as it:
         assert (await it.told()).startswith("STATUS=No Yggdrasil node at unix:///one.sock.")
         assert await it.told() == READY
-        # It goes on waiting, whatever is missing.
+        # It still waits, whatever is missing.
         config.write_text(config.read_text().replace("one.sock", "two.sock"))
         assert (await it.told()).startswith("STATUS=No Yggdrasil node at unix:///two.sock.")

@@ -1,6 +1,6 @@
-"""`copybara service`: the units that it writes, what it asks systemd for, and what a running service tells systemd.
+"""`copybara service`: the units that it writes, its requests to systemd, and a running service's messages to systemd.
 
-There is no systemd in a container: a script stands where systemctl is, and writes down what it is asked.
+A container has no systemd, so a script replaces systemctl and records its arguments.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from tests.programs import need
 CONFIG = Path(__file__).parents[3] / "config"
 
 WORST_EXPOSURE = 25
-"Tenths, as `systemd-analyze security` counts: 0 is the best."
+"The allowed exposure in tenths, as in `systemd-analyze security`. 0 is best."
 
 
 @pytest.fixture
 def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the calls of systemctl are written; a file `refuses` beside it makes it fail."""
+    """The file that records the calls of systemctl. A file `refuses` beside it makes systemctl fail."""
     programs = tmp_path / "programs"
     programs.mkdir()
     log = tmp_path / "log"
@@ -47,7 +47,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 NO_PORT = "[handset]\nport = 0\n"
-"Another program of this machine may have the usual one."
+"Another program of this machine may use the usual port."
 
 
 def home_of(folder: Path, config: str = NO_PORT) -> Home:
@@ -102,10 +102,10 @@ def test_nobody_else_may_change_what_the_service_runs(tmp_path: Path, systemctl:
 
 
 def test_systemd_keeps_the_port_however_often_the_program_fails() -> None:
-    """A service that has used up its starts takes its socket down with it: packages/test_debian.py, with a real one."""
+    """A service that has used up its starts takes its socket down too. packages/test_debian.py tests that."""
     settings = dict(line.split("=", 1) for line in units.service().splitlines() if "=" in line and line[0] != "#")
     assert settings["StartLimitIntervalSec"] == "0"
-    # One that isn't started again is started by the next question at the port: at once, and so on.
+    # Without a restart, each request at the port would start it at once, again and again.
     assert settings["Restart"] == "on-failure"
     assert int(settings["RestartSec"]) > 2, "systemd gives up a socket that is asked twenty times in two seconds"
     assert not {"StartLimitBurst", "RestartPreventExitStatus"} & settings.keys()
@@ -198,7 +198,7 @@ def test_a_service_that_waits_to_be_mended_is_said_to_and_is_not_installed_for_t
 
 
 def test_failures_of_before_are_forgotten_at_an_install_and_a_remove(tmp_path: Path, systemctl: Path) -> None:
-    """systemd would refuse the start, and go on listing units that aren't there."""
+    """systemd would refuse the start, and would go on listing removed units."""
     service.install(home_of(tmp_path))
     forgotten = "systemctl --user reset-failed copybara.service copybara.socket"
     calls = systemctl.read_text().splitlines()
@@ -209,7 +209,7 @@ def test_failures_of_before_are_forgotten_at_an_install_and_a_remove(tmp_path: P
 
 
 def test_an_open_page_does_not_start_what_is_being_stopped(tmp_path: Path, systemctl: Path) -> None:
-    """It connects again after half a second, and the socket has the service started."""
+    """The page reconnects after half a second, and the socket would start the service."""
     service.install(home_of(tmp_path))
     assert "systemctl --user stop copybara.socket copybara.service" in systemctl.read_text().splitlines()
     systemctl.unlink()
@@ -282,7 +282,7 @@ def test_a_port_that_another_program_has_is_said_before_anything_is_written(tmp_
         with pytest.raises(InputError, match=f"Another program has the page's port {port}"):
             service.install(home)
         assert not service.folder().exists()
-        # systemd has it for the service that is installed.
+        # systemd holds it for the installed service.
         service.folder().mkdir(parents=True)
         (service.folder() / units.SOCKET).write_text(units.socket(port))
         assert service.install(home) == 0

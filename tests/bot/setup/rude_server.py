@@ -1,4 +1,4 @@
-"""A server that answers with any bytes, and then drips others for ever."""
+"""A server that replies with any bytes, and then drips others without end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 @contextlib.asynccontextmanager
 async def serving(*parts: bytes, drips: bytes = b"") -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that answers each request with these bytes, then drips others, one after the other, for ever.
+    """A server that replies to each request with these bytes, then drips others one by one without end.
 
-    With it the lines by which it was asked.
+    Yields its address, and the list of the requests' first lines.
     """
     asked: list[str] = []
 

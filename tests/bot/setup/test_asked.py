@@ -1,4 +1,4 @@
-"""Questions to a person at a terminal, of `copybara setup` above all: what is asked, and that a slip costs nothing."""
+"""Questions to a person at a terminal, mainly of `copybara setup`: what is asked, and that a slip costs nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIES = ("--overlay", "loopback")
 
 
 class Terminal:
-    """`copybara setup` on a terminal of its own."""
+    """`copybara setup` in a separate terminal."""
 
     def __init__(self, screen: asyncio.StreamReader, keys: int, process: int) -> None:
         self.seen = ""
@@ -36,11 +36,11 @@ class Terminal:
         self.types(answer)
 
     def types(self, answer: str) -> None:
-        """Answer what was shown."""
+        """Type a line."""
         os.write(self._keys, f"{answer}\n".encode())
 
     async def shows(self, pattern: str) -> str:
-        """Wait for that, and return what was shown up to its end."""
+        """Wait for a pattern. Returns everything that was shown up to its end."""
         async with asyncio.timeout(SECONDS):
             while not (found := re.search(pattern, self.seen)):
                 more = await self._screen.read(4096)
@@ -51,18 +51,18 @@ class Terminal:
 
 
 def set_up(home: Path, *arguments: str, code: int = 0) -> AbstractAsyncContextManager[Terminal]:
-    """`arguments` follow `copybara setup`."""
+    """`copybara setup` with these arguments."""
     return at_terminal("--home", str(home), "setup", *arguments, code=code)
 
 
 def at_terminal(*arguments: str, code: int = 0) -> AbstractAsyncContextManager[Terminal]:
-    """A `copybara` that somebody answers, and that ends with that code."""
+    """A `copybara` that a person answers, and that exits with that code."""
     return answered(str(Path(sys.executable).with_name("copybara")), *arguments, code=code)
 
 
 @asynccontextmanager
 async def answered(*command: str, code: int = 0) -> AsyncIterator[Terminal]:
-    """The same for any command."""
+    """Any command that a person answers, and that exits with that code."""
     ours, theirs = wide_terminal()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -93,7 +93,7 @@ async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_pat
         await terminal.asks(r"A name on a card has at most .*\nYour name, .*\) ", "Anna")
         await terminal.asks(r"Who carries the links(.|\n)*Which one\? \[1\] ", "Telegram")
         await terminal.asks(r"Telegram is none of these\. Give a number from 1 to 4\.\nWhich one\? \[1\] ", "")
-        # They talk on the page, which uses the browser's devices.
+        # They talk at the page, which uses the browser's devices.
         assert "microphone" not in await terminal.shows("Next:")
     assert load(tmp_path / "copybara.toml").name == "Anna"
 

@@ -1,4 +1,4 @@
-"""What answers in Telegram's place while the bot is set up: whatever it does, it costs little and one error."""
+"""A server that replies instead of Telegram during the bot's set-up: whatever it does costs little, and one error."""
 
 from __future__ import annotations
 

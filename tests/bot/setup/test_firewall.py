@@ -1,4 +1,4 @@
-"""The firewall's rules in the kernel: two machines in namespaces of their own, a device between them."""
+"""The firewall rules in the kernel: two machines in separate namespaces, with a device between them."""
 
 from __future__ import annotations
 

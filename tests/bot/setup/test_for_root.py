@@ -1,7 +1,7 @@
-"""Setting up for somebody who can't become root: one script for an administrator, and on within the node's new group.
+"""The set-up for a user who can't become root: one script for an administrator, then on in the node's new group.
 
-It runs in namespaces of its own, with a copy of /etc in which there is one user more. The node, nft, sg(1) and what the
-kernel thinks of groups are the real ones; only systemctl isn't: a script starts what the unit would, in its group.
+It runs in separate namespaces, with a copy of /etc that has one more user. The node, nft, sg(1) and the kernel's groups
+are real. Only systemctl isn't: a script starts what the unit would start, in its group.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ PEER = "tls://127.0.0.1:12345"
 
 @asynccontextmanager
 async def without_sudo(*arguments: str, config: str = "") -> AsyncIterator[tuple[Terminal, Path]]:
-    """`copybara setup` at the terminal of a user who isn't an administrator; and a folder that holds their home."""
+    """`copybara setup` at the terminal of a user who isn't an administrator, with a folder that has their home."""
     need("unshare", "nsenter", "setpriv", "sg", "mount", "ip", "usermod", "yggdrasil", "yggdrasilctl", "nft", "apt-get")
     with reachable_folder() as folder:
         if config:
@@ -123,7 +123,7 @@ def _first_child(process: int) -> int:
 
 
 async def until_handed_over(terminal: Terminal) -> str:
-    """Answer what is asked before. What is shown with the command for an administrator."""
+    """Answer the questions before the hand-over. Returns the screen with the administrator's command."""
     await terminal.asks(r"I let an administrator (install|start) it(.|\n)*Which one\? \[1\] ", "1")
     await terminal.asks(r"The line of your friend's private peer, (.|\n)*: ", PEER)
     return await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
@@ -164,7 +164,7 @@ async def test_a_node_that_was_set_up_and_has_only_stopped_needs_no_other_peers(
 
 
 def assert_listed(said: str) -> None:
-    """All that root has to remove is named, and the commands for it."""
+    """Check that everything for root to remove is listed, with the commands."""
     for line in (
         "/etc/copybara and /etc/systemd/system/copybara-overlay-firewall.service",
         "changes in /etc/yggdrasil/yggdrasil.conf",
@@ -188,7 +188,7 @@ async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_group_a
         assert (settings["Peers"], settings["IfName"]) == ([PEER], "ygg0")
         assert 'iifname != "ygg0" accept' in await as_administrator(terminal, folder, "nft list ruleset")
         terminal.types("2")
-        # It has started itself again, and asks nothing of that a second time.
+        # It has restarted itself, and doesn't ask those questions again.
         again = await terminal.shows(r"Who carries the links(.|\n)*Which one\? \[1\] ")
         assert "yggdrasil  its node runs" in again
         assert "peers      1 connected" in again

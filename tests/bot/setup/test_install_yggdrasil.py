@@ -1,7 +1,7 @@
-"""`copybara setup overlay` from a machine without a configured node to one with a peer: the real node, nft and files.
+"""`copybara setup overlay` on a machine without a configured node, up to one with a peer: the real node, nft and files.
 
-It runs as root in namespaces of its own, with a copy of /etc in its place.
-Only systemctl isn't real: there is no systemd in a container, so a script starts what the units would.
+It runs as root in separate namespaces, with a copy of /etc. Only systemctl isn't real: a container has no systemd, so a
+script starts what the units would start.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def test_the_firewall_is_for_the_device_that_the_node_has(tmp_path: Path) -> Non
 
 
 def test_a_node_that_does_not_answer_was_not_started(tmp_path: Path) -> None:
-    """yggdrasilctl of 0.4 ends with 0 also where no node listens."""
+    """yggdrasilctl of 0.4 exits with 0 even if no node listens."""
     need("unshare", "yggdrasilctl")
     pretended_systemctl(tmp_path, "#!/bin/sh\n")
     (tmp_path / "start").write_text(plan.start_node(seconds=3).script)
@@ -248,7 +248,7 @@ def test_a_node_that_systemd_has_given_up_is_named_with_why_and_the_next_set_up_
     assert "staex No Staex node runs here, which is fine if you don't use Staex." in screen
     assert "Next: copybara setup goes on with the rest" in screen
     assert load(tmp_path / "home" / "copybara.toml").yggdrasil.private_peers == "tls://127.0.0.1:12345"
-    # A home that knows nothing of the node.
+    # A home that knows nothing about the node.
     screen = " ".join((tmp_path / "screen.other").read_text().split())
     looked, _, steps = screen.partition("This is what will be done, as root:")
     assert re.search(r"1 Look whether the node has peers \.\.\.( \.)* it has some", looked)

@@ -1,4 +1,4 @@
-"""What a Yggdrasil node's configuration becomes, what may stand in it as a peer, and which public peers are offered."""
+"""Changes to a Yggdrasil node's configuration, the valid peers, and the public peers that are offered."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path
 
 
 def carried_out(step: Step) -> str:
-    """What it wrote."""
+    """Run a step. Returns its output."""
     return subprocess.run(["sh", "-e"], input=step.as_script(), capture_output=True, text=True, check=True).stdout
 
 

@@ -1,4 +1,4 @@
-"""The list of public peers comes from a machine of somebody else's: whatever it does, it costs little and one error."""
+"""The list of public peers comes from somebody else's machine: whatever it does costs little, and one error."""
 
 from __future__ import annotations
 

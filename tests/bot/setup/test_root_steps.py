@@ -1,4 +1,4 @@
-"""Steps that only root may do, at a terminal: what is shown of each, before it runs, meanwhile and when it fails."""
+"""Steps that only root may do, at a terminal: what is shown before each runs, meanwhile, and when it fails."""
 
 from __future__ import annotations
 

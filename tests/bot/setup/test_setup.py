@@ -1,4 +1,4 @@
-"""`copybara setup`: what it writes, that twice is as good as once, and what automation answers for it."""
+"""`copybara setup`: what it writes, that running it twice changes nothing, and what automation answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`copybara setup sound`: one hears oneself in a terminal, through real sound servers."""
+"""`copybara setup sound`: people hear themselves in a terminal, through real sound servers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_what_is_said_comes_back_from_the_speaker(tmp_path: Path) -> None:
         saying = asyncio.create_task(sound.say("there_voice", sine(TONE, 60 * SAMPLE_RATE)))
         trying = asyncio.create_task(cli("--home", str(home), "setup", "sound", environment=server))
         try:
-            # First the two notes, then what was said.
+            # First the two notes, then the recorded voice.
             await ears.until_heard(CLEAR)
             async with asyncio.timeout(60):
                 while abs(frequency(ears.heard[-SAMPLE_RATE // 10 :]) - TONE) > 2:

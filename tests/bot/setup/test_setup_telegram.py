@@ -1,4 +1,4 @@
-"""`copybara setup telegram`: a token is tried before it is kept, and the ways into Telegram are opened and told."""
+"""`copybara setup telegram`: a token is checked before it is stored, and the ways into Telegram are switched on."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def test_a_person_is_asked_again_for_a_token_that_is_none_or_that_telegram
         await terminal.asks(r"the token is @anna_bot's\nSwitch on all ways.*\] ", "")
         await terminal.shows(r"Next:")
     assert (home / "telegram.token").read_text().strip() == TOKEN
-    # One that was revoked, or can't be read: it is replaced, unless nothing is typed.
+    # A revoked or unreadable token is replaced, unless nothing is typed.
     (home / "telegram.token").write_text("2002:" + "B" * 35)
     async with at_terminal("--home", str(home), "setup", "telegram") as terminal:
         await terminal.asks(refused + question, "")

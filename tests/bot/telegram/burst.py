@@ -1,4 +1,4 @@
-"""A burst of updates for one bot: commands of its owner, and links between others in a group that it reads."""
+"""A burst of updates for one bot: commands of its owner, and other people's links in a group that it reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bot.telegram.world import Chat, World
 
 
 def foreign_link() -> str:
-    """A link between two others."""
+    """A link between two other people."""
     said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
     source, destination = NodeId(secrets.token_bytes(32)), NodeId(secrets.token_bytes(32))
     token = seal(
@@ -28,7 +28,7 @@ class Burst:
     """Updates that come all at once, each of them twice."""
 
     def __init__(self, world: World, group: Chat, person: Person, *, foreign: int, commands: int) -> None:
-        """Bring them; `group` has the person's bot as a member that reads everything."""
+        """Bring the updates. The person's bot is a member of `group` and reads everything."""
         self.commands = commands
         self._world = world
         self._person = person
@@ -48,10 +48,10 @@ class Burst:
 
     @property
     def answers(self) -> list[str]:
-        """What the bot has answered to the commands."""
+        """The bot's answers to the commands."""
         messages = self._person.chat.messages[self._before :]
         return [each.text for each in messages if each.sender is self._person.bot and "nobody-" in each.text]
 
     async def handled(self) -> None:
-        """Wait until every command is answered and nothing waits any more."""
+        """Wait until every command is answered and nothing waits."""
         await self._world.until(lambda: len(self.answers) >= self.commands and not self._person.bot.updates, 240)

@@ -1,4 +1,4 @@
-"""Two people with their bots: real programs with `base_url` set to the server in here, and the fingers that use it."""
+"""Two people with their bots: real programs whose `base_url` is this test's server, and the people's fingers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Person(PreloadedNode):
                 Journal(store, "telegram").set_facts({"owner": str(self.human.id).encode()})
 
     def configure(self, more: str = "", *, rpc: str = "") -> None:
-        """Write the configuration; `rpc` is a server of the chain in place of the one that knows copybara.azero."""
+        """Write the configuration. `rpc` is a server of the chain that replaces the one with copybara.azero."""
         (self.home / "copybara.toml").write_text(
             f'name = "{self.name}"\noverlay = "loopback"\n{more}\n'
             f"[media]\nwidth = 64\nheight = 48\nfps = 5\n"
@@ -84,12 +84,12 @@ class Person(PreloadedNode):
         return Store(Home(self.home).database)
 
     async def begin(self, *options: str) -> None:
-        """Start the program and wait until it reads its updates."""
+        """Start the program, and wait until it reads its updates."""
         done = len(self.server.requests)
         await self.launch(*options)
 
         def has_caught_up() -> bool:
-            """It waits for updates, for there are no more."""
+            """Whether it waits for updates, because there are no more."""
             return any(
                 (name, method) == (self.bot.username, "getupdates") and what["timeout"]
                 for name, method, what in self.server.requests[done:]
@@ -140,7 +140,7 @@ class Person(PreloadedNode):
         await until_written(self._errors.parent, lambda: words in self.errors)
 
     async def media(self) -> Said:
-        """Wait until a call of this program's has both sound and picture."""
+        """Wait until a call of this program has both sound and picture."""
         return await self.until(
             lambda said: (
                 said["type"] == "call" and said["audio_packets_received"] > 0 and said["video_packets_received"] > 0
@@ -148,7 +148,7 @@ class Person(PreloadedNode):
         )
 
     async def call_now(self) -> dict[str, Any]:
-        """How the one call stands, as `copybara status` shows it."""
+        """The only call, as `copybara status` shows it."""
         status = (await asyncio.to_thread(ask, Home(self.home).command_socket, AskStatus())).status or {}
         (call,) = status["calls"]  # type: ignore[misc]
         return dict(call)
@@ -159,7 +159,7 @@ class Person(PreloadedNode):
         return self.human.tells(self.bot, text, **more)
 
     async def reads(self, *words: str, since: int = 0) -> Message:
-        """The first message of the bot to its owner that holds (now, after edits) all the words."""
+        """The bot's first message to its owner that now, after edits, has all these words."""
         return await self.read_in(self.chat, *words, since=since)
 
     async def read_in(self, chat: Chat, *words: str, since: int = 0, by: Any = None) -> Message:
@@ -186,7 +186,7 @@ def key_of(address: str) -> str:
 async def friends(
     anna: Person, bob: Person, *, paired: bool = True, trust: Trust = Trust.AUTO, bots: bool = True
 ) -> None:
-    """Both know each other; Bob is found as copybara.azero, and answers Anna by himself if trusted."""
+    """Both know each other. Bob is found as copybara.azero, and answers Anna automatically if he trusts her."""
     with anna.store() as store:
         store.save_contact(
             Contact(
@@ -219,7 +219,7 @@ def change(person: Person, name: str, **values: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def two_people(folder: Path, *, claimed: bool = True) -> AsyncIterator[tuple[Person, Person, World, Server]]:
-    """Anna and Bob with their homes made and nothing running yet. In the end: no token in any output, no traceback."""
+    """Anna and Bob with their homes, and no program running. At the end, no output has a token or a traceback."""
     world = World()
     server = Server(world)
     async with server.running(), Chain().running() as chain:
@@ -245,7 +245,7 @@ async def two_people(folder: Path, *, claimed: bool = True) -> AsyncIterator[tup
                     await person.stop()
         for _, message in world.told:
             if isinstance(message, Message) and (message.sender.is_bot or message.through):
-                # What looks like a link to be tapped is one, to TDLib too.
+                # Everything that looks like a link is tappable, for TDLib too.
                 for address in re.findall(r"https?://\S+", message.text):
                     assert address in message.links, message.text
         for person in people:

@@ -1,4 +1,4 @@
-"""What the bots say, made by the functions that they say it with: tests wait for these, whatever the English is."""
+"""The bots' sentences, made by the functions that make them: tests wait for these, whatever the English is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _line(
 
 
 def _beginning(one: Sentence, other: Sentence) -> str:
-    """What two sentences have in common that differ in what a test can't know."""
+    """The common beginning of two sentences that differ in something that a test can't know."""
     same = 0
     while one.text[same] == other.text[same]:
         same += 1
@@ -108,7 +108,7 @@ def words() -> str:
 
 
 def _node(person: Person) -> str:
-    """As the running program has it, which may be in another home than the person's first."""
+    """The node of the running program, which may have another home than the person's first."""
     return person.node or str(person.id)
 
 

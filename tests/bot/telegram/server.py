@@ -1,4 +1,4 @@
-"""The Bot API as a server: JSON over HTTP, its errors, its waiting for updates, and the faults that tests want."""
+"""The Bot API as a server: JSON over HTTP, its errors and long polls, and the faults that tests want."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.bot.telegram.world import BadRequest, BotAccount, World, checked_rows
 
 Answer = dict[str, Any]
 Fault = Callable[[BotAccount, str], Awaitable[web.StreamResponse | None]]
-"Gets the bot and the method; a response in place of the true one, or None for that one."
+"Gets the bot and the method. Returns a response that replaces the real one, or None."
 
 
 class Drop(Exception):
-    """Close the connection without an answer."""
+    """Close the connection without a reply."""
 
 
 class Server(LoopbackServer):
@@ -29,26 +29,26 @@ class Server(LoopbackServer):
     def __init__(self, world: World) -> None:
         super().__init__()
         self.sets_settings = True
-        "Whether it is of Bot API 10.5 or newer."
+        "Whether it implements Bot API 10.5 or newer."
 
         self.world = world
         self.requests: list[tuple[str, str, Answer]] = []
         "Every request: the bot's user name, the method, the parameters."
         self.after: Fault | None = None
-        "Called when a request was carried out and before it is answered."
+        "Called after a request was carried out and before its reply."
         self.before: Fault | None = None
         "Called before a request is carried out."
         self.slow: dict[int | str, float] = {}
-        "Chats that may get a message in so many seconds, by the id that requests name; others may get any number."
+        "The seconds between two messages of slow chats, by the id in requests. Other chats may get any number."
         self.full: dict[int | str, float] = {}
-        "When such a chat may get the next one, in the loop's time."
+        "When such a chat may get the next message, in the loop's time."
         self.refused: list[tuple[int | str, str]] = []
-        "Messages that were answered with 429."
+        "Messages that got error 429."
         self._polls: dict[int, asyncio.Event] = {}
 
     @property
     def url(self) -> str:
-        """Its address, as the configuration has it."""
+        """Its address for the configuration."""
         return self.address
 
     def application(self) -> web.Application:
@@ -58,12 +58,12 @@ class Server(LoopbackServer):
         return application
 
     async def release(self) -> None:
-        """Let every poll be answered."""
+        """Reply to every waiting poll."""
         for event in self._polls.values():
             event.set()
 
     def count(self, bot: BotAccount, method: str) -> int:
-        """How often a bot has asked for something."""
+        """How many times a bot has called a method."""
         return sum(name == bot.username and asked == method for name, asked, _ in self.requests)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -76,7 +76,7 @@ class Server(LoopbackServer):
             None,
         )
         if bot is None:
-            # Bot API, Making requests: 401 for a token that isn't valid (any more).
+            # Bot API, Making requests: 401 for a token that isn't valid, or no longer is.
             return _json({"ok": False, "error_code": 401, "description": "Unauthorized"}, 401)
         # Bot API, Making requests: all methods are case-insensitive.
         method = request.match_info["method"].lower()
@@ -105,7 +105,7 @@ class Server(LoopbackServer):
         return answer
 
     def _limited(self, method: str, what: Answer) -> web.Response | None:
-        """Bot API FAQ, My bot is hitting limits: a chat that gets too many answers 429, the others don't."""
+        """Bot API FAQ, My bot is hitting limits: a chat that gets too many messages returns 429, the others don't."""
         chat = what.get("chat_id")
         if chat not in self.slow or method not in ("sendmessage", "editmessagetext", "senddocument"):
             return None
@@ -129,7 +129,7 @@ class Server(LoopbackServer):
         }
 
     async def _on_setmysettings(self, bot: BotAccount, what: Answer) -> Any:
-        """Bot API 10.5. Settings that aren't named stay as they are."""
+        """Bot API 10.5. Settings that aren't named don't change."""
         if not self.sets_settings:
             raise BadRequest("method not found")
         names = {
@@ -151,7 +151,7 @@ class Server(LoopbackServer):
         if "allowed_updates" in what:
             bot.allowed = what["allowed_updates"]
         if (offset := what.get("offset")) is not None:
-            # Bot API, getUpdates: an update is confirmed as soon as a higher offset is asked for.
+            # Bot API, getUpdates: an update is confirmed once a higher offset is requested.
             bot.updates = [each for each in bot.updates if each["update_id"] >= offset]
         if (before := self._polls.get(bot.id)) is not None:
             before.set()
@@ -164,7 +164,7 @@ class Server(LoopbackServer):
         except TimeoutError:
             pass
         if mine.is_set():
-            # Documented for getUpdates: it doesn't work beside another one of the same bot.
+            # Documented for getUpdates: two of the same bot don't work at once.
             raise Conflicted
         del self._polls[bot.id]
         limit = what.get("limit", 100)
@@ -240,7 +240,7 @@ class Server(LoopbackServer):
         return {"inline_message_id": what["guest_query_id"]}
 
     async def _on_getchat(self, bot: BotAccount, what: Answer) -> Any:
-        # Bot API, getChat; a user whom the bot has never met is "chat not found".
+        # Bot API, getChat: for a user whom the bot has never met, "chat not found".
         account = self.world.accounts.get(int(what["chat_id"]))
         if account is None or (account.id not in bot.started_by and account.id not in bot.met):
             raise BadRequest("chat not found")
@@ -282,7 +282,7 @@ class Conflicted(BadRequest):
 
 
 def error(code: int, description: str, **parameters: Any) -> web.Response:
-    """An answer that isn't ok. Bot API, Making requests and ResponseParameters."""
+    """A reply that isn't ok. Bot API, Making requests and ResponseParameters."""
     body: Answer = {"ok": False, "error_code": code, "description": description}
     return _json(body | ({"parameters": parameters} if parameters else {}), code)
 
@@ -292,7 +292,7 @@ def _json(body: Answer, status: int = 200) -> web.Response:
 
 
 def _parameters(form: dict[str, Any]) -> Answer:
-    """Form fields, with JSON where a field is an object, a list, a number or a truth value."""
+    """Form fields. Objects, lists, numbers and truth values are JSON."""
     what: Answer = {}
     for name, value in form.items():
         what[name] = value

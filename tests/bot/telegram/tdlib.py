@@ -1,4 +1,4 @@
-"""TDLib's own parser of text entities, offline: what Telegram's apps find in a message, and what they can tap."""
+"""TDLib's own parser of text entities, offline: what Telegram's apps find in a message, and what people can tap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tdjson
 
 
 class ParseError(Exception):
-    """TDLib refuses the markup, with the words that the Bot API passes on."""
+    """TDLib refuses the markup. The text is the Bot API's description."""
 
 
 def _execute(request: dict[str, Any]) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def parse_html(text: str) -> tuple[str, list[dict[str, Any]]]:
 
 
 def found_in(text: str) -> list[dict[str, Any]]:
-    """What is found in plain text: addresses, commands, mentions …"""
+    """The entities in plain text: addresses, commands, mentions …"""
     return list(_execute({"@type": "getTextEntities", "text": text})["entities"])
 
 
 def utf16(text: str, entity: dict[str, Any]) -> str:
-    """The part of a text that an entity covers; its numbers count UTF-16 units."""
+    """The part of a text that an entity covers. Its offsets count UTF-16 units."""
     units = text.encode("utf-16-le")
     return units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode("utf-16-le")
 

@@ -124,7 +124,7 @@ async def test_a_forwarded_command_changes_nothing_and_is_told(tmp_path: Path) -
 
 
 async def test_forwarding_makes_no_new_senders(tmp_path: Path) -> None:
-    """Of sixty links that one person forwards into a group as many are read as of sixty that they write."""
+    """Of sixty links that one person forwards into a group, as many are read as of sixty links that they write."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, trust=Trust.RING)
         bob.bot.privacy = False
@@ -153,11 +153,11 @@ async def test_an_anonymous_admin_teaches_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_changed_user_name_follows_the_id(tmp_path: Path) -> None:
-    """The old name is somebody else's now: the button opens Bob's chat, not theirs."""
+    """The old name belongs to somebody else now. The button opens Bob's chat, not theirs."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, bots=False)
         change(anna, "bob", telegram_user=bob.human.id, telegram_name="bob_example")
-        bob.human.tells(anna.bot, "Hello")  # so it has met him
+        bob.human.tells(anna.bot, "Hello")  # so it knows him
         bob.human.username = "bob_renamed"
         stranger = world.human(3, "Mallory", "bob_example")
         await anna.begin()
@@ -192,7 +192,7 @@ async def test_a_strangers_inline_queries_cost_no_row_and_no_request(tmp_path: P
 
 
 async def test_a_relayed_request_isnt_answered_to_whoever_brings_it(tmp_path: Path) -> None:
-    """Mallory saw Anna's first request in a group and gives it to Bob's bot first: the answer isn't hers."""
+    """Mallory sees Anna's first request in a group, and gives it to Bob's bot first. She doesn't get the answer."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, paired=False, trust=Trust.RING, bots=False)
         change(bob, "anna", telegram_user=anna.human.id)
@@ -225,7 +225,7 @@ async def test_a_request_that_somebody_brings_into_their_own_group_isnt_answered
 
 
 async def test_telegram_is_asked_once_about_a_connection_to_somebody_elses_account(tmp_path: Path) -> None:
-    """Anybody may connect Bob's bot to their own account, and write as much as they like there."""
+    """Anybody may connect Bob's bot to their own account, and write there as much as they like."""
     async with two_people(tmp_path) as (_, bob, world, _):
         mallory, eve = world.human(3, "Mallory", "mallory_example"), world.human(4, "Eve", "eve_example")
         await bob.begin()
@@ -260,7 +260,7 @@ async def test_the_owner_is_heard_while_telegram_does_not_say_whose_a_strangers_
 
 
 async def test_the_name_of_who_has_a_key_is_not_changed_where_others_can_write(tmp_path: Path) -> None:
-    """The page would call somebody else by it, and their key would prove that it is them."""
+    """The page would show somebody else under that name, and their key would seem to prove it."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         await friends(anna, bob)
         await bob.begin()

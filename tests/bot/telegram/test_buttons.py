@@ -1,4 +1,4 @@
-"""What the owner taps: each button does what it says, for its own call and for no other."""
+"""Buttons that the owner taps: each does what it says, for its own call and no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = "the disk is full of what nobody has looked at for years, " * 4
 
 
 async def ring(anna: Person, bob: Person) -> Message:
-    """Anna calls Bob, whose bot asks him."""
+    """Anna calls Bob, and his bot asks him."""
     await friends(anna, bob, trust=Trust.RING)
     anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
     await asyncio.gather(anna.begin(), bob.begin())
@@ -34,7 +34,7 @@ async def ring(anna: Person, bob: Person) -> Message:
 
 
 async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
-    """It rings, is answered with audio only, runs, is hung up: all in the message that rang."""
+    """It rings, is answered with audio only, goes on, and is hung up: all in one message."""
     async with two_people(tmp_path) as (anna, bob, _world, server):
         ringing = await ring(anna, bob)
         assert [[button["text"] for button in row] for row in ringing.rows] == [
@@ -56,7 +56,7 @@ async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
 
 
 async def test_a_tap_that_may_be_old_takes_no_call_off_hold_and_ends_one(tmp_path: Path) -> None:
-    """Telegram keeps taps for a day, and dates none."""
+    """Telegram keeps taps for a day, and doesn't date them."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, trust=Trust.AUTO)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
@@ -66,11 +66,11 @@ async def test_a_tap_that_may_be_old_takes_no_call_off_hold_and_ends_one(tmp_pat
         bob.says("/hold")
         held = await world.until(lambda: bob.offers("Resume"))
         await bob.kill()
-        bob.human.taps_button(held, "Resume")  # Telegram has it, and nobody can fetch it
+        bob.human.taps_button(held, "Resume")  # Telegram has it, and the program can't fetch it
         await bob.begin()
         await bob.reads(says.tapped_late(Act.RESUME))
         assert (await bob.call_now())["on_hold"]
-        # The message of the call says how it stands, also after the restart, and what can be done.
+        # The call's message has its state, also after the restart, with the possible actions.
         held = await bob.reads(says.connected("anna"), "You still have them on hold")
         query = bob.human.taps_button(held, "Resume")
         await bob.human.answer_to(query)
@@ -117,7 +117,7 @@ async def test_decline_tells_the_caller_and_block_tells_nobody(tmp_path: Path) -
 
 
 async def test_what_is_too_long_for_a_tap_is_written_into_the_chat(tmp_path: Path) -> None:
-    """The disk's own words for why the contact can't be blocked."""
+    """The reason is the disk's own words about why the contact can't be blocked."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         ringing = await ring(anna, bob)
         with contextlib.closing(sqlite3.connect(bob.home / "copybara.db", isolation_level=None, timeout=60)) as disk:
@@ -159,7 +159,7 @@ async def test_a_strangers_name_is_shown_and_saved_safely(tmp_path: Path) -> Non
 
 
 async def test_two_callers_have_their_own_buttons(tmp_path: Path) -> None:
-    """Of two calls that ring, the tapped one is declined, not the latest."""
+    """Two calls ring. The tapped one is declined, not the latest."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, trust=Trust.RING)
         await bob.begin()
@@ -173,7 +173,7 @@ async def test_two_callers_have_their_own_buttons(tmp_path: Path) -> None:
 
 
 async def test_the_button_of_one_call_never_confirms_the_words_of_another(tmp_path: Path) -> None:
-    """Anna has lost her home and is confirmed by her words; then somebody else calls in her name."""
+    """Anna has lost her home and is confirmed by her words. Then somebody else calls in her name."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         await friends(anna, bob, paired=False, trust=Trust.RING)
         with bob.store() as store:
@@ -204,7 +204,7 @@ async def test_the_button_of_one_call_never_confirms_the_words_of_another(tmp_pa
 
 
 async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_who_called(tmp_path: Path) -> None:
-    """Anna has called last. The button under `Saved dora` is tapped after a restart, and again after a rename."""
+    """Anna called last. The button under `Saved dora` is tapped after a restart, and again after a rename."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         ringing = await ring(anna, bob)
         bob.human.taps_button(ringing, "audio only")
@@ -232,7 +232,7 @@ async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_wh
 
 
 async def begin_as_stranger_to(bob: Person, anna: Person) -> None:
-    """Both run, and their bots can write to each other; Bob doesn't have Anna in his contacts."""
+    """Both run, and their bots can write to each other. Bob doesn't have Anna in his contacts."""
     await friends(anna, bob, paired=False)
     with bob.store() as store:
         store.remove_contact("anna")
@@ -296,7 +296,7 @@ async def test_that_the_words_differ_has_a_button_during_the_call_and_after_it(t
 
 
 async def unproven_call(anna: Person, bob: Person) -> Message:
-    """A call in Anna's name that lacks her key, answered and ended; the message with its words."""
+    """A call in Anna's name without her key, answered and ended. Returns the message with its words."""
     since = len(bob.chat.messages)
     anna.says("/call bob")
     ringing = await bob.reads(says.unproven_rings("anna"), since=since)

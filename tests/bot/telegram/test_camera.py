@@ -1,4 +1,4 @@
-"""The IP camera of somebody whose Telegram account is in others' hands."""
+"""The IP camera of a person whose Telegram account is in somebody else's hands."""
 
 from __future__ import annotations
 

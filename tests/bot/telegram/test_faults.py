@@ -1,4 +1,4 @@
-"""What a server or a proxy may say once is survived; a token is revoked only when Telegram says so again and again."""
+"""A server or a proxy may reply anything once. A token counts as revoked only if Telegram says so again and again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def _json_error(code: int, description: str) -> web.StreamResponse:
 
 
 class Once:
-    """Answers the first request of each of these methods so, and lets all others through."""
+    """The first request of each of these methods gets this reply. All others pass."""
 
     def __init__(self, make: Make, *methods: str) -> None:
         self._make = make
@@ -82,7 +82,7 @@ class Once:
 
 
 async def test_answers_that_arent_telegrams_cost_nothing_but_time(tmp_path: Path) -> None:
-    """Fetching and sending meet each of them once."""
+    """Fetching and sending meet each of these faults once."""
     async with two_people(tmp_path) as (_, bob, _world, server):
         await bob.begin()
         for name, make in ANSWERS.items():
@@ -175,11 +175,11 @@ async def test_a_poisoned_entry_blocks_no_start_and_nothing_behind_it(tmp_path: 
 
 
 async def test_an_entry_that_the_program_dies_of_at_three_starts_is_set_aside(tmp_path: Path) -> None:
-    """It is acted on by asking Telegram whose the connection is, and the program is killed each time it asks."""
+    """The entry makes the program ask Telegram whose the connection is, and the program is killed each time it asks."""
     async with two_people(tmp_path) as (anna, bob, world, server):
         await friends(anna, bob, trust=Trust.RING)
         world.connect(bob.bot, bob.human)
-        bob.bot.updates.clear()  # so the program hasn't heard of the connection when the message comes
+        bob.bot.updates.clear()  # so the program doesn't know the connection when the message comes
         anna.human.says(world.between(anna.human, bob.human), call_link(anna, bob))
         launched, dead = asyncio.Event(), asyncio.Event()
 
@@ -260,7 +260,7 @@ def test_clocks() -> None:
     assert (ClockNews().due(clock.ahead, 0.0), clock.ahead) == (True, -3600.0)
 
 
-# What the program has to say at its start.
+# Notices at the program's start.
 
 
 async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> None:

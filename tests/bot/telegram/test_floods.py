@@ -20,7 +20,7 @@ from tests.bot.telegram.world import BotAccount
 
 
 async def test_a_flood_of_text_in_a_call_holds_up_neither_status_nor_link_and_ends_the_call(tmp_path: Path) -> None:
-    """Telegram keeps the first of the lines waiting, so that all others queue up behind it in Bob's chat."""
+    """Telegram holds the first line, so that all others wait behind it in Bob's chat."""
     async with two_people(tmp_path) as (anna, bob, world, server):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True

@@ -1,4 +1,4 @@
-"""The button that opens the handset page: it leads there once, and Telegram never gets the key."""
+"""The button that opens the handset page: it works once, and Telegram never gets the key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SENT = """
 watched.connections.at(-1).getSenders().filter(({track}) => track)
   .map(({track}) => [track.kind, track.enabled])
 """
-"What a page sends: the kind of each track, and whether it is more than silence."
+"A script for what a page sends: the kind of each track, and whether it is more than silence."
 
 AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
 
@@ -48,12 +48,12 @@ async def ring(anna: Person, bob: Person) -> Message:
 
 
 def address_under(message: Message) -> str:
-    """Where the button of a message leads now."""
+    """The present address of a message's button."""
     return str(message.button(WORDS)["url"])
 
 
 async def another_address(bob: Person, message: Message, address: str) -> str:
-    """Where it leads, once that is somewhere else."""
+    """The button's address, once it has changed."""
     await bob.server.world.until(lambda: address_under(message) != address)
     return address_under(message)
 
@@ -95,7 +95,7 @@ async def test_a_button_works_once_and_the_message_gets_another(tmp_path: Path) 
 
 
 async def test_a_call_at_the_page_has_the_button_and_a_call_elsewhere_has_none(tmp_path: Path) -> None:
-    """Bob's program answers by itself, with nobody at the page yet; Anna's sends the pattern."""
+    """Bob's program answers automatically, with nobody at the page yet. Anna's sends the pattern."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
@@ -118,7 +118,7 @@ async def test_after_a_kill_an_old_button_opens_nothing_and_a_new_one_stands_the
         old = address_under(ringing)
         port = urlsplit(old).port
         bob.says("/contacts")
-        await bob.reads(anna.id.short)  # so it has noted which message the call has
+        await bob.reads(anna.id.short)  # so it knows the call's message
         await bob.kill()
         bob.configure(AT_THE_PAGE.replace("port = 0", f"port = {port}"))
         await bob.begin()
@@ -154,7 +154,7 @@ async def test_the_command_gives_a_button_in_telegram_and_the_address_in_the_con
 
 
 async def test_a_button_that_is_sent_after_a_kill_is_of_the_run_that_sends_it(tmp_path: Path) -> None:
-    """Telegram takes no message when it is asked for: nothing of the page is kept with what waits."""
+    """Telegram takes no message at first. Nothing about the page is stored with the waiting messages."""
     async with two_people(tmp_path) as (_, bob, world, server):
         bob.configure(AT_THE_PAGE)
         await bob.begin()
@@ -205,7 +205,7 @@ async def test_a_browser_that_opens_the_button_shows_the_call_and_no_key(tmp_pat
             assert bob.handset is not None
             assert page.page.url == bob.handset.partition("#")[0]
             assert await page.page.evaluate("Object.values(localStorage)") == []
-            # The ticket is used up, and the browser keeps what it was exchanged for.
+            # The ticket is used up, and the browser keeps the key that it got for it.
             await page.page.reload()
             await page.call("active")
             assert not chromium.problems, chromium.problems
@@ -302,7 +302,7 @@ async def test_automatic_answers_that_telegram_allows_begin_off_at_the_page_and_
             assert call["begins_off"]
             await page.say("hang-up", call=call["id"])
             await page.next("call", state="ended")
-            # What is said on the page nobody else can have said.
+            # Nobody else can have said what is said on the page.
             await page.ask("set-trust", name="anna", node=anna.node, trust="auto")
             anna.says("/call bob")
             call = await page.next("call", state="active", automatic=True)

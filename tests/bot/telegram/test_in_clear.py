@@ -26,7 +26,7 @@ from tests.bot.telegram.people import Person, friends, two_people
 
 
 async def at_the_computer(person: Person, text: str) -> None:
-    """Say something to a program that isn't written in Telegram."""
+    """Send a program a command that isn't written in Telegram."""
     await asyncio.to_thread(ask, Home(person.home).command_socket, Say(text))
 
 
@@ -99,7 +99,7 @@ def test_what_becomes_of_a_recording_is_said_without_where_it_is(what: What) -> 
 
 
 def line(*, detail: str = "", hint: str = "") -> Line:
-    """Anna's call, which has failed."""
+    """Anna's failed call."""
     call = Call(Role.CALLEE, paired=True, state=State.ENDED, reason=EndReason.FAILED, detail=detail, hint=hint)
     link = CallLink(NodeId(bytes(32)), Media.BOTH, created=0, proven=True)
     return Line(1, call, link, chat="", expires=600, shown=Presented("anna"))

@@ -1,4 +1,4 @@
-"""The journal: stored before acted on, done once, forgotten when it can't come again."""
+"""The journal: entries are stored before they are carried out, done once, and deleted when they can't come again."""
 
 from __future__ import annotations
 

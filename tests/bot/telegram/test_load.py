@@ -1,4 +1,4 @@
-"""A burst of a thousand updates: all handled, none twice, and the call that runs goes on."""
+"""A burst of a thousand updates: all are handled, none twice, and a running call goes on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.bot.telegram.people import friends, two_people
 
 @pytest.mark.timeout(300)
 async def test_a_thousand_updates_with_duplicates_and_foreign_links(tmp_path: Path) -> None:
-    """500 updates, 300 of them links that are for others, each of the 500 twice."""
+    """500 updates, 300 of them links for other people. Each comes twice."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True

@@ -1,4 +1,4 @@
-"""The outbox: links and answers first, a queue a chat, bounded whatever others do, and nothing lost."""
+"""The outbox: links and answers first, a queue per chat, bounded whatever others do, and nothing lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAST = Pace(per_second=1000, burst=1000, seconds_each=0.001, urgent_too=False)
 
 
 class Office:
-    """An outbox with a messenger that does what the test says."""
+    """An outbox with a messenger that the test controls."""
 
     def __init__(self, journal: Journal, thread: StoreThread, pace: Pace) -> None:
         self.sent: list[str] = []
@@ -267,7 +267,7 @@ async def test_something_that_is_made_when_it_is_written_is_made_once(tmp_path: 
 
 
 async def test_two_messages_full_of_cards_are_two_posts_and_the_owners_link_leaves_at_once(tmp_path: Path) -> None:
-    """Telegram takes one message a second from Bob's bot in his chat."""
+    """Telegram takes one message per second from Bob's bot in his chat."""
     async with two_people(tmp_path) as (anna, bob, world, server):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True

@@ -1,4 +1,4 @@
-"""Whose bot it is: one owner, one sentence for strangers, and no trace of what is none of its business."""
+"""Whose bot it is: one owner, one sentence for strangers, and no trace of other people's business."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.wide_terminal import wide_terminal
 
 
 async def set_up(home: Path, **answers: str) -> str:
-    """`copybara setup` in a terminal, where questions with such a word get their answers in turn; what stood on it."""
+    """`copybara setup` in a terminal. A question with one of these words gets its answer. Returns the screen."""
     ours, theirs = wide_terminal()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home), "setup"),
@@ -42,7 +42,7 @@ async def set_up(home: Path, **answers: str) -> str:
             screen += (await loop.run_in_executor(None, os.read, ours, 4096)).decode()
         except OSError:  # the other end is closed
             break
-        # One answer a question, when it is asked.
+        # One answer per question, once it is asked.
         if re.search(r"(\)|\]|\?) $", screen):
             question, asked = screen[asked:].splitlines()[-1], len(screen)
             answer = next((next(texts, "") for word, texts in left.items() if word in question), "")
@@ -63,7 +63,7 @@ async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> Non
         assert (file.stat().st_mode & 0o777, file.read_text().strip()) == (0o600, bob.bot.token)
         (code,) = re.findall(r"/start ([A-Z0-9]+)", screen)
         await bob.begin("--overlay", "loopback")
-        await bob.complains(f"/start {code}")  # shown again, as long as nobody has used it
+        await bob.complains(f"/start {code}")  # shown again, while nobody has used it
         anna.human.tells(bob.bot, "/start AAAAAAAAAAAAAAAA")
         anna.human.tells(bob.bot, "/status")
         chat = world.between(anna.human, bob.bot)
@@ -73,7 +73,7 @@ async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> Non
         await world.until(lambda: 1002 in bob.bot.commands)
         bob.says("/status")
         await bob.reads(says.idle(bob))
-        anna.human.tells(bob.bot, f"/start {code}")  # of no use any more
+        anna.human.tells(bob.bot, f"/start {code}")  # it is useless now
         anna.human.tells(bob.bot, "/status")
         bob.says("/contacts")
         await bob.reads(says.no_contacts())
@@ -82,7 +82,7 @@ async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> Non
 
 
 async def test_a_bot_runs_without_a_terminal(tmp_path: Path) -> None:
-    """As a service: no console at all."""
+    """As a service, without a console."""
     async with two_people(tmp_path) as (_, bob, _world, _server):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot.cli", "--home", str(bob.home), "run"),
@@ -119,18 +119,18 @@ async def test_a_stranger_gets_one_sentence_and_no_bot_gets_any(tmp_path: Path) 
 
 
 async def test_two_bots_never_talk_in_circles(tmp_path: Path) -> None:
-    """Whatever a bot sends, valid call links included: only so many are read, and each gets one link back at most."""
+    """Only a limited number of a bot's messages is read, valid links included, and each gets at most one link back."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await bob.begin()
         chat = world.between(anna.bot, bob.bot)
-        world.write(chat, anna.bot, call_link(anna, bob))  # answered automatically, to a caller that isn't there
+        world.write(chat, anna.bot, call_link(anna, bob))  # answered automatically, though the caller isn't there
         await bob.call("connecting")
         for _ in range(3 * LINKS_PER_MINUTE):
             world.write(chat, anna.bot, call_link(anna, bob))
         bob.says("/help")
-        await bob.reads(says.help_())  # messages are acted on in their order, so all links have been
+        await bob.reads(says.help_())  # messages are carried out in order, so all links have been read
         taken = len({said["id"] for said in bob.calls})
         assert 1 < taken <= LINKS_PER_MINUTE + 1, "the first may have been a minute before the others"
         said = [each.text for each in chat.messages if each.sender is bob.bot]
@@ -139,7 +139,7 @@ async def test_two_bots_never_talk_in_circles(tmp_path: Path) -> None:
 
 
 async def test_private_talk_leaves_no_trace(tmp_path: Path) -> None:
-    """A connected bot sees all that the owner and others write to each other. None of it is anywhere afterwards."""
+    """A connected bot sees everything that the owner and others write to each other. None of it is stored anywhere."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         world.connect(bob.bot, bob.human)
@@ -171,7 +171,7 @@ async def test_private_talk_leaves_no_trace(tmp_path: Path) -> None:
 
 
 async def test_a_connection_of_somebody_else_is_none_of_ours(tmp_path: Path) -> None:
-    """Carol connects Bob's bot to her account: it doesn't take part there."""
+    """Carol connects Bob's bot to her account. It does nothing there."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, trust=Trust.RING)
         carol = world.human(3, "Carol", "carol_example")

@@ -1,4 +1,4 @@
-"""The pure pieces: what posts look like, what buttons carry, what faults mean, where the token comes from."""
+"""The pure pieces: what posts look like, what buttons and faults mean, and where the token comes from."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ logging.getLogger("other").warning("it was https://api.telegram.org/bot%s/getMe"
 
 
 def test_without_a_configured_bot_no_library_that_speaks_to_servers_is_loaded() -> None:
-    """Neither Telegram's, nor httpx, which brings rich and click along."""
+    """Neither Telegram's, nor httpx, which imports rich and click."""
     code = (
         "import sys, bot.app, bot.cli.setup, bot.cli.doctor; "
         "print(*{'telegram', 'httpx', 'rich', 'click'}.intersection(sys.modules))"
@@ -319,7 +319,7 @@ def test_without_a_configured_bot_no_library_that_speaks_to_servers_is_loaded() 
 
 
 def test_an_answer_of_any_depth_is_read_or_is_somebody_elses() -> None:
-    # Both parsers have a limit of their own, and at some depth only the first of them takes an answer.
+    # Both parsers have their own limits, so at some depth only the first one accepts a reply.
     for depth in range(900, 1100):
         body = b'{"ok":true,"result":' + b"[" * depth + b"]" * depth + b"}"
         if is_telegram(200, body):

@@ -1,4 +1,4 @@
-"""Killed at any point, cut off at any time: nothing is lost, nothing is done twice, and calls don't notice."""
+"""Killed at any point, cut off at any time: nothing is lost, nothing is done twice, and calls go on."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.bot.telegram.world import BotAccount
 
 
 def call_link(caller: Person, callee: Person, *, age: int = 0) -> str:
-    """A link by which one calls the other, written `age` seconds ago by a program that isn't there any more."""
+    """A link with which one calls the other, written `age` seconds ago by a program that is gone."""
     said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()) - age, 40_000)
     token = seal(said, secret=SECRET, source=caller.id, destination=callee.id, nonce=secrets.token_bytes(12))
     return as_copybara(token.token)
 
 
 async def packets(person: Person) -> int:
-    """How many packets of sound have arrived in the call that runs."""
+    """How many audio packets have arrived in the running call."""
     return int((await person.call_now())["audio_packets_received"])
 
 
@@ -47,7 +47,7 @@ async def hears_more(person: Person) -> None:
 
 
 class Fail:
-    """A fault that happens once, the first time that a method is used."""
+    """A fault that happens only the first time that a method is used."""
 
     def __init__(self, method: str, response: Any) -> None:
         self.method = method
@@ -86,7 +86,7 @@ async def test_an_outage_during_a_run_delays_and_loses_nothing_and_calls_dont_no
         await asyncio.gather(anna.media(), bob.media())
         await server.stop()
         await asyncio.gather(hears_more(anna), hears_more(bob))
-        said = anna.human.tells(anna.bot, "/hangup")  # Telegram has it, and nobody can fetch it
+        said = anna.human.tells(anna.bot, "/hangup")  # Telegram has it, and the program can't fetch it
         await hears_more(bob)
         await server.start()
         await bob.reads(says.ended(EndReason.REMOTE_HUNG_UP, "anna"))
@@ -115,7 +115,7 @@ async def test_a_message_is_sent_again_and_once(tmp_path: Path, fault: web.Respo
 
 
 async def test_a_link_whose_fate_is_unknown_is_sent_again_and_used_once(tmp_path: Path) -> None:
-    """Telegram takes the message, and the connection breaks before it says so."""
+    """Telegram takes the message, and the connection breaks before the reply."""
     async with two_people(tmp_path) as (anna, bob, world, server):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
@@ -132,7 +132,7 @@ async def test_a_link_whose_fate_is_unknown_is_sent_again_and_used_once(tmp_path
 
 
 async def test_updates_that_come_twice_are_acted_on_once(tmp_path: Path) -> None:
-    """The answer to getUpdates gets lost, so that Telegram repeats it."""
+    """The reply to getUpdates gets lost, so Telegram repeats it."""
     async with two_people(tmp_path) as (anna, bob, _world, server):
         await friends(anna, bob, trust=Trust.RING)
         await bob.begin()
@@ -254,7 +254,7 @@ async def test_killed_after_the_tap_it_answers_after_the_restart(tmp_path: Path)
         anna.says("/call bob")
         ringing = await bob.reads(says.rings("anna"))
         bob.says("/help")
-        await bob.reads(says.help_())  # so it knows that the message before was taken
+        await bob.reads(says.help_())  # so it knows that the previous message was taken
         killing = Kill(bob, server, "getupdates", answered=True)
         bob.human.taps_button(ringing, "Answer")
         await killing.done()
@@ -344,7 +344,7 @@ async def test_a_call_that_rang_when_the_program_was_killed_is_missed_if_it_come
 
 
 async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path) -> None:
-    """The name's server keeps silent, and the program is killed meanwhile."""
+    """The name's server doesn't reply, and the program is killed meanwhile."""
     async with two_people(tmp_path) as (anna, bob, _world, _server):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True

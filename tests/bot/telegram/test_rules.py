@@ -1,4 +1,4 @@
-"""The stand-in for Telegram refuses what Telegram refuses: the rules that the other tests lean on."""
+"""The Telegram of these tests refuses what the real one refuses: rules that the other tests rely on."""
 
 from __future__ import annotations
 

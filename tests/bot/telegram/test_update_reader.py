@@ -1,4 +1,4 @@
-"""What is kept of an update, and above all what isn't. Updates are built from the JSON that the Bot API documents."""
+"""What is stored of an update, and what isn't. Updates are built from the JSON that the Bot API documents."""
 
 from __future__ import annotations
 

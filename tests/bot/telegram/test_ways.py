@@ -1,6 +1,6 @@
-"""The ways: `/call copybara.azero` by one human, and in the end media flows between the two programs.
+"""The ways: one human writes `/call copybara.azero`, and in the end media flow between the two programs.
 
-Each test counts the taps that the way costs, and writes down what the two people see for docs/telegram.md.
+Each test counts the taps, and writes down what the two people see for docs/telegram.md.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ CALL = "/call copybara.azero"
 
 
 async def start(anna: Person, bob: Person) -> None:
-    """Both programs run and read."""
+    """Start both programs, and wait until they read."""
     await asyncio.gather(anna.begin(), bob.begin())
 
 
 async def card_of(person: Person) -> Card:
-    """Their card, as their bot gives it out."""
+    """Their card, as their bot gives it."""
     person.says("/card")
     (found,) = find((await person.reads(says.own_card(person), "copybara:")).text)
     card = decode(found.token)
@@ -36,7 +36,7 @@ async def card_of(person: Person) -> Card:
 
 
 async def talk(anna: Person, bob: Person, seen: Transcript | None = None) -> None:
-    """Sound and picture flow both ways; for the page, both people also read that they are connected."""
+    """Sound and picture flow both ways. For the page, both people also read that they are connected."""
     await asyncio.gather(anna.media(), bob.media())
     if seen:
         ours, theirs = await asyncio.gather(
@@ -49,7 +49,7 @@ async def talk(anna: Person, bob: Person, seen: Transcript | None = None) -> Non
 
 
 async def test_the_owners_chat_takes_one_tap(tmp_path: Path) -> None:
-    """Way 1: the link in Anna's own chat is tappable; her tap hands it to Bob's bot, which trusts her."""
+    """Way 1: the link in Anna's own chat is tappable. Her tap gives it to Bob's bot, which trusts her."""
     seen = Transcript("owner")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
@@ -71,7 +71,7 @@ async def test_the_owners_chat_takes_one_tap(tmp_path: Path) -> None:
 
 
 async def test_a_deep_link_takes_one_tap_from_any_messenger(tmp_path: Path) -> None:
-    """Way 2: Anna sends the link however she likes; Bob taps it, and his own bot has it."""
+    """Way 2: Anna sends the link in any way. Bob taps it, and his own bot gets it."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         await start(anna, bob)
@@ -114,7 +114,7 @@ async def test_the_returned_response_link_takes_one_tap(tmp_path: Path) -> None:
 
 
 async def test_bot_to_bot_takes_no_tap(tmp_path: Path) -> None:
-    """Way 3: both bots have the mode, so that Anna's writes to Bob's."""
+    """Way 3: both bots have the mode, so Anna's bot writes to Bob's."""
     seen = Transcript("bot to bot")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
@@ -133,7 +133,7 @@ async def test_bot_to_bot_takes_no_tap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("whom", ["copybara.azero", "their card"])
 async def test_a_card_says_which_bot_the_very_first_link_is_for(tmp_path: Path, whom: str) -> None:
-    """Way 3 between strangers: the card in the name's records, or one that was pasted, names Bob's bot."""
+    """Way 3 between strangers: the card in the name's records, or a pasted one, names Bob's bot."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await start(anna, bob)
@@ -157,7 +157,7 @@ async def test_a_card_says_which_bot_the_very_first_link_is_for(tmp_path: Path, 
 
 
 async def test_a_card_whose_bot_cant_be_written_to_leaves_the_link_to_the_owner(tmp_path: Path) -> None:
-    """Without the bot-to-bot mode Telegram refuses, and Anna gets the link to be sent."""
+    """Without the bot-to-bot mode, Telegram refuses, and Anna gets the link to send."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
         await start(anna, bob)
         card = await card_of(bob)
@@ -173,7 +173,7 @@ async def test_a_card_whose_bot_cant_be_written_to_leaves_the_link_to_the_owner(
 
 
 async def test_bot_to_bot_brings_the_answer_of_a_first_contact_too(tmp_path: Path) -> None:
-    """Way 3, the first time: Bob's tap on Answer is the only one, then both save each other with one."""
+    """Way 3, the first time: Bob's tap on Answer is the only one. Then both save each other with one tap."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, paired=False, trust=Trust.RING)
         with bob.store() as store:
@@ -193,12 +193,12 @@ async def test_bot_to_bot_brings_the_answer_of_a_first_contact_too(tmp_path: Pat
         assert (await bob.human.answer_to(query))["text"] == "Answered automatically from now on."
         with bob.store() as store:
             (contact,) = store.contacts()
-        # Where her valid link came from.
+        # The account that her valid link came from.
         assert (contact.telegram_bot, contact.telegram_user, contact.trust) == ("anna_bot", None, Trust.AUTO)
 
 
 async def test_a_bot_connected_to_an_account_takes_no_tap(tmp_path: Path) -> None:
-    """Way 4: Anna types the command to Bob himself; the link appears as hers, and his bot reads it there."""
+    """Way 4: Anna types the command to Bob himself. The link appears as hers, and his bot reads it there."""
     seen = Transcript("business")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob, bots=False)
@@ -221,7 +221,7 @@ async def test_a_bot_connected_to_an_account_takes_no_tap(tmp_path: Path) -> Non
 
 
 async def test_a_connected_bot_that_may_not_write_offers_a_draft(tmp_path: Path) -> None:
-    """Way 4 without the right, or after 24 hours of silence: one tap, and one to send what it has written."""
+    """Way 4 without the right, or after 24 hours of silence: one tap, and one to send the draft."""
     async with two_people(tmp_path) as (anna, bob, world, server):
         await friends(anna, bob, bots=False)
         world.connect(anna.bot, anna.human)
@@ -239,7 +239,7 @@ async def test_a_connected_bot_that_may_not_write_offers_a_draft(tmp_path: Path)
 
 
 async def test_a_group_takes_no_tap_with_privacy_mode(tmp_path: Path) -> None:
-    """Way 5: a command that names Bob's bot is all that it sees of the group; one of the two bots has the mode."""
+    """Way 5: commands that name Bob's bot are all that it sees of the group. One of the two bots has the mode."""
     seen = Transcript("group")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
@@ -281,7 +281,7 @@ async def test_a_group_that_becomes_a_supergroup_while_it_rings_gets_the_answer(
 
 
 async def test_a_group_takes_one_tap_where_bots_are_deaf(tmp_path: Path) -> None:
-    """Way 5 without the mode: bots don't hear each other, and Bob taps the link that he sees."""
+    """Way 5 without the mode: the bots don't see each other's messages, and Bob taps the link."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         group = world.group("Friends", anna.human, bob.human, anna.bot, bob.bot)
@@ -294,7 +294,7 @@ async def test_a_group_takes_one_tap_where_bots_are_deaf(tmp_path: Path) -> None
 
 
 async def test_guest_mode_takes_one_tap(tmp_path: Path) -> None:
-    """Way 6: Anna calls her bot into the chat, which isn't a member of it; Bob taps."""
+    """Way 6: Anna calls her bot into the chat, of which it isn't a member. Bob taps."""
     seen = Transcript("guest")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
@@ -312,7 +312,7 @@ async def test_guest_mode_takes_one_tap(tmp_path: Path) -> None:
 
 
 async def test_inline_mode_takes_a_tap_of_each(tmp_path: Path) -> None:
-    """Way 6: the link is Anna's own message; letters before the name is whole cost nothing."""
+    """Way 6: the link is Anna's own message. Letters before the complete name cost nothing."""
     seen = Transcript("inline")
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
@@ -336,7 +336,7 @@ async def test_inline_mode_takes_a_tap_of_each(tmp_path: Path) -> None:
 
 
 async def test_a_result_that_is_never_sent_keeps_nobody_busy(tmp_path: Path) -> None:
-    """Whether an inline result was sent isn't known; a call that comes meanwhile is taken."""
+    """Nobody knows whether an inline result was sent. A call that comes meanwhile is answered."""
     async with two_people(tmp_path) as (anna, bob, world, _):
         await friends(anna, bob)
         change(anna, "bob", trust=Trust.AUTO)

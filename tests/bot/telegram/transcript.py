@@ -1,4 +1,4 @@
-"""A way as the two people see it, for docs/telegram.md: written down by the test that walks it."""
+"""A way as the two people see it, for docs/telegram.md. The test that goes that way writes it down."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHANGING = (
 
 
 class Transcript(PageTranscript):
-    """One way, one line after the other."""
+    """One way, line by line."""
 
     def __init__(self, way: str) -> None:
         super().__init__("telegram.md", way, width=32, changing=_CHANGING)
@@ -37,7 +37,7 @@ class Transcript(PageTranscript):
         self.line(f"{person.name} taps", f"👆 {what}")
 
     def sees(self, where: str, message: Message) -> None:
-        """A message as it stands there now."""
+        """A message as it is shown now."""
         who = message.sender.name
         through = f" (by {message.through.name})" if message.through not in (None, message.sender) else ""
         self.line(f"{who}{through}" if who == where else f"{who}{through}, {where}", message.text)
@@ -45,5 +45,5 @@ class Transcript(PageTranscript):
             self.lines.append(f"{'':32}  " + "  ".join(f"[{button['text']}]" for button in row))
 
     def note(self, text: str) -> None:
-        """What can't be seen, said by the narrator."""
+        """The narrator says what can't be seen."""
         self.lines += ["", f"({text})"]

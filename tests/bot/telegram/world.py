@@ -1,8 +1,8 @@
 """Telegram as far as a bot can see it: accounts, chats, and who gets which message. No HTTP in here.
 
-Each rule that is enforced names where it is documented. "Bot API" is core.telegram.org/bots/api (10.0), "features" is
-core.telegram.org/bots/features, "bot-to-bot" core.telegram.org/api/bots/bot-to-bot, "guest" .../guest-mode, and
-"links" core.telegram.org/api/links.
+Each rule names its source. "Bot API" is core.telegram.org/bots/api (10.0), "features" is
+core.telegram.org/bots/features, "bot-to-bot" is core.telegram.org/api/bots/bot-to-bot, "guest" is .../guest-mode, and
+"links" is core.telegram.org/api/links.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ GROUP_ANONYMOUS_BOT = {
     "username": "GroupAnonymousBot",
 }
 CHANNEL_BOT = {"id": 136_817_688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
-"""Bot API, Message: for backward compatibility `from` has these in messages of anonymous admins and of channels."""
+"Bot API, Message: for backward compatibility, `from` has these in messages of anonymous admins and channels."
 
 
 class BadRequest(Exception):
-    """What the Bot API answers with 400, or 403 for `forbidden`."""
+    """A reply of the Bot API with 400, or with 403 for `forbidden`."""
 
     def __init__(self, description: str, code: int = 400) -> None:
         super().__init__(description)
@@ -74,7 +74,7 @@ class Chat:
     last_bot: Account | None = None
 
     def id_for(self, reader: Account) -> int:
-        """As the reader knows the chat: a group has one number, a private chat the other one's."""
+        """The chat's number for a reader: a group has one number, a private chat the other person's."""
         return self.group or next(each.id for each in self.members if each is not reader)
 
     def as_chat(self, reader: Account) -> dict[str, Any]:
@@ -94,25 +94,25 @@ class Message:
     sender: Account
     text: str
     marked: list[dict[str, Any]] = field(default_factory=list)
-    "TDLib's entities that came with markup."
+    "TDLib's entities from its markup."
     rows: list[list[dict[str, Any]]] = field(default_factory=list)
     reply_to: Message | None = None
     through: Account | None = None
-    "The bot that wrote it for the sender: inline, guest, or connected to their account."
+    "The bot that wrote it for the sender: inline, as a guest, or connected to their account."
     business: bool = False
     forwarded: bool = False
     under: Chat | None = None
-    "The chat in whose name it is written: an anonymous admin's group, or a channel."
+    "The chat in whose name it was written: an anonymous admin's group, or a channel."
     quote: str = ""
     "The part of the other message that a reply quotes."
     date: int = 0
     edits: int = 0
     file: tuple[str, int] | None = None
-    "Name and bytes."
+    "Its name and its size in bytes."
 
     @property
     def links(self) -> list[str]:
-        """What a tap in the text opens."""
+        """The addresses that a tap in the text opens."""
         return tdlib.tappable(self.text, self.marked)
 
     def button(self, words: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Message:
 
 
 class BotAccount(Account):
-    """A bot, with the settings that its owner made with BotFather, and the updates that wait for it."""
+    """A bot, with its owner's settings at BotFather, and its waiting updates."""
 
     def __init__(self, number: int, name: str, username: str, token: str) -> None:
         super().__init__(number, name, username, is_bot=True)
@@ -140,7 +140,7 @@ class BotAccount(Account):
         self.allowed: list[str] | None = None
         self.started_by: set[int] = set()
         self.met: set[int] = set()
-        "Whose messages it has seen."
+        "The users whose messages it has seen."
         self.blocked_by: set[int] = set()
         self.commands: dict[int, list[dict[str, Any]]] = {}
         self.delivered: list[int] = []
@@ -168,25 +168,25 @@ class Connection:
 
 
 class World:
-    """Everybody and everything."""
+    """All accounts, chats and messages."""
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
         self.chats: list[Chat] = []
         self.connections: dict[str, Connection] = {}
         self.taps: list[tuple[str, str]] = []
-        "Who tapped what: exactly what a way costs."
+        "Who tapped what: the cost of a way."
         self.told: list[tuple[str, Message | str]] = []
-        "For transcripts: everything in the order in which it happened."
+        "Everything in order, for transcripts."
         self.queries: dict[str, dict[str, Any]] = {}
         "Callback, inline and guest queries that wait for an answer."
         self.clock_ahead = 0
-        "By how many seconds Telegram's clock is ahead of this machine's."
+        "How many seconds Telegram's clock is ahead of this machine's."
         self.news = asyncio.Condition()
         self._numbers = itertools.count(100)
         self._updates = itertools.count(50_000)
 
-    # Who is there.
+    # Accounts and chats.
 
     def human(self, number: int, name: str, username: str) -> Human:
         human = Human(number, name, username, world=self)
@@ -204,12 +204,12 @@ class World:
         return chat
 
     def becomes_supergroup(self, chat: Chat) -> None:
-        """As it does when its history is shown to new members: another number, and new ones for its messages."""
+        """Turn a group into a supergroup, which happens when new members see its history: all numbers change."""
         chat.was, chat.group = chat.group, -1_000_000_000_000 - next(self._numbers)
         chat.messages.clear()
 
     def between(self, one: Account, other: Account) -> Chat:
-        """The private chat of two."""
+        """The private chat of two accounts."""
         for chat in self.chats:
             if not chat.group and one in chat.members and other in chat.members:
                 return chat
@@ -221,7 +221,7 @@ class World:
         return next((each for each in self.accounts.values() if each.username.lower() == username.lower()), None)
 
     def connect(self, bot: BotAccount, user: Account, *, can_reply: bool = True) -> Connection:
-        """The owner connects the bot in Settings > Chat automation."""
+        """Connect the bot, as the owner does in Settings > Chat automation."""
         connection = Connection(f"bc{next(self._numbers)}", bot, user, can_reply)
         self.connections[connection.id] = connection
         self.update(bot, "business_connection", connection.as_json())
@@ -230,7 +230,7 @@ class World:
     # Updates.
 
     def update(self, bot: BotAccount, kind: str, value: dict[str, Any], number: int | None = None) -> int:
-        """One update for a bot, unless it has asked not to have such."""
+        """Add an update for a bot, unless the bot doesn't want this kind."""
         number = next(self._updates) if number is None else number
         if isinstance(value.get("from"), dict):
             bot.met.add(value["from"]["id"])
@@ -240,7 +240,7 @@ class World:
         return number
 
     def changed(self) -> None:
-        """Wake everybody who waits for something."""
+        """Wake everything that waits for something."""
 
         async def notify() -> None:
             async with self.news:
@@ -249,7 +249,7 @@ class World:
         self._notifying = asyncio.get_running_loop().create_task(notify())
 
     async def until(self, what: Callable[[], Any], seconds: float = 60.0) -> Any:
-        """Wait until something is so, and return it."""
+        """Wait until `what` returns something, and return that."""
         try:
             async with asyncio.timeout(seconds), self.news:
                 while not (found := what()):
@@ -268,7 +268,7 @@ class World:
     # Messages.
 
     def write(self, chat: Chat, sender: Account, text: str, **more: Any) -> Message:
-        """A message appears in a chat, and those bots get it that may see it."""
+        """Add a message to a chat. The bots that may see it get it."""
         now = int(time.time()) + self.clock_ahead
         message = Message(next(self._numbers), chat, sender, text, date=now, **more)
         chat.messages.append(message)
@@ -302,12 +302,12 @@ class World:
             if (named or reply) and (bot.bot_to_bot or author.bot_to_bot):
                 return True
             return bot.bot_to_bot and everything
-        # Features, Privacy mode: commands meant for the bot, general ones if it wrote last, replies to it.
+        # Features, Privacy mode: commands for the bot, general ones if it wrote last, and replies to it.
         general = bool(command and not command[2] and chat.last_bot is bot)
         return everything or named or reply or general
 
     def _business(self, user: Human, other: Account, message: Message) -> None:
-        """Bot API, business_message: new messages of both, in the chats of a connected account."""
+        """Bot API, business_message: new messages of both people, in the chats of a connected account."""
         for connection in self.connections.values():
             if connection.user is user and connection.enabled:
                 value = self.as_json(message, user)
@@ -325,7 +325,7 @@ class World:
                 self.update(connection.bot, "business_message", value)
 
     def _guests(self, message: Message) -> None:
-        """Guest: a human who mentions a bot in any chat calls it, up to three in one message."""
+        """Guest: a human calls a bot by mentioning it in any chat, up to three bots in one message."""
         if not isinstance(message.sender, Human) or message.through is not None:
             return
         names = list(dict.fromkeys(re.findall(r"@(\w+)", message.text)))[:3]
@@ -374,7 +374,7 @@ class World:
             value["reply_markup"] = {"inline_keyboard": message.rows}
         return value
 
-    # What a bot asks for.
+    # Requests of a bot.
 
     def sends(self, bot: BotAccount, what: dict[str, Any]) -> Message:
         """Bot API, sendMessage."""
@@ -396,7 +396,7 @@ class World:
             if other is None:
                 raise BadRequest("chat not found")
             if not isinstance(other, BotAccount):
-                raise BadRequest("chat not found")  # Bot API, chat_id: @names are of channels, groups and bots
+                raise BadRequest("chat not found")  # Bot API, chat_id: @names belong to channels, groups and bots
         else:
             for each in self.chats:
                 if each.was == int(name):
@@ -428,7 +428,7 @@ class World:
         if connection is None or connection.bot is not bot or not connection.enabled:
             raise BadRequest("BUSINESS_CONNECTION_INVALID")
         if not connection.can_reply:
-            # Bot API, BusinessBotRights.can_reply: send and edit in chats with messages of the last 24 hours.
+            # Bot API, BusinessBotRights.can_reply: send and edit in chats that had messages in the last 24 hours.
             raise BadRequest("BUSINESS_PEER_USAGE_MISSING")
         other = self.accounts.get(int(what["chat_id"]))
         if other is None:
@@ -471,7 +471,7 @@ class World:
         return message
 
     def answers(self, bot: BotAccount, kind: str, query: str) -> dict[str, Any]:
-        """The query of that kind, which may be answered once. Bot API: answerCallbackQuery and the like."""
+        """The query of that kind. It may be answered once. Bot API: answerCallbackQuery and others."""
         waiting = self.queries.get(query)
         if waiting is None or waiting["kind"] != kind or waiting["bot"] is not bot or "answer" in waiting:
             raise BadRequest("query is too old and response timeout expired or query ID is invalid")
@@ -479,7 +479,7 @@ class World:
 
 
 class Human(Account):
-    """Somebody with fingers."""
+    """A person who types and taps."""
 
     def __init__(self, number: int, name: str, username: str, *, world: World) -> None:
         super().__init__(number, name, username)
@@ -494,11 +494,11 @@ class Human(Account):
         return self.world.write(chat, self, text, **more)
 
     def tells(self, bot: BotAccount, text: str, **more: Any) -> Message:
-        """The same in the private chat with a bot."""
+        """Type something in the private chat with a bot."""
         return self.says(self.world.between(self, bot), text, **more)
 
     def taps_link(self, address: str) -> Chat | tuple[Chat, str]:
-        """Tap an address of Telegram's: a bot is started, or a chat opens with a draft in it."""
+        """Tap an address of Telegram: it starts a bot, or opens a chat with a draft."""
         self.world.taps.append((self.name, "a link"))
         parts = urlsplit(address)
         assert (parts.scheme, parts.netloc) == ("https", "t.me"), address
@@ -516,7 +516,7 @@ class Human(Account):
         return chat, unquote(values["text"][0])
 
     def taps_button(self, message: Message, words: str) -> Any:
-        """Tap a button: what it copies, opens, or does."""
+        """Tap a button. Returns what it copies, opens, or does."""
         button = message.button(words)
         self.world.taps.append((self.name, words))
         if "copy_text" in button:
@@ -539,7 +539,7 @@ class Human(Account):
         return query
 
     async def answer_to(self, query: str) -> dict[str, Any]:
-        """What a bot answers to a query."""
+        """A bot's answer to a query."""
         await self.world.until(lambda: "answer" in self.world.queries[query])
         return dict(self.world.queries[query]["answer"])
 
@@ -554,21 +554,21 @@ class Human(Account):
         return query
 
     def chooses(self, bot: BotAccount, query: str, result: dict[str, Any], chat: Chat) -> Message:
-        """Tap a result: it is sent as the human's own message."""
+        """Tap a result, which is sent as the human's own message."""
         self.world.taps.append((self.name, "a result"))
         text, marked = checked_text(
             {**result["input_message_content"], "text": result["input_message_content"]["message_text"]}
         )
         message = self.world.write(chat, self, text, marked=marked, through=bot)
         if bot.inline_feedback:
-            # Bot API, ChosenInlineResult: only with feedback on, and then not always.
+            # Bot API, ChosenInlineResult: only with feedback on, and even then not always.
             value = {"result_id": result["id"], "from": self.as_user(), "query": ""}
             self.world.update(bot, "chosen_inline_result", value)
         return message
 
 
 def checked_text(what: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """A text as TDLib reads it. Raises BadRequest as Telegram does, AssertionError for what we never want."""
+    """A text as TDLib reads it. Raises BadRequest as Telegram does, and AssertionError for what we never want."""
     assert what.get("parse_mode") == "HTML"
     assert (what.get("link_preview_options") or {}).get("is_disabled") is True, "link previews are always off"
     try:
@@ -612,7 +612,7 @@ _NAMES = {
 
 
 def _entity(each: dict[str, Any]) -> dict[str, Any] | None:
-    """TDLib's entity as the Bot API writes it (MessageEntity)."""
+    """TDLib's entity in the Bot API's form (MessageEntity)."""
     kind = _NAMES.get(each["type"]["@type"])
     if kind is None:
         return None

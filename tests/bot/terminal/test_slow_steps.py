@@ -1,4 +1,4 @@
-"""What takes longer than two seconds says what it is, on standard error, and what is quick says nothing."""
+"""A step of more than two seconds says on standard error what it is. A quick one says nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.wide_terminal import wide_terminal
 
 @contextlib.contextmanager
 def slow_program(home: Home) -> Iterator[None]:
-    """A running copybara's socket, which answers after four seconds: twice what may pass in silence."""
+    """A running copybara's socket that replies after four seconds: twice as long as a step may be silent."""
     home.prepare()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(home.command_socket))
@@ -43,7 +43,7 @@ def slow_program(home: Home) -> Iterator[None]:
 
 
 async def at_terminal(home: Home, *arguments: str, **variables: str) -> tuple[int | None, str, str]:
-    """Run `copybara` with standard error on a terminal; its exit code, stdout and stderr."""
+    """Run `copybara` with standard error on a terminal. Returns its exit code, stdout and stderr."""
     terminal, its_end = wide_terminal()
     with os.fdopen(terminal, "rb", buffering=0) as read:
         process = await asyncio.create_subprocess_exec(
@@ -71,7 +71,7 @@ async def test_a_call_that_the_program_takes_long_for_says_what_it_waits_for(tmp
 
 
 async def test_the_doctor_says_where_it_looks_as_soon_as_that_takes_long(tmp_path: Path) -> None:
-    """systemd takes three seconds to answer."""
+    """systemd takes three seconds to reply."""
     home = Home(tmp_path / "h")
     home.prepare()
     home.own_config.write_text('overlay = "loopback"\n')

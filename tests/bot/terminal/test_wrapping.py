@@ -1,4 +1,4 @@
-"""Lines for a terminal: broken between words, and nothing that somebody would copy."""
+"""Lines for a terminal break between words, and nothing breaks that somebody would copy."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(th
 
 
 COMMANDS = ("tar", "git", "sudo", "copybara")
-"What a line that is wider than the terminal begins with: it is to be copied."
+"A line that is wider than the terminal begins with one of these, because it should be copied."
 
 
 async def shown_on_a_terminal(*arguments: str, columns: int, lines: int = LINES) -> list[str]:
@@ -132,7 +132,7 @@ async def shown_on_a_terminal(*arguments: str, columns: int, lines: int = LINES)
     )
     os.close(theirs)
     shown = b""
-    with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+    with contextlib.suppress(OSError):  # the other end is closed
         while more := await asyncio.to_thread(os.read, ours, 4096):
             shown += more
     os.close(ours)
@@ -176,7 +176,7 @@ async def test_what_stands_below_a_code_is_as_wide_as_the_terminal(tmp_path: Pat
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A parser, and those of all its commands."""
+    """A parser, and the parsers of all its commands."""
     yield parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
