@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import random
 import secrets
 import statistics
 import time
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +19,7 @@ from benchmarks.processes import processor_seconds
 from benchmarks.recorded_rtp import Reports, RtpStream
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together
 from benchmarks.timed_socket import TimedSocket
+from bot.process.uncollected import uncollected
 from peer.transport.leg import Leg
 from peer.transport.profile import MEDIA
 from peer.transport.rtp_statistics import RTP_HEADER
@@ -123,7 +122,7 @@ class Calls:
         for end in ends:
             end.sock.arrivals = arrivals
         counting = [each for each in due if each.stream is not None and each.at >= WARM_UP]
-        with _without_collections():
+        with uncollected():  # a look through a hundred thousand packets would hold up the sending of others
             sending = asyncio.create_task(_send(due))
             await asyncio.sleep(WARM_UP)
             before, began = processor_seconds(self._node.pid), time.monotonic()
@@ -192,14 +191,3 @@ def _stream(packet: bytes) -> tuple[int, int]:
 def _of_a_hundred(number: int, values: list[float]) -> float:
     """What so many of a hundred don't exceed; infinite without values."""
     return statistics.quantiles(values, n=100, method="inclusive")[number - 1] if len(values) > 1 else float("inf")
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """A look through a hundred thousand packets would hold up the sending of others."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Let it look for nothing in this block, which imports.
+    """Let it look for nothing in this block, such as one that imports.
 
-    It looks once before: what reads the arguments is half a megabyte that nobody needs any more.
+    It looks once before: what reads the program's arguments is half a megabyte that nobody needs any more.
     """
     gc.collect()
     gc.disable()

@@ -17,6 +17,7 @@ from peer.handset.late_server import listening_socket
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
+    Adding,
     Call,
     CantStart,
     Contact,
@@ -37,7 +38,7 @@ from peer.handset.protocol import (
     ToPage,
 )
 from peer.handset.server import HandsetServer
-from peer.handset.shown_link import shown_link
+from peer.handset.shown_link import shown_address, shown_link
 from shared.call.table import State
 from shared.errors import CallRefused
 from tests.browser import faces
@@ -195,6 +196,18 @@ def greeting(**changed: Any) -> Hello:
         "links": [],
     }
     return Hello(**(values | changed))
+
+
+def adding(name: str, **changed: Any) -> Adding:
+    """A device that is being added, and has come: its code is to be compared."""
+    values: dict[str, Any] = {
+        "link": shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
+        "authority": ":".join(["A7"] * 32),
+        "gives_up": "",
+        "visitor": "201:7e10:94f2:5cc8::8",
+        "code": "042917",
+    }
+    return Adding(name=name, **(values | changed))
 
 
 def link() -> Link:

@@ -8,7 +8,6 @@ import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import (
-    Adding,
     ConfirmDevice,
     Contacts,
     Devices,
@@ -21,9 +20,8 @@ from peer.handset.protocol import (
     ShowLink,
     Text,
 )
-from peer.handset.shown_link import shown_address
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import BOB, NOW, Theatre, call, contact, greeting, link, sends, theatre
+from tests.browser.scripted import BOB, NOW, Theatre, adding, call, contact, greeting, link, sends, theatre
 from tests.browser.test_page_told import STRANGER
 from tests.browser.test_page_voice_message import UNHEARD
 
@@ -163,15 +161,7 @@ async def test_a_file_that_the_program_did_not_get_whole_is_said_not_to_be_sent(
 
 
 async def test_a_device_that_is_being_added_is_found_again() -> None:
-    adding = Adding(
-        name="tablet",
-        link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
-        authority=":".join(["A7"] * 32),
-        gives_up="",
-        visitor="201:7e10:94f2:5cc8::8",
-        code="042917",
-    )
-    devices = Devices(devices=[], can_change=True, lan=False, adding=adding)
+    devices = Devices(devices=[], can_change=True, lan=False, adding=adding("tablet"))
     async with theatre(greeting(devices=devices)) as play:
         await play.view.shows("tablet waits until you have compared its code.")
         await play.can_be_used()

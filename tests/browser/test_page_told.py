@@ -23,7 +23,6 @@ from peer.handset.protocol import (
     Act,
     AddContact,
     AddDevice,
-    Adding,
     Answer,
     AnsweredAlone,
     Audible,
@@ -56,7 +55,7 @@ from peer.handset.protocol import (
     Text,
     Write,
 )
-from peer.handset.shown_link import shown_address, shown_link
+from peer.handset.shown_link import shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
 from tests.browser.pictures import NARROW, look_like, taken
@@ -70,6 +69,7 @@ from tests.browser.scripted import (
     PATH,
     TOKEN,
     Theatre,
+    adding,
     call,
     contact,
     everywhere,
@@ -1318,14 +1318,7 @@ async def test_a_device_that_is_added_shows_its_code_and_how_to_trust_the_home()
 async def test_devices_are_added_and_removed_on_the_page() -> None:
     fields: dict[str, Any] = {"can_change": True, "lan": True}
     phone = Device(name="phone", words="201:7e10:94f2:5cc8::9, connected now", here=False)
-    adding = Adding(
-        name="tablet",
-        link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
-        authority=":".join(["A7"] * 32),
-        gives_up=given_up(open_to_all=True, lan=False),
-        visitor=None,
-        code=None,
-    )
+    tablet = adding("tablet", gives_up=given_up(open_to_all=True, lan=False), visitor=None, code=None)
     async with theatre(greeting(devices=Devices(devices=[phone], adding=None, **fields))) as play:
         await play.page.locator("#open-settings").click()
         await play.view.press("My devices")
@@ -1334,13 +1327,13 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
         await play.page.locator("#add-device-lan").check()
         await play.view.press("Add device")
         await play.wants(AddDevice, name="tablet", where="lan")
-        play.tell(Devices(devices=[phone], adding=adding, **fields))
+        play.tell(Devices(devices=[phone], adding=tablet, **fields))
         await play.view.shows("Add tablet")
         await play.until("document.getElementById('adding-qr').naturalWidth > 0")
         await everywhere(play, "devices-adding")
         await play.page.locator("#adding-cancel").scroll_into_view_if_needed()
         await taken(play.page, "devices-adding-below-light")
-        waits = msgspec.structs.replace(adding, visitor="201:7e10:94f2:5cc8::8", code="042917")
+        waits = adding("tablet", gives_up=tablet.gives_up)
         play.tell(Devices(devices=[phone], adding=waits, **fields))
         await play.view.shows("042 917")
         for width, height in ((360, 640), (640, 360)):
@@ -1360,16 +1353,9 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
 
 async def test_a_code_that_changes_under_the_pointer_has_to_be_read_again() -> None:
     """Somebody else who has the secret comes as soon as the phone's screen locks."""
-    adding = Adding(
-        name="phone",
-        link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
-        authority=":".join(["A7"] * 32),
-        gives_up="",
-        visitor="201:7e10:94f2:5cc8::8",
-        code="042917",
-    )
+    phone = adding("phone")
     fields: dict[str, Any] = {"devices": [], "can_change": True, "lan": False}
-    async with theatre(greeting(devices=Devices(adding=adding, **fields))) as play:
+    async with theatre(greeting(devices=Devices(adding=phone, **fields))) as play:
         await play.page.locator("#open-settings").click()
         await play.view.press("My devices")
         await play.until("document.querySelector('#adding-confirm[data-settled]')")
@@ -1378,7 +1364,7 @@ async def test_a_code_that_changes_under_the_pointer_has_to_be_read_again() -> N
                 window.pressable = document.getElementById("adding-confirm").hasAttribute("data-settled");
             }).observe(document.getElementById("adding-code"), {childList: true, characterData: true, subtree: true})"""
         )
-        thief = msgspec.structs.replace(adding, visitor="201:7e10:94f2:5cc8::9", code="555555")
+        thief = msgspec.structs.replace(phone, visitor="201:7e10:94f2:5cc8::9", code="555555")
         play.tell(Devices(adding=thief, **fields))
         await play.view.shows("It is another device now: compare again.")
         await play.view.shows("555 555")
