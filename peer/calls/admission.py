@@ -6,16 +6,14 @@ shared/policy.py decides what may happen to a call that somebody else begins; he
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
 from typing import Literal
 
 from peer.calls.budget import Caller, caller_of
 from peer.calls.call_link import CallLink
-from peer.calls.incoming import IncomingCalls
+from peer.calls.incoming import ComingCall, IncomingCalls
 from peer.calls.line import Line
-from peer.calls.line_parts import ConnectionState, Presented
-from peer.calls.line_records import begun
+from peer.calls.line_parts import Presented
 from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.link_writer import LinkWriter
@@ -24,22 +22,19 @@ from peer.calls.out_of_time import out_of_time
 from peer.calls.reading import MissedCall, OtherClock, Reading
 from shared.call.events import (
     Glare,
-    Offered,
     RemoteAccepted,
     RemoteBusy,
     RemoteCancelled,
     RemoteDeclined,
     RemoteRinging,
 )
-from shared.call.records import RunningCall
-from shared.call.table import EndReason, State, glare, incoming
+from shared.call.table import EndReason, State, glare
 from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.policy import Decision, KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
-from shared.secrets.handshake import Role
 from shared.store import Store
 from shared.store.restored import links_from
 
@@ -142,45 +137,20 @@ class Admission:
         expires = link.created + self._calls.settings.lifetime
         crosses = ours is not None and ours.waits
         shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO and not crosses)
+        coming = ComingCall(link, chat, decision.media or link.media, expires, shown)
         lives = ours is None and self._crossed(link) is None
-        kept = begun(link, Role.CALLEE, chat, shown) if lives else None
-        if not await self._use(link, expires + MAX_CLOCK_AHEAD, kept, again=again):
+        if not await self._calls.use(coming, expires + MAX_CLOCK_AHEAD, lives=lives, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
-            if kept is not None:
+            if lives:
                 await self._calls.writes.write(lambda store: store.forget_call(link.reference))
             return Reading(decision.reason, crossed)
-        line = Line(
-            self._calls.lines.next_number(),
-            incoming(Offered(), paired=link.paired)[0],
-            link,
-            chat=chat,
-            expires=expires,
-            connection=ConnectionState(decision.media or link.media, dialled=time.monotonic()),
-            shown=shown,
-        )
+        line = self._calls.line(coming)
         if ours is not None and crosses:
             ours.crosses(line)
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
         return await self._calls.begin(line, decision)
-
-    async def _use(self, link: CallLink, until: int, kept: RunningCall | None, *, again: bool) -> bool:
-        """In one write: mark a link as used, note that the other side has its secret, and keep the call that it begins.
-
-        Returns False if the link was used before. `until` is when it may be forgotten, Unix seconds.
-        """
-
-        def use(store: Store) -> bool:
-            if not (store.use_links(link.marks, expires=until) or again):
-                return False
-            if link.secret is not None:
-                store.secret_used(link.peer, link.secret)
-            if kept is not None:
-                store.save_call(kept)
-            return True
-
-        return await self._calls.writes.write(use)
 
     def _crossing(self, link: CallLink) -> Line | None:
         """Our own unanswered call to the writer of this link: both have called, and the two calls become one.

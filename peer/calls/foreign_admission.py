@@ -7,17 +7,13 @@ only for a contact whom the owner has marked for that.
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from peer.calls.budget import caller_of
 from peer.calls.call_link import CallLink
 from peer.calls.foreign import ForeignCall
-from peer.calls.incoming import IncomingCalls
-from peer.calls.line import Line
-from peer.calls.line_parts import ConnectionState, Presented
-from peer.calls.line_records import begun
+from peer.calls.incoming import ComingCall, IncomingCalls
+from peer.calls.line_parts import Presented
 from peer.calls.programs.envelope import Envelope
 from peer.calls.reading import Reading
 from peer.calls.sdp_session import SdpSession
@@ -26,16 +22,13 @@ from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import Candidate, ports_at
 from peer.transport.sdp.negotiation import Agreement, accept_offer
 from peer.transport.sdp.reading import Description
-from shared.call.events import Offered, RemoteAccepted
-from shared.call.table import incoming
+from shared.call.events import RemoteAccepted
 from shared.contacts import Contact, Trust
 from shared.errors import OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
-from shared.secrets.handshake import Role
-from shared.store import Store
 
 USED_SECONDS = 30 * 24 * 3600
 "How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
@@ -137,37 +130,18 @@ class ForeignAdmission:
         caller = caller_of(contact is not None, proven=proven)
         if not self._calls.budget.take(caller, offer.source):
             return self._calls.no_room(Reason.BUSY, caller, offer.source, contact)
-        link = CallLink(
-            offer.source,
-            offer.agreement.media,
-            now,
-            raw=digest,
-            reference=digest[:8],
-            proven=proven,
-            keyed=keyed,
-        )
-        shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO)
-        kept = begun(link, Role.CALLEE, chat, shown)
-
-        def use(store: Store) -> bool:
-            if not (store.use_link(digest, ours=False, expires=now + USED_SECONDS) or again):
-                return False
-            store.save_call(kept)
-            return True
-
-        if not await self._calls.writes.write(use):
-            return Reading(Reason.ALREADY_USED)
-        line = Line(
-            self._calls.lines.next_number(),
-            incoming(Offered(), paired=False)[0],
-            link,
-            chat=chat,
+        media = offer.agreement.media
+        coming = ComingCall(
+            CallLink(offer.source, media, now, raw=digest, reference=digest[:8], proven=proven, keyed=keyed),
+            chat,
+            decision.media or media,
             expires=now + (self._calls.settings.lifetime if offer.rings is None else offer.rings),
-            connection=ConnectionState(decision.media or offer.agreement.media, dialled=time.monotonic()),
-            shown=shown,
+            shown=Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )
-        return await self._calls.begin(line, decision)
+        if not await self._calls.use(coming, now + USED_SECONDS, again=again):
+            return Reading(Reason.ALREADY_USED)
+        return await self._calls.begin(self._calls.line(coming), decision)
 
 
 def _as_unproven(contact: Contact | None) -> Contact | None:

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from peer.calls.budget import Budget, Caller, Dropped
+from peer.calls.call_link import CallLink
 from peer.calls.call_policy import CallPolicy
+from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
+from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.line_records import begun
 from peer.calls.lines import Lines
 from peer.calls.reading import Reading
 from peer.calls.runner import LineRunner
 from shared.call.events import Answer, Busy, Offered
+from shared.call.table import incoming
 from shared.config.schema import Calls
 from shared.contacts import Contact
+from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import Decision, Verdict
 from shared.reasons import Reason
+from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
+
+
+@dataclass(frozen=True, slots=True)
+class ComingCall:
+    """A call that somebody else begins, as it is let in."""
+
+    link: CallLink
+    chat: str
+    "Where its link was read, and where answers go."
+
+    media: Media
+    "What its caller gets at most."
+
+    expires: int
+    "Until when it may be answered, Unix seconds."
+
+    shown: Presented
+    foreign: ForeignCall | None = None
+    "What another program has offered."
+
+    on_hold: bool = False
+    "It joins a conversation that the owner has put on hold."
+
+    def line(self, number: int) -> Line:
+        """The call's line, with that number."""
+        call, _ = incoming(Offered(), paired=self.link.paired)
+        return Line(
+            number,
+            replace(call, on_hold=self.on_hold),
+            self.link,
+            chat=self.chat,
+            expires=self.expires,
+            connection=ConnectionState(self.media, dialled=time.monotonic()),
+            shown=self.shown,
+            foreign=self.foreign,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +93,31 @@ class IncomingCalls:
         """
         tell = self.budget.tell(caller, node)
         return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
+
+    async def use(self, coming: ComingCall, until: int, *, lives: bool = True, again: bool = False) -> bool:
+        """In one write: mark a call's link as used, note that the other side has its secret, and keep the call.
+
+        Returns False if the link was used before, unless it may be used `again`. `until` is when that may be forgotten,
+        Unix seconds. `lives`: this call may be up one day, and isn't merely the other side's half of another one.
+        Raises StoreError.
+        """
+        link = coming.link
+        kept = begun(link, Role.CALLEE, coming.chat, coming.shown) if lives else None
+
+        def use(store: Store) -> bool:
+            if not (store.use_links(link.marks, expires=until) or again):
+                return False
+            if link.secret is not None:
+                store.secret_used(link.peer, link.secret)
+            if kept is not None:
+                store.save_call(kept)
+            return True
+
+        return await self.writes.write(use)
+
+    def line(self, coming: ComingCall) -> Line:
+        """The line of a call whose link is used now. It begins later, or becomes one with our own call."""
+        return coming.line(self.lines.next_number())
 
     async def begin(self, line: Line, decision: Decision) -> Reading:
         """Begin a call as the policy has decided: it rings, is answered, or its caller hears that we are busy.

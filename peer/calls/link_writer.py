@@ -20,6 +20,25 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
+from shared.store.secrets import NO_CHAIN
+
+
+def unwritten(store: Store, node: NodeId, media: Media, now: int, *, with_secret: bool = True) -> CallLink:
+    """What is known of our link to a node before it is written; `now` is in Unix seconds.
+
+    It will be sealed with the secret that we share with a contact, unless it is to have none. Raises StoreError.
+    """
+    contact = store.contact_of(node) is not None
+    secret = store.writable_secret(node) if contact and with_secret else None
+    return CallLink(
+        node,
+        media,
+        now,
+        secret=secret,
+        chain=store.chain_of(node, secret) if secret is not None else NO_CHAIN,
+        proven=secret is not None,
+        keyed=contact and store.keyed(node),
+    )
 
 
 class LinkWriter:

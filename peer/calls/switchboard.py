@@ -14,7 +14,6 @@ from typing import Literal
 
 from peer.calls.admission import Admission
 from peer.calls.budget import Budget
-from peer.calls.call_link import CallLink
 from peer.calls.call_policy import CallPolicy
 from peer.calls.call_socket import OpenSocket
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
@@ -30,7 +29,7 @@ from peer.calls.line_keeping import LIFE_SECONDS, LineKeeping
 from peer.calls.line_parts import Presented
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_reader import LinkReader
-from peer.calls.link_writer import LinkWriter
+from peer.calls.link_writer import LinkWriter, unwritten
 from peer.calls.news import CallListener, CallListeners, Changed
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
@@ -68,7 +67,6 @@ from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
-from shared.store.secrets import NO_CHAIN
 
 logger = logging.getLogger(__name__)
 
@@ -287,22 +285,13 @@ class Switchboard:
                 "Set it up, or choose another program: /contact program NAME copybara",
             )
         foreign = ForeignCall(envelope(node)) if envelope is not None else None
-        secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())
-        call, effects = outgoing(paired=secret is not None)
-        keyed = contact is not None and self._store.keyed(node)
+        link = unwritten(self._store, node, media, now, with_secret=foreign is None)
+        call, effects = outgoing(paired=link.proven)
         line = Line(
             self.lines.next_number(),
             call,
-            CallLink(
-                node,
-                media,
-                now,
-                secret=secret,
-                chain=self._store.chain_of(node, secret) if secret is not None else NO_CHAIN,
-                proven=secret is not None,
-                keyed=keyed,
-            ),
+            link,
             chat=chat,
             expires=now + self._settings.lifetime,
             shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo, begins_off=begins_off).of(contact),

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from peer.calls.admission import Admission
 from peer.calls.call_link import CallLink
 from peer.calls.endpoint_choice import EndpointChoice
-from peer.calls.incoming import IncomingCalls
+from peer.calls.incoming import ComingCall, IncomingCalls
 from peer.calls.line import Line
-from peer.calls.line_keeping import LineKeeping
-from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.line_parts import Presented
 from peer.calls.lines import may_be_ended
 from peer.calls.link_reader import LinkReader, SaidLink
+from peer.calls.link_writer import unwritten
 from shared.call.effects import Effect
-from shared.call.events import Answer, Hold, Offered, Resume
-from shared.call.table import State, incoming, outgoing
+from shared.call.events import Answer, Hold, Resume
+from shared.call.table import State, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Response
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
-from shared.store.secrets import NO_CHAIN
 from shared.together.invitation import InvitationState
 
 MEETING_SECONDS = 60.0
@@ -87,7 +85,6 @@ class IntroducedCalls:
         calls: IncomingCalls,
         reader: LinkReader,
         admission: Admission,
-        keeping: LineKeeping,
         choice: EndpointChoice,
         clock: Callable[[], float],
     ) -> None:
@@ -96,29 +93,19 @@ class IntroducedCalls:
         self._calls = calls
         self._reader = reader
         self._admission = admission
-        self._keeping = keeping
         self._choice = choice
         self._clock = clock
 
     async def place(self, invitation: Invitation, node: NodeId) -> None:
         """Call one of the others. Raises CopybaraError."""
-        store = self._calls.store
-        secret = store.writable_secret(node) if store.contact_of(node) is not None else None
-        contact, media = self._known(invitation, node, proven=secret is not None)
         now = int(self._clock())
-        call, effects = outgoing(paired=secret is not None)
+        link = unwritten(self._calls.store, node, invitation.line.media, now)
+        contact, media = self._known(invitation, node, proven=link.proven)
+        call, effects = outgoing(paired=link.proven)
         line = Line(
             self._calls.lines.next_number(),
             replace(call, on_hold=self._on_hold(invitation)),
-            CallLink(
-                node,
-                media,
-                now,
-                secret=secret,
-                chain=store.chain_of(node, secret) if secret is not None else NO_CHAIN,
-                proven=secret is not None,
-                keyed=contact is not None and store.keyed(node),
-            ),
+            replace(link, media=media),
             chat=invitation.line.chat,
             expires=now + int(MEETING_SECONDS),
             shown=self._shown(invitation, contact),
@@ -159,22 +146,20 @@ class IntroducedCalls:
             raise CallRefused("Your clocks differ too much.", "Check the clocks of both computers.")
         if self._admission.may_be_used_already(link):
             raise CallRefused("The link that came is from before you restored your backup.", "Ask them to call again.")
-        line = Line(
-            self._calls.lines.next_number(),
-            replace(incoming(Offered(), paired=link.paired)[0], on_hold=self._on_hold(invitation)),
+        coming = ComingCall(
             link,
-            chat=invitation.line.chat,
+            invitation.line.chat,
+            media,
             expires=now + int(MEETING_SECONDS),
-            connection=ConnectionState(media, dialled=time.monotonic()),
             shown=self._shown(invitation, contact),
+            on_hold=self._on_hold(invitation),
         )
+        line = self._calls.line(coming)
         self._choice.of(line)
         async with self._calls.turn:
-            until = now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD
-            if not await self._calls.writes.write(lambda store: store.use_links(link.marks, expires=until)):
+            if not await self._calls.use(coming, now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD):
                 raise CallRefused("The link that came was used before.", "")
             invitation.lines[link.peer] = line
-            await self._keeping.keep_begun(line)
             await self._start(line, line.begin(Answer(), Reason.ASK))
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:

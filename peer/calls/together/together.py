@@ -60,7 +60,7 @@ class Together:
             looked=lambda conversation: self._merging.looked(conversation),
         )
         self._merging = Merging(calls.lines, self._membership, listeners, inbox.later)
-        introduced = IntroducedCalls(own, calls, reader, admission, keeping, choice, clock)
+        introduced = IntroducedCalls(own, calls, reader, admission, choice, clock)
         self._invitations = JoinInvitations(
             calls.lines, introduced, self._membership, self._merging, listeners, inbox.later
         )
