@@ -11,9 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 
-from peer.calls.files.call_files import CallFiles
+from peer.calls.extensions import Extensions
 from peer.calls.limits import MOST_SHOWN, Limiter
-from peer.calls.recording.call_recording import CallRecording
 from peer.calls.session_events import Committed, HelloHeard, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
@@ -23,10 +22,6 @@ from shared.errors import RemoteFlood, RemoteProtocolError, StoreError
 from shared.media import Media
 from shared.messages import (
     Bye,
-    FileAccept,
-    FileCancel,
-    FileOffer,
-    FileResult,
     Hello,
     JoinAnswer,
     JoinAsk,
@@ -43,8 +38,6 @@ from shared.messages import (
     PairSeal,
     Ping,
     Pong,
-    Recording,
-    RecordingReply,
     Text,
     Unknown,
 )
@@ -81,8 +74,7 @@ class Conversation:
         keep: Callable[[Kept], Awaitable[None]],
         agree: Callable[[Media], Awaitable[None]],
         held: Callable[[], Sequence[bytes]],
-        files: CallFiles | None = None,
-        recording: CallRecording | None = None,
+        extensions: Extensions,
     ) -> None:
         """`transcript` (32 bytes) is what pairing on this leg is bound to.
 
@@ -90,11 +82,13 @@ class Conversation:
         earlier in the call, if one was. `limiter` counts the messages of the whole call.
 
         `tell`, `keep` and `held` are the session's, see Session. `agree` is awaited with the media that the other side
-        wants. Without `files` none are taken; without `recording` nothing is recorded, and recordings of the other side
-        aren't shown.
+        wants.
         """
         self.round_trip: float | None = None
         "How long the last ping and its answer took, in seconds."
+
+        self.agreed = agreed
+        "32 bytes: the pair secret that was agreed on in this call, once it is kept; None: none was."
 
         self._leg = leg
         self._role = role
@@ -103,7 +97,6 @@ class Conversation:
         self._pairing: Pairing | None = None
         "None until it begins: at once on the first leg, on a later leg only if one side has no new secret yet."
 
-        self._agreed = agreed
         self._limiter = limiter
         self._tell = tell
         self._keep = keep
@@ -112,8 +105,7 @@ class Conversation:
         self._shown: list[bytes] = []
         "The secrets of earlier calls that the other side has shown on this leg."
 
-        self._files = files
-        self._recording = recording
+        self._extensions = extensions
         self._pings: dict[int, float] = {}
         self._acting = False
         "Whether a message is being acted on."
@@ -123,7 +115,7 @@ class Conversation:
     @property
     def unpaired(self) -> bool:
         """Whether this leg was dialled after a lost path, and the call has brought no new pair secret yet."""
-        return self._again and self._agreed is None
+        return self._again and self.agreed is None
 
     async def run(self) -> None:
         """Act on messages until the channel ends. After a goodbye, wait to be cancelled.
@@ -133,9 +125,9 @@ class Conversation:
         """
         if not self._again:
             await self._begin_pairing()
-        elif self._agreed is not None:
+        elif self.agreed is not None:
             # The path may have been lost after we stored it and before the other side heard of that.
-            self._leg.control.send(PairKept(kept(self._role, self._agreed, self._leg.exported)))
+            self._leg.control.send(PairKept(kept(self._role, self.agreed, self._leg.exported)))
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
                 raise RemoteFlood
@@ -147,10 +139,7 @@ class Conversation:
     async def _received(self, message: Message | Unknown) -> None:
         match message:
             case Hello():
-                if self._files is not None:
-                    self._files.greeted(message.version)
-                if self._recording is not None:
-                    self._recording.greeted(message)
+                self._extensions.greeted(message)
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
                 self._holds(message.on_hold)
@@ -169,10 +158,6 @@ class Conversation:
                 self._tell(message)
             case OnHold():
                 self._holds(message.on)
-            case FileOffer() | FileAccept() | FileCancel() | FileResult() if self._files is not None:
-                self._files.received(message)
-            case Recording() | RecordingReply() if self._recording is not None:
-                self._recording.received(message)
             case Ping():
                 self._leg.control.send(Pong(message.id))
             case Pong():
@@ -183,11 +168,11 @@ class Conversation:
                 await asyncio.Event().wait()  # until the session is ended; the leg is of no more use
             case Unknown():
                 pass
-            case _:
+            case _ if not self._extensions.received(message):
                 raise RemoteProtocolError("The other side sent a message that has no place in this call.")
 
     async def _other_has_kept(self, message: PairKept) -> None:
-        agreed = self._agreed
+        agreed = self.agreed
         if agreed is not None and self._is_shown(agreed, message):
             await self._store(Committed(agreed))
         new = [secret for secret in self._held() if secret not in self._shown]
@@ -223,9 +208,9 @@ class Conversation:
                 case Propose():
                     if not await self._store(Proposed(effect.secret, pairing.phrase or "", tuple(self._shown))):
                         return  # the other side must not write with it
-                    self._agreed = effect.secret
+                    self.agreed = effect.secret
                 case Commit():
-                    if self._agreed == effect.secret:
+                    if self.agreed == effect.secret:
                         await self._store(Committed(effect.secret))
                 case _:
                     self._leg.control.send(effect)

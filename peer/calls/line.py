@@ -29,7 +29,9 @@ from shared.secrets.handshake import Role
 
 if TYPE_CHECKING:
     # With a session come the media libraries. What only reads of a call, such as the command line, needs none.
+    from peer.calls.files.call_files import CallFiles
     from peer.calls.foreign import ForeignCall
+    from peer.calls.recording.call_recording import CallRecording
     from peer.calls.sdp_session import SdpSession
     from peer.calls.session import Session
 
@@ -219,10 +221,19 @@ class Line:
         return self.call.remote_on_hold
 
     @property
+    def files(self) -> CallFiles | None:
+        """What carries files in it; None: there is no session, or it can't."""
+        return self.session.extensions.files if self.session is not None else None
+
+    @property
+    def recording(self) -> CallRecording | None:
+        """What records it; None: there is no session, or it can't be recorded."""
+        return self.session.extensions.recording if self.session is not None else None
+
+    @property
     def recordings(self) -> RecordingState:
         """Which of the two sides record it."""
-        recording = self.session.recording if self.session is not None else None
-        return RecordingState() if recording is None else recording.standing
+        return RecordingState() if self.recording is None else self.recording.standing
 
     @property
     def occupies(self) -> bool:

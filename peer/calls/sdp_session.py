@@ -10,13 +10,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
+from peer.calls.extensions import Extensions
 from peer.calls.foreign import ForeignCall
-from peer.calls.limits import LIMITS
+from peer.calls.limits import Limiter
+from peer.calls.own_media import OwnMedia
 from peer.calls.session_events import AttemptFailed, Broke, Connected, Kept, MediaAgreed, SessionEvent
-from peer.calls.session_parts import FirstArrivals, OwnHolds, OwnTexts, follow_overlay
+from peer.calls.session_parts import FirstArrivals, OwnLimits, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
@@ -30,7 +33,6 @@ from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.media import Media
 from shared.messages import MAX_TEXT, MediaState, Text
 from shared.node_id import NodeId
-from shared.rate import Bucket
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +68,8 @@ class SdpSession:
         self.leg: SdpLeg | None = None
         "The leg that is connected now."
 
-        self.recording: None = None
-        "Other programs don't show recordings, so there are none."
+        self.extensions = Extensions()
+        "None: other programs take no files and don't show recordings."
 
         self.video = video
         "What the picture may be in."
@@ -86,17 +88,13 @@ class SdpSession:
         self._group: asyncio.TaskGroup | None = None
         self._legs: list[SdpLeg] = []
         self._trying: set[asyncio.Task[None]] = set()
-        self._texts = Bucket(LIMITS[Text])
-        self._own_texts = OwnTexts()
-        self.own_holds = OwnHolds()
-        "Counts what the owner does; asked before `hold`."
+        self._limiter = Limiter()
+        self.own_limits = OwnLimits()
+        "What the owner may do; asked before `hold`."
 
         self._first_media = FirstArrivals(tell)
-        self._states = Bucket(LIMITS[MediaState])
         self._traffic = Traffic()
-        self._shown: MediaState | None = None
-        self._on_hold = False
-        self._agreed = Media.NONE
+        self._media = OwnMedia()
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -147,29 +145,27 @@ class SdpSession:
 
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or for too many."""
-        self._own_texts.take(connected=self.leg is not None)
+        self.own_limits.write(connected=self.leg is not None)
         if not self._say(text):
             raise LocalProtocolError("The other program takes no text.", "Say it in the call, or write in your chat.")
 
     def show_media(self, state: MediaState) -> None:
         """Tell what is sent from now on, if the other program has a message for it; also before the leg is up."""
-        self._shown = state
-        if not self._on_hold:
+        self._media = replace(self._media, wanted=state)
+        if not self._media.on_hold:
             self._say(state)
 
     def hold(self, on: bool) -> None:
         """As Session.hold. The other program knows no hold: it gets silence, and some can show that we are muted."""
-        self._on_hold = on
+        self._media = replace(self._media, on_hold=on)
         self._host.pause(on)
         if self.leg is not None:
             self.leg.silence(on)
-            media = self._agreed
-            sends = self._shown or MediaState(audio=Media.AUDIO in media, video=Media.VIDEO in media)
-            self._say(MediaState(audio=False, video=False) if on else sends)
+            self._say(self._media.told)
 
     def fall_silent(self) -> None:
         """As Session.fall_silent."""
-        self._on_hold = True
+        self._media = replace(self._media, on_hold=True)
         self._host.pause(True)
         if self.leg is not None:
             self.leg.silence(True)
@@ -226,7 +222,7 @@ class SdpSession:
 
     async def _carry(self, leg: SdpLeg, media: Media) -> None:
         """Carry the call over a connected leg until it is over."""
-        self._agreed = media
+        self._media = replace(self._media, agreed=media)
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         leg.first_media.listen(self._first_media)
         leg.messages.listen(self._message)
@@ -238,8 +234,8 @@ class SdpSession:
             return
         self._first_media.connected()
         self._host.attach(leg, media)
-        if self._shown is not None:
-            self._say(self._shown)
+        if self._media.wanted is not None:
+            self._say(self._media.wanted)
         await self._until_over(leg)
         silent = time.monotonic() - (leg.last_heard or 0.0)
         self._tell(RemoteBye() if leg.closed.is_set() and silent < SILENCE_SECONDS else PathLost())
@@ -255,11 +251,11 @@ class SdpSession:
 
     def _message(self, channel: int, message: str | bytes) -> None:
         said = self._foreign.envelope.read(channel, message)
-        if isinstance(said, MediaState):
-            if self._states.takes(time.monotonic()):
-                self._tell(said)
-        elif said is not None:
+        if isinstance(said, str):
             # Other programs know no such limit. What is longer comes in several lines, rather than cut.
-            for at in range(0, len(said), MAX_TEXT):
-                if self._texts.takes(time.monotonic()):
-                    self._tell(Text(said[at : at + MAX_TEXT]))
+            messages: list[Text | MediaState] = [Text(said[at : at + MAX_TEXT]) for at in range(0, len(said), MAX_TEXT)]
+        else:
+            messages = [said] if said is not None else []
+        for each in messages:
+            if self._limiter.takes(each, time.monotonic()):
+                self._tell(each)

@@ -2,7 +2,8 @@
 
 A session decides nothing about the call: it does what the effects of the call table ask for, and reports what happened
 with the values of session_events.py. Its parts: call_socket.py (where the socket is bound), dialling.py (which legs are
-tried), conversation.py (what is said over the leg that connects), redial.py (how a lost path is dialled again).
+tried), conversation.py (what is said over the leg that connects), extensions.py (files and recordings beside that),
+redial.py (how a lost path is dialled again). own_media.py is what it sends.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
-from peer.calls.files.call_files import CallFiles
-from peer.calls.limits import LOSSES, PAUSES, Limiter
-from peer.calls.recording.call_recording import CallRecording
+from peer.calls.extensions import Extensions
+from peer.calls.limits import LOSSES, Limiter
+from peer.calls.own_media import OwnMedia
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
     AttemptFailed,
@@ -27,14 +29,12 @@ from peer.calls.session_events import (
     Connected,
     Kept,
     MediaAgreed,
-    Proposed,
     SessionEvent,
 )
-from peer.calls.session_parts import BROKEN, FirstArrivals, OwnHolds, OwnTexts, follow_overlay
+from peer.calls.session_parts import BROKEN, FirstArrivals, OwnLimits, PauseNews, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
-from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
@@ -48,24 +48,35 @@ from shared.errors import (
     StoreError,
     first_error,
 )
-from shared.links.tokens import VERSION
 from shared.media import Media
-from shared.messages import FILES_VERSION, Hello, JoinMessage, MediaState, OnHold, Text
+from shared.messages import Hello, JoinMessage, MediaState, OnHold, Text
 from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
 
 logger = logging.getLogger(__name__)
 
-
 LOST_TOO_OFTEN = "The connection was lost again and again."
-
-PAUSED = "The connection is slow: picture paused, sound goes on."
-BACK = "The connection is better: the picture is back."
 
 
 class _Lost(Exception):
     """The leg under a conversation is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OurSide:
+    """What stays the same about our side of a call, through all of its legs."""
+
+    role: Role
+
+    automatic: bool = False
+    "The call was answered automatically, which the other side learns."
+
+    converses: bool = False
+    "The call may become part of a conversation of several people."
+
+    held: Callable[[], Sequence[bytes]] = tuple
+    "Gives the pair secrets of earlier calls with the other side, 32 bytes each, the newest first."
 
 
 class Session:
@@ -75,51 +86,34 @@ class Session:
         self,
         overlay: Overlay,
         peer: NodeId,
-        role: Role,
+        side: OurSide,
         endpoint: Endpoint,
         *,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
         overlay_up: Callable[[], Awaitable[object]],
-        automatic: bool = False,
+        extensions: Extensions,
         rejoined: RunningCall | None = None,
-        held: Callable[[], Sequence[bytes]] = tuple,
-        files: CallFiles | None = None,
-        recording: CallRecording | None = None,
-        converses: bool = False,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
 
         `tell` gets what happens; it is called in the event loop and must not block. `keep` gets what has to be on the
         disk before the session acts on it, and is awaited; if it raises, the session ends with Broke. `overlay_up`
-        returns when the overlay can be used. `held` gives the pair secrets of earlier calls with `peer`, 32 bytes each,
-        the newest first.
+        returns when the overlay can be used.
 
-        `automatic`: the call was answered automatically, which the other side learns. `rejoined` is what was kept of a
-        call that is taken up: the session then begins with a lost path, and binds its socket when it dials. Without
-        `files` none are sent or taken; without `recording` nobody records. `converses`: the call may become part of a
-        conversation of several people.
+        `rejoined` is what was kept of a call that is taken up: the session then begins with a lost path, and binds its
+        socket when it dials.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
 
-        self._role = role
+        self.extensions = extensions
+        self._side = side
         self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         self._tell = tell
         self._keep = keep
-        self._automatic = automatic
-        self._held = held
-        self.files = files
-        self.recording = recording
-        self._converses = converses
-        self._media = rejoined.media if rejoined else Media.NONE
-        self._sends: MediaState | None = None
-        """What we send, as the endpoint or the page said last; the other side of a call on hold hears that it is
-        nothing."""
-
-        self._on_hold = self._remote_on_hold = self._picture_paused = False
-
+        self._media = OwnMedia(rejoined.media if rejoined else Media.NONE)
         self._agreed = rejoined.agreed if rejoined else None
         "32 bytes: the pair secret that was agreed on in this call."
 
@@ -136,21 +130,19 @@ class Session:
             self.call_socket, carry=self._carry, failed=lambda error: self._tell(AttemptFailed(error))
         )
         self._redialling = Redialling(
-            role,
+            side.role,
             self.call_socket,
             self._dialling,
-            media=lambda: self._media,
+            media=lambda: self._media.agreed,
             keep=keep,
             failed=lambda error: tell(Broke(error)),
             rejoined=rejoined,
         )
         self._limiter = Limiter()
         self._losses = Bucket(LOSSES)
-        self._pauses = Bucket(PAUSES)
-        self._pause_told = False
-        self._own_texts = OwnTexts()
-        self.own_holds = OwnHolds()
-        "Limits how often the owner may hold; `take` is called before `hold`."
+        self._pause_news = PauseNews(tell)
+        self.own_limits = OwnLimits()
+        "What the owner may do; asked before `hold`."
 
         self._first_media = FirstArrivals(tell)
         self._conversation: Conversation | None = None
@@ -189,7 +181,7 @@ class Session:
 
         Raises LocalProtocolError when there is no leg, and for more lines than the other side would take.
         """
-        self._own_texts.take(connected=self.leg is not None)
+        self.own_limits.write(connected=self.leg is not None)
         assert self.leg is not None
         self.leg.control.send(Text(text))
 
@@ -200,63 +192,48 @@ class Session:
 
     def show_media(self, state: MediaState) -> None:
         """Tell the other side what we send from now on; it hears that again on each later leg."""
-        if state == self._sends:
-            return
-        self._sends = state
-        self._show_media()
+        if state != self._media.wanted:
+            self._media = replace(self._media, wanted=state)
+            self._show_media()
 
     def hold(self, on: bool) -> None:
         """Put the call on hold or take it off hold, and tell the other side.
 
         On hold nothing is sent and nothing played.
         """
-        self._on_hold = on
+        self._media = replace(self._media, on_hold=on)
         self._silence()
         self._host.pause(on)
-        if self.recording is not None:
-            self.recording.holds(on)
+        self.extensions.media_changed(self._media)
         if self.leg is not None:
             self.leg.control.send(OnHold(on))
-            self.leg.control.send(self._sent())
+            self.leg.control.send(self._media.told)
 
     def fall_silent(self) -> None:
         """Send and play nothing any more: the call is over, even if closing it takes a while."""
-        self._on_hold = True
+        self._media = replace(self._media, on_hold=True)
         self._silence()
         self._host.pause(True)
 
     def remote_holds(self, on: bool) -> None:
         """The other side has put the call on hold or taken it off hold. Meanwhile we send no sound and no picture."""
-        self._remote_on_hold = on
+        self._media = replace(self._media, remote_on_hold=on)
         self._silence()
-        if self.recording is not None:
-            self.recording.remote_holds(on)
+        self.extensions.media_changed(self._media)
 
     def _silence(self) -> None:
         if self.leg is not None:
-            self.leg.silence(self._on_hold or self._remote_on_hold)
-
-    def _sent(self) -> MediaState:
-        """What we tell the other side about what we send now."""
-        if self._on_hold:
-            return MediaState(audio=False, video=False)
-        sends = self._sends or MediaState(audio=Media.AUDIO in self._media, video=Media.VIDEO in self._media)
-        if self._picture_paused and sends.video:
-            return MediaState(audio=sends.audio, video=False, paused=True)
-        return sends
+            self.leg.silence(self._media.silent)
 
     def _show_media(self) -> None:
-        if self.leg is not None and not self._on_hold:
-            self.leg.control.send(self._sent())
+        if self.leg is not None and not self._media.on_hold:
+            self.leg.control.send(self._media.told)
 
     def _pause_picture(self, paused: bool) -> None:
         """Our own picture was paused because it doesn't fit through beside the sound, or fits again."""
-        self._picture_paused = paused
+        self._media = replace(self._media, picture_paused=paused)
         self._show_media()
-        if paused:
-            self._pause_told = self._pauses.takes(time.monotonic())
-        if self._pause_told:
-            self._tell(MediaTrouble(PAUSED if paused else BACK))
+        self._pause_news.paused(paused)
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""
@@ -269,8 +246,8 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
                 media = [group.create_task(self._lasting(self._host.run), name="media")]
-                if self.recording is not None:
-                    media.append(group.create_task(self._lasting(self.recording.run), name="recording"))
+                if (recording := self.extensions.recording) is not None:
+                    media.append(group.create_task(self._lasting(recording.run), name="recording"))
 
                 def following() -> Awaitable[None]:
                     return follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
@@ -279,8 +256,8 @@ class Session:
                     group.create_task(self._lasting(self._redialling.run), name="redialling"),
                     group.create_task(self._lasting(following), name="following the overlay"),
                 ]
-                if self.files is not None:
-                    always.append(group.create_task(self._lasting(self.files.run), name="files"))
+                if (files := self.extensions.files) is not None:
+                    always.append(group.create_task(self._lasting(files.run), name="files"))
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
@@ -333,10 +310,7 @@ class Session:
         except* _Lost:
             pass
         finally:
-            if self.files is not None:
-                self.files.disconnected()
-            if self.recording is not None:
-                self.recording.disconnected()
+            self.extensions.disconnected()
         if broke is not None:
             # Such a message ends the session, which then says goodbye.
             self._tell(broke)
@@ -356,87 +330,72 @@ class Session:
         """
         again = self._redialling.begun
         kept = self._connected(leg, attempt)
-        if self.files is not None:
-            self.files.connected(leg)
-        if self.recording is not None:
-            self.recording.connected(leg, self._media)
+        self.extensions.connected(leg, self._media)
+        if self._conversation is not None:
+            self._agreed = self._conversation.agreed
         self._conversation = conversation = Conversation(
             leg,
-            self._role,
+            self._side.role,
             attempt.transcript,
             again=again,
             agreed=self._agreed,
             limiter=self._limiter,
             tell=self._tell,
-            keep=self._keep_and_note,
+            keep=self._keep,
             agree=lambda theirs: self._agree(leg, theirs),
-            held=self._held,
-            files=self.files,
-            recording=self.recording,
+            held=self._side.held,
+            extensions=self.extensions,
         )
         # Before any sound: what the other side does with it depends on whether we were asked.
-        leg.control.send(self._hello(conversation))
+        leg.control.send(self._hello(unpaired=conversation.unpaired))
         self._silence()
         # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
-        self._host.attach(leg, self._media)
+        self._host.attach(leg, self._media.agreed)
         for event in kept:
             await self._keep(event)
         self._first_media.connected()
         async with asyncio.TaskGroup() as group:
             group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
             group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
-            if self._sends is not None or self._on_hold:
-                leg.control.send(self._sent())
+            if self._media.wanted is not None or self._media.on_hold:
+                leg.control.send(self._media.told)
             await conversation.run()
             raise _Lost
 
-    def _hello(self, conversation: Conversation) -> Hello:
-        recording = self.recording
+    def _hello(self, *, unpaired: bool) -> Hello:
         return Hello(
-            version=self._version,
-            media=int(self._media),
-            automatic=self._automatic,
-            unpaired=conversation.unpaired,
-            on_hold=self._on_hold,
-            shows_recording=recording is not None,
-            recording=recording is not None and recording.standing.recording,
-            conversations=self._converses,
+            version=self.extensions.version,
+            media=int(self._media.agreed),
+            automatic=self._side.automatic,
+            unpaired=unpaired,
+            on_hold=self._media.on_hold,
+            shows_recording=self.extensions.recording is not None,
+            recording=self.extensions.records,
+            conversations=self._side.converses,
         )
-
-    @property
-    def _version(self) -> int:
-        """The newest version of the control protocol that we speak."""
-        return VERSION if self.files is None else FILES_VERSION
 
     def _connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
         """Note that a leg has just connected. Returns what has to be kept of it, in that order."""
         self.call_socket.path_lost(False)
-        self._media = attempt.media
+        self._media = replace(self._media, agreed=attempt.media, picture_paused=False)
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         leg.first_media.listen(self._first_media)
-        self._picture_paused = False
         leg.picture_paused.listen(self._pause_picture)
         if self._redialling.begun:
             return (PathRestored(),)
         secret = redial_secret(attempt.handshake.secret, leg.exported)
         self._redialling.begin(secret)
-        return MediaAgreed(self._media), Connected(secret, leg.first_heard)
-
-    async def _keep_and_note(self, event: Kept) -> None:
-        await self._keep(event)
-        if isinstance(event, Proposed):
-            self._agreed = event.secret
+        return MediaAgreed(attempt.media), Connected(secret, leg.first_heard)
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
         """The other side has said what it wants: send no more. A video call may be answered with audio only."""
-        agreed = self._media & theirs
-        if agreed and agreed != self._media:
-            self._media = agreed
+        agreed = self._media.agreed & theirs
+        if agreed and agreed != self._media.agreed:
+            self._media = replace(self._media, agreed=agreed)
             await self._keep(MediaAgreed(agreed))
             self._host.attach(leg, agreed)
-            if self.recording is not None:
-                self.recording.agreed(agreed)
+            self.extensions.media_changed(self._media)
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:

@@ -6,39 +6,53 @@ import time
 from collections.abc import Callable
 
 from peer.calls.call_socket import CallSocket
-from peer.calls.limits import OWN_HOLDS, OWN_TEXTS
+from peer.calls.limits import OWN_HOLDS, OWN_TEXTS, PAUSES
 from peer.calls.session_events import Broke, FirstMedia, SessionEvent
+from peer.media.trouble import MediaTrouble
 from shared.errors import LocalProtocolError, PortTaken
 from shared.media import Media
 from shared.rate import Bucket
 
 BROKEN = "A fault in the program ended this call."
 
+PAUSED = "The connection is slow: picture paused, sound goes on."
+BACK = "The connection is better: the picture is back."
 
-class OwnTexts:
-    """Limits the owner's lines of text to what the other side accepts."""
+
+class OwnLimits:
+    """Limits what the owner does in a call to what the other side accepts."""
 
     def __init__(self) -> None:
-        self._bucket = Bucket(OWN_TEXTS)
+        self._texts = Bucket(OWN_TEXTS)
+        self._holds = Bucket(OWN_HOLDS)
 
-    def take(self, *, connected: bool) -> None:
-        """Count one more line. Raises LocalProtocolError without a connection, and for too many lines."""
+    def write(self, *, connected: bool) -> None:
+        """Count one more line of text. Raises LocalProtocolError without a connection, and for too many lines."""
         if not connected:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
-        if not self._bucket.takes(time.monotonic()):
+        if not self._texts.takes(time.monotonic()):
             raise LocalProtocolError("Those are too many lines at once.", "Wait a few seconds, then write again.")
 
-
-class OwnHolds:
-    """Limits how often the owner puts a call on hold or takes it off to what the other side accepts."""
-
-    def __init__(self) -> None:
-        self._bucket = Bucket(OWN_HOLDS)
-
-    def take(self) -> None:
-        """Count one more. Raises LocalProtocolError for too many."""
-        if not self._bucket.takes(time.monotonic()):
+    def hold(self) -> None:
+        """Count that the call is put on hold or taken off hold once more. Raises LocalProtocolError for too often."""
+        if not self._holds.takes(time.monotonic()):
             raise LocalProtocolError("That is too often.", "Wait a few seconds, then try again.")
+
+
+class PauseNews:
+    """Tells the owner that their own picture is paused, and that it is back, but not too often."""
+
+    def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
+        self._tell = tell
+        self._bucket = Bucket(PAUSES)
+        self._told = False
+
+    def paused(self, paused: bool) -> None:
+        """The picture doesn't fit through beside the sound, or fits again."""
+        if paused:
+            self._told = self._bucket.takes(time.monotonic())
+        if self._told:
+            self._tell(MediaTrouble(PAUSED if paused else BACK))
 
 
 class FirstArrivals:

@@ -11,6 +11,7 @@ import logging
 
 from peer.calls.call_socket import OpenSocket
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
+from peer.calls.extensions import Extensions
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.other_side import OtherSide
 from peer.calls.files.shelf import FileShelf
@@ -22,7 +23,7 @@ from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, Recorded
 from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.sdp_session import SdpSession
-from peer.calls.session import Session
+from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, ByeUnheard, FirstMedia, HelloHeard, SessionEvent
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
@@ -156,17 +157,18 @@ class LineSessions:
         return Session(
             self._overlay,
             line.peer,
-            line.call.role,
+            OurSide(
+                line.call.role,
+                automatic=line.shown.automatic or line.shown.machine,
+                converses=not (line.shown.machine or line.shown.echo),
+                held=lambda: self._store.secrets_of(line.peer),
+            ),
             endpoint,
             tell=lambda event: self._happened(line, event),
             keep=lambda event: self._keeping.kept(line, event),
             overlay_up=self._watch.until_up,
-            automatic=line.shown.automatic or line.shown.machine,
             rejoined=kept,
-            held=lambda: self._store.secrets_of(line.peer),
-            files=self._files(line),
-            recording=self._recording(line, name, kept),
-            converses=not (line.shown.machine or line.shown.echo),
+            extensions=Extensions(self._files(line), self._recording(line, name, kept)),
             open_socket=self._open_socket,
         )
 

@@ -36,7 +36,6 @@ from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
 from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.runner import LineRunner
-from peer.calls.session import Session
 from peer.calls.sessions import LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
@@ -388,7 +387,7 @@ class Switchboard:
     async def _hold(self, line: Line) -> None:
         self._require_holdable(line)
         assert line.session is not None
-        line.session.own_holds.take()
+        line.session.own_limits.hold()
         line.put(Hold())
         await line.until(lambda: line.on_hold)
 
@@ -417,7 +416,7 @@ class Switchboard:
             self._require_holdable(other)
         # Before the others are put on hold for them.
         for _, session in held:
-            session.own_holds.take()
+            session.own_limits.hold()
         for other in gives_way:
             await self._hold(other)
         begins()
@@ -461,14 +460,14 @@ class Switchboard:
         unproven = [line for line in self.lines if not line.proven]
         self._standing.look()
         for line in unproven:
-            if line.proven and isinstance(line.session, Session) and line.session.files is not None:
-                line.session.files.gained_proof()
+            if line.proven and line.files is not None:
+                line.files.gained_proof()
 
     def left_for(self, node: NodeId) -> None:
         """A voice message was kept for the contact with that node: if there is a call with them, send it there."""
         for line in self.lines:
-            if line.peer == node and isinstance(line.session, Session) and line.session.files is not None:
-                line.session.files.take_up()
+            if line.peer == node and line.files is not None:
+                line.files.take_up()
 
     @contextlib.contextmanager
     def saving_in(self, met: Line | None) -> Iterator[None]:
@@ -517,10 +516,9 @@ class Switchboard:
 
     def files(self, line: Line) -> CallFiles:
         """What carries files in a call. Raises FileRefused if it can't carry any."""
-        session = line.session
-        if not isinstance(session, Session) or session.files is None:
+        if line.files is None:
             raise FileRefused(f"No files can be sent in this call with {line.name}.", "")
-        return session.files
+        return line.files
 
     @property
     def shelf(self) -> FileShelf:
@@ -536,10 +534,9 @@ class Switchboard:
 
     def recording(self, line: Line) -> CallRecording:
         """What records a call. Raises NotRecordable if it can't be recorded."""
-        recording = line.session.recording if line.session is not None else None
-        if recording is None:
+        if line.recording is None:
             raise NotRecordable(f"The call with {line.name} can't be recorded: their program couldn't show it.", "")
-        return recording
+        return line.recording
 
     async def _keep_begun(self, line: Line) -> None:
         try:

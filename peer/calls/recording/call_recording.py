@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from peer.calls.limits import OWN_RECORDINGS
+from peer.calls.own_media import OwnMedia
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import (
     BeginRecording,
@@ -91,8 +92,7 @@ class CallRecording:
         self._keep = keep
         self._machine = machine
         self._leg: Leg | None = None
-        self._media = Media.NONE
-        self._held = self._remote_held = False
+        self._media = OwnMedia()
         self._own = Bucket(OWN_RECORDINGS)
         self._changed = asyncio.Event()
         self._recorder: Recorder | None = None
@@ -141,12 +141,12 @@ class CallRecording:
 
     # For the session.
 
-    def connected(self, leg: Leg, media: Media) -> None:
-        """Note that a leg is connected, for these media."""
+    def connected(self, leg: Leg, media: OwnMedia) -> None:
+        """Note that a leg is connected, and how our own media stand."""
         self._leg, self._media = leg, media
 
-    def agreed(self, media: Media) -> None:
-        """Note the media that both sides have agreed to."""
+    def media_changed(self, media: OwnMedia) -> None:
+        """Note how our own media stand now. While either side has the call on hold nothing is recorded."""
         self._media = media
         self._changed.set()
 
@@ -154,16 +154,6 @@ class CallRecording:
         """Note that the leg is gone."""
         self._leg = None
         self._step(Lost())
-
-    def holds(self, on: bool) -> None:
-        """Note whether we have put the call on hold. Nothing is recorded meanwhile."""
-        self._held = on
-        self._changed.set()
-
-    def remote_holds(self, on: bool) -> None:
-        """Note whether the other side has put the call on hold. Nothing is recorded meanwhile."""
-        self._remote_held = on
-        self._changed.set()
 
     def greeted(self, hello: Hello) -> None:
         """Note what the other side's program can do."""
@@ -237,8 +227,8 @@ class CallRecording:
         if self._finish:
             await self._finish_file()
         await self._kept()
-        writes = self.standing.ours is Ours.ON and not (self._held or self._remote_held or self._machine)
-        wanted = (self._leg, self._media) if writes and self._leg is not None else None
+        writes = self.standing.ours is Ours.ON and not (self._media.silent or self._machine)
+        wanted = (self._leg, self._media.agreed) if writes and self._leg is not None else None
         if wanted != self._attached:
             self._attached = wanted
             if wanted is None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
-from peer.calls.session import Session
+from peer.calls.extensions import Extensions
+from peer.calls.session import OurSide, Session
 from peer.calls.session_events import Connected, Kept, SessionEvent
 from peer.media import Endpoint
 from peer.media.endpoints.none import NoMedia
@@ -46,11 +47,12 @@ class End:
         self.session = Session(
             MemoryOverlay(ends.own),
             ends.peer,
-            ends.role,
+            OurSide(ends.role),
             endpoint or NoMedia(),
             tell=self._told,
             keep=self._kept,
             overlay_up=asyncio.Event().wait,
+            extensions=Extensions(),
             rejoined=rejoined,
             open_socket=network.open,
         )

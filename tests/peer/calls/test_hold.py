@@ -253,7 +253,7 @@ async def test_a_swap_that_is_refused_leaves_the_call_that_is_up(tmp_path: Path)
         assert annas.session is not None
         with contextlib.suppress(LocalProtocolError):
             while True:
-                annas.session.own_holds.take()
+                annas.session.own_limits.hold()
         with pytest.raises(LocalProtocolError, match="too often"):
             await ben.switchboard.resume(annas, swap=True)
         assert (annas.on_hold, theirs.on_hold) == (True, False)

@@ -219,10 +219,9 @@ async def test_a_program_of_an_earlier_version_is_not_recorded(tmp_path: Path) -
 async def test_without_a_reply_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("peer.calls.recording.call_recording.REPLY_SECONDS", 0.3)
     async with call(tmp_path, media=Media.AUDIO) as pair:
-        assert pair.theirs.session is not None
-        assert pair.theirs.session.recording is not None
+        assert pair.theirs.recording is not None
         # Ben's program has the message, and doesn't act on it.
-        monkeypatch.setattr(pair.theirs.session.recording, "received", lambda message: None)
+        monkeypatch.setattr(pair.theirs.recording, "received", lambda message: None)
         await pair.anna.switchboard.recording(pair.ours).start()
         assert pair.ours.recordings.ours is Ours.ASKED
         told = await hears(pair.anna, "us", What.UNANSWERED)
