@@ -6,16 +6,15 @@ import dataclasses
 from collections.abc import Callable
 from weakref import WeakSet
 
-from bot.assistant.conversation_news import said_of
 from bot.assistant.file_news import FileNews
 from bot.assistant.learning import Learning
+from bot.assistant.news_words import AboutSeveral, FromCall, said_of
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
 from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
-from bot.texts import recording as recording_texts
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -34,28 +33,19 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.together_news import (
-    AskedToJoin,
-    AskingOthers,
-    AskOver,
-    CantMeet,
-    CircleChanged,
-    Joined,
-    Left,
-    NotMerged,
-    PartOf,
-    QuestionOver,
-)
-from peer.media.trouble import MediaTrouble
-from shared.call.events import RemoteRinging
+from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.together_news import PartOf, QuestionOver
 from shared.call.table import EndReason, State
-from shared.messages import MediaState, Text
+from shared.messages import Text
 from shared.secrets.handshake import Role
 from shared.store import Store
 
 _NOT_REACHED = (EndReason.UNREACHABLE, EndReason.NO_ANSWER, EndReason.LOST)
 "Reasons for an end that may mean that our node has no connection."
+
+_SHOWN = HoldChanged | PartOf | QuestionOver | AboutSeveral
+_SHOWN_WHILE_IT_LASTS = RecordingChanged | MediaAgreed | FirstMedia | Paired
+"News that changes what is shown of a call."
 
 
 class CallNews:
@@ -107,80 +97,41 @@ class CallNews:
             case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
                 self._post_link(line, news.token)
             case Rings():
-                said = texts.rings(line, news.reason)
+                said = said_of(line, news)
                 said = dataclasses.replace(said, hint=said.hint + self._rings_at())
                 beside = any(other.engaged and not other.on_hold for other in self._lines)
                 self._posting.about(line, said, actions=RINGING_BESIDE if beside else RINGING, live=True)
-            case AnsweredAlone():
-                self._posting.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
-            case TakesMessage():
-                self._posting.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
-            case Recorded():
-                file = news.path if self._send_recordings else None
-                said, in_clear = texts.recorded(line, news.path), texts.recorded(line, news.path, clear=True)
-                self._posting.post(
-                    Post("owner", said, chat=line.chat, line=line, file=file, in_clear=in_clear, from_call=True)
-                )
+            case AnsweredAlone() | TakesMessage():
+                self._posting.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True)
+            case RemoteAnsweredAlone() | Said():
+                self._posting.about(line, said_of(line, news))
+            case HoldChanged():
+                self._posting.about(line, said_of(line, news), actions=_while_up(line), live=True)
             case NotKept() if line not in self._not_kept:  # once per call, because writing is tried again
                 self._not_kept.add(line)
-                self._posting.about(line, texts.not_kept(line, news.error))
-            case PhraseKnown():
-                if not line.proven:
-                    first = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
-                    self._posting.about(line, texts.phrase(line), actions=(*first, Act.DIFFER))
-            case Said():
-                ringing = isinstance(news.noted.event, RemoteRinging)
-                self._posting.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
+                self._posting.about(line, said_of(line, news))
+            case PhraseKnown() if not line.proven:
+                first = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
+                self._posting.about(line, texts.phrase(line), actions=(*first, Act.DIFFER))
             case Text():
                 for said, in_clear in texts.wrote(line, news.text):
-                    self._posting.from_call(line, said, in_clear=in_clear)
-            case MediaTrouble():
-                self._posting.from_call(
-                    line, texts.media_trouble(line, news), in_clear=texts.media_trouble(line, news, clear=True)
-                )
+                    self._posting.about(line, said, in_clear=in_clear)
             case FileChanged():
                 self._files.told(line, news)
             case Changed():
                 self.changed(line)
-            case RecordingChanged():
-                self._posting.from_call(
-                    line, recording_texts.changed(line, news), in_clear=recording_texts.changed(line, news, clear=True)
-                )
-                if not line.call.ended:
-                    self._call_changed(line)
-            case HoldChanged():
-                self._hold_changed(line, news)
-            case PartOf() | QuestionOver():
-                self._call_changed(line)
-            case (
-                AskingOthers()
-                | AskedToJoin()
-                | AskOver()
-                | NotMerged()
-                | Joined()
-                | Left()
-                | CircleChanged()
-                | CantMeet()
-            ):
-                self._posting.from_call(line, said_of(line, news), in_clear=said_of(line, news, clear=True))
-                self._call_changed(line)
-            case RemoteAnsweredAlone():
-                self._posting.about(line, texts.remote_answered_alone(line))
+            case Paired():
+                self._learning.later(line)  # this may be the first call with a key
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
-                self._agreed(line)
-            case FirstMedia() | MediaAgreed() | Paired():
-                if isinstance(news, Paired):
-                    self._learning.later(line)  # this may be the first call with a key
-                if not line.call.ended:  # an ended call is reported later, with everything that belongs to it
-                    self._call_changed(line)
-            case MediaState() | Posted() | NotKept() | HelloHeard():
-                pass  # shown beside the picture, posted elsewhere, or posted before
-
-    def _agreed(self, line: Line) -> None:
-        """Tell the owner that the other side answered with less than we called with, such as audio only."""
-        up = line.call.state is State.ACTIVE
-        self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
-        self._call_changed(line)
+                up = line.call.state is State.ACTIVE
+                self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
+            case _ if isinstance(news, FromCall):
+                file = news.path if isinstance(news, Recorded) and self._send_recordings else None
+                in_clear = said_of(line, news, clear=True)
+                self._posting.about(line, said_of(line, news), in_clear=in_clear, file=file)
+        # An ended call is reported later, with everything that belongs to it.
+        if isinstance(news, _SHOWN) or (isinstance(news, _SHOWN_WHILE_IT_LASTS) and not line.call.ended):
+            self._call_changed(line)
 
     def changed(self, line: Line) -> None:
         """Post and show a call's new state."""
@@ -199,15 +150,6 @@ class CallNews:
                     said = overlay_texts.beside(texts.ended(line, by_hand=by_hand), wrong)
                     in_clear = overlay_texts.beside(texts.ended(line, by_hand=by_hand, clear=True), wrong)
                     self._posting.about(line, said, live=True, in_clear=in_clear)
-        self._call_changed(line)
-
-    def _hold_changed(self, line: Line, news: HoldChanged) -> None:
-        """Tell the owner that either side has put the call on hold, or resumed it."""
-        if news.by == "us":
-            said = texts.on_hold(line) if news.on else texts.off_hold(line)
-        else:
-            said = texts.held(line) if news.on else texts.resumed(line)
-        self._posting.about(line, said, actions=_while_up(line), live=True)
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:

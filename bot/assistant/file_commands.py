@@ -62,7 +62,7 @@ async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
         return
 
     def failed(error: CopybaraError) -> None:
-        turn.posting.from_call(line, of_error(error), in_clear=texts.not_offered(error))
+        turn.posting.about(line, of_error(error), in_clear=texts.not_offered(error))
 
     files.send_soon(path, failed)
     turn.say(texts.reading(path.name, size))

@@ -36,6 +36,6 @@ class FileNews:
         if over or (transfer.state not in said and transfer.state is not FileState.PAUSED):
             said.add(transfer.state)
             in_clear = texts.changed(line, transfer, clear=True)
-            self._posting.from_call(line, texts.changed(line, transfer), in_clear=in_clear)
+            self._posting.about(line, texts.changed(line, transfer), in_clear=in_clear)
         if over:
             del self._said[transfer.number]

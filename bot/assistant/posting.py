@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from bot.conversation import EVERYWHERE, Act, Post
 from bot.kinds import Sentence
@@ -50,8 +51,13 @@ class Posting:
         actions: tuple[Act, ...] = (),
         live: bool = False,
         in_clear: Sentence | None = None,
+        file: Path | None = None,
     ) -> None:
-        """Tell the owner about a call, in the chat with its links. `in_clear` is that of `from_call`."""
+        """Tell the owner about a call, in the chat with its links.
+
+        Where others can read, `in_clear` replaces what was written, sent or recorded in the call, and says only that
+        something was. `file` is sent along.
+        """
         self.post(
             Post(
                 "owner",
@@ -60,17 +66,11 @@ class Posting:
                 actions=actions,
                 line=line,
                 live=live,
+                file=file,
                 in_clear=in_clear,
                 from_call=in_clear is not None,
             )
         )
-
-    def from_call(self, line: Line, said: Sentence, *, in_clear: Sentence) -> None:
-        """Tell the owner, in the chat with a call's links, what was written, sent or recorded in the call.
-
-        Where others can read, `in_clear` replaces it, which says only that something was.
-        """
-        self.post(Post("owner", said, chat=line.chat, line=line, in_clear=in_clear, from_call=True))
 
     def everywhere(
         self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None

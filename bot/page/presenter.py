@@ -14,12 +14,13 @@ from typing import Literal
 
 import msgspec
 
-from bot.assistant.conversation_news import said_of
+from bot.assistant.news_words import AboutSeveral, said_of
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
 from bot.page.kept_ends import KeptEnd, KeptEnds
 from bot.page.own_devices import OwnDevices
+from bot.page.shown_beside import ShownBesideCalls
 from bot.page.shown_card import ShownCard
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
@@ -27,7 +28,6 @@ from bot.page.shown_files import ShownFiles
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
 from bot.texts import page as handset_texts
-from bot.texts import recording as recording_texts
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -47,26 +47,11 @@ from peer.calls.news import (
 )
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.together_news import (
-    AskedToJoin,
-    AskingOthers,
-    AskOver,
-    CantMeet,
-    CircleChanged,
-    Joined,
-    Left,
-    NotMerged,
-    PartOf,
-    QuestionOver,
-)
+from peer.calls.together_news import PartOf, QuestionOver
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
-from peer.handset.protocol import (
-    Hello,
-    LogEntry,
-    ShowLink,
-)
+from peer.handset.protocol import Hello, LogEntry, ShowLink
 from peer.handset.quality import quality
 from peer.handset.shown_link import shown_link, shown_text
 from peer.media import DEVICES
@@ -78,16 +63,12 @@ from shared.call.table import State
 from shared.errors import StoreError
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
-from shared.reasons import Reason
 from shared.store import Store
 
 logger = logging.getLogger(__name__)
 
 LOGGED = 50
 "How many calls of the log a page gets."
-
-TEXTS_KEPT = 200
-"How many lines of a call's text a page gets that connects late."
 
 CHANGES_KEPT = 5
 "How many changes by other devices are kept for a page at home."
@@ -123,25 +104,11 @@ class Presenter:
         self._store = store
         self._card = card
         self._pages = pages
-        self._endpoints: dict[int, HandsetEndpoint] = {}
-        self._texts: dict[int, deque[page_protocol.Text]] = {}
+        self._calls = ShownBesideCalls()
         self._files = ShownFiles(pages.downloads, logged=LOGGED)
-        self._links: dict[int, Callable[[], ShowLink]] = {}
-        """For each call, makes the link to send. It is only made when a page shows it, because the QR code takes longer
-        than placing the call."""
-
-        self._ends: dict[int, Callable[[], ShowLink]] = {}
-        "For each call, makes the link that says that the call is over."
-
         self._kept_ends = KeptEnds(self._is_to_save)
-        self._notes: dict[int, page_protocol.Said] = {}
-        "For each call, what its other side said last while it waits."
-
         self._conversations = ShownConversations(lines)
-        self._rings_there: set[int] = set()
         self._book = ShownContacts(store)
-        self._reading = asyncio.Lock()
-        self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
         "The revision of the store whose contacts are shown."
 
@@ -154,7 +121,8 @@ class Presenter:
 
     def endpoint(self, number: int) -> HandsetEndpoint:
         """Make the media endpoint of the line with that number."""
-        endpoint = self._endpoints[number] = HandsetEndpoint(self._pages, number, lambda: self._has_moved(number))
+        endpoint = HandsetEndpoint(self._pages, number, lambda: self._has_moved(number))
+        self._calls.change(number).endpoint = endpoint
         self._pages.calls.add(number)
         return endpoint
 
@@ -165,7 +133,7 @@ class Presenter:
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
         """The media endpoint of the line with that number, if the call's sound and picture are at the page."""
-        return self._endpoints.get(number)
+        return self._calls.of(number).endpoint
 
     def shows_own_question(self, line: Line) -> bool:
         """Whether the question that the page shows with that call is the owner's own."""
@@ -236,21 +204,22 @@ class Presenter:
         await self._refresh_contacts()
         await self._card.look_at_peers()
         own, ends = self._card.shown(), self._kept_ends.now()
+        shown = [self._calls.of(line.number) for line in self._lines if _is_shown(line)]
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
             name=own.name,
             overlay=self._overlay_state(),
             card=own.card,
-            contacts=self._contacts,
+            contacts=self._book.contacts,
             calls=[
                 *(self._call(line, page) for line in self._lines if _is_shown(line)),
                 *map(self._ended, ends),
             ],
             log=self._log(),
-            texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
+            texts=[text for line in self._lines for text in self._calls.of(line.number).texts],
             links=[
-                *(self._links[line.number]() for line in self._lines if line.number in self._links and _is_shown(line)),
+                *(each.link() for each in shown if each.link is not None),
                 *(end.link() for end in ends if end.link is not None),
             ],
             invitation=own.invitation,
@@ -262,7 +231,7 @@ class Presenter:
                 *(view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)),
                 *(file for end in ends for file in end.files),
             ],
-            notes=[self._notes[line.number] for line in self._lines if line.number in self._notes and _is_shown(line)],
+            notes=[each.note for each in shown if each.note is not None],
         )
 
     def told(self, line: Line, news: News) -> None:
@@ -270,24 +239,12 @@ class Presenter:
 
         A call that was placed in advance isn't shown until its link is posted.
         """
-        send, number = (self._pages.send if _is_shown(line) else _to_nobody), line.number
         match news:
-            case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
-                pass  # a person couldn't pass it on
-            case Posted() if line.call.ended and not self._is_by_hand(line.chat):
-                pass  # a messenger carries it
             case Posted():
-                said = handset_texts.link_to_send(line, by_hand=self._is_by_hand(line.chat))
-                self._links[number] = link = functools.partial(
-                    _link_to_send, number, news.token, said, foreign=line.foreign is not None
-                )
-                if line.call.ended:
-                    self._ends[number] = link
-                if self._pages.open:
-                    send(link())
+                self._posted(line, news.token)
             case Rings():
                 self._show(line)
-                self._ring(line, news.reason)
+                self._ring(line, news)
             case AnsweredAlone() | TakesMessage():
                 self._show(line)
                 self._answered_alone(line)
@@ -295,57 +252,56 @@ class Presenter:
                 self._show(line)
                 self._answered_alone(line)
                 if not self._hears_theirs(line):
-                    self.unheard(number)
+                    self.unheard(line.number)
             case NotKept():
-                self._say(line, texts.not_kept(line, news.error))
-            case Recorded():
-                kept = self._keep_recorded(line, news.path)
+                self._say(line, said_of(line, news))
+            case Recorded() | RecordingChanged():
+                recording = None if news.path is None else self._keep_recorded(line, news.path)
                 self._show(line)
-                self._say(line, texts.recorded(line, news.path), news.path, kept)
+                self._say(line, said_of(line, news), news.path, recording)
             case Said():
                 if isinstance(news.noted.event, RemoteRinging):
-                    self._rings_there.add(number)
+                    self._calls.change(line.number).rings_there = True
                     self._show(line)
-                    self._notes[number] = self._say(line, texts.remote_rings(line))
-                else:
-                    self._notes[number] = self._say(line, texts.unproven(line))
+                self._calls.change(line.number).note = self._say(line, said_of(line, news))
             case Text():
                 self.wrote(line, news.text, ours=False)
             case MediaState():
-                if (remote := view.sends(line.connection.remote_media)) is not None:
-                    send(page_protocol.RemoteMedia(call=number, remote=remote))
-            case RecordingChanged():
-                recording = None if news.path is None else self._keep_recorded(line, news.path)
-                self._show(line)
-                self._say(line, recording_texts.changed(line, news), news.path, recording)
+                if _is_shown(line) and (remote := view.sends(line.connection.remote_media)) is not None:
+                    self._pages.send(page_protocol.RemoteMedia(call=line.number, remote=remote))
+            case MediaTrouble():
+                if _is_shown(line):
+                    kind, sentence, hint = Kind.MEDIA_TROUBLE, news.sentence, news.hint
+                    self._pages.send(page_protocol.Problem(call=line.number, kind=kind, sentence=sentence, hint=hint))
             case FileChanged():
                 self._files.changed(line, news.transfer)
                 self._pages.send(view.file(line, news.transfer))
             case Changed():
                 self._changed(line)
-            case MediaTrouble():
-                send(
-                    page_protocol.Problem(call=number, kind=Kind.MEDIA_TROUBLE, sentence=news.sentence, hint=news.hint)
-                )
-            case (
-                AskingOthers()
-                | AskedToJoin()
-                | AskOver()
-                | NotMerged()
-                | Joined()
-                | Left()
-                | CircleChanged()
-                | CantMeet()
-            ):
-                self._conversations.told(line, news)
-                self._say(line, said_of(line, news))
-                for each in self._lines:
-                    self._show(each)
             case QuestionOver():
                 self._conversations.told(line, news)
                 self._show(line)
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged() | PartOf():
                 self._show(line)
+            case _ if isinstance(news, AboutSeveral):
+                self._conversations.told(line, news)
+                self._say(line, said_of(line, news))
+                for each in self._lines:
+                    self._show(each)
+
+    def _posted(self, line: Line, token: str) -> None:
+        """Show a link to send, unless a messenger carries it, or a person couldn't pass it on."""
+        by_hand, foreign = self._is_by_hand(line.chat), line.foreign
+        if (foreign is not None and not foreign.envelope.in_chat) or (line.call.ended and not by_hand):
+            return
+        said = handset_texts.link_to_send(line, by_hand=by_hand)
+        link = functools.partial(_link_to_send, line.number, token, said, foreign=foreign is not None)
+        shown = self._calls.change(line.number)
+        shown.link = link
+        if line.call.ended:
+            shown.end = link
+        if self._pages.open and _is_shown(line):
+            self._pages.send(link())
 
     def save_address(self, number: int, *, recording: bool) -> str:
         """The address at which a browser gets the received file or recording with that number. Raises FileRefused."""
@@ -373,7 +329,7 @@ class Presenter:
             self._kept_ends.keep(
                 self._shown_call(line, at_page=False, elsewhere=None),
                 line.link.reference,
-                self._ends.get(line.number),
+                self._calls.of(line.number).end,
                 [view.file(line, each) for each in self._files.arrived_in(line.link.reference)],
             )
 
@@ -383,17 +339,15 @@ class Presenter:
 
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
-            self._links.pop(line.number, None)
+            self._calls.change(line.number).link = None
         if line.call.state is State.ACTIVE:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
             self._files.over(line)
             self._keep_end(line)
-            for kept in (self._endpoints, self._texts, self._links, self._ends, self._notes):
-                kept.pop(line.number, None)
+            self._calls.forget(line.number)
             self._conversations.forget(line)
-            self._rings_there.discard(line.number)
             self._pages.ended(line.number)
             self._chime.forget(line.number)
             self._show_log()
@@ -401,12 +355,12 @@ class Presenter:
     def _page_changed(self) -> None:
         """Update all calls: a new page sends nothing yet, and a page that has left sends nothing any more."""
         for line in self._lines:
-            if line.number in self._endpoints:
+            if self.endpoint_of(line.number) is not None:
                 self._show(line)
             self._show_media(line)
             self._answered_alone(line)
             if line.call.state is State.RINGING:
-                self._ring(line, line.shown.reason)
+                self._ring(line, Rings(line.shown.reason))
 
     def _has_moved(self, number: int) -> None:
         """Show a call again, because its sound and picture have left the page that had them."""
@@ -414,8 +368,8 @@ class Presenter:
             if line.number == number:
                 self._show(line)
 
-    def _ring(self, line: Line, reason: Reason) -> None:
-        said = texts.rings(line, reason)
+    def _ring(self, line: Line, news: Rings) -> None:
+        said = said_of(line, news)
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
 
     def _say(
@@ -433,7 +387,7 @@ class Presenter:
 
     def _show_media(self, line: Line) -> None:
         """If the call's media are at the page and no page is open, tell the other side that nothing is sent."""
-        if line.number in self._endpoints and self._pages.current is None:
+        if self.endpoint_of(line.number) is not None and self._pages.current is None:
             self._lines.show_media(line, NOTHING_SENT)
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
@@ -466,15 +420,15 @@ class Presenter:
 
         They hear it from the speaker, or at a page that plays the call from its start.
         """
-        if (endpoint := self._endpoints.get(line.number)) is not None:
+        if (endpoint := self.endpoint_of(line.number)) is not None:
             return endpoint.answered_alone()
         return DEVICES in (line.shown.endpoint or "").split("+")
 
     def wrote(self, line: Line, text: str, *, ours: bool) -> None:
         """Show a line of text beside a call."""
-        kept = self._texts.setdefault(line.number, deque(maxlen=TEXTS_KEPT))
-        kept.append(page_protocol.Text(call=line.number, ours=ours, text=text, at=int(time.time())))
-        self._pages.send(kept[-1])
+        shown = page_protocol.Text(call=line.number, ours=ours, text=text, at=int(time.time()))
+        self._calls.change(line.number).texts.append(shown)
+        self._pages.send(shown)
 
     def _show(self, line: Line) -> None:
         if _is_shown(line):
@@ -482,13 +436,12 @@ class Presenter:
                 page.send(self._call(line, page))
 
     def _call(self, line: Line, page: Page) -> page_protocol.Call:
-        at_page = line.number in self._endpoints
-        pages = self._pages
+        endpoint, pages = self.endpoint_of(line.number), self._pages
         here = page is pages.current if page in pages.open else pages.would_be_current(page)
-        if (endpoint := self._endpoints.get(line.number)) is not None and endpoint.leaving is page:
+        if endpoint is not None and endpoint.leaving is page:
             here = True  # this page sends media until the other side has the page that takes over
-        elsewhere = handset_texts.place_of(pages.current) if at_page and not here else None
-        return self._shown_call(line, at_page=at_page and here, elsewhere=elsewhere)
+        elsewhere = handset_texts.place_of(pages.current) if endpoint is not None and not here else None
+        return self._shown_call(line, at_page=endpoint is not None and here, elsewhere=elsewhere)
 
     def _shown_call(self, line: Line, *, at_page: bool, elsewhere: str | None) -> page_protocol.Call:
         return view.call(
@@ -497,18 +450,15 @@ class Presenter:
             overlay=self._overlay,
             at_page=at_page,
             elsewhere=elsewhere,
-            rings_there=line.number in self._rings_there,
+            rings_there=self._calls.of(line.number).rings_there,
             several=self._conversations.of(line),
             compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed),
             recorded=self._files.recordings_of(line.link.reference),
         )
 
     async def _refresh_contacts(self) -> None:
-        async with self._reading:
-            contacts = await self._book.read()
-        if self._contacts != contacts:
-            self._contacts = contacts
-            self._pages.send(page_protocol.Contacts(contacts=contacts))
+        if await self._book.refresh():
+            self._pages.send(page_protocol.Contacts(contacts=self._book.contacts))
 
     def card_changed(self) -> None:
         """Send the owner's card and invitation again, because they have changed."""
@@ -580,7 +530,3 @@ def _is_shown(line: Line) -> bool:
 def _link_to_send(number: int, token: str, said: Sentence, *, foreign: bool) -> ShowLink:
     link = shown_text(token) if foreign else shown_link(token)
     return ShowLink(call=number, link=link, kind=said.kind, sentence=said.sentence)
-
-
-def _to_nobody(message: page_protocol.ToPage) -> None:
-    del message

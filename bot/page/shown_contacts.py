@@ -34,6 +34,17 @@ class ShownContacts:
         self._made: dict[bytes, _Made] = {}
         "The entries, by the key of the contact's name."
 
+        self._reading = asyncio.Lock()
+        self.contacts: list[page_protocol.Contact] = []
+        "Those that can be read, in the order of their names."
+
+    async def refresh(self) -> bool:
+        """Read the book again; returns whether it has changed. Raises StoreError."""
+        async with self._reading:
+            contacts = await self.read()
+        before, self.contacts = self.contacts, contacts
+        return before != contacts
+
     async def read(self) -> list[page_protocol.Contact]:
         """All contacts that can be read, sorted by name. Raises StoreError.
 

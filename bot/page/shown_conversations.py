@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.assistant.conversation_news import said_of
+from bot.assistant.news_words import said_of
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import News

@@ -1,0 +1,76 @@
+"""Turns news of calls into the sentences that the owner reads in the chat and on the page."""
+
+from __future__ import annotations
+
+from bot.kinds import Sentence
+from bot.texts import chat as texts
+from bot.texts import conversations as conversation_texts
+from bot.texts import recording as recording_texts
+from peer.calls.line import Line
+from peer.calls.news import AnsweredAlone, HoldChanged, NotKept, Recorded, Rings, Said, TakesMessage
+from peer.calls.recording.changed import RecordingChanged
+from peer.calls.session_events import RemoteAnsweredAlone
+from peer.calls.together_news import (
+    AskedToJoin,
+    AskingOthers,
+    AskOver,
+    CantMeet,
+    CircleChanged,
+    Joined,
+    Left,
+    NotMerged,
+)
+from peer.media.trouble import MediaTrouble
+from shared.call.events import RemoteRinging
+
+AboutSeveral = AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged | Joined | Left | NotMerged
+"News of conversations of several people."
+
+FromCall = Recorded | RecordingChanged | MediaTrouble | AboutSeveral
+"What names things that the other side has said or sent, or files: where others can read, the owner gets less of it."
+
+InWords = Rings | AnsweredAlone | TakesMessage | RemoteAnsweredAlone | Said | HoldChanged | NotKept | FromCall
+"What is one sentence."
+
+
+def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
+    """The sentence about one of the calls. `clear`: without what others shouldn't read."""
+    match news:
+        case Rings():
+            return texts.rings(line, news.reason)
+        case AnsweredAlone():
+            return texts.answered_alone(line)
+        case TakesMessage():
+            return texts.takes_message(line)
+        case RemoteAnsweredAlone():
+            return texts.remote_answered_alone(line)
+        case Said():
+            return texts.remote_rings(line) if isinstance(news.noted.event, RemoteRinging) else texts.unproven(line)
+        case HoldChanged(by="us"):
+            return texts.on_hold(line) if news.on else texts.off_hold(line)
+        case HoldChanged():
+            return texts.held(line) if news.on else texts.resumed(line)
+        case NotKept():
+            return texts.not_kept(line, news.error)
+        case Recorded():
+            return texts.recorded(line, news.path, clear=clear)
+        case RecordingChanged():
+            return recording_texts.changed(line, news, clear=clear)
+        case MediaTrouble():
+            return texts.media_trouble(line, news, clear=clear)
+        case AskedToJoin():
+            return conversation_texts.asked(line, news.names, clear=clear)
+        case AskingOthers():
+            return conversation_texts.asking(news.names)
+        case AskOver():
+            return conversation_texts.over(line)
+        case NotMerged():
+            return conversation_texts.not_merged(line, news)
+        case Joined():
+            return conversation_texts.joined(line, news, clear=clear)
+        case Left():
+            return conversation_texts.left(news)
+        case CircleChanged():
+            return conversation_texts.circle(news)
+        case CantMeet():
+            return conversation_texts.cant_meet(news, clear=clear)
