@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 
 from peer.calls.line import Line
+from shared.errors import CallOver
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
@@ -28,6 +29,13 @@ class Lines(list[Line]):
         """A number that no other line of this run has, and most likely none of an earlier run."""
         self._numbers += 1
         return self._numbers
+
+    def numbered(self, number: int) -> Line:
+        """The line with that number. Raises CallOver if there is none any more."""
+        for line in self:
+            if line.number == number:
+                return line
+        raise CallOver
 
     def show_media(self, line: Line, state: MediaState) -> None:
         """Tell the other side of a call what we send in it now."""

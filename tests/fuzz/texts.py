@@ -18,7 +18,7 @@ from bot.cli.setup.yggdrasil import public_peers
 from bot.command_socket import Reply, _replied
 from bot.messengers.console import Console
 from bot.messengers.deltachat.owner import Owner
-from bot.page.requests import _reference
+from bot.page.contact_requests import _reference
 from bot.shown_contact import ShownContact
 from peer.calls.programs.deltachat import SWITCHED_ON, DeltaChatApp
 from peer.handset import protocol
