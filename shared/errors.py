@@ -362,7 +362,7 @@ class OverlayForbidden(OverlayDown):
     """
 
     joined_since = False
-    "Whether the user is a member of its group already, and only this process began before that."
+    "Whether the user is a member of its group already, and only this session began before that."
 
 
 class NodeUnreachable(OverlayError):

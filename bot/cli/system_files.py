@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cli.setup.yggdrasil import firewall, plan
+from bot.cli.setup.yggdrasil import firewall, let_in, plan
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.terminal.as_root import as_root, has_sudo, is_root
 from bot.terminal.asking import Asking
@@ -48,13 +48,16 @@ class SystemFiles:
     member: bool
     "Whether the user is in the group that may ask the node."
 
+    let_in: bool
+    "Whether the user's background service was let in until the computer restarts."
+
     installed: bool
     "Whether there is a program yggdrasil, no matter who installed it."
 
     @property
     def ours(self) -> bool:
         """Whether the set-up has changed anything."""
-        return self.config or self.firewall or self.member
+        return self.config or self.firewall or self.member or self.let_in
 
 
 def found(user: str, root: Path = Path("/")) -> SystemFiles:
@@ -64,6 +67,7 @@ def found(user: str, root: Path = Path("/")) -> SystemFiles:
         config=_there(root, f"{plan.CONFIG}.before-copybara"),
         firewall=any(_there(root, place) for place in places),
         member=_is_member(user),
+        let_in=_there(root, let_in.drop_in(user)),
         installed=any(_there(root, f"{folder}/yggdrasil") for folder in ("/usr/sbin", "/usr/bin", "/usr/local/bin")),
     )
 
@@ -75,6 +79,7 @@ def listed(there: SystemFiles, user: str) -> list[str]:
         *([f"changes in {plan.CONFIG}; beside it, .before-copybara is how it was"] if there.config else []),
         *(["Yggdrasil, which runs at each start of the computer"] if there.installed else []),
         *([f"{user} as a member of the group {plan.GROUP}"] if there.member else []),
+        *([f"{let_in.drop_in(user)}: lets {user} in until the computer restarts"] if there.let_in else []),
     ]
 
 
@@ -85,6 +90,8 @@ def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
         commands += [f"systemctl disable --now {plan.UNIT}"]
     if there.member:
         commands += [f"gpasswd --delete {shlex.quote(user)} {plan.GROUP}"]
+    if there.let_in:  # what its socket's ACL says has gone with the node
+        commands += [f"rm -f {shlex.quote(let_in.drop_in(user))}"]
     if there.installed:
         commands += ["apt-get remove -y yggdrasil"]
     if keys and (there.config or there.installed):
@@ -93,8 +100,9 @@ def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
         commands += [
             f"systemctl disable --now {firewall.UNIT_NAME}",
             f"rm -rf {firewall.UNIT} {firewall.FOLDER}",
-            "systemctl daemon-reload",
         ]
+    if there.firewall or there.let_in:
+        commands += ["systemctl daemon-reload"]
     return commands
 
 

@@ -259,8 +259,9 @@ def _forbidden(place: AdminSocket) -> OverlayForbidden:
     """The error that the user may not open the socket. Its hint says what changes that."""
     error = OverlayForbidden(f"You may not open Yggdrasil's admin socket {place}.", OPEN_HINT)
     if group := _joined_since(place):
-        error.joined_since = True
-        error.hint = restart_hint(group, os.geteuid(), _control_groups())
+        of_systemd = is_of_systemd(os.geteuid(), _control_groups())
+        error.joined_since = not of_systemd
+        error.hint = joined_hint(group, of_systemd=of_systemd)
     return error
 
 
@@ -280,17 +281,21 @@ def _joined_since(place: AdminSocket) -> str:
     return group.gr_name if may and group.gr_gid not in os.getgroups() else ""
 
 
-def restart_hint(group: str, uid: int, control_groups: str) -> str:
-    """How a process with these control groups (cgroups(7)) gets its user's new membership. Pure.
+def is_of_systemd(uid: int, control_groups: str) -> bool:
+    """Whether the user's own systemd has started a process with these control groups (cgroups(7)). Pure."""
+    return any(f"user@{uid}.service" in line.split("/") for line in control_groups.splitlines())
+
+
+def joined_hint(group: str, *, of_systemd: bool) -> str:
+    """How a process gets its user's new membership. Pure.
 
     Processes that the user's systemd has started get the groups with which this systemd began. It outlives a log-out if
     lingering is on or another session is open.
     """
-    manager = f"user@{uid}.service"
-    if any(manager in line.split("/") for line in control_groups.splitlines()):
+    if of_systemd:
         return (
-            f"You are in the group {group}, but your systemd started before you joined it: restart the computer. "
-            f"On a server, `sudo systemctl restart {manager}` does it too, but it also ends other programs of yours."
+            f"You are in the group {group}, but your systemd started before you joined it. To let Copybara in now: "
+            "`copybara setup overlay`. Restarting the computer does it too."
         )
     return (
         f"You are in the group {group}, but this session started before you joined it: log out and in again. "

@@ -17,7 +17,7 @@ import pytest
 
 from bot.cli.start import without_opening
 from bot.texts.no_overlay import COMMAND
-from peer.overlay.yggdrasil_admin import OPEN_HINT, restart_hint
+from peer.overlay.yggdrasil_admin import OPEN_HINT, is_of_systemd, joined_hint
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import reachable_folder
 
@@ -129,11 +129,12 @@ def test_nobody_else_is_said_to_be_a_member(sandbox: str) -> None:
     assert said(member=False, more=sandbox, script=HINT, group="yggdrasil") == [OPEN_HINT, f"command {COMMAND}"]
 
 
-def test_what_systemd_has_started_needs_another_systemd_and_not_a_log_in() -> None:
-    service = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/copybara.service\n"
-    hint = restart_hint("yggdrasil", 1000, service)
-    assert "restart the computer. On a server, `sudo systemctl restart user@1000.service` does it too" in hint
+def test_what_systemd_has_started_is_let_in_by_the_set_up_and_not_by_a_log_in() -> None:
+    assert is_of_systemd(1000, "0::/user.slice/user-1000.slice/user@1000.service/app.slice/copybara.service\n")
+    assert not is_of_systemd(1000, "0::/user.slice/user-1000.slice/session-3.scope\n")
+    hint = joined_hint("yggdrasil", of_systemd=True)
+    assert "`copybara setup overlay`. Restarting the computer does it too." in hint
     assert "log out" not in hint
-    session = restart_hint("yggdrasil", 1000, "0::/user.slice/user-1000.slice/session-3.scope\n")
+    session = joined_hint("yggdrasil", of_systemd=False)
     assert "log out and in again" in session
-    assert "systemctl" not in session
+    assert "setup" not in session

@@ -11,6 +11,7 @@ import pytest
 
 from bot.cli import service
 from bot.cli.service import units
+from bot.cli.setup.yggdrasil.let_in import drop_in
 from bot.cli.system_files import found, listed, removal, remove_program
 from bot.cli.uninstall import uninstall
 from bot.desktop.install import MAX_FILE, anything_installed, install
@@ -247,6 +248,17 @@ def test_what_the_set_up_made_for_the_whole_computer_is_listed_with_roots_comman
     assert without.index("systemctl disable --now yggdrasil") < without.index(
         "systemctl disable --now copybara-overlay-firewall.service"
     )
+
+
+def test_what_let_in_the_background_service_for_a_day_goes_with_its_user(tmp_path: Path) -> None:
+    for user in ("anna", "ben"):
+        (file := tmp_path / drop_in(user).lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    there = found("anna", tmp_path)
+    assert there.ours
+    assert listed(there, "anna") == [f"{drop_in('anna')}: lets anna in until the computer restarts"]
+    assert removal(there, "anna", keys=False) == [f"rm -f {drop_in('anna')}", "systemctl daemon-reload"]
+    assert not found("nobody-known", tmp_path).ours
 
 
 def test_the_command_that_removes_the_program_is_the_one_for_how_it_was_installed(tmp_path: Path) -> None:

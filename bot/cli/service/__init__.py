@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -390,6 +391,19 @@ def cause(since: int = 0) -> str:
         return joined(*(line.removeprefix("error:").removeprefix("hint:") for line in said[begin : begin + 2]))
     told = _run([*journal, f"--unit={units.SERVICE}"]).stdout.splitlines()
     return next((line.strip() for line in told if "Failed at" in line), told[-1].strip() if told else "")
+
+
+def groups_of_systemd() -> frozenset[int] | None:
+    """The ids of the groups that this user's systemd has, from when it began; None if it doesn't run."""
+    if shutil.which("systemctl") is None:
+        return None
+    process = _run(["systemctl", "show", "--property=MainPID", "--value", f"user@{os.geteuid()}.service"]).stdout
+    try:
+        lines = Path(f"/proc/{int(process)}/status").read_text(errors="replace").splitlines()
+    except (OSError, ValueError):
+        return None
+    found = next((line.split()[1:] for line in lines if line.startswith("Groups:")), [])
+    return frozenset(map(int, found))
 
 
 def lingers() -> bool:

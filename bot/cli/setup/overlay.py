@@ -9,7 +9,16 @@ import sys
 
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import for_root
-from bot.cli.setup.yggdrasil.install import ASK, JUST_DONE, PRIVATE_PEERS, hand_over, install, only_shown, peers_wanted
+from bot.cli.setup.yggdrasil.install import (
+    ASK,
+    JUST_DONE,
+    PRIVATE_PEERS,
+    hand_over,
+    install,
+    let_service_in,
+    only_shown,
+    peers_wanted,
+)
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
@@ -166,7 +175,11 @@ def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> N
             return
         up = sum(peer.up for peer in peers)
         asking.say(f"peers      {up} connected" if up else "peers      none connected, so nobody can be called yet")
-        if os.environ.get(JUST_DONE) or (up and not peers_wanted(asking)):
+        if os.environ.get(JUST_DONE):
+            return
+        if up and not peers_wanted(asking):
+            if _can_install():
+                let_service_in(asking)
             return
         may_lack_peer = not up
     else:

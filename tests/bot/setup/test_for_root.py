@@ -29,10 +29,15 @@ echo "apt-get $*" >> {folder}/apt.log
 
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
+    "show --property=MainPID --value user@4242.service") cat {folder}/systemd 2> /dev/null || echo 0 ;;
     "restart yggdrasil")
+        [ ! -e {folder}/node ] || {{ kill $(cat {folder}/node); tail --pid=$(cat {folder}/node) -f /dev/null; }}
+        rm -rf /run/yggdrasil; mkdir /run/yggdrasil
+        cat /run/systemd/system/yggdrasil.service.d/*.conf 2> /dev/null | sed -n 's/^ExecStartPre=-+//p' | sh -e
         # As root, because not everywhere others may make the device.
         setpriv --regid=yggdrasil --clear-groups \\
-            yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 & ;;
+            yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
+        echo $! > {folder}/node ;;
     "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
 esac
 """
@@ -46,8 +51,8 @@ echo 'copytester:x:4242:4242::{folder}/person:/bin/sh' >> {folder}/etc/passwd
 echo 'copytester:x:4242:' >> {folder}/etc/group
 mount --bind {folder}/etc /etc
 mount -t tmpfs none /run
-mkdir /run/yggdrasil
 mkdir {folder}/person
+{first}
 test ! -e {folder}/copybara.toml || install -D -t {folder}/person/.local/share/copybara {folder}/copybara.toml
 chown -R 4242:4242 {folder}/person
 case {base} in {home}/*)
@@ -62,22 +67,33 @@ exec setpriv --reuid=4242 --regid=4242 --clear-groups --pdeathsig KILL {python} 
 
 PEER = "tls://127.0.0.1:12345"
 
+SYSTEMD = """
+mount -t proc proc /proc
+setpriv --reuid=4242 --regid=4242 --clear-groups sleep infinity & echo $! > {folder}/systemd
+"""
+"What has the groups that the user's systemd would have: it began before the set-up."
+
 
 @asynccontextmanager
-async def without_sudo(*arguments: str, config: str = "") -> AsyncIterator[tuple[Terminal, Path]]:
-    """`copybara setup` at the terminal of a user who isn't an administrator, with a folder that has their home."""
+async def without_sudo(
+    *arguments: str, config: str = "", systemd: bool = False
+) -> AsyncIterator[tuple[Terminal, Path]]:
+    """`copybara setup` at the terminal of a user who isn't an administrator, with a folder that has their home.
+
+    `systemd`: one of the user's runs.
+    """
     need("unshare", "nsenter", "setpriv", "sg", "mount", "ip", "usermod", "yggdrasil", "yggdrasilctl", "nft", "apt-get")
     with reachable_folder() as folder:
         if config:
             (folder / "copybara.toml").write_text(config)
-        inside = await asyncio.to_thread(_prepared, folder, arguments)
+        inside = await asyncio.to_thread(_prepared, folder, arguments, systemd=systemd)
         async with answered(
             "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside
         ) as terminal:
             yield terminal, folder
 
 
-def _prepared(folder: Path, arguments: tuple[str, ...]) -> str:
+def _prepared(folder: Path, arguments: tuple[str, ...], *, systemd: bool) -> str:
     programs = folder / "programs"
     programs.mkdir()
     for name, script in (("systemctl", SYSTEMCTL), ("apt-get", APT_GET)):
@@ -89,6 +105,7 @@ def _prepared(folder: Path, arguments: tuple[str, ...]) -> str:
     base, home = Path(sys.base_prefix), pwd.getpwuid(0).pw_dir
     return INSIDE.format(
         folder=folder,
+        first=SYSTEMD.format(folder=folder) if systemd else "",
         base=base,
         home=home,
         base_in_home=str(base).removeprefix(home),

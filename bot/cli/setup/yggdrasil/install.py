@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.cli import group_membership
-from bot.cli.setup.yggdrasil import firewall, for_root, plan, public_peers
-from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, numbered, run
+from bot.cli.setup.yggdrasil import firewall, for_root, let_in, plan, public_peers
+from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, can_become_root, numbered, run
 from bot.home import Home
 from bot.terminal.asking import Asking
 from bot.terminal.slow_steps import said_if_slow
@@ -79,14 +80,8 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
         asking.say("", NONE_CONNECTED)
     peers, private = _peers(asking, asks=asks)
     steps = _steps(machine, peers)
-    asking.say("", "This is what will be done, as root:", *numbered(steps))
-    if not (asking.at_terminal or asking.takes_defaults):
-        raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
-    asking.say("")
-    if not agreed(asking, steps):
-        asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
+    if not _are_wanted(asking, steps):
         return
-    become_root()
     said = ""
     for number, step in enumerate(steps, 1):
         said = run(asking, number, step)
@@ -102,6 +97,35 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
     os.environ[JUST_DONE] = "yes"
     # This session began before the membership. The program continues within the group.
     group_membership.join()
+
+
+def let_service_in(asking: Asking) -> None:
+    """Let the background service ask a node that runs already, if it may not. Raises OverlayError."""
+    machine = _machine()
+    if not machine.service_left_out:
+        return
+    asking.say("", f"service    {let_in.LEFT_OUT}")
+    if not can_become_root() or not (asking.at_terminal or asking.takes_defaults):
+        asking.say(f"           {let_in.RESTART}")
+        return
+    needed = replace(machine, missing=[package for package in machine.missing if package in plan.TO_LET_IN])
+    steps = [*plan.install(needed), *plan.join_group(machine), *let_in.let_in(machine)]
+    if _are_wanted(asking, steps):
+        for number, step in enumerate(steps, 1):
+            run(asking, number, step)
+
+
+def _are_wanted(asking: Asking, steps: Sequence[Step]) -> bool:
+    """List the steps and ask whether to go on; then steps can be run. Raises OverlayError, InputError."""
+    asking.say("", "This is what will be done, as root:", *numbered(steps))
+    if not (asking.at_terminal or asking.takes_defaults):
+        raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")
+    asking.say("")
+    if not agreed(asking, steps):
+        asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
+        return False
+    become_root()
+    return True
 
 
 def _has_peers(asking: Asking) -> bool:
@@ -142,15 +166,19 @@ def _steps(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
         plan.load_rules(firewall.local_ports()),
         plan.start_node(),
         *plan.join_group(machine),
+        *let_in.let_in(machine),
         *([plan.wait_for_peer()] if peers or machine.installed else []),
     ]
 
 
 def _machine() -> plan.NodeMachine:
+    left_out = let_in.is_left_out()
+    needed = plan.PROGRAMS | (plan.TO_LET_IN if left_out else {})
     return plan.NodeMachine(
-        missing=[package for package, program in plan.PROGRAMS.items() if shutil.which(program, path=PATH) is None],
+        missing=[package for package, program in needed.items() if shutil.which(program, path=PATH) is None],
         user=getpass.getuser(),
         in_group=group_membership.in_database(plan.GROUP),
+        service_left_out=left_out,
     )
 
 

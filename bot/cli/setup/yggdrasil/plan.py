@@ -21,6 +21,9 @@ UNIT = "yggdrasil"
 PROGRAMS = {"yggdrasil": "yggdrasil", "nftables": "nft", "python3": "python3"}
 "The programs that the steps use, by package."
 
+TO_LET_IN = {"acl": "setfacl"}
+"The same of let_in.py."
+
 DEVICE = "ygg0"
 "The name of the node's device. The firewall rules need it."
 
@@ -46,6 +49,9 @@ class NodeMachine:
     user: str
     in_group: bool
     "Whether the user database has the user in the group, whatever this session has."
+
+    service_left_out: bool = False
+    "Whether the user's systemd, and with it the background service, began without the group. See let_in.py."
 
     @property
     def installed(self) -> bool:
