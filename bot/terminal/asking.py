@@ -79,9 +79,9 @@ class Asking:
             print_text(line, to_copy=to_copy)
         sys.stdout.flush()
 
-    def begin(self, line: str) -> None:
-        """Print the beginning of a line, on which the next one goes on after a blank."""
-        sys.stdout.write(f"{as_wide_as(sys.stdout, visible(line, lines=True))} ")
+    def begin(self, line: str, *, then: str = " ") -> None:
+        """Print the beginning of a line, and what parts it from the next one, which goes on there."""
+        sys.stdout.write(f"{as_wide_as(sys.stdout, visible(line, lines=True))}{then}")
         sys.stdout.flush()
 
     def text(self, question: str, *, what: str = "", default: str = "") -> str:

@@ -103,8 +103,9 @@ def run(asking: Asking, number: int, step: Step) -> str:
 
     Raises OverlayError with its last lines if it fails.
     """
-    asking.begin(f"  {number}  {step.line} ...")
+    asking.begin(f"  {number}  {step.line} ...", then="")
     code, written = _ran(asking, step)
+    asking.begin("")
     lines = written.splitlines()
     if code:
         asking.say("failed", *(f"{THEIRS}{line}" for line in lines[-LAST_LINES:]))
@@ -127,7 +128,7 @@ def _ran(asking: Asking, step: Step) -> tuple[int, str]:
         with subprocess.Popen(command, stdin=source, stdout=written, stderr=subprocess.STDOUT) as process:  # noqa: S603
             while not _ended(process):
                 if asking.at_terminal:
-                    asking.begin(".")
+                    asking.begin(".", then="")
         written.seek(0)
         return process.returncode, written.read().decode(errors="replace")
 
