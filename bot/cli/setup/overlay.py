@@ -13,11 +13,12 @@ from bot.cli.setup.yggdrasil.install import (
     ASK,
     JUST_DONE,
     PRIVATE_PEERS,
+    complete,
     hand_over,
     install,
-    let_service_in,
     only_shown,
     peers_wanted,
+    say_firewall,
 )
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
@@ -71,7 +72,7 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         return
     try:
         if report.taken is not None or _is_there(report):
-            _complete(home, draft.config, asking, answers=report.taken is not None)
+            _complete(home, draft.config, asking, device=(report.taken.interface or "") if report.taken else None)
         elif wanted != "staex":
             _none(home, draft, asking)
     except OverlayError:
@@ -162,12 +163,15 @@ def _install(home: Home, config: Config, asking: Asking, *, may_lack_peer: bool,
         hand_over(home, asking, lambda: _answers(home, config), may_lack_peer=may_lack_peer)
 
 
-def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> None:
-    """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
+def _complete(home: Home, config: Config, asking: Asking, *, device: str | None) -> None:
+    """A Yggdrasil node runs here: let this user ask it, and give it a peer and firewall rules if it has none.
+
+    `device`: the node's; None if this user may not ask it.
+    """
     up: int | None = None
     # Users who may not ask the node can't know whether it has a peer.
     may_lack_peer = can_become_root() and not _was_given(config, asking)
-    if answers:
+    if device is not None:
         try:
             peers = asyncio.run(admin_of(config.yggdrasil).peers())
         except OverlayError as error:
@@ -179,8 +183,10 @@ def _complete(home: Home, config: Config, asking: Asking, *, answers: bool) -> N
             return
         if up and not peers_wanted(asking):
             if _can_install():
-                let_service_in(asking)
+                complete(asking, device)
             return
+        if _can_install():
+            say_firewall(asking, device)
         may_lack_peer = not up
     else:
         group_membership.join()

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ case "$*" in
         yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
         echo $! > {folder}/pid ;;
     "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
+    "is-active copybara-overlay-firewall.service")
+        ! nft list table inet copybara_overlay > /dev/null 2>&1 || echo active ;;
 esac
 """
 
@@ -48,11 +51,14 @@ copybara() {{ {python} -m bot.cli --home {folder}/home "$@"; }}
 copybara setup overlay --yes --peers tls://127.0.0.1:12345 > {folder}/first 2>&1
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.first
 stat -c '%a %U %G' /etc/yggdrasil/yggdrasil.conf > {folder}/mode
-for second in $(seq 120); do
-    yggdrasilctl -json getPeers > {folder}/peers
-    grep -q '"key": "[0-9a-f]' {folder}/peers && break
-    sleep 0.5
-done
+connected() {{
+    for second in $(seq 120); do
+        yggdrasilctl -json getPeers > {folder}/peers
+        grep -q '"key": "[0-9a-f]' {folder}/peers && break
+        sleep 0.5
+    done
+}}
+connected
 copybara setup overlay --yes > {folder}/second 2>&1
 cmp /etc/yggdrasil/yggdrasil.conf {folder}/conf.first
 nft list ruleset > {folder}/rules
@@ -61,6 +67,26 @@ copybara setup overlay --yes --peers tls://127.0.0.1:12346 > {folder}/third 2>&1
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.third
 copybara invite --from https://example.org/a.git > {folder}/invited 2> {folder}/noted
 copybara invite --from https://example.org/a.git --peer > {folder}/invited.peer 2> {folder}/noted.peer
+# As somebody else would have set it up.
+nft delete table inet copybara_overlay
+rm -r /etc/copybara
+sed -i 's/"IfName": "ygg0"/"IfName": "auto"/' /etc/yggdrasil/yggdrasil.conf
+systemctl restart yggdrasil
+connected
+echo '{python} -m bot.cli --home {folder}/home setup overlay' > {folder}/again
+cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.open
+copybara setup overlay --yes > {folder}/open 2>&1
+printf '%s\\n' no | script -qec "sh {folder}/again" {folder}/left > {folder}/left.screen
+cmp /etc/yggdrasil/yggdrasil.conf {folder}/conf.open
+test ! -e /etc/copybara
+printf '%s\\n' "" "" | script -qec "sh {folder}/again" {folder}/closed > {folder}/closed.screen
+nft list ruleset > {folder}/rules.closed
+connected
+echo '# mine' >> /etc/copybara/overlay.nft
+copybara setup overlay --yes > {folder}/mine 2>&1
+cp /etc/copybara/overlay.nft {folder}/rules.mine
+COPYBARA_FIREWALL=yes copybara setup overlay --yes > {folder}/renewed 2>&1
+cp /etc/copybara/overlay.nft {folder}/rules.renewed
 kill $peer
 for second in $(seq 120); do
     yggdrasilctl -json getPeers | grep -q '"key": "[0-9a-f]' || break
@@ -106,6 +132,8 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert peer["PublicKey"] in written["peers"], "the node has reached its peer"
     assert 'iifname != "ygg0" accept' in written["rules"]
     assert "restart" not in written["second"], "the second time nothing is done"
+    assert "firewall   only calls and your phone are let in from Yggdrasil\n" in written["second"]
+    assert_an_open_node_is_offered_the_firewall(written)
     checks = {check["name"]: check for check in json.loads(written["doctor"])["checks"]}
     assert checks["peers"]["ok"]
     assert not checks["peers"]["note"]
@@ -149,6 +177,24 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert commands in written["first"].replace(":12345", ":12347"), "nobody is there to ask for them"
     fourth = json.loads(written["conf.fourth"])
     assert fourth == third | {"Peers": [*third["Peers"], "tls://127.0.0.1:12347"]}, "it asked for another one"
+
+
+def assert_an_open_node_is_offered_the_firewall(written: Mapping[str, str]) -> None:
+    """A node that somebody else has set up: its device has no name of its own and no rules."""
+    open_to_all = "firewall   Copybara has loaded no rules for tun0. Without rules of your own, anyone in that network"
+    assert open_to_all in written["open"]
+    assert f"           {firewall.LATER}\n" in written["open"], "a script closes nothing that is open on purpose"
+    assert "as root" not in written["open"]
+    for name in ("left.screen", "closed.screen"):
+        asked = " ".join(written[name].split())
+        assert f"{firewall.LOAD} (yes/no) [yes]" in asked
+    assert firewall.LATER in " ".join(written["left.screen"].split())
+    closed = " ".join(written["closed.screen"].split())
+    assert re.search(r"Let only calls and your phone in from Yggdrasil [^;]* done", closed)
+    assert 'iifname != "ygg0" accept' in written["rules.closed"]
+    assert firewall.Loaded.OTHERS.value in written["mine"]
+    assert written["rules.mine"].endswith("# mine\n"), "it may be what somebody has written"
+    assert written["rules.renewed"] == written["rules.mine"].removesuffix("# mine\n")
 
 
 RULES_FOR = """

@@ -12,8 +12,10 @@ firewalld. What those drop stays dropped.
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
+from bot.cli import service
 from shared.config.schema import Handset
 
 FOLDER = "/etc/copybara"
@@ -29,6 +31,43 @@ USUAL_PORTS = "32768-60999"
 DEVICE_PORT = Handset().device_port
 """The port of the default configuration. Only the first packet of a connection is admitted as new. A lone ACK, which
 the kernel would answer with a reset, is dropped like everything else."""
+
+
+class Loaded(Enum):
+    """What can be known of the rules without root, and what a person reads of it."""
+
+    OURS = "only calls and your phone are let in from Yggdrasil"
+    OTHERS = "the rules aren't those of this version: an earlier one has written them, or somebody has changed them"
+    NONE = (
+        "Copybara has loaded no rules for {device}. Without rules of your own, anyone in that network reaches every "
+        "program here that listens on all addresses"
+    )
+
+
+LOAD = "Load rules that let in only calls and your phone? What else you offer in that network, such as ssh, is closed."
+LOAD_AGAIN = "Replace them by those of this version?"
+LATER = "The firewall stays as it is. To change that: copybara setup overlay"
+BY_HAND = "How root loads rules by hand: copybara manual overlays"
+
+
+def loaded(device: str, source: Path = Path(RULES)) -> Loaded:
+    """What of the rules is loaded for this device."""
+    if service.state_of(UNIT_NAME, of_user=False) != "active":
+        return Loaded.NONE
+    try:
+        written = source.read_text(errors="replace")
+    except PermissionError:
+        return Loaded.OURS
+    except OSError:
+        return Loaded.NONE
+    if written == rules(device, local_ports()):
+        return Loaded.OURS
+    return Loaded.OTHERS if _only(device) in written else Loaded.NONE
+
+
+def _only(device: str) -> str:
+    """The rule that leaves all other devices alone."""
+    return f'iifname != "{device}" accept'
 
 
 def local_ports(source: Path = PORTS) -> str:
@@ -49,7 +88,7 @@ delete table inet {TABLE}
 table inet {TABLE} {{
     chain input {{
         type filter hook input priority filter; policy accept;
-        iifname != "{device}" accept
+        {_only(device)}
         ct state established,related accept
         meta l4proto ipv6-icmp accept
         # A call's socket is bound to the overlay's address; what listens on all addresses isn't.
@@ -61,7 +100,7 @@ table inet {TABLE} {{
     chain forward {{
         # To containers, virtual machines and other networks.
         type filter hook forward priority filter; policy accept;
-        iifname != "{device}" accept
+        {_only(device)}
         ct state established,related accept
         drop
     }}

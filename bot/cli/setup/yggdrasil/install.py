@@ -99,20 +99,60 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
     group_membership.join()
 
 
-def let_service_in(asking: Asking) -> None:
-    """Let the background service ask a node that runs already, if it may not. Raises OverlayError."""
+def complete(asking: Asking, device: str) -> None:
+    """Of a node that runs and has a peer: what its firewall lets in, and the background service's way to it.
+
+    `device` is the node's. Raises OverlayError, InputError.
+    """
     machine = _machine()
-    if not machine.service_left_out:
+    rules, entry = _rules(asking, machine, device), _let_service_in(asking, machine)
+    if not rules and not entry:
         return
-    asking.say("", f"service    {let_in.LEFT_OUT}")
-    if not can_become_root() or not (asking.at_terminal or asking.takes_defaults):
-        asking.say(f"           {let_in.RESTART}")
-        return
-    needed = replace(machine, missing=[package for package in machine.missing if package in plan.TO_LET_IN])
-    steps = [*plan.install(needed), *plan.join_group(machine), *let_in.let_in(machine)]
+    needed = {*(plan.PROGRAMS if rules else ()), *(plan.TO_LET_IN if entry else ())}
+    to_install = replace(machine, missing=[package for package in machine.missing if package in needed])
+    steps = [*plan.install(to_install), *rules, *entry, *([plan.wait_for_peer()] if rules else [])]
     if _are_wanted(asking, steps):
         for number, step in enumerate(steps, 1):
             run(asking, number, step)
+
+
+def say_firewall(asking: Asking, device: str) -> firewall.Loaded:
+    """Say what the node's firewall lets in, as far as is known without root."""
+    found = firewall.loaded(device)
+    asking.say(f"firewall   {found.value.format(device=device)}")
+    return found
+
+
+def _rules(asking: Asking, machine: plan.NodeMachine, device: str) -> list[Step]:
+    """The steps that load them, if they are wanted. A script doesn't close what somebody offers there."""
+    found = say_firewall(asking, device)
+    if found is firewall.Loaded.OURS:
+        return []
+    if not can_become_root() or not machine.installed:
+        asking.say(f"           {firewall.BY_HAND}")
+        return []
+    load = plan.load_rules(firewall.local_ports())
+    if found is firewall.Loaded.OTHERS:
+        steps, question, usual = [load], firewall.LOAD_AGAIN, False
+    else:
+        # The rules need a device with a name of its own, which the node only has from its next start on.
+        steps = [plan.change_config([]), plan.keep_key(), load, plan.start_node()]
+        question, usual = firewall.LOAD, asking.at_terminal
+    if asking.yes(question, default=usual, what="firewall"):
+        return steps
+    asking.say(f"           {firewall.LATER}")
+    return []
+
+
+def _let_service_in(asking: Asking, machine: plan.NodeMachine) -> list[Step]:
+    """The steps that let the background service ask the node, if it may not."""
+    if not machine.service_left_out:
+        return []
+    asking.say(f"service    {let_in.LEFT_OUT}")
+    if not can_become_root() or not (asking.at_terminal or asking.takes_defaults):
+        asking.say(f"           {let_in.RESTART}")
+        return []
+    return [*plan.join_group(machine), *let_in.let_in(machine)]
 
 
 def _are_wanted(asking: Asking, steps: Sequence[Step]) -> bool:
