@@ -178,7 +178,7 @@ async def walk(release: str, folder: Path) -> Walk:
         await bob.machine.as_user(clone)
         await bob.follow(_from_readme(), folder=NAME)
         # The page has a button for it.
-        address = repositories.format(address=hosts.a.wire.far_address)
+        address = await asyncio.to_thread(_on_disk, anna.machine.root)
         invitation = await bob.machine.as_user(f"copybara invite --peer --from {address}")
         await anna.follow(INDENTED.findall(invitation))
         card = CARD.search(invitation)
@@ -191,6 +191,17 @@ async def walk(release: str, folder: Path) -> Walk:
                 await person.page.page.screenshot(path=folder / f"{person.name}.png")
             raise
         return Walk(reader=bob.effort(), friend=anna.effort())
+
+
+def _on_disk(root: Path) -> str:
+    """Put the repository on somebody's disk. Its address.
+
+    On the way of the server below it could be exchanged, so no invitation names that.
+    """
+    subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, root / "srv" / NAME], check=True)
+    subprocess.run(["git", "-C", root / "srv" / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
+    subprocess.run(["chown", "--recursive", f"{USER_ID}:{USER_ID}", root / "srv" / NAME], check=True)
+    return f"file:///srv/{NAME}"
 
 
 def _from_readme() -> list[str]:

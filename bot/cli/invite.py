@@ -30,8 +30,9 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
     """
     if source is not None and not (source and program_address(source)):
         raise InputError(
-            "A friend can't get the program from there.",
-            "Give an address that begins with https://, ssh:// or git://, and that has no password in it.",
+            "A friend can't safely get the program from there.",
+            "Give an address that begins with https:// or ssh://, and that has no password in it. By http:// or git:// "
+            "somebody on the way could give them another program.",
         )
     home.prepare()
     config = settings(home, overlay)

@@ -9,17 +9,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shared.names import ss58
-from shared.names.server import Server
+from shared.names.server import Server, is_near
 from shared.printable import is_blank, is_printable
 
 MOST_ADDRESS = 512
 "Characters of an address."
 
 _PROGRAM = re.compile(
-    r"(?:https?://|git://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?/"
+    r"(?:file://|(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?)/"
     r"[A-Za-z0-9._~/%+=-]*"
 )
-"Nothing in it means anything to a shell: people paste it there."
+"""Nothing in it means anything to a shell: people paste it there. Whoever is on the way of `http:` or `git:` could put
+another program in its place; a folder is for who shares a disk.
+"""
 
 
 def plain(text: str) -> bool:
@@ -53,8 +55,16 @@ def web_address(text: str) -> bool:
         return False
 
 
+def address_for_secrets(text: str) -> bool:
+    """An address of HTTP that a secret may be sent to: by TLS, or on this machine or in a private network."""
+    return web_address(text) and (text.startswith("https:") or is_near(urlsplit(text).hostname or ""))
+
+
 def program_address(text: str) -> bool:
-    """Where people get a program: a git repository or a package on another machine, without a password; or nothing."""
+    """Where people get a program: a git repository or a package that nobody on the way can exchange; or nothing.
+
+    There is no password in it.
+    """
     return not text or bool(len(text) <= MOST_ADDRESS and _PROGRAM.fullmatch(text))
 
 

@@ -280,7 +280,11 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: Annotated[
         str,
-        Meta(description='an address such as "https://api.telegram.org"', extra=_accepts(checks.web_address)),
+        Meta(
+            description='an address such as "https://api.telegram.org"; with http:// everybody on the way would read '
+            "the bot's token, so that is for localhost and private IP addresses",
+            extra=_accepts(checks.address_for_secrets),
+        ),
     ] = "https://api.telegram.org"
     "Whom the bot talks to: Telegram, or a Bot API server of one's own."
 
@@ -396,7 +400,8 @@ class InviteSettings(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[
         str,
         Meta(
-            description="an address that begins with https://, ssh:// or git://, without a password",
+            description="an address that begins with https:// or ssh://, without a password; by http:// or git:// "
+            "somebody on the way could give your friend another program",
             extra=_accepts(checks.program_address),
         ),
     ] = ""

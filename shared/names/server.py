@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ServerFault
@@ -13,6 +13,9 @@ from shared.in_thread import in_thread
 
 SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 "The schemes with their usual ports."
+
+YGGDRASIL = ip_network("200::/7")
+"The addresses of its nodes, each computed from a key. IANA calls them global, and no router on the internet has them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +89,16 @@ def _is_literal(host: str) -> bool:
 
 
 def is_near(host: str) -> bool:
-    """Whether a host is in a private network, where a password or a question may be sent unencrypted."""
-    return host == "localhost" or (_is_literal(host) and not ip_address(host).is_global)
+    """Whether a host is in a network of one's own, where a password or a question may be sent unencrypted.
+
+    That is this machine, a private network, which may be an overlay's, and Yggdrasil, which encrypts what it carries.
+    An IPv6 address with an IPv4 address inside leads where that one does.
+    """
+    if not _is_literal(host):
+        return host == "localhost"
+    address = ip_address(host)
+    if isinstance(address, IPv6Address):
+        if address.teredo is not None:
+            return False
+        address = address.ipv4_mapped or address.sixtofour or address
+    return address in YGGDRASIL or not address.is_global

@@ -71,7 +71,7 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         assert "pipx install git+https://example.org/copybara.git" in out
         code, out, err = await bob.cli("invite", "--from", "https://example.org/$(reboot)")
         assert (code, out) == (1, "")
-        assert err.startswith("error: A friend can't get the program from there.\nhint:  ")
+        assert err.startswith("error: A friend can't safely get the program from there.\nhint:  ")
         assert isinstance(decode(find(chat)[0].token), Card)
 
 

@@ -31,7 +31,8 @@ SYSTEMCTL = """#!/bin/sh
 case "$*" in
     "show --property=MainPID --value user@4242.service") cat {folder}/systemd 2> /dev/null || echo 0 ;;
     "restart yggdrasil")
-        [ ! -e {folder}/node ] || {{ kill $(cat {folder}/node); tail --pid=$(cat {folder}/node) -f /dev/null; }}
+        [ ! -e {folder}/node ] || kill $(cat {folder}/node)
+        while ip link show ygg0 > /dev/null 2>&1; do sleep 0.1; done
         rm -rf /run/yggdrasil; mkdir /run/yggdrasil
         cat /run/systemd/system/yggdrasil.service.d/*.conf 2> /dev/null | sed -n 's/^ExecStartPre=-+//p' | sh -e
         # As root, because not everywhere others may make the device.

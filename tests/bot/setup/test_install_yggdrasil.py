@@ -28,7 +28,8 @@ echo "systemctl $*" >> {folder}/systemctl.log
 case "$*" in
     "restart yggdrasil")
         [ ! -e {folder}/pid ] || {{ kill $(cat {folder}/pid); tail --pid=$(cat {folder}/pid) -f /dev/null; }}
-        yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
+        # It outlives the terminal that it was started from.
+        setsid yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
         echo $! > {folder}/pid ;;
     "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
     "is-active copybara-overlay-firewall.service")
@@ -303,7 +304,7 @@ def test_a_node_that_systemd_has_given_up_is_named_with_why_and_the_next_set_up_
     assert "Who carries your packets?" not in screen, "it was given one"
     failed = r"Start the node, now and at each boot \(a few seconds\) \.{3,} failed │ (.*)error: That didn't work"
     assert (found := re.search(failed, steps)), steps
-    assert "Yggdrasil does not run: it can't open /dev/net/tun (" in found[2].replace("│ ", "")
+    assert "Yggdrasil does not run: it can't open /dev/net/tun (" in found[1].replace("│ ", "")
 
 
 def pretended_systemctl(folder: Path, script: str) -> None:

@@ -222,6 +222,36 @@ def test_a_password_in_a_mistyped_address_is_not_repeated() -> None:
         assert "secret" not in f"{error.sentence} {error.hint} {error}"
 
 
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        *((host, True) for host in ("localhost", "127.0.0.1:8081", "[::1]", "10.83.0.7", "[fd00::1]", "[200:1234::1]")),
+        *((host, False) for host in ("bots.example", "8.8.8.8", "[2001:4860::1]", "[::ffff:8.8.8.8]", "127.1")),
+    ],
+)
+def test_the_bots_token_goes_in_clear_to_no_server_elsewhere(host: str, may: bool) -> None:
+    assert read_or_refuse(f'[telegram]\nbase_url = "https://{host}"\n') is None
+    refused = read_or_refuse(f'[telegram]\nbase_url = "http://{host}"\n')
+    assert (refused is None) is may
+    assert may or "with http:// everybody on the way would read the bot's token" in str(refused and refused.hint)
+
+
+@pytest.mark.parametrize(
+    ("source", "may"),
+    [
+        ("https://example.org/copybara.git", True),
+        ("ssh://git@example.org/copybara.git", True),
+        ("file:///srv/copybara.git", True),
+        ("http://example.org/copybara.git", False),
+        ("git://example.org/copybara.git", False),
+    ],
+)
+def test_a_friend_gets_the_program_by_no_way_on_which_it_could_be_exchanged(source: str, may: bool) -> None:
+    refused = read_or_refuse(f'[invite]\nsource = "{source}"\n')
+    assert (refused is None) is may
+    assert may or "somebody on the way could give your friend another program" in str(refused and refused.hint)
+
+
 def test_a_tilde_in_a_path_is_the_home_folder() -> None:
     assert parse('[media]\nfile = "~/one.webm"', HERE).media.file == os.path.expanduser("~/one.webm")
 

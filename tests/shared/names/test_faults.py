@@ -381,6 +381,10 @@ async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyP
         "wss://x.dev:0",
         "wss://a b",
         "ws://8.8.8.8",
+        # An IPv4 address inside: mapped, 6to4 and Teredo.
+        "ws://[::ffff:8.8.8.8]",
+        "ws://[2002:808:808::1]",
+        "ws://[2001:0:808:808::1]",
         "wss://x.dev/#a",
         "wss://é.dev",
     ],
@@ -398,6 +402,7 @@ def test_an_address_that_anybody_could_answer_for_is_refused(url: str) -> None:
         ("ws://127.0.0.1:9944", "127.0.0.1:9944"),
         ("ws://[fd00::1]:9944", "[fd00::1]:9944"),
         ("ws://10.83.0.7", "10.83.0.7"),
+        ("ws://[200:1234::1]", "[200:1234::1]"),
     ],
 )
 def test_a_server_is_shown_without_what_may_be_a_key(url: str, shown: str) -> None:
