@@ -30,6 +30,9 @@ class ConfigDraft:
         self.is_new = not before
         "Whether there is no configuration yet."
 
+        self.has_written = False
+        "Whether it has changed the file."
+
     @classmethod
     def of(cls, home: Home) -> ConfigDraft:
         """What the home has now. Raises ConfigError if that can't be read."""
@@ -72,5 +75,5 @@ class ConfigDraft:
         parse(text, self.path)
         with locked_folder(self.path.parent):
             replace_file(self.path, text.encode())
-        self._before, self.is_new = text, False
+        self._before, self.is_new, self.has_written = text, False, True
         return True

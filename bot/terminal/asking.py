@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -66,7 +68,10 @@ class Asking:
     def __init__(self, answers: Answers, command: str = SETUP) -> None:
         """`command` is what is to be run again if the person stops."""
         self.answers = answers
-        self._command = command
+        self.put_off: list[str] = []
+        "What the person doesn't want now, as lines about how to do it later."
+
+        self.command = command
         self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not (answers.yes or answers.only_prints)
         "Whether somebody is there to be asked."
 
@@ -90,7 +95,7 @@ class Asking:
             return given
         if not self.at_terminal:
             return default
-        with until_stopped(self._command):
+        with until_stopped(self.command), _interrupted_by_ctrl_c():
             self.begin(f"{question} [{default}]" if default else question)
             answer = sys.stdin.readline()
             if not answer:
@@ -105,7 +110,7 @@ class Asking:
             return ""
         from getpass import getpass
 
-        with until_stopped(self._command):
+        with until_stopped(self.command), _interrupted_by_ctrl_c():
             return getpass(f"{as_wide_as(sys.stdout, question)} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
@@ -164,11 +169,24 @@ def yes_or_no(answer: str) -> bool:
 def until_stopped(command: str = SETUP) -> Iterator[None]:
     """Raise Stopped for Ctrl-C and Ctrl-D, InputError for an answer that isn't text: at a question, and between two."""
     again = f"Run `{command}` again."
-    kept = " The configuration was left as it is." if command == SETUP else ""
     try:
         yield
     except (EOFError, KeyboardInterrupt):
         sys.stdout.write("\n")
-        raise Stopped(f"You stopped.{kept}", again) from None
+        raise Stopped("You stopped.", again) from None
     except UnicodeError:
         raise InputError("That isn't text in your terminal's encoding.", again) from None
+
+
+@contextlib.contextmanager
+def _interrupted_by_ctrl_c() -> Iterator[None]:
+    """Ctrl-C ends the wait for an answer within an event loop, too: its own handler would only take note of it."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.cli.setup.parts import PARTS, SetupPart, after_one, in_turn
+from bot.cli.setup.yggdrasil import for_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
-from bot.terminal.asking import Answers, Asking, Stopped, until_stopped, variable
+from bot.terminal.asking import SETUP, Answers, Asking, Stopped, until_stopped, variable
 from shared.errors import CopybaraError, InputError
 from shared.sentences import joined
 
@@ -22,6 +23,8 @@ ALWAYS = ("overlay", "name")
 NOBODY_TO_ASK = "Set-up asks questions, and there is no terminal here to ask at. Nobody has said: {missing}."
 
 HOW_TO_ANSWER = "Give {flags}. {defaults}Or run it in a terminal."
+
+LEFT = "The configuration was left as it is."
 
 KEPT = "What you answered before that is kept: run `copybara setup` again, and it goes on from there."
 
@@ -36,20 +39,23 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
     """
     if part is not None and answer is not None:
         answers = _with(answers, _named(part)[0], answer)
-    asking = Asking(answers)
+    asking = Asking(answers, SETUP if part is None else f"{SETUP} {part}")
     draft = ConfigDraft.of(home)
     _check_answered(draft, asking, part)
     if not answers.only_prints:
         home.prepare()
     chosen: list[SetupPart] = []
     try:
-        with until_stopped():
+        with until_stopped(asking.command):
             for each in in_turn(draft, asking) if part is None else _named(part):
                 chosen.append(each)
                 if not each.tries:
                     each.set_up(home, draft, asking)
     except CopybaraError as error:
-        if asking.at_terminal and len(chosen) > 1 and not isinstance(error, Stopped) and draft.write():
+        kept = asking.at_terminal and len(chosen) > 1 and draft.write()
+        if isinstance(error, Stopped):
+            _say_what_stays(error, home, draft)
+        elif kept:
             error.hint = joined(error.hint, KEPT)
         raise
     if answers.only_prints:
@@ -61,11 +67,28 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
     for each in chosen:
         if not each.tries or (part is None and not each.is_of_use(draft.config)):
             continue
-        if part is not None or asking.yes(each.tries, default=asking.at_terminal):
-            each.set_up(home, draft, asking)
+        try:
+            with until_stopped(asking.command):
+                if part is not None or asking.yes(each.tries, default=asking.at_terminal):
+                    each.set_up(home, draft, asking)
+        except Stopped:
+            if part is not None:
+                raise
+            asking.say(f"You stopped. To try that later: {SETUP} {each.name}")
     usual = after_one(home, draft.config) if part not in (None, "name") else ()
-    asking.say("", "Next:", *usual, *(line for each in chosen for line in each.next_steps(home, draft.config)))
+    steps = (line for each in chosen for line in each.next_steps(home, draft.config))
+    asking.say("", "Next:", *asking.put_off, *usual, *steps)
     return 0
+
+
+def _say_what_stays(stopped: Stopped, home: Home, draft: ConfigDraft) -> None:
+    """Add what the set-up has done until then, and how it goes on."""
+    if draft.has_written:
+        stopped.hint = KEPT
+    else:
+        stopped.sentence = joined(stopped.sentence, LEFT)
+    if for_root.handed_over(home):
+        stopped.hint = joined(stopped.hint, f"An administrator can run this meanwhile: {for_root.command(home)}")
 
 
 def _with(answers: Answers, part: SetupPart, answer: str) -> Answers:

@@ -11,6 +11,7 @@ from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import for_root
 from bot.cli.setup.yggdrasil.install import (
     ASK,
+    DO_LATER,
     JUST_DONE,
     PRIVATE_PEERS,
     complete,
@@ -23,7 +24,7 @@ from bot.cli.setup.yggdrasil.install import (
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
-from bot.terminal.asking import Asking
+from bot.terminal.asking import Asking, Stopped
 from bot.terminal.slow_steps import said_if_slow
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.staex_api import NOTHING_LISTENS
@@ -47,6 +48,7 @@ BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara
 NOTHING_RUNS = "No overlay's program answers on this computer, so nobody could be called. Nothing was set up."
 NOBODY_SAYS = "To have Yggdrasil installed without a question: copybara setup overlay --yes"
 BY_YOURSELF = "Install one by hand: copybara manual overlays. Only to try, without privacy: --overlay loopback"
+INSTALL_LATER = "  copybara manual overlays   says how to install a node: until then nobody can be called"
 TRY = "Only try it on this machine, without privacy"
 
 
@@ -75,7 +77,7 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
             _complete(home, draft.config, asking, device=(report.taken.interface or "") if report.taken else None)
         elif wanted != "staex":
             _none(home, draft, asking)
-    except OverlayError:
+    except (OverlayError, Stopped):
         # The node now has the peer, so it isn't asked for next time.
         if _keep_peers(draft):
             draft.write()
@@ -136,6 +138,8 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     if not _can_install():
         if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
             draft.set("overlay", "loopback")
+        else:
+            asking.put_off.append(INSTALL_LATER)
         return
     alone, installed = can_become_root(), shutil.which("yggdrasil", path=PROGRAMS) is not None
     if not alone:
@@ -148,6 +152,8 @@ def _none(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         _install(home, draft.config, asking, may_lack_peer=not (installed and _was_given(draft.config, asking)))
     elif chosen == 3:
         draft.set("overlay", "loopback")
+    else:
+        asking.put_off.append(DO_LATER)
 
 
 def _was_given(config: Config, asking: Asking) -> bool:
@@ -190,8 +196,12 @@ def _complete(home: Home, config: Config, asking: Asking, *, device: str | None)
         may_lack_peer = not up
     else:
         group_membership.join()
-    if _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
+    if not _can_install():
+        return
+    if asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
         _install(home, config, asking, may_lack_peer=may_lack_peer, peers_up=up)
+    elif not up:
+        asking.put_off.append(DO_LATER)
 
 
 def _can_install() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,6 +39,14 @@ class Terminal:
     def types(self, answer: str) -> None:
         """Type a line."""
         os.write(self._keys, f"{answer}\n".encode())
+
+    def ends(self) -> None:
+        """Type Ctrl-D, as somebody who has had enough."""
+        os.write(self._keys, b"\x04")
+
+    def interrupts(self) -> None:
+        """Type Ctrl-C."""
+        os.kill(self.process, signal.SIGINT)
 
     async def shows(self, pattern: str) -> str:
         """Wait for a pattern. Returns everything that was shown up to its end."""

@@ -95,6 +95,7 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
         if chosen == 3:
             subprocess.run(shlex.split(command(home)), check=False)  # noqa: S603 - what was shown and agreed to
         if done():
+            no_longer_needed(home)
             return
         asking.say("", NOT_THERE)
 

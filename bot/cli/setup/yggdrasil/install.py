@@ -42,6 +42,13 @@ FRIENDS = "The line of your friend's private peer, such as tls://HOST:PORT?key=K
 GIVEN = "Your packets will go through {}, which {} your internet address and whom you call, never what you say:"
 "For peers that came with a command, such as an invitation's. The person reads it before they are asked."
 
+LINE = "The line, such as tls://HOST:PORT?key=KEY (empty: choose again):"
+
+COUNTRY = "Your country, or one near you (empty: choose again):"
+
+DO_LATER = "  copybara setup overlay   sets up the network for calls: until then nobody can be called"
+"Among what is next."
+
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
@@ -81,6 +88,8 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
     peers, private = _peers(asking, asks=asks)
     steps = _steps(machine, peers)
     if not _are_wanted(asking, steps):
+        if not peers_up:
+            asking.put_off.append(DO_LATER)
         return
     said = ""
     for number, step in enumerate(steps, 1):
@@ -226,11 +235,10 @@ def _chosen(asking: Asking, *, minor: int) -> tuple[list[str], bool]:
     """The chosen peers, and whether they are private."""
     if asking.answers.get("peers") == ASK and (friends := asking.until_good(FRIENDS, peers_in)):
         return friends, True
-    choice = asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))
-    if choice == 1:
-        return _public(asking, minor=minor), False
-    if choice == 2:
-        return asking.until_good("The line, such as tls://HOST:PORT?key=KEY:", _one_or_more), True
+    while (choice := asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))) != 3:
+        peers = _public(asking, minor=minor) if choice == 1 else asking.until_good(LINE, peers_in)
+        if peers:
+            return peers, choice == 2
     return [], False
 
 
@@ -249,12 +257,16 @@ def _public(asking: Asking, *, minor: int) -> list[str]:
     asking.say(f"There are peers in: {', '.join(countries)}")
 
     def country(answer: str) -> str:
+        if not answer:
+            return ""
         for name in countries:
-            if answer and name.lower().startswith(answer.lower()):
+            if name.lower().startswith(answer.lower()):
                 return name
         raise InputError("There is no public peer in that country.", "Choose one of the list.")
 
-    found = countries[asking.until_good("Your country, or one near you:", country)]
+    found = countries.get(asking.until_good(COUNTRY, country), [])
+    if not found:
+        return []
     for number, peer in enumerate(found, 1):
         asking.say(f"  {number}  {peer.uri}")
     usual = " ".join(map(str, range(1, min(3, len(found)) + 1)))
@@ -266,9 +278,3 @@ def _public(asking: Asking, *, minor: int) -> list[str]:
         return [found[int(each) - 1].uri for each in numbers]
 
     return asking.until_good("Which ones? Two or three are enough:", some, default=usual)
-
-
-def _one_or_more(line: str) -> list[str]:
-    if not (peers := peers_in(line)):
-        raise InputError("That is empty.", "Paste the line that the peer's owner gave you.")
-    return peers

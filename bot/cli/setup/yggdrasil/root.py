@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.terminal.as_root import is_root, may_use_sudo
-from bot.terminal.asking import NO, YES, Asking
+from bot.terminal.asking import NO, YES, Asking, Stopped
 from bot.terminal.slow_steps import PATIENCE_SECONDS
 from bot.terminal.wrapping import THEIRS
 from shared.errors import InputError, OverlayError
@@ -22,6 +22,7 @@ _PLAIN = re.compile(r"[\w ./:@%+=,'-]+")
 
 GO_ON = "Go on? (yes, no, or s to see the commands)"
 SHOW = ("s", "show")
+AGAIN = "`copybara setup overlay` does what is missing."
 
 LAST_LINES = 10
 "How many lines of a failed step's output are shown."
@@ -104,7 +105,11 @@ def run(asking: Asking, number: int, step: Step) -> str:
     Raises OverlayError with its last lines if it fails.
     """
     asking.begin(f"  {number}  {step.line} ...", then="")
-    code, written = _ran(asking, step)
+    try:
+        code, written = _ran(asking, step)
+    except KeyboardInterrupt:
+        asking.say(" stopped")
+        raise Stopped("You stopped while that was done. The steps before it stay as they are.", AGAIN) from None
     asking.begin("")
     lines = written.splitlines()
     if code:
