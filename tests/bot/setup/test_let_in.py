@@ -129,3 +129,4 @@ def test_nobody_is_let_in_who_is_in_already() -> None:
     assert let_in.let_in(plan.NodeMachine(missing=[], user="anna", in_group=False)) == []
     (step,) = let_in.let_in(plan.NodeMachine(missing=[], user="anna; reboot", in_group=True, service_left_out=True))
     assert "'anna; reboot'" in step.script
+    assert "`" not in step.script, "root's shell would run what is between them"

@@ -80,7 +80,7 @@ def let_in(machine: plan.NodeMachine) -> list[Step]:
             "fi\n"
             f"mkdir -p {DROP_INS}\n"
             f"cat > {shlex.quote(drop_in(machine.user))} << END\n"
-            "# Written by `copybara setup overlay`. It goes when the computer restarts; nobody needs it then.\n"
+            "# Written by copybara setup overlay. It goes when the computer restarts; nobody needs it then.\n"
             "[Service]\n"
             f"ExecStartPre=-+/usr/bin/setfacl -d -m u:$user:rw,g::rw {FOLDER}\n"
             "END\n"
