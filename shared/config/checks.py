@@ -19,8 +19,8 @@ _PROGRAM = re.compile(
     r"(?:file://|(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?)/"
     r"[A-Za-z0-9._~/%+=-]*"
 )
-"""Nothing in it means anything to a shell: people paste it there. Whoever is on the way of `http:` or `git:` could put
-another program in its place; a folder is for who shares a disk.
+"""Nothing in it means anything to a shell: people paste it there. On the way of `http:` and `git:` anyone could put
+another program in its place. A folder is for people who share a disk.
 """
 
 
