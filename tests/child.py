@@ -1,4 +1,4 @@
-"""A Python program of a test's own in a process of its own."""
+"""A test's own Python program in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 @contextlib.contextmanager
 def run_child(program: str, *arguments: Path | str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has written `ready`, and that has ended when the block is left."""
+    """Start a process and wait until it writes `ready`. The process has ended when the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""For all tests: nothing is skipped in CI, what tests start can be interrupted, and workers share the files."""
+"""Settings for all tests: CI skips nothing, what tests start can be interrupted, and workers share the files."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from hypothesis import settings
 
 from bot.process.uncollected import keep_for_good, uncollected
 
-# How long one example takes says how busy the machine is. In CI Hypothesis does so by itself.
+# The time of one example depends on the load of the machine. In CI Hypothesis has no deadline anyway.
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")
 
-# A shell starts what it puts into the background with SIGINT ignored (POSIX, 2.11), and nohup with SIGHUP; both are
-# inherited.
+# A shell starts a background job with SIGINT ignored (POSIX, 2.11), and nohup starts a command with SIGHUP ignored.
+# Child processes inherit both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# The desktop of the one who runs the tests shows none of their calls.
+# The calls of the tests must not appear on the desktop of the user who runs the tests.
 if os.environ.pop("DBUS_SESSION_BUS_ADDRESS", "") or Path(os.environ.get("XDG_RUNTIME_DIR", "/"), "bus").exists():
     os.environ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
 
 TESTS = Path(__file__).parent
 
 LONGEST_FIRST = ("network", "browser", "bot/telegram", "bot", "peer")
-"Folders by how long their files take, so that no worker begins with the long ones when the other is done."
+"Folders by the time that their files take, so that no worker begins a long one when the other worker is done."
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest; pytest-xdist (`--dist loadfile`) gives each file to one worker."""
+    """Begin with the files that take longest. pytest-xdist (`--dist loadfile`) gives each file to one worker."""
 
     def rank(item: pytest.Item) -> int:
         file = item.path.relative_to(TESTS).as_posix()
@@ -58,7 +58,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where CI=true, a test that was skipped has proven nothing and is an error."""
+    """Turn a skipped test into an error where CI=true, because it has proven nothing."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
@@ -67,7 +67,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 class FilesAsTheyBegin:
-    """`make test` says which file runs now. Without workers pytest does so itself."""
+    """Makes `make test` print the file that runs now. Without workers pytest does that itself."""
 
     def __init__(self, reporter: TerminalReporter) -> None:
         self._reporter = reporter
@@ -75,7 +75,7 @@ class FilesAsTheyBegin:
         self._seen: set[str] = set()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A line for the first test of each file."""
+        """Print a line for the first test of each file."""
         file = nodeid.partition("::")[0]
         if file not in self._seen:
             self._seen.add(file)
@@ -84,7 +84,7 @@ class FilesAsTheyBegin:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """In the process that the workers of pytest-xdist report to."""
+    """Register the report of files in the process that the workers of pytest-xdist report to."""
     plugins = session.config.pluginmanager
     reporter = plugins.get_plugin("terminalreporter")
     if reporter is not None and plugins.has_plugin("dsession"):

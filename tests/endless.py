@@ -1,4 +1,4 @@
-"""A server that begins an answer and comes to no end, until its client gives it up."""
+"""A server whose answer never ends, until the client closes the connection."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import contextlib
 
 
 class Endless:
-    """What is called for each connection."""
+    """The callback for each connection."""
 
     def __init__(self, begin: bytes, again: bytes = b"", *, waits: bool = False) -> None:
-        """It says `begin`, once it has heard something if it `waits`; then `again` without end, or nothing more."""
+        """Send `begin`, after the first data from the client if `waits`.
+
+        Then send `again` without end, or nothing if it is empty.
+        """
         self.over = asyncio.Event()
-        "Set when the client has gone."
+        "Set when the client has closed the connection."
 
         self._begin, self._again, self._waits = begin, again, waits
 

@@ -1,8 +1,8 @@
-"""Forms that a link is found in."""
+"""The forms in which a link can be found."""
 
 from __future__ import annotations
 
 
 def as_handset(token: str, port: int) -> str:
-    """`http://127.0.0.1:PORT/#TOKEN`: what the address of the reader's own page can carry."""
+    """`http://127.0.0.1:PORT/#TOKEN`, the form in the address of the reader's own page."""
     return f"http://127.0.0.1:{port}/#{token}"

@@ -34,7 +34,7 @@ LINK = re.compile(r"http://127\.0\.0\.1:8123/\S+")
 
 @asynccontextmanager
 async def network(folder: Path) -> AsyncIterator[tuple[StaexNetwork, Captures]]:
-    """Two machines, one with the original's page on it, and all that they send."""
+    """Two machines, one of them with the original's page, and captures of all that both send."""
     require_chromium()
     skip_without_namespaces()
     (folder / "network").mkdir()
@@ -60,7 +60,7 @@ async def anna_on(made: StaexNetwork, folder: Path, config: str) -> AsyncIterato
 
 
 async def talk(anna: Caller, page: PageView) -> dict[str, Any]:
-    """Sound, picture and text pass both ways. Returns Anna's report."""
+    """Check that sound, picture and text pass both ways, and return Anna's report."""
     report = await anna.media()
     await page.receives("audio", "video")
     await page.page.evaluate("classic.state.channel.send('hello from the page')")
@@ -71,7 +71,7 @@ async def talk(anna: Caller, page: PageView) -> dict[str, Any]:
 
 
 async def written_there(page: PageView, text: str) -> None:
-    """Wait until a line of text has come to the page."""
+    """Wait until a line of text has arrived at the page."""
 
     async def there() -> bool:
         return text in await page.page.evaluate("classic.state.texts")
@@ -80,9 +80,9 @@ async def written_there(page: PageView, text: str) -> None:
 
 
 def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any], *, firefox: bool = False) -> None:
-    """Nothing but the overlay was touched, and in it nothing but the other node's address.
+    """Check that a call touched nothing but the overlay, and in the overlay nothing but the other node's address.
 
-    Firefox itself asks its makers' servers for this and that over the wire, which is no part of the call.
+    Firefox itself contacts its makers' servers over the wire, and the call has no part in that.
     """
     ours, theirs = endpoint(report["local"]), endpoint(report["remote"])
     assert theirs[0] == made.a.address_of(made.b)
@@ -90,13 +90,13 @@ def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any], *, 
     assert (seen.wire_a.leaks(made.a.peering) if firefox else seen.leaks) == []
     for flow in seen.overlay_a.flows:
         assert {flow.source, flow.destination} == {ours[0], theirs[0]}, str(flow)
-    # The browser there tries from each address that it has; what it sends in the overlay is for our node, and no other.
+    # The browser on B tries each address that it has. What it sends in the overlay must go to our node only.
     for flow in seen.overlay_b.flows:
         assert firefox or made.b.address_of(made.a) in (flow.source, flow.destination), str(flow)
 
 
 async def page_calls(anna: Caller, page: PageView, made: StaexNetwork, answer: Any) -> dict[str, Any]:
-    """The page calls: its link rings, says where it is from, and what is answered is pasted there."""
+    """Let the page call: its link rings here and says where it is from, and our answer is pasted into the page."""
     ids = {"sourceNodeId": str(made.b.node_id), "destinationNodeId": anna.node, "sourceIp": str(made.b.address)}
     request = await page.page.evaluate("ids => classic.call(ids)", ids)
     rings = await anna.asked(request, kind="call.rings")
@@ -113,7 +113,7 @@ async def page_calls(anna: Caller, page: PageView, made: StaexNetwork, answer: A
 
 
 async def page_answers(anna: Caller, page: PageView, made: StaexNetwork) -> dict[str, Any]:
-    """We call: our link is opened at the page, and its answer pasted."""
+    """Let us call: our link is opened at the page, and the page's answer is pasted here."""
     anna.write("/call bob classic")
     request = LINK.search((await anna.posted("chat", kind="link.request"))["text"])
     assert request is not None
@@ -125,7 +125,7 @@ async def page_answers(anna: Caller, page: PageView, made: StaexNetwork) -> dict
 
 
 async def both_ways(anna: Caller, page: PageView, made: StaexNetwork) -> list[dict[str, Any]]:
-    """The page calls and we hang up; we call and the page hangs up. What was reported of both calls."""
+    """Make two calls: the page calls and we hang up, then we call and the page hangs up. Returns both reports."""
 
     async def answer() -> None:
         anna.write("/answer")
@@ -141,7 +141,7 @@ async def both_ways(anna: Caller, page: PageView, made: StaexNetwork) -> list[di
 
 @asynccontextmanager
 async def at_a_handset(tmp_path: Path, made: StaexNetwork) -> AsyncIterator[tuple[Caller, Somebody, PageView]]:
-    """Anna, who talks at her handset page; her browser; and the original's page in another one."""
+    """Anna, who talks at her handset page; her browser; and the original's page in another browser."""
     config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
     async with (
         anna_on(made, tmp_path, config) as anna,
@@ -152,7 +152,7 @@ async def at_a_handset(tmp_path: Path, made: StaexNetwork) -> AsyncIterator[tupl
 
 
 async def answers(at_handset: Somebody) -> None:
-    """The call that rings at the handset page is answered there."""
+    """Answer the call that rings at the handset page."""
     await at_handset.page.call("ringing")
     await at_handset.page.answer()
 
@@ -198,7 +198,8 @@ async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_
     sound = PulseServer(tmp_path)
     async with network(tmp_path) as (made, seen), sound.running("room"):
         config = settings(made.a) + f'[calls]\nclassic_page = "{PAGE}"\n'
-        # To an automated Firefox nobody has allowed a microphone, and its pages see the default route's address alone.
+        # An automated Firefox has no permission for a microphone, so its pages see the address of the default route
+        # only.
         await made.b.host.run("ip", "route", "replace", "default", "dev", made.b.device)
         async with (
             anna_on(made, tmp_path, config) as anna,

@@ -1,4 +1,4 @@
-"""Who declines or gives up a call on the page gets the link that says so, if nobody else carries it; and pastes it."""
+"""Declining or giving up a call on the page: the user gets a link that says so, if nothing else delivers it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DECLINED = "You declined carol's call."
 
 
 async def declined(play: Theatre) -> None:
-    """Carol's call, the second, rings and is declined; nobody else carries the link."""
+    """Carol's call, the second one, rings and is declined. Nothing delivers the link."""
     play.tell(call(2, "ringing", name="carol"))
     await play.page.locator("#decline, #beside-decline").locator("visible=true").first.wait_for()
     play.tell(ShowLink(call=2, link=link(), kind=Kind.LINK_REFUSAL, sentence="Send this to carol so that they know."))
@@ -43,7 +43,7 @@ async def declined(play: Theatre) -> None:
 
 
 async def shows_the_link(play: Theatre) -> None:
-    """The page of carol's call is there, and is left for good with its button."""
+    """Check that the page of carol's call is shown, and that its button leaves that page for good."""
     await play.view.shows(DECLINED)
     assert await play.page.locator("#ended-token").text_content() == link().text
     await play.page.locator("#ended-close").click()
@@ -147,7 +147,7 @@ async def test_who_gives_up_a_call_gets_the_link_that_says_so_and_none_that_woul
 
 
 async def pasted(play: Theatre) -> None:
-    """What the other side says of a call is acted on at once, and nothing is asked."""
+    """A pasted link that says what the other side did with a call takes effect at once, without a question."""
     await play.view.pastes(f"copybara:{TOKEN}", "nowhere")
     await play.wants(Act, text=TOKEN)
     assert not await play.page.locator("#explain").is_visible()

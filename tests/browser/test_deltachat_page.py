@@ -58,7 +58,7 @@ async def network(folder: Path) -> AsyncIterator[tuple[YggdrasilNetwork, MailSer
 async def anna_and_bob(
     made: YggdrasilNetwork, server: MailServer, folder: Path
 ) -> AsyncIterator[tuple[Owner, Somebody, AppPage]]:
-    """Anna with her bot and her page, and Bob with his app and its call page; each can reach the other."""
+    """Anna with her bot and her page, and Bob with his app and its call page. Each can reach the other."""
     config = f'overlay = "yggdrasil"\n[yggdrasil]\nadmin = "unix://{made.a.admin}"\n{AT_THE_PAGE}{SECTION}'
     with apps(folder) as rpc:
         anna, bob = [await asyncio.to_thread(App, rpc, server, name) for name in ("Anna", "Bob")]
@@ -101,7 +101,7 @@ async def test_the_apps_own_page_calls_and_is_called_at_the_handset(tmp_path: Pa
             await at_handset.page.remote(audio=False, video=True, screen=False)
             await at_handset.page.click(at_handset.page.page.locator("#c-camera"))
             await page.is_told('{"audioEnabled":true,"videoEnabled":false}')
-            # Android's app restarts ICE when its network changes. Nobody answers that, and the call carries on.
+            # Android's app restarts ICE when its network changes. Nobody answers the restart, and the call continues.
             await page.restarts_ice()
             await at_handset.page.click(at_handset.page.page.locator("#c-camera"))
             await page.is_told('{"audioEnabled":true,"videoEnabled":true}')
@@ -122,8 +122,8 @@ async def test_the_apps_own_page_calls_and_is_called_at_the_handset(tmp_path: Pa
             await at_handset.page.press("Hang up")
             await page.is_over()
             await anna.bot.call("ended")
-        # Whatever the page has offered: on the wire our machine has nothing but its overlay's own connection, and in
-        # the overlay it knows nobody but Bob's address.
+        # Whatever the page has offered, our machine's wire carries only the overlay's own connection, and the machine
+        # knows no address in the overlay but Bob's.
         assert seen.wire_a.leaks(made.a.peering) == []
         for each in (report, second):
             assert (endpoint(each["local"])[0], endpoint(each["remote"])[0]) == (made.a.address, made.b.address)

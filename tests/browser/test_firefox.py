@@ -32,24 +32,24 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 PATTERN_HERTZ = 440.0
 
 FIREFOX_HERTZ = 1000.0
-"What Firefox's microphone that isn't real hears."
+"The tone that Firefox's fake microphone hears."
 
 FIREFOX = Sign(None, round(FIREFOX_HERTZ))
 
 LOUD = 200.0
-"The effective value of what is heard well, of 32,767."
+"The effective value of a sound that is heard well, of at most 32,767."
 
 
 @dataclass
 class Desk:
-    """A Firefox, and the speaker before it."""
+    """A Firefox, and a capture of what its speaker plays."""
 
     browser: Browser
     sound: PulseServer
 
     @contextlib.asynccontextmanager
     async def at(self, address: str) -> AsyncIterator[PageView]:
-        """A handset page in Firefox."""
+        """Open a handset page in Firefox."""
         page = await self.browser.open(address)
         try:
             await page.heard("hello")
@@ -59,14 +59,14 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def ears(self) -> AsyncIterator[Ears]:
-        """What the speaker plays from here on."""
+        """Capture what the speaker plays from now on."""
         async with self.sound.heard("room") as ears:
             yield ears
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    """One for all tests here, for Firefox takes seconds to start."""
+    """One Firefox for all tests of this file, because it takes seconds to start."""
     need_pulseaudio()
     require_firefox()
     sound = PulseServer(tmp_path_factory.mktemp("sound"))
@@ -86,14 +86,14 @@ async def two(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         people(folder, "anna", "bob", config=AT_THE_PAGE) as (anna, bob),
         somebody(bob, open_page=False, camera=faces.camera(faces.BOB)) as at_chromium,
     ):
-        # After a call of strangers the next page would ask once more whether to save them.
+        # After a call between strangers, the next page would ask again whether to save them.
         await befriend(anna, bob)
         yield Somebody(anna, desk.browser, PageView(None)), at_chromium
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def call(two: tuple[Somebody, Somebody]) -> AsyncIterator[tuple[Somebody, Somebody]]:
-    """A call of each test's own, with new pages."""
+    """A new call for each test, with new pages."""
     for person in two:
         await person.open()
     try:
@@ -129,7 +129,7 @@ async def test_firefox_and_chromium_see_and_hear_each_other(desk: Desk, call: tu
     assert not desk.browser.problems, desk.browser.problems
     await anna.page.page.set_viewport_size(WIDE)
     await taken(anna.page.page, "firefox")
-    # Playwright puts a style into a page that is photographed, and the page's policy keeps it out.
+    # Playwright adds a style to a page before it takes a screenshot, and the page's policy blocks that style.
     desk.browser.problems.clear()
 
 
@@ -206,7 +206,7 @@ async def test_a_recording_shows_and_sounds_in_firefox_which_refuses_it_and_reco
 
 @contextlib.asynccontextmanager
 async def three(desk: Desk, folder: Path) -> AsyncIterator[tuple[Somebody, Somebody, Person]]:
-    """Anna at Firefox, Bob at Chromium, and Carol without a page. Anna and Carol know nobody but Bob."""
+    """Anna at Firefox, Bob at Chromium, and Carol without a page. Anna and Carol know only Bob."""
     configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE, "carol": SMALL_PATTERN}
     async with people(folder, *configs, configs=configs) as (anna_node, bob_node, carol):
         for other in (anna_node, carol):
@@ -242,8 +242,8 @@ async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_record
         await meets(anna.page, {"bob": SIGNS["bob"], stranger(carol): PATTERN})
         await meets(bob.page, {"anna": FIREFOX, "carol": PATTERN})
 
-        # What Carol's program gets of the two is in her recordings. Firefox shows who records, and what it doesn't want
-        # ends for it alone.
+        # Carol's recordings show what her program received from the other two. Firefox shows who is recording, and ends
+        # the recording of itself only.
         for number, (whom, sign) in enumerate(((anna.node.node, FIREFOX), ("bob", SIGNS["bob"])), 1):
             carol.write(f"/record {whom}")
             await carol.told(kind=Kind.RECORDING_STARTED)
@@ -264,7 +264,7 @@ async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_record
 
 
 async def heard(ears: Ears, hertz: float) -> None:
-    """Listen until half a second is that tone. What else the page plays is over after a while."""
+    """Listen until half a second of the sound is that tone. Other sounds of the page end after a while."""
     async with asyncio.timeout(20):
         while True:
             await ears.listen(0.25)

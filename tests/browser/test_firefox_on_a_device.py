@@ -1,4 +1,4 @@
-"""Firefox as the browser of a device, with the home's authority in its profile."""
+"""Firefox as the browser of a device, with the home's certificate authority in its profile."""
 
 from __future__ import annotations
 

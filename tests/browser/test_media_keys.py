@@ -1,4 +1,4 @@
-"""Media keys and a headset's button: what they do on the page, and that a real browser on a desktop passes them on."""
+"""Media keys and a headset's button: what they do on the page, and that a real desktop browser passes them to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
 
 LATER = "performance.now = (now => () => now() + 5000)(performance.now.bind(performance))"
-"Five seconds have gone by, as far as the page can tell."
+"Makes the page believe that five seconds have passed."
 
 KEYS = """
 (() => {
@@ -36,29 +36,29 @@ KEYS = """
 """
 
 OWN_PICTURE = "document.getElementById('own-video').videoWidth > 0"
-"Microphone and camera are open."
+"True once microphone and camera are open."
 
 TITLE = "navigator.mediaSession.metadata?.title ?? ''"
 
 
 async def with_keys(play: Theatre) -> None:
-    """Have the keys of the next call at hand."""
+    """Give the next call access to the keys."""
     await play.page.evaluate(KEYS)
 
 
 async def titled(play: Theatre, title: str) -> None:
-    """Wait until the browser shows that beside its media keys."""
+    """Wait until the browser shows this title beside its media keys."""
     await play.until(f"({TITLE}) === {title!r}")
 
 
 async def press(play: Theatre, action: str) -> None:
-    """Press a key some time after what was pressed and what was shown last."""
+    """Press a key, some time after the last press and the last change of the title."""
     await play.page.evaluate(LATER)
     await play.page.evaluate("action => keys[action]({action})", action)
 
 
 def wanted(play: Theatre, *kinds: type[FromPage]) -> list[FromPage]:
-    """What the page has asked for of these kinds."""
+    """The requests of these kinds that the page has made."""
     return [each for each in play.script.heard_messages if isinstance(each, kinds)]
 
 
@@ -111,14 +111,14 @@ async def test_the_stop_key_declines() -> None:
 async def test_a_key_for_music_answers_nothing_that_has_only_just_begun_to_ring() -> None:
     async with theatre() as play:
         await with_keys(play)
-        # Time stands still.
+        # The page's clock stands still from here.
         await play.page.evaluate("performance.now = (now => () => now)(performance.now())")
         play.tell(call(1, "ringing"))
         await titled(play, "anna is calling")
         for action in ("play", "pause", "stop", "hangup"):
             await play.page.evaluate("action => keys[action]({action})", action)
         await press(play, "play")
-        # Pressed again in haste it doesn't end the call that it has answered.
+        # A second press in haste doesn't end the call that the first one has answered.
         await play.wants(Answer, call=1)
         play.tell(call(1, "active"))
         await titled(play, "anna")
@@ -182,7 +182,7 @@ PLAYER = "org.mpris.MediaPlayer2.Player"
 
 
 async def player(bus: MessageBus, member: str, signature: str = "", *values: Any, of: str = PLAYER) -> Any:
-    """Ask the player that is on the bus."""
+    """Call a method of the player on the bus."""
     driver = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
     names = await bus.call(Message(*driver, "ListNames"))
     assert names is not None
@@ -204,7 +204,7 @@ async def pressed_until(play: Theatre, bus: MessageBus, key: str, kind: type[Fro
 
 
 async def titled_there(bus: MessageBus, title: str) -> None:
-    """Wait until the desktop shows that."""
+    """Wait until the desktop shows this title."""
     async with asyncio.timeout(PATIENCE):
         while True:
             shown = await player(bus, "Get", "ss", PLAYER, "Metadata", of="org.freedesktop.DBus.Properties")
@@ -220,7 +220,7 @@ async def test_a_desktops_media_keys_reach_the_page(tmp_path: Path) -> None:
         connected(address) as bus,
         theatre(desktop=desktop) as play,
     ):
-        # Browsers let a page be heard, and have keys, once somebody has touched it.
+        # A browser lets a page play sound, and gives it the media keys, only after the user has touched it.
         await play.page.mouse.click(30, 30)
         play.tell(call(1, "ringing"))
         await titled_there(bus, "anna is calling")

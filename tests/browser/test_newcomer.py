@@ -1,4 +1,4 @@
-"""Somebody who has just installed it: the first steps on the page, and a call in which they hear themselves."""
+"""A new user: the first steps on the page, and a call in which they hear themselves."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 
 async def done(page: PageView, step: str) -> None:
-    """Wait until a step is ticked off."""
+    """Wait until a step is marked as done."""
     await page.page.locator(f'#welcome-step-{step}[data-done="true"]').wait_for()
 
 
 async def card(page: PageView, name: str) -> dict[str, Any]:
-    """What the page was told last of the owner's own card."""
+    """What the page last received about the owner's own card."""
     return await page.heard("own", name=name)
 
 
@@ -55,7 +55,7 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         page = person.page
         await look_like(page.page, "light")
         await page.shows("This computer only: for trying.")
-        # Her configuration has a name already, which she changes.
+        # Her configuration already has a name, and she changes it.
         await done(page, "name")
         await page.press("Change")
         await page.page.locator("#own-name").fill("Anna  Maria")
@@ -75,12 +75,12 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         await page.press("Test call")
         call = await page.call("active")
         assert (call["name"], call["echo"], call["trust"]) == ("echo", True, "contact")
-        # What they hear and see is their own: a beep a second, and the picture as their browser sends it.
+        # They hear and see themselves: one beep a second, and the picture as their browser sends it.
         await page.receives("audio", "video")
         await page.pictures_come_as_sent_by(page)
         await page.hears()
         await page.shows("You see and hear yourself, as a friend would. Nobody else is in this call.")
-        # There is nobody to compare words with, or to save.
+        # There is nobody to compare words with, and nobody to save.
         assert not await page.page.locator("#words").is_visible()
         await taken(page.page, "test-call")
         await page.press("About")
@@ -96,7 +96,7 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         await page.press("Hang up")
         await page.press("Done")
         await done(page, "test")
-        # Nothing of it is in the log, and no link of it went to anybody.
+        # The log doesn't mention that call, and no link of it went to anybody.
         assert not (await page.heard("log"))["log"]
         assert not [said for said in anna.said if said["type"] == "post" and said["to"] == "chat"]
 
@@ -125,7 +125,7 @@ async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are
         play.tell(Contacts(contacts=[anna]))
         await play.view.shows(anna.name)
         assert await play.page.locator("#welcome").is_visible()
-        # A contact isn't below what is done already.
+        # The contact isn't shown below the steps that are done already.
         above = "document.getElementById('contacts').getBoundingClientRect().top < welcome.getBoundingClientRect().top"
         await play.until(above)
         await play.can_be_used()
@@ -190,7 +190,7 @@ async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owne
         assert await play.page.locator("#card").get_by_label(agreed).is_checked(), "it is the same box in both places"
         await play.page.locator("#invitation-copy").click()
         await play.until(f"{copied}.then((text) => text === 'An invitation with its line.')")
-        # Another address is another question.
+        # For another address the page asks again.
         other = msgspec.structs.replace(named, agreed=agreed.replace("203.0.113.5", "198.51.100.7"))
         own = Own(
             name="me", card=hello.card, invitation="An invitation.", invitation_notes=[InvitationNote("It asks.")]

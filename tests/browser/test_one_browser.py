@@ -1,4 +1,4 @@
-"""One person at a browser, against the endpoints that need nobody: the demo with its two built-in contacts.
+"""One person at a browser, and endpoints that need nobody else: the demo with its two built-in contacts.
 
 With COPYBARA_WRITE_DOCS=1 (`make docs`) the picture in README.md is taken again.
 """
@@ -36,7 +36,7 @@ async def demo(camera: Path | None = None) -> AsyncIterator[PageView]:
 
 
 async def call(page: PageView, whom: str) -> dict[str, Any]:
-    """One click: call a contact until it is active."""
+    """Call a contact with one click, and wait until the call is active."""
     await page.press(f"Video call to {whom}")
     return await page.call("active")
 
@@ -52,7 +52,7 @@ async def test_a_newcomer_sees_and_hears_the_pattern_with_one_click() -> None:
 
 
 async def test_a_page_that_nobody_has_clicked_on_says_so_and_is_heard_from_the_first_click_on() -> None:
-    """One that may use no microphone either: while it listens to the person, Chromium lets a page be heard."""
+    """The page may not use a microphone either: Chromium lets a page play sound while it uses the microphone."""
     async with running_demo() as address, browser(allowed=()) as chromium:
         page = (await chromium.open(address)).page
         await until_seen(page, "watched.sockets.at(-1)?.heard.some((each) => each.type === 'hello')")

@@ -1,4 +1,4 @@
-"""Two browsers, two machines, Yggdrasil between them: nothing else is on either wire, whatever a browser would like."""
+"""Two browsers on two machines with Yggdrasil between them: the wires carry nothing else, whatever a browser tries."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_node_whose_only_peer_goes_away_and_comes_back_is_said_everywher
                 assert said.text in await anna.asked("/status", kind=Kind.STATUS)
                 peers = (await anna.doctor())["peers"]
                 assert (peers["ok"], peers["detail"], peers["hint"]) == (False, said.sentence, said.hint)
-                # A call is placed all the same, and says why nobody answers.
+                # A call can be placed all the same, and says why nobody answers.
                 assert said.sentence in await anna.asked(f"/call {network.b.node_id}", kind=Kind.CALLING)
                 await page.page.locator("#outgoing-network").get_by_text(said.sentence).wait_for()
                 assert said.sentence in await anna.told(kind=Kind.ENDED)
@@ -101,7 +101,7 @@ async def test_a_node_whose_only_peer_goes_away_and_comes_back_is_said_everywher
                 await page.page.locator('#overlay[data-up="true"]').wait_for()
                 await page.shows("Connected to Yggdrasil")
 
-            # One that starts without a peer says so at once, a service in its journal too.
+            # A program that starts without a peer says so at once. As a service it says so in its journal too.
             assert await anna.signalled(signal.SIGTERM) == 0
             await network.r.stop()
             await anna.begin()

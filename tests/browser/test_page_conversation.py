@@ -1,6 +1,7 @@
-"""Several people at the page: what it shows and asks for, by a script; and once between three programs, two at pages.
+"""Several people at the page: a script tests what the page shows and asks for, and one test runs three programs.
 
-axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
+Two of the three programs have a page. axe-core checks every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the
+pictures of these states are written again.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ async def test_two_calls_are_merged_and_both_people_are_shown() -> None:
         await play.until("document.getElementById('stage-name').textContent === 'anna, bob'")
         await play.until("document.querySelector('#people .person b')?.textContent === 'bob'")
         assert not await play.page.locator("#others").is_visible()
-        # What each writes stands there with their name.
+        # Each line of text is shown with the name of the person who wrote it.
         play.tell(Text(call=1, ours=False, text="hello from anna", at=NOW))
         play.tell(Text(call=2, ours=False, text="hello from bob", at=NOW + 1))
         await play.page.keyboard.press("c")
@@ -100,7 +101,7 @@ async def test_the_lines_of_one_call_never_stand_in_anothers_panel() -> None:
         await play.page.keyboard.press("c")
         await play.until("document.getElementById('texts').innerText.includes('hello from anna')")
         assert "bob" not in await play.page.locator("#texts").inner_text()
-        # What was begun for one is sent to nobody else.
+        # A text that was begun for one person isn't sent to anybody else.
         await play.page.locator("#write").fill("for anna")
         play.tell(call(1, "active", **ON_HOLD), call(2, "active", **BESIDE))
         await play.until("document.getElementById('stage-name').textContent === 'bob'")
@@ -136,7 +137,7 @@ async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> No
         play.tell(call(1, "active", question=QUESTION))
         await play.view.press("Agree")
         await play.wants(AnswerQuestion, call=1, agrees=True, question=QUESTION)
-        # Somebody who is only being connected takes nobody's place on the stage.
+        # A person whose connection is still being made takes nobody's place on the stage.
         play.tell(call(1, "active", conversation=CONVERSATION))
         play.tell(call(2, "calling", **BESIDE, role="caller", conversation=CONVERSATION))
         await play.until("document.querySelector('#people .person')?.innerText.includes('connecting')")
@@ -149,7 +150,7 @@ async def test_a_conversation_on_hold_names_all_and_one_who_holds_leaves_the_sta
     async with theatre(greeting(calls=calls)) as play:
         await play.page.evaluate(TONES)
         await play.until("document.getElementById('stage-name').textContent === 'anna, bob'")
-        # Anna puts bob and the owner on hold, or only the owner: bob is heard.
+        # Anna puts bob and the owner on hold, or only the owner. In the second case bob is still heard.
         play.tell(call(1, "active", **HELD, **together))
         await play.until("document.getElementById('stage-name').textContent === 'bob, anna'")
         await play.view.shows("has you on hold")
@@ -163,7 +164,7 @@ async def test_a_conversation_on_hold_names_all_and_one_who_holds_leaves_the_sta
         play.tell(call(2, "active", **BESIDE, **together, **HELD))
         await play.view.shows("You are on hold")
         await play.until("tones.includes(392)")
-        # The owner holds all.
+        # The owner puts everybody on hold.
         play.tell(call(1, "active", **together, **ON_HOLD), call(2, "active", **BESIDE, **together, on_hold=True))
         await play.view.shows("Your conversation with anna, bob is on hold")
         await play.view.shows("you don't hear anna, bob.")
@@ -210,7 +211,7 @@ async def test_each_of_a_conversation_can_fill_the_stage_where_their_words_are_c
         await play.page.locator("#save-name").fill("carl")
         await play.view.press("Save")
         await play.wants(SaveContact, call=3, name="carl")
-        # What is written there stays the same when another person fills the stage, and is new only once.
+        # The text stays the same when another person fills the stage, and counts as new only once.
         await play.page.keyboard.press("c")
         play.tell(Text(call=1, ours=False, text="hello", at=NOW))
         await play.until("document.getElementById('texts').innerText.includes('anna: hello')")

@@ -1,4 +1,4 @@
-"""Camera and microphone that are refused, go away in a call and come back, and sound that the browser holds back."""
+"""Camera and microphone that are refused, disappear in a call and return, and sound that the browser blocks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 
 async def in_call(play: Theatre) -> None:
-    """A call is up, and camera and microphone are open."""
+    """Wait until a call is active, and camera and microphone are open."""
     await play.page.evaluate(DEVICES)
     play.tell(call(1, "active"))
     await play.until("document.getElementById('own-video').videoWidth > 0")
 
 
 async def notice(play: Theatre, part: str) -> None:
-    """Wait until this is said about the devices, for as long as it holds; empty: nothing."""
+    """Wait until the page says this about the devices, and keeps saying it.
+
+    An empty text means that it says nothing.
+    """
     if part:
         await play.page.locator("#stage-devices").get_by_text(part).wait_for()
     else:
@@ -31,7 +34,7 @@ async def test_a_microphone_that_goes_away_is_said_and_comes_back() -> None:
         await in_call(play)
         await play.page.evaluate("unplug('audio')")
         await notice(play, "Your microphone was disconnected: they can't hear you.")
-        # The other side is told the same as when it is muted here.
+        # The other side gets the same message as when the microphone is muted here.
         assert await play.page.locator("#c-mic").inner_text() == "Unmute"
         await play.page.evaluate("plug('audio')")
         await notice(play, "")
@@ -121,7 +124,7 @@ async def test_a_permission_that_is_given_in_a_call_is_used_at_once() -> None:
 
 
 SETTINGS = "captured.findLast((each) => each.kind === KIND && each.readyState === 'live')?.getSettings()"
-"Those of the newest track of a kind that the page has open."
+"Settings of the newest live track of a kind that the page has opened."
 
 FILTERS = ("echoCancellation", "noiseSuppression", "autoGainControl")
 
@@ -135,7 +138,7 @@ async def test_filters_can_be_switched_in_a_call_and_stay_so() -> None:
         for name in FILTERS:
             await play.page.locator(f"#{name}").uncheck()
             await play.until(f"{SETTINGS.replace('KIND', repr('audio'))}.{name} === false")
-        # The call's own microphone was opened again, and not only the one of the preview.
+        # The microphone of the call was opened again too, not only the one of the preview.
         await play.until("mine.readyState === 'ended'")
         await play.page.keyboard.press("Escape")
         await play.until("captured.filter((each) => each.kind === 'audio' && each.readyState === 'live').length === 1")
@@ -157,7 +160,7 @@ async def test_the_pictures_size_can_be_chosen_in_a_call_and_stays_so() -> None:
         await play.page.locator("#pick-size").select_option("320x240")
         await play.until(f"{sent}?.join() === '320,240'")
         await play.page.keyboard.press("Escape")
-        # The same track, which goes on.
+        # The track is the same one, and continues.
         assert await play.page.evaluate("captured.find((each) => each.kind === 'video').readyState") == "live"
         await play.page.reload()
         await play.view.shows("Recent calls")
@@ -236,7 +239,7 @@ HEADSET = """
 
 
 async def in_call_without_a_headset(play: Theatre) -> None:
-    """A call is up, with the first of the browser's devices, and the page knows which there are."""
+    """A call is active with the first of the browser's devices, and the page knows the list of devices."""
     await play.page.evaluate(HEADSET)
     play.tell(call(1, "active"))
     await play.until("document.getElementById('own-video').videoWidth > 0")
@@ -253,7 +256,7 @@ async def test_a_headset_that_is_plugged_in_is_offered_in_one_line_and_used_with
         await play.until("used.at(-1) === headset.audioinput")
         await play.until("document.getElementById('remote-audio').sinkId === headset.audiooutput")
         await play.page.locator("#stage-offer").wait_for(state="hidden")
-        # From then on it is the chosen one, which is taken without a question whenever it comes.
+        # From now on the headset is the chosen microphone, and the page uses it without a question whenever it appears.
         chosen = await play.page.evaluate(
             "[localStorage.mic === headset.audioinput, localStorage.speaker === headset.audiooutput]"
         )
@@ -272,7 +275,7 @@ async def test_an_offer_goes_with_the_device_and_with_a_no() -> None:
         await offer.wait_for()
         await play.view.press("Not now")
         await offer.wait_for(state="hidden")
-        # The camera is another device; the headset isn't offered twice.
+        # A camera is another device. The page doesn't offer the headset a second time.
         await play.page.evaluate("plugIn('videoinput')")
         await offer.get_by_text("New camera was plugged in.").wait_for()
         await play.page.locator("#c-camera").click()
@@ -281,7 +284,7 @@ async def test_an_offer_goes_with_the_device_and_with_a_no() -> None:
 
 
 async def covered(play: Theatre) -> list[str]:
-    """The buttons that something else lies on."""
+    """The buttons that are covered by something else."""
     found: list[str] = await play.page.evaluate(
         """[...document.querySelectorAll("#stage button")].filter((each) => each.checkVisibility()).filter((each) => {
           const {left, top, width, height} = each.getBoundingClientRect();
@@ -292,7 +295,7 @@ async def covered(play: Theatre) -> list[str]:
     return found
 
 
-# What is heard.
+# Playing sound.
 
 STARTED = """
 (() => {
@@ -315,23 +318,23 @@ HASTE = """
   window.setInterval = (act, pause) => every(() => { if (pause > 2000) window.rounds += 1; act(); }, pause / 10);
 })()
 """
-"What comes again and again comes ten times as soon, and the ring tone's bars are counted."
+"Makes repeated actions run ten times as fast, and counts the bars of the ring tone."
 
 
 async def test_ring_notes_are_not_saved_up_while_the_browser_keeps_the_page_silent() -> None:
     async with theatre(untouched=[STARTED, HASTE]) as play:
         play.tell(call(1, "ringing"))
         await until_seen(play.page, "document.getElementById('incoming').open")
-        # Ten bars' time, as the page counts it.
+        # Wait for ten bars, as the page counts them.
         await until_seen(play.page, "window.rounds > 10")
         assert await looked_at(play.page, "navigator.userActivation.hasBeenActive") is False
         assert await looked_at(play.page, "started.length") == 0
-        # The person clicks somewhere: it rings from then on, and nothing is made up for.
+        # The user clicks somewhere. The page rings from then on, and doesn't play the missed bars.
         await play.page.mouse.click(30, 30)
         await until_seen(play.page, "started.length >= 4")
         first = await looked_at(play.page, "started.slice(0, 4)")
         assert [state for state, _ in first] == ["running"] * 4
-        # On a busy machine the clock of the sound runs on between the note's time and its start.
+        # On a busy machine the sound's clock advances between a note's time and its start.
         assert all(-1 < at < 1.5 for _, at in first), first
 
 
@@ -387,7 +390,7 @@ async def test_a_call_that_ends_switches_nothing_on_in_another_of_the_same_secon
 
 
 async def test_what_is_switched_off_is_off_in_all_calls_that_are_here_and_in_one_that_comes_meanwhile() -> None:
-    """With `at_once` above 1 several calls are up at a time."""
+    """With `at_once` above 1, several calls can be active at the same time."""
     async with theatre() as play:
         await play.page.evaluate(KEPT)
         play.tell(call(1, "active"), call(2, "active", name="bob", contact="bob", node=BOB))
@@ -398,6 +401,6 @@ async def test_what_is_switched_off_is_off_in_all_calls_that_are_here_and_in_one
         play.tell(call(3, "active", name="carol", contact="carol"))
         await play.until("window.opened.length === 5")
         assert await play.page.evaluate(SENT) == 0
-        # Switched on again, it is for the call that is shown.
+        # Switching the microphone on again applies to the call that is shown.
         await play.view.press("Unmute")
         await play.until(f"{SENT} === 1")

@@ -1,4 +1,4 @@
-"""Files on the page: dropped, chosen with the paper clip, accepted, and seen in every state."""
+"""Files on the page: dropped, chosen with the paper clip, accepted, and shown in every state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DROP = """([name, size]) => {
 
 
 def file(number: int, name: str, state: Any, sentence: str, **changed: Any) -> File:
-    """A file of call 1 that anna sends."""
+    """A file that anna sends in call 1."""
     values: dict[str, Any] = {"ours": False, "size": 12_000_000, "done": 0, "kind": Kind.FILE_OFFERED, "detail": ""}
     return File(call=1, file=number, name=name, state=state, sentence=sentence, **(values | changed))
 
@@ -56,16 +56,16 @@ FILES = (
         path="/home/me/files/notes.pdf",
     ),
 )
-"One that is offered, one on its way, one that is here."
+"One file that is offered, one that is being sent, and one that has arrived."
 
 
 def read(path: str | Path) -> bytes:
-    """What is in a file."""
+    """Read a file."""
     return Path(path).read_bytes()
 
 
 async def saved_as_it_is(person: Somebody, path: Path) -> None:
-    """The browser saves the file at `path`, under its name."""
+    """Save the file at `path` with the browser, and check that it keeps its name."""
     async with person.page.page.expect_download() as saving:
         await person.page.press("Save a copy")
     saved = await saving.value
@@ -87,7 +87,7 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await saved_as_it_is(bob, path)
         assert [*(anna.node.home / "sending").iterdir()] == []
 
-        # By the paper clip, and declined.
+        # Choose a file with the paper clip, and let the other side decline it.
         chosen = tmp_path / "chosen.txt"
         chosen.write_text("no")
         async with bob.page.page.expect_file_chooser() as choosing:
@@ -97,7 +97,7 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await anna.page.press("Decline")
         await bob.page.says(Kind.FILE_DECLINED)
 
-        # After the call it is still said where the first one is.
+        # After the call the page still says where the first file is.
         await anna.page.press("Hang up")
         await bob.page.says(Kind.ENDED)
         await bob.page.page.locator("#ended-files").get_by_text(str(path)).wait_for()
@@ -107,7 +107,7 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await bob.page.page.locator("#log").get_by_text(str(path)).wait_for()
         await saved_as_it_is(bob, path)
 
-        # What has its name by now is another file, and isn't given for it.
+        # Another file has that name by now, and the page doesn't get it in place of the first one.
         path.unlink()
         path.write_text("another file")
         await bob.page.press("Save a copy")
@@ -126,7 +126,7 @@ async def test_in_a_conversation_everybodys_files_are_shown_whoever_fills_the_st
         await play.can_be_used()
         await play.view.press("Accept")
         await play.wants(AnswerFile, file=4, accept=True)
-        # Who has left offers nothing any more.
+        # The offers of a person who has left disappear.
         play.tell(call(2, "ended", **BESIDE, **together), call(1, "active"))
         await play.until("!document.getElementById('files').innerText.includes('bob')")
         await play.view.shows("Receiving talk.webm from anna.")
@@ -177,7 +177,7 @@ async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled
         await until(came, "the file")
         assert play.script.pieces[0][:4] == wanted.id.to_bytes(4)
 
-        # A program that takes nothing: the person gives it up.
+        # The program takes no bytes, so the user gives the file up.
         play.script.slow = True
         await play.page.locator("#file-input").set_input_files(
             {"name": "b.bin", "mimeType": "text/plain", "buffer": b"b" * 5_000_000}
@@ -207,7 +207,7 @@ AT_ONCE = """() => {
     list.dataset.pressed = "yes";
   }).observe(list, { childList: true });
 }"""
-"A click that was meant for what stood there a moment before."
+"Clicks at once, as a user does who meant what stood at this place a moment before."
 
 DRAG = """(kinds) => {
   const data = new DataTransfer();
@@ -240,7 +240,7 @@ async def test_a_file_that_was_meant_for_a_call_that_is_over_goes_to_no_other(wa
             await anna_hangs_up()
             await play.page.evaluate(DRAG, ["dragover", "drop"])
         await play.view.shows("That call is over; nothing was sent.")
-        # Chosen again, it is for who is there.
+        # The same file, chosen again, is for the person who is here now.
         async with play.page.expect_file_chooser() as choosing:
             await play.view.click(play.page.locator("#c-file"))
         await (await choosing.value).set_files({"name": "b.txt", "mimeType": "text/plain", "buffer": b"abc"})
@@ -260,7 +260,7 @@ async def test_what_is_accepted_has_stood_there_for_a_moment() -> None:
         await play.page.locator('#files[data-pressed="yes"]').wait_for()
         assert await accept.get_attribute("aria-disabled") == "true"
         assert not [each for each in play.script.heard_messages if isinstance(each, AnswerFile)]
-        # Bytes that others count don't make it deaf again.
+        # Progress of another file doesn't make the button ignore clicks again.
         play.tell(file(3, "c.txt", "running", "Receiving c.txt from anna.", kind=Kind.FILE_RECEIVING, detail="1 MB"))
         await play.view.shows("1 MB")
         await play.page.locator('[data-hold="yes 2"][data-settled]').wait_for()

@@ -1,6 +1,7 @@
-"""Hold at the page: what it shows, asks for and sounds, by a script; and once between three programs and two browsers.
+"""Hold at the page: a script tests what the page shows, asks for and plays; one test runs three programs.
 
-axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
+Two of the three programs have a browser. axe-core checks every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the
+pictures of these states are written again.
 """
 
 from __future__ import annotations
@@ -104,14 +105,14 @@ async def test_hanging_up_as_the_other_side_does_leaves_the_call_on_hold() -> No
         hang_up = play.page.locator("#c-hangup")
         await hang_up.wait_for()
         await play.until("document.getElementById('stage-name').textContent === 'bob'")
-        # No time goes by: who presses now has pressed for the call that was there.
+        # No time passes, so a press is meant for the call that was shown before.
         await play.page.evaluate(
             "window.clock = performance.now; performance.now = (now => () => now)(performance.now())"
         )
         play.tell(call(2, "ended", **BESIDE))
         await play.view.shows("anna is on hold")
         await play.page.keyboard.press("Shift+H")
-        # It looks disabled, and is.
+        # The button looks disabled, and is disabled.
         await play.page.locator("#c-hangup[aria-disabled]").wait_for()
         await hang_up.click(force=True)
         await play.page.evaluate("performance.now = clock.bind(performance); dispatchEvent(new Event('focus'))")
@@ -148,7 +149,7 @@ async def test_three_people_two_of_them_at_pages_and_two_calls_of_one(tmp_path: 
         await anna.page.silent("audio")
         await bob.page.receives("audio", "video")
         assert (await bob.page.call("active"))["name"] == "carol"
-        # Back to anna: carol waits now.
+        # Swap back to anna. Carol waits now.
         await bob.page.page.get_by_role("button", name="Swap to").click()
         await carol_node.told(kind=Kind.HELD)
         await both_ways(anna, bob)

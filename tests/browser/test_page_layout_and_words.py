@@ -1,4 +1,4 @@
-"""Long names, windows enlarged to 400 %, and the four words of a call: nothing is cut off or believed too early."""
+"""Long names, windows enlarged to 400 %, and the four words of a call: nothing is cut off or confirmed too early."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
 
 SIZES = [(360, 640), (1280, 720), (320, 256)]
-"The last one is 1280x1024 at 400 %."
+"Sizes of windows in pixels. The last one is 1280x1024 at 400 %."
 
 OUTSIDE = """(root) => [...document.querySelectorAll(`${root} button, ${root} p, ${root} h1, ${root} h2`)]
   .filter((each) => each.checkVisibility() && !each.closest(".unseen"))
@@ -78,7 +78,7 @@ COVERED = """() => {
 
 
 async def fits(play: Theatre, root: str) -> None:
-    """Nothing of a view is beside the window, at any size."""
+    """Check at each size that no part of a view is outside the window."""
     for width, height in SIZES:
         await play.page.set_viewport_size({"width": width, "height": height})
         assert await play.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (root, width)
@@ -143,7 +143,7 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
         await play.page.locator("#words").wait_for(state="hidden")
         play.tell(call(1, "active", paired=False, sentence="Still connected."))
         assert not await play.page.locator("#words").is_visible()
-        # Between contacts with a key there is nothing to compare.
+        # Contacts that share a key have nothing to compare.
         play.tell(call(1, "ended"), call(2, "active", paired=True))
         await play.until("document.getElementById('stage-name').checkVisibility()")
         assert not await play.page.locator("#words").is_visible()
@@ -212,7 +212,7 @@ async def test_the_buttons_of_a_call_stand_in_one_row_also_beside_a_panel(width:
 CUT = """(root) => [...document.querySelectorAll(`${root} *`)].filter((each) => each.checkVisibility())
   .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
   .map((each) => each.textContent)"""
-"What is longer than its place, and is cut there."
+"Elements that are longer than their place and are cut off."
 
 
 async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_beside_it() -> None:
@@ -225,7 +225,7 @@ async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_besid
         shown = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to them.")
         play.tell(call(1, "calling", role="caller", **stranger), shown)
         await play.page.locator("#outgoing-token").wait_for()
-        # Both at one moment: the card moves a little as it appears.
+        # Both values come from one moment, because the card moves a little while it appears.
         copies, token = await play.page.evaluate(
             "['copy', 'token'].map(id => document.getElementById(`outgoing-${id}`).getBoundingClientRect().toJSON())"
         )
@@ -244,7 +244,8 @@ LONG_PATH = (
     "Over Yggdrasil, from [200:f012:fe52:af09:5545:3d20:1323:5523]:40000 to "
     "[201:36cc:f0ed:b9c1:ae75:730c:ace2:2d6a]:40001. No other address is used."
 )
-"Of addresses as long as they come. They have no place to break at, no more than a node id."
+"""A sentence with the longest possible addresses. An address has no place for a line break, and a node id has none
+either."""
 
 BESIDE = """(root) => [...document.querySelectorAll(`${root} *`)].flatMap((each) => [...each.childNodes])
   .filter((each) => each.nodeType === Node.TEXT_NODE && each.data.trim() && each.parentElement.checkVisibility())
@@ -262,13 +263,13 @@ BESIDE = """(root) => [...document.querySelectorAll(`${root} *`)].flatMap((each)
     }
     return width > 2 && edges.some(([from, to]) => left < from - 1 || right > to + 1);
   }).map((each) => `${each.parentElement.id}: ${each.data.slice(0, 60)}`)"""
-"Texts of which something is cut off at the side, or has to be scrolled to there."
+"Texts that are cut off at the side, or that need scrolling sideways."
 
 WIDTHS = (1920, 1366, 1200, 1000, 700, 390, 320)
 
 
 async def test_nothing_that_cannot_be_broken_is_cut_off_at_the_side() -> None:
-    """Not an address, a node id or the name of a file: each is as long here as it may get."""
+    """This covers an address, a node id and the name of a file, each with its greatest length."""
     path = f"/home/{'a' * 32}/.local/share/copybara-relay/files/{'photo' * 40}.jpg"
     who = {"name": LONG, "contact": LONG}
     stranger = {"contact": None, "name": "Somebody you haven't saved", "trust": "stranger", "paired": False}
@@ -338,7 +339,7 @@ async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_i
         play.tell(call(1, "active", trust="unproven", trust_words=doubt, paired=False))
         await play.page.locator("#words").get_by_text("doesn't have the key that you share with anna").wait_for()
         await play.view.press("They match")
-        # The words go along: by the time of the press another call may be there.
+        # The request carries the words, because another call may be shown by the time of the press.
         await play.wants(ConfirmWords, call=1, words="boil direct round noise")
 
 
@@ -349,7 +350,7 @@ REACHABLE = """(root) => [...document.querySelectorAll(`${root} button, ${root} 
   const there = document.elementFromPoint(x + width / 2, y + height / 2);
   return there && (each.contains(there) || there.contains(each) || there.closest("label")?.contains(each));
 })"""
-"Whether each button can be scrolled to, with nothing over its middle."
+"Whether each button can be scrolled to, with nothing covering its middle."
 
 
 async def test_at_400_percent_every_button_can_be_reached() -> None:
@@ -391,7 +392,7 @@ async def test_a_notice_covers_no_button_and_makes_none_deaf() -> None:
         assert await play.page.evaluate(COVERED) == []
         assert await play.page.evaluate(UNCOVERED)
         assert await play.page.evaluate("window.deaf") == []
-        # The page turns while they stand there.
+        # The page changes while the words are shown.
         play.tell(call(1, "active", role="caller"))
         await play.page.locator("#c-hangup").wait_for()
         await play.until(f"({COVERED})().length === 0")

@@ -1,4 +1,4 @@
-"""What a page that is loaded again, or connects again, shows as before: offers, notes, what is under way."""
+"""A page that is loaded again, or connects again, shows the same as before: offers, notes, and what is under way."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 HUNG_UP = "Somebody you haven't saved hung up."
 MET: dict[str, Any] = {**STRANGER, "paired": False, "connected_at": NOW, "sentence": HUNG_UP}
-"A first call that is over."
+"A first call that has ended."
 
 SAVE_THEM_NOW = "Save them now, and next time one link is enough."
 
 
 async def again(play: Theatre, hello: Hello) -> None:
-    """The page is loaded again, and told that."""
+    """Load the page again, and let the program greet it with this."""
     play.script.greeting = hello
     await play.view.reload()
 
 
 async def connects_again(play: Theatre, hello: Hello) -> None:
-    """The page loses its connection to the program, as on a phone that slept, and gets another one."""
+    """Break the page's connection to the program, as on a phone that slept, and let it connect again."""
     play.script.greeting = hello
     assert play.pages.current is not None
     play.pages.current.end()

@@ -1,4 +1,4 @@
-"""The page in a phone's window, upright and on its side, used with a finger; axe-core looks at each state."""
+"""The page in the window of a phone, upright and sideways, used with a finger. axe-core checks each state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 WINDOWS = {"upright": PHONE, "sideways": {"width": PHONE["height"], "height": PHONE["width"]}}
 
 FINGER = 44
-"Pixels, the least that Apple and WCAG 2.2 (2.5.5) want a finger to have."
+"The least size in pixels that Apple and WCAG 2.2 (2.5.5) require of a target for a finger."
 
 UNDER_A_FINGER = """
 ids => ids.flatMap((id) => {
@@ -47,7 +47,7 @@ ids => ids.flatMap((id) => {
 
 
 async def in_both_windows(play: Theatre, name: str, *buttons: str) -> None:
-    """Look at a state upright and sideways, and take its pictures. These buttons are to be under a finger in each."""
+    """Check a state upright and sideways, and take its pictures. A finger has to reach these buttons in both."""
     for window, size in WINDOWS.items():
         await play.page.set_viewport_size(size)
         await play.can_be_used()

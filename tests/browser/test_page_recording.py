@@ -1,4 +1,7 @@
-"""Recordings at the page: the button, the red mark, the refusal and the tone, by a script. axe-core looks at all."""
+"""Recordings at the page, tested by a script: the button, the red mark, the refusal and the tone.
+
+axe-core checks every state.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,7 @@ async def test_in_a_conversation_it_is_said_who_of_the_others_isnt_recorded() ->
     bobs, annas = call(2, "active", **BESIDE, **together), call(1, "active", **together)
     async with theatre(greeting(calls=[call(1, "active", **BY_US)])) as play:
         await play.view.shows("You are recording this call.")
-        # Bob joins: he was told of no recording, and is in none.
+        # Bob joins. His program has heard of no recording, and no recording contains him.
         play.tell(call(1, "active", **together, **BY_US), bobs)
         await play.view.shows("You are recording anna, and not bob.")
         await everywhere(play, "recording-in-part")
@@ -111,7 +114,7 @@ async def test_in_a_conversation_it_is_said_who_of_the_others_isnt_recorded() ->
             await play.wants(Record, call=number, what="start")
         play.tell(call(1, "active", **together, **BY_US), call(2, "active", **BESIDE, **together, **BY_US))
         await play.view.shows("You are recording this call.")
-        # Bob refuses and records himself.
+        # Bob refuses the recording and makes one himself.
         play.tell(call(2, "active", **BESIDE, **together, **BY_THEM))
         await play.view.shows("anna is recording this call. You are recording anna, and not bob.")
 

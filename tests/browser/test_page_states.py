@@ -1,6 +1,6 @@
-"""The real page in each of its states, between two real programs; the pictures of docs/handset.md are taken here.
+"""The real page in each of its states, between two real programs. The pictures of docs/handset.md are taken here.
 
-With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written again; without, every state is gone through all the same.
+With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures are written again. Without it the test still visits every state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def taken(person: Somebody, name: str) -> None:
 
 
 async def fits(person: Somebody) -> None:
-    """Nothing is wider than the window, and every button has a name."""
+    """Check that nothing is wider than the window, and that every button has a name."""
     page: Any = person.page.page
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     nameless = await page.evaluate(
@@ -53,7 +53,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await fits(anna)
         await taken(anna, f"outgoing-{look}")
 
-        # As a link in a chat that is tapped: explained, and acted on after one click.
+        # A link that is tapped in a chat: the page explains it, and acts on it after one click.
         token = link.removeprefix("copybara:")
         await bob.page.page.evaluate("token => { location.hash = token }", token)
         await bob.page.shows("Incoming call")
@@ -79,7 +79,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await anna.page.call("active")
         await both_ways(anna, bob)
         await anna.page.shows("On this machine only, no privacy")
-        # The pictures grow to their full size, and a second is measured.
+        # The pictures grow to their full size, and the page measures one second.
         await anna.page.pictures_are(640, 480)
         await anna.page.page.get_by_text(graded()).wait_for()
         await fits(anna)
@@ -97,7 +97,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await bob.page.press("Camera on")
         await both_ways(anna, bob)
 
-        # On a narrow screen the panel lies over the controls until it is closed.
+        # In a narrow window the panel covers the controls until it is closed.
         await anna.page.page.keyboard.press("Escape")
         await anna.page.press("About")
         await anna.page.shows("nobody is between you")
@@ -134,7 +134,7 @@ async def test_keys_mute_write_and_hang_up(tmp_path: Path) -> None:
         await anna.page.page.keyboard.press("m")
         await anna.page.page.keyboard.press("c")
         assert await anna.page.page.evaluate("document.activeElement.id") == "write"
-        # In a field the same key is a letter.
+        # In a text field the same key types a letter.
         await anna.page.page.keyboard.type("mmm")
         assert await anna.page.page.locator("#write").input_value() == "mmm"
         await anna.page.page.keyboard.press("Escape")

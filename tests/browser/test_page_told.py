@@ -1,6 +1,6 @@
-"""The real page, told of each state by a script: what it shows and says, where the focus is, what it asks for.
+"""The real page, and a script in place of its program: what it shows and says, where the focus is, what it asks for.
 
-axe-core looks at every state. What passes between two programs is in test_page_states.py and test_two_browsers.py. With
+axe-core checks every state. test_page_states.py and test_two_browsers.py test what passes between two programs. With
 COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
 """
 
@@ -99,7 +99,7 @@ TONES = """
 """
 
 HASTE = "(every => { window.setInterval = (act, pause) => every(act, pause / 10); })(window.setInterval)"
-"What comes again and again comes ten times as soon."
+"Makes repeated actions run ten times as fast."
 
 NOTIFICATIONS = """
 (() => {
@@ -117,8 +117,8 @@ NOTIFICATIONS = """
   };
 })()
 """
-"""What is shown, and a page that says to be out of sight: a browser without a screen hides none, and takes half a
-minute to say that a notification is gone."""
+"""Notes the notifications that are shown, and makes the page say that it is hidden. A browser without a screen hides no
+page, and takes half a minute to say that a notification is gone."""
 
 OWN_PICTURE = "document.getElementById('own-video').videoWidth > 0"
 
@@ -131,7 +131,7 @@ STRANGER = {
 }
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
-"Somebody else than in the call that is up."
+"Another person than the one in the active call."
 
 LOG = [
     logged("anna", "hung-up", contact="anna", role="caller", seconds=754),
@@ -148,7 +148,7 @@ EXPLAINED = Explained(
 LAPTOP = {"width": 1280, "height": 720}
 
 SEALED_REQUEST = urlsafe_b64encode(b"\x11" + bytes(range(145))).decode().rstrip("=")
-"As long as a first link that a contact card encrypts."
+"A link with the length of a first link that is encrypted with a contact card."
 
 REACHABLE = """
 "IDS".split(" ").every((id) => {
@@ -156,7 +156,7 @@ REACHABLE = """
   return button.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height - 4));
 })
 """
-"Whether these are in the window, their lower edge too, and nothing covers them."
+"Whether these buttons are in the window, with their lower edges, and nothing covers them."
 
 
 async def test_axe_is_there_to_look_at_every_state() -> None:
@@ -172,10 +172,10 @@ async def test_the_start_page_shows_the_book_and_the_log() -> None:
         said = ("answered automatically (video), 08:00-22:00", "Missed", "No answer", "12 min 34 s", "1 min 2 s")
         for text in ("anna", *said):
             await play.view.shows(text)
-        # As in the program's sentences; this browser would say 2:20 AM.
+        # The times have the same form as in the program's sentences. This browser alone would write 2:20 AM.
         times = [each.split(" · ")[0] for each in await play.page.locator("#log small").all_text_contents()]
         assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", each) for each in times), times
-        # As after any click: the page can be heard.
+        # After any click the page may play sound.
         await play.page.mouse.click(2, 2)
         await play.page.locator("#sound-notice").wait_for(state="hidden")
         await everywhere(play, "start")
@@ -303,7 +303,7 @@ async def test_a_node_that_is_connected_to_nobody_is_no_green_dot_and_is_said_at
         await at_call.wait_for()
         play.tell(call(1, "calling", role="caller", echo=True))
         await at_call.wait_for(state="hidden")
-        # The page of a call that is over offers the next one.
+        # The page of a call that has ended offers the next one.
         play.tell(call(1, "ended"))
         after = play.page.locator("#ended-network")
         await after.get_by_text(said.sentence).wait_for()
@@ -357,7 +357,7 @@ BOBS_CARD = Explained(token=CARD, kind="card", sentence="This is Bob's contact c
 
 
 async def paste(play: Theatre, text: str, field: str = "whom") -> None:
-    """Into this field, or, if there is none of that name, on the page."""
+    """Paste into this field, or on the page if no field has that name."""
     await play.view.pastes(text, field)
 
 
@@ -429,7 +429,7 @@ async def test_pasting_a_link_or_the_message_it_came_in_explains_it_at_once() ->
                 await play.wants(Explain, text=text.strip())
                 await play.view.shows("This is Bob's contact card.")
                 await play.page.keyboard.press("Escape")
-        # A name, or the rest of something that is being typed, is only put in.
+        # A name, or the rest of a text that is being typed, is only inserted.
         await paste(play, "anna")
         await play.page.locator("#whom").fill("x")
         await paste(play, f"copybara:{CARD}")
@@ -478,7 +478,7 @@ async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
         inside = "document.activeElement.closest('dialog')?.id ?? document.activeElement.tagName"
         for _ in range(12):
             await play.page.keyboard.press("Tab")
-            # Beyond the last one the focus is in the browser's own bar for a moment, never in the page behind.
+            # After the last element the focus is in the browser's own bar for a moment, and never in the page behind.
             where = await play.page.evaluate(inside)
             assert where in ("contact", "BODY"), await play.page.evaluate("document.activeElement.outerHTML")
         await play.page.keyboard.press("Escape")
@@ -542,7 +542,7 @@ async def test_the_devices_are_seen_and_heard_before_a_call() -> None:
 
 
 async def notifies(play: Theatre) -> None:
-    """Switch notifications on by the page's own switch."""
+    """Switch notifications on with the page's own switch."""
     await play.page.evaluate(NOTIFICATIONS)
     await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
     await play.page.keyboard.press("d")
@@ -569,7 +569,8 @@ async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more(
         assert await play.page.title() == "bob is calling · Copybara Relay"
         play.tell(call(2, "ended", **BESIDE))
         await play.until("document.title === '(2) anna · Copybara Relay'")
-        # The one about the call goes with it, the other once it is clicked, which brings the page up.
+        # The notification of the call disappears with the call. The other one disappears once it is clicked, and a
+        # click shows the page.
         await play.page.evaluate(
             "window.away = []; for (const each of notified) each.onclose = () => away.push(each.title)"
         )
@@ -602,13 +603,13 @@ async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> Non
 
 async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
     async with theatre(whole=True) as play:
-        # A browser without a screen has nobody to ask, and now and then never answers.
+        # A browser without a screen has nobody to ask, and sometimes never answers.
         await play.page.evaluate("Notification.requestPermission = async () => 'denied'")
         await play.page.keyboard.press("d")
         await play.page.locator("#notify-on").click()
         said = play.page.locator("#notify-problem")
         await said.get_by_text("The browser doesn't let this page show notifications. Allow it beside").wait_for()
-        # What the camera has to say has a place of its own, or the one would take the other's words away.
+        # Messages about the camera have a place of their own, so that they don't replace those about notifications.
         await play.until("document.getElementById('settings-video').videoWidth > 0")
         assert await said.is_visible()
         assert not await play.page.locator("#notify-on").is_checked()
@@ -676,13 +677,13 @@ async def test_a_call_beside_another_is_a_banner_and_a_quiet_double_beep() -> No
         await play.view.shows("In your contacts")
         await play.until("tones.length >= 2")
         assert (await play.page.evaluate("tones"))[:2] == [523, 523]
-        # Talking and writing go on.
+        # Talking and writing continue.
         assert await play.focused() == "write"
         assert not await play.page.locator("#incoming").is_visible()
         assert await play.page.title() == "bob is calling · Copybara Relay"
         assert await play.page.locator("#favicon").get_attribute("href") == "icon-rings.svg"
         await play.until("document.getElementById('announce').textContent.includes('bob is calling')")
-        await play.page.keyboard.press("Escape")  # silences
+        await play.page.keyboard.press("Escape")  # silences the ringing
         await play.page.keyboard.press("Escape")  # closes the panel
         assert await play.focused() == "c-chat"
         await play.page.evaluate("tones.length = 0; document.activeElement.blur()")
@@ -711,7 +712,7 @@ async def test_answering_beside_a_call_ends_that_one_first(button: str, media: s
         play.script.problems[Answer] = ("anna cancelled the call.", "")
         play.tell(call(1, "ended", sentence="You ended the call with anna."))
         await play.wants(Answer, call=2, media=media)
-        # Only if that doesn't work it rings again.
+        # The call rings again only if answering it fails.
         await play.view.shows("anna cancelled the call.")
         await play.view.shows("is calling you with video")
         await play.until("tones.length >= 4")
@@ -728,7 +729,7 @@ async def test_who_it_is_that_calls_beside_a_call_can_be_seen_in_full_and_left_a
         await play.can_be_used()
         await play.view.press("Back to the call")
         assert await play.focused() == "beside-more"
-        # Once the other call is over there is nothing that it could stand beside.
+        # Once the other call has ended, no call is left that it could be beside.
         play.tell(call(1, "ended", sentence="anna hung up."))
         await play.view.shows("is calling you with video")
         assert not await play.page.locator("#beside").is_visible()
@@ -801,11 +802,11 @@ AT_ONCE = """
   new MutationObserver(press).observe(document, {subtree: true, childList: true, attributes: true});
 })()
 """
-"The quickest click that can be: each button is pressed in the moment in which it is there."
+"The quickest possible click: it presses each button in the moment in which the button appears."
 
 
 async def test_the_second_click_of_a_double_click_on_another_page_presses_nothing() -> None:
-    """The first one leads here, and the second one hits whatever has just appeared under the pointer."""
+    """The first click opens this page, and the second one hits what has just appeared under the pointer."""
     async with theatre(explained=EXPLAINED, errors=True) as play:
         here = f"http://127.0.0.1:{play.server.session.port}/"
 
@@ -843,7 +844,7 @@ async def test_a_foreign_page_that_leads_here_in_a_call_takes_nothing_before_a_c
             await other.shows("Open in another tab")
         assert play.pages.current is has
         await play.view.shows("Hang up")
-        # The tab that has the call may reload. Only a click takes it to the other one.
+        # The tab with the call may reload. Only a click moves the call to the other tab.
         await play.page.reload()
         await play.view.shows("Hang up")
         await other.press("Use this tab instead")
@@ -883,7 +884,7 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
         )
         await play.view.shows("One link is enough")
         await play.view.shows("It is ringing at anna's.")
-        # Nothing has to come back, but who declines has a link that says so.
+        # Nothing has to come back, but declining makes a link that says so.
         await play.view.shows("Did they send a link back? Paste it here")
         await play.until("document.getElementById('outgoing-own').videoWidth > 0")
         await play.page.get_by_text("Show as QR code").click()
@@ -909,7 +910,7 @@ async def test_a_small_laptop_shows_every_button_of_a_first_call_without_scrolli
         await play.until("document.getElementById('outgoing-own').videoWidth > 0")
         await play.until(REACHABLE.replace("IDS", "outgoing-copy answer-text answer-connect outgoing-cancel"))
         assert await play.page.evaluate("scrollY") == 0
-        # In a lower window, what has the focus isn't covered by what stays at the window's edge.
+        # In a lower window, the bars at the window's edge don't cover the element that has the focus.
         await play.page.set_viewport_size({"width": 1280, "height": 560})
         await play.page.locator("#outgoing-copy").focus()
         for _ in range(3):
@@ -936,9 +937,9 @@ async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
         await play.until("document.getElementById('outgoing-silence').hidden")
         await play.page.evaluate("tones.length = 0")
         play.tell(call(1, "calling", role="caller", rings_there=True, sentence="Still."))
-        await play.page.wait_for_timeout(1_200)  # it would come twice
+        await play.page.wait_for_timeout(1_200)  # it would be repeated by then
         assert await play.page.evaluate("tones") == []
-        # Another call is heard again, until it is answered.
+        # Another call sounds again, until it is answered.
         play.tell(call(1, "ended", role="caller"), call(2, "calling", role="caller", rings_there=True))
         await play.until("tones.length > 0")
         play.tell(call(2, "active", role="caller"))
@@ -1021,7 +1022,7 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
     async with theatre() as play:
         play.tell(call(1, "active"), quality(1))
         await play.view.shows("Good connection")
-        # Addresses and figures are one tap away.
+        # Addresses and figures are shown after one tap.
         assert not await play.page.get_by_text("200:b1c4").first.is_visible()
         await play.view.press("Good connection")
         await play.view.shows("38 ms")
@@ -1039,7 +1040,7 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
 
 async def test_a_call_for_sound_shows_who_it_is() -> None:
     async with theatre() as play:
-        # One answer beside the one that declines needs no word for what it is without.
+        # A single way to answer, beside the one to decline, needs no word about what it lacks.
         play.tell(call(1, "ringing", media="audio"))
         await play.page.get_by_role("dialog").get_by_role("button", name="Answer", exact=True).wait_for()
         assert await play.page.locator("#answer-audio.yes").is_visible()
@@ -1173,7 +1174,7 @@ FORGET = """new Promise((done, failed) => {
 
 
 async def stands_at(play: Theatre, gate: str) -> None:
-    """Wait until the page says why nothing can be done."""
+    """Wait until the page says why it can do nothing."""
     await play.until(f"document.body.dataset.gate === {gate!r}")
 
 
@@ -1195,7 +1196,7 @@ async def test_a_page_without_a_key_says_where_it_is() -> None:
         await stands_at(play, "unknown")
         await everywhere(play, "no-key")
         assert await play.page.evaluate("watched.sockets.length") == 0, "nothing is said to anybody"
-        # Somebody opens the address in another tab: this browser has the key then.
+        # The user opens the address in another tab, and this browser has the key from then on.
         await play.page.evaluate("address => { location.href = address }", play.server.session.address)
         await play.view.shows("Recent calls")
         assert await play.page.evaluate("location.hash") == ""
@@ -1237,7 +1238,7 @@ async def test_an_old_address_is_no_obstacle_to_a_browser_that_is_known() -> Non
 @pytest.mark.parametrize("event", ["online", "visibilitychange"])
 async def test_a_page_that_waits_tries_again_as_soon_as_there_is_a_network_or_somebody_looks(event: str) -> None:
     async with theatre(errors=True) as play:
-        await play.page.evaluate("window.setTimeout = () => 1")  # its next try would never come
+        await play.page.evaluate("window.setTimeout = () => 1")  # its next attempt would never come
         await play.stop()
         await stands_at(play, "lost")
         sockets = await play.page.evaluate("watched.sockets.length")
@@ -1267,7 +1268,7 @@ async def test_what_rings_when_the_program_ends_rings_no_more() -> None:
         await stands_at(play, "lost")
         assert not await play.page.evaluate("document.getElementById('incoming').open")
         before = await play.page.evaluate("window.tones.length")
-        # As long as it takes to ring twice.
+        # Wait for the time of two rings.
         await play.page.evaluate("new Promise((done) => setTimeout(done, 600))")
         assert await play.page.evaluate("window.tones.length") == before
 
@@ -1352,7 +1353,7 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
 
 
 async def test_a_code_that_changes_under_the_pointer_has_to_be_read_again() -> None:
-    """Somebody else who has the secret comes as soon as the phone's screen locks."""
+    """Another device that has the secret connects as soon as the phone's screen is locked."""
     phone = adding("phone")
     fields: dict[str, Any] = {"devices": [], "can_change": True, "lan": False}
     async with theatre(greeting(devices=Devices(adding=phone, **fields))) as play:

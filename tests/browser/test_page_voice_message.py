@@ -1,4 +1,4 @@
-"""Voice messages at the page, by a script: recorded after a call that nobody answered, and played when they come."""
+"""Voice messages at the page, tested by a script: recorded after a call without an answer, and played on arrival."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ UNHEARD = {
 
 @contextlib.asynccontextmanager
 async def recording(play: Theatre) -> AsyncIterator[None]:
-    """The call was in vain, and a message is being said; afterwards no message is left to be asked about."""
+    """Record a message after a call without an answer. When the block ends, the page has no message to ask about."""
     play.tell(call(1, "ended", **UNHEARD))
     await play.view.shows("Leave a voice message")
     await play.view.click(play.page.locator("#voice-record"))
-    # The browser's fake microphone beeps; a second of that is more than a name.
+    # The browser's fake microphone beeps. One second of beeps is more than the name of a file.
     await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
     yield
     await play.until("document.getElementById('voice').hidden")
 
 
 def unheard() -> Hello:
-    """Somebody is being called, who won't answer."""
+    """A greeting with a call to somebody who won't answer."""
     return greeting(calls=[call(1, "calling", **UNHEARD)])
 
 
@@ -60,7 +60,7 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_heard_and
             await play.view.press("Keep for anna")
             wanted = await play.wants(LeaveVoice, call=1, node=ANNA, form="webm")
             assert isinstance(wanted, LeaveVoice)
-            # It is kept once the program has it, not before.
+            # The page says that the message is kept once the program has it, and not before.
             await play.view.shows("Keeping it …")
             await play.until("document.querySelector('#voice-time').checkVisibility()")
             play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
@@ -139,7 +139,7 @@ async def test_who_is_called_in_vain_beside_a_call_on_hold_can_be_left_a_message
         await play.can_be_used()
         await play.view.press("Done")
         await play.view.shows("anna is on hold")
-        # One who was reached is spoken to no more: the call on hold is next.
+        # A person who was reached needs no message any more. The call on hold is the next one.
         play.tell(call(3, "active", **BESIDE))
         await play.until("document.getElementById('stage-name').textContent === 'bob'")
         play.tell(call(3, "ended", **BESIDE))

@@ -1,4 +1,4 @@
-"""What the page says while the browser waits or interrupts: an open question, a slow device, sound held back."""
+"""What the page says while the browser waits or interrupts: an open question, a slow device, blocked sound."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 PORT = 8766
 
 ALLOWED = ("camera", "microphone", "screen-wake-lock")
-"Browsers allow the last one without asking; playwright forbids what isn't named."
+"Permissions of the page. Browsers allow the last one without asking; playwright refuses what isn't named."
 
 LOCKS = """
 (() => {
@@ -37,18 +37,18 @@ LOCKS = """
   };
 })()
 """
-"The browser's own, as it grants them."
+"Notes the wake locks of the browser as it grants them."
 
 NEIGHBOUR = 8
-"What the neighbour's address is behind the phone's."
+"The distance from the phone's address to the neighbour's."
 
 SCANNED_SECONDS = 3.0
-"Two repetitions of a SYN that gets no answer."
+"Time for two repetitions of a SYN that gets no answer."
 
 
 @dataclass
 class Computer:
-    """Where the program runs; of its overlay nobody else sees anything."""
+    """The machine that runs the program. Nobody else can see its overlay."""
 
     host: Namespace
     device: str = "lo"
@@ -57,7 +57,7 @@ class Computer:
 async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_a_neighbour_gets_no_answer(
     tmp_path: Path,
 ) -> None:
-    """Home on A. On R, in the same network, the phone, and at another address a neighbour."""
+    """Home is A. The phone is on R, in the same network, and so is a neighbour with another address."""
     require_chromium()
     skip_without_namespaces("certutil")
     async with three_hosts() as hosts:
@@ -111,15 +111,15 @@ async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_
                 anna.process.terminate()
                 await anna.gone()
         anna.check()
-        # The computer sends to the phone alone. What comes from R comes from any of its addresses, and gets no answer
-        # but the kernel's own, after the call, that a port is closed.
+        # The computer sends to the phone only. Packets from R may come from any address of R. They get no answer but
+        # one from the kernel, after the call: that a port is closed.
         own = [flow for flow in wire.flows if flow.source not in addresses_of(hosts.r)]
         sent = {(flow.source, flow.destination) for flow in own if flow.kind is not Kind.ICMP}
         assert sent == {(home, phone)}
 
 
 async def stays_on(page: PageView) -> None:
-    """The screen does in a call, and again after the browser has let go of it because the page was out of sight."""
+    """Check that the screen stays on in a call, and again after a hidden page has lost its wake lock."""
     held = "locks.length > 0 && !locks.at(-1).released"
     await until(lambda: page.page.evaluate(held), "a wake lock")
     before = await page.page.evaluate("locks.at(-1).release().then(() => locks.length)")
@@ -139,14 +139,14 @@ async def is_not_left_by_the_back_button(page: PageView) -> None:
 
 
 async def goes_on_after_an_interruption(page: PageView) -> None:
-    """A phone call pauses what is heard; the page plays on, and says so."""
+    """Let a phone call pause the sound: the page continues to play, and says so."""
     await page.page.evaluate("document.getElementById('remote-audio').pause()")
     await page.shows("The browser had interrupted the sound. It goes on now.")
     await until(lambda: page.page.evaluate("!document.getElementById('remote-audio').paused"), "sound again")
 
 
 async def can_be_installed(page: PageView, start: str) -> None:
-    """As an app on the home screen, by what the browser itself says."""
+    """Check with the browser's own report that the page can be installed on the home screen."""
     session = await page.page.context.new_cdp_session(page.page)
     manifest = await session.send("Page.getAppManifest")
     assert manifest["errors"] == []
@@ -164,7 +164,7 @@ def addresses_of(host: Namespace) -> set[object]:
 
 
 async def another_address(leaf: Namespace, router: Namespace) -> IPv4Address:
-    """One more for R on its wire to a leaf, that both know of."""
+    """Give R one more address on its wire to a leaf, and enter it as a neighbour at both ends."""
     address = IPv4Address(int(leaf.wire.far_address) + NEIGHBOUR)
     (wire, _) = router.wires
     shown = await leaf.run("ip", "neigh", "show", str(leaf.wire.far_address))
@@ -175,7 +175,7 @@ async def another_address(leaf: Namespace, router: Namespace) -> IPv4Address:
 
 
 async def scanned(host: Namespace, source: IPv4Address, home: IPv4Address) -> str:
-    """What a neighbour gets for a connection to the port: from packets, not from a socket."""
+    """What a neighbour gets when it connects to the port, read from packets and not from a socket."""
 
     def answers(flow: Flow) -> bool:
         return flow.kind is Kind.TCP and (flow.source, flow.source_port, flow.destination) == (home, PORT, source)

@@ -1,4 +1,4 @@
-"""The owner's phone in a call over real Yggdrasil goes from one network to another: its overlay address stays."""
+"""The owner's phone changes its network in a call over real Yggdrasil, and keeps its overlay address."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOBILE = IPv4Address("192.168.73.2")
 
 
 async def test_a_call_on_the_phone_goes_on_over_the_same_connection_when_its_network_changes(tmp_path: Path) -> None:
-    """Both networks are there for a moment, as when somebody comes home: Wi-Fi is there before mobile data goes."""
+    """Both networks exist for a moment, as when somebody comes home: Wi-Fi appears before mobile data disappears."""
     async with phone_in_a_call(tmp_path) as (hosts, network, page):
         before = await page.stats()
         await has_both(hosts, network, await second_network(hosts))
@@ -34,7 +34,7 @@ async def test_a_call_on_the_phone_goes_on_over_the_same_connection_when_its_net
 
 
 async def test_a_call_on_the_phone_goes_on_over_the_same_connection_after_its_network_was_cut(tmp_path: Path) -> None:
-    """The network goes at once, as when somebody leaves the house; only then the other one takes its place."""
+    """The network disappears at once, as when somebody leaves the house. The other network appears after that."""
     async with phone_in_a_call(tmp_path) as (hosts, network, page):
         mobile = await second_network(hosts)
         before = await page.stats()
@@ -45,7 +45,7 @@ async def test_a_call_on_the_phone_goes_on_over_the_same_connection_after_its_ne
 
 @asynccontextmanager
 async def phone_in_a_call(folder: Path) -> AsyncIterator[tuple[Hosts, YggdrasilNetwork, PageView]]:
-    """Home on A, the phone on B, in a test call. The tests hang up nothing: that is checked afterwards."""
+    """Home is A and the phone is on B, in a test call. The tests don't hang up; the end is checked after the block."""
     require_chromium()
     skip_without_namespaces("yggdrasil", "certutil")
     (folder / "network").mkdir()
@@ -83,7 +83,7 @@ async def phone_in_a_call(folder: Path) -> AsyncIterator[tuple[Hosts, YggdrasilN
 
 
 async def goes_on(page: PageView, before: dict[str, Any]) -> None:
-    """Sound and picture come again, from the echo at home and so both ways, over the connection of before."""
+    """Wait until sound and picture arrive again over the same connection: from the echo at home, so both ways."""
     await page.receives("audio", "video")
     after = await page.stats()
     assert after["connections"] == before["connections"]
@@ -91,7 +91,7 @@ async def goes_on(page: PageView, before: dict[str, Any]) -> None:
 
 
 async def second_network(hosts: Hosts) -> Wire:
-    """A second wire from the phone to R, up and with an address of its own, which nothing uses yet."""
+    """Make a second wire from the phone to R. It is up and has its own address, and nothing uses it yet."""
     phone, router = hosts.b, hosts.r
     mobile = replace(phone.wire, device="mobile", address=MOBILE)
     await phone.run("ip", "link", "add", "mobile", "type", "veth", "peer", "name", "wire-m", "netns", router.name)
@@ -110,12 +110,12 @@ async def second_network(hosts: Hosts) -> Wire:
 
 
 async def leads_to(hosts: Hosts, wire: Wire, address: IPv4Address) -> None:
-    """Have the phone reach an address of R over one of its networks."""
+    """Route an address of R over one of the phone's networks."""
     await hosts.b.run("ip", "route", "replace", str(address), "dev", wire.device, "src", str(wire.address))
 
 
 async def has_both(hosts: Hosts, network: YggdrasilNetwork, mobile: Wire) -> None:
-    """The phone's node peers over the second network too, to another address at which R listens."""
+    """Let the phone's node peer over the second network too, with another address at which R listens."""
     other_end = hosts.a.wire.far_address
     await leads_to(hosts, mobile, other_end)
     await network.b.ask("addPeer", uri=f"tcp://{other_end}:{PORT}")
@@ -124,9 +124,9 @@ async def has_both(hosts: Hosts, network: YggdrasilNetwork, mobile: Wire) -> Non
 
 
 async def is_cut(hosts: Hosts) -> None:
-    """The phone's first network is lost, as Android does it: its address goes, and each TCP connection from there ends.
+    """Cut the phone's first network as Android does: its address disappears, and each TCP connection from it ends.
 
-    netd has the kernel destroy such sockets (SOCK_DESTROY), so their programs notice at once.
+    Android's netd lets the kernel destroy such sockets (SOCK_DESTROY), so their programs notice at once.
     """
     phone, wire = hosts.b, hosts.b.wire
     await phone.run("ip", "addr", "del", f"{wire.address}/24", "dev", wire.device)
@@ -135,7 +135,7 @@ async def is_cut(hosts: Hosts) -> None:
 
 
 async def dials_again(hosts: Hosts, network: YggdrasilNetwork, mobile: Wire) -> None:
-    """The same peer, over the other network: what the app has its node do when a network is there (retryPeersNow)."""
+    """Peer with the same node over the other network, as the app does when a network appears (retryPeersNow)."""
     peer = hosts.b.wire.far_address
     await leads_to(hosts, mobile, peer)
     for request in ("removePeer", "addPeer"):

@@ -1,4 +1,4 @@
-"""The owner's phone, over real Yggdrasil: a browser on another machine than the program, and a stranger who scans."""
+"""The owner's phone over real Yggdrasil: a browser on another machine than the program, and a stranger who scans."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.network.yggdrasil import YggdrasilNode, yggdrasil_network
 pytestmark = pytest.mark.slow
 
 PORT = 8766
-"Where devices are served, if nothing else is configured."
+"The default port of the server for devices."
 
 SCANNED_SECONDS = 3.0
-"Two repetitions of a SYN that gets no answer."
+"Time for two repetitions of a SYN that gets no answer."
 
 PROBES = {"SYN": 0x02, "ACK": 0x10, "SYN-ACK": 0x12, "FIN": 0x01, "nothing": 0x00, "FIN-PSH-URG": 0x29}
 "Flags of TCP (RFC 9293, section 3.1) that scanners try."
@@ -45,7 +45,7 @@ BINDING_REQUEST = bytes.fromhex("000100002112a442") + bytes(12)
 
 
 async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_no_answer(tmp_path: Path) -> None:
-    """Home on A, the phone on B, the friend who calls on C, the stranger who scans on D: all of them peer with R."""
+    """Home is A, the phone is on B, the calling friend on C, the scanning stranger on D. All of them peer with R."""
     require_chromium()
     skip_without_namespaces("yggdrasil", "certutil", "nft")
     (tmp_path / "network").mkdir()
@@ -96,7 +96,7 @@ async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_
                     await anna.asked("/devices remove phone", kind="device.removed")
                     await page.page.wait_for_selector("[data-gate=unknown], [data-gate=lost]", timeout=SECONDS * 1000)
                     assert await page.page.locator("body[data-view=gate]").count() == 1
-                    # Nothing of the page is left that could send.
+                    # No part of the page is left that could send.
                     assert (await page.stats())["state"] == "none"
                     chromium.problems.clear()  # the browser complains about the socket that it lost
             finally:
@@ -111,7 +111,7 @@ async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_
 
 
 async def moved_there_and_back(anna: Caller, friend: Caller, phone: PageView, home: PageView) -> None:
-    """A call that the phone answers, that home takes, and the phone again."""
+    """Let the phone answer a call, move the call home, and move it back to the phone."""
     friend.write(f"/call {anna.node}")
     await asyncio.gather(phone.call("ringing"), home.call("ringing"))
     await phone.answer()
@@ -129,12 +129,12 @@ async def moved_there_and_back(anna: Caller, friend: Caller, phone: PageView, ho
 
 
 async def heard(person: Caller) -> int:
-    """Packets of sound in the call that is up."""
+    """Packets of sound that have arrived in the active call."""
     return int((await person.status())["calls"][0]["audio_packets_received"])
 
 
 async def candidates(page: PageView) -> set[str]:
-    """What the latest offer has the phone's browser connect to."""
+    """The addresses in the latest offer to the phone's browser."""
     offer = (await page.heard("offer"))["sdp"]
     return {line for line in offer.splitlines() if line.startswith("a=candidate")}
 
@@ -144,7 +144,7 @@ def at_a_page(node: YggdrasilNode) -> str:
 
 
 async def scanned(home: YggdrasilNode, stranger: YggdrasilNode) -> str:
-    """What a stranger in the overlay gets for a connection to the port at home: from packets, not from a socket."""
+    """What a stranger in the overlay gets for a connection to the port at home, read from packets."""
 
     def answers(flow: Flow) -> bool:
         return flow.kind is Kind.TCP and flow.source == home.address and flow.source_port == PORT
@@ -166,9 +166,9 @@ async def scanned(home: YggdrasilNode, stranger: YggdrasilNode) -> str:
 
 
 async def answers_to_every_probe(home: YggdrasilNode, stranger: YggdrasilNode, media: int) -> list[str]:
-    """What a stranger gets for all kinds of packets, to the devices' port, the call's and closed ones; not for a ping.
+    """Send all kinds of packets to the ports of devices and calls and to closed ones. Returns all answers.
 
-    The ping is sent last, on the same way, so what was answered before it has come when it is answered.
+    A ping is sent last, on the same path: once its reply is here, the answers to earlier packets are here too.
     """
     with capture(stranger.host, stranger.device) as seen:
         tcp = stranger.host.open_socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_TCP)
@@ -187,7 +187,7 @@ async def answers_to_every_probe(home: YggdrasilNode, stranger: YggdrasilNode, m
         sum(volume.packets for flow, volume in seen.flows.items() if flow.kind is Kind.ICMP and flow.source == source)
         for source in (stranger.address, home.address)
     )
-    # Each ping has one reply at most; what is more says that a port is closed.
+    # Each ping has one reply at most. More ICMP packets than pings mean that one of them reports a closed port.
     return answers if icmp <= pinged else [*answers, f"{icmp} ICMP packets for {pinged} pings"]
 
 

@@ -1,4 +1,4 @@
-"""A recording between two browsers on two nodes: both see the red mark, one hears the tone, either can end it."""
+"""A recording between two browsers on two nodes: both show the red mark, one plays the tone, either can end it."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ OWN_SOUNDS = """
 """
 
 LEAST_SECONDS = 3.0
-"How long a recording goes on at least, so that its length says something."
+"The least length of a recording in seconds, so that comparing lengths makes sense."
 
 OFF_BY = 1.5
-"Seconds by which the tracks may differ in length on a busy machine."
+"Seconds by which the lengths of the tracks may differ on a busy machine."
 
 
 async def sees_red(page: PageView, words: str) -> None:
@@ -64,12 +64,12 @@ async def sees_red(page: PageView, words: str) -> None:
 
 
 async def sees_no_mark(page: PageView) -> None:
-    """Wait until it shows none any more."""
+    """Wait until the page shows no mark of a recording any more."""
     await page.page.locator("#recording").wait_for(state="hidden", timeout=PATIENCE * 1000)
 
 
 async def records(anna: Somebody, bob: Somebody) -> None:
-    """Wait until both pages show that anna records."""
+    """Wait until both pages show that anna is recording."""
     await sees_red(anna.page, "You are recording this call.")
     await sees_red(bob.page, "is recording this call.")
 
@@ -118,7 +118,7 @@ async def test_both_pages_show_it_one_hears_the_tone_the_file_outlives_a_kill_an
         await asyncio.sleep(max(0.0, LEAST_SECONDS - (time.monotonic() - began)))
         assert await anna.node.signalled(signal.SIGKILL) == -signal.SIGKILL
         lasted = time.monotonic() - began
-        # Her page has tried in vain to reach the program, as it should.
+        # Her page has tried to reach the program without success, as it should.
         await anna.page.page.close()
         anna.browser.problems.clear()
         (first,) = recordings(anna.node)
@@ -128,7 +128,7 @@ async def test_both_pages_show_it_one_hears_the_tone_the_file_outlives_a_kill_an
         assert 1.0 < max(ends) < lasted + OFF_BY
         assert max(ends) - min(ends) < OFF_BY
 
-        # The call and its recording go on; both see it again. Bob doesn't want that.
+        # The call and its recording continue, and both pages show the recording again. Bob refuses it.
         await anna.node.begin()
         await anna.open()
         await anna.page.call("active")

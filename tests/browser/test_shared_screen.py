@@ -1,6 +1,6 @@
-"""A shared screen between two browsers: its sound beside the voice, sharp or smooth, and one's own picture in a corner.
+"""A shared screen between two browsers: its sound beside the voice, sharp or smooth, and the own picture in a corner.
 
-The chooser is the browser's; what is chosen here is a picture and a tone that the page makes, which can be recognised.
+The browser shows the chooser. What is chosen here is a picture and a tone that the page makes and the test recognises.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.browser.scripted import call, everywhere, greeting, sends, theatre
 pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 TONE = 997
-"Of the shared screen, in hertz: louder than the browser's own test beeps."
+"The tone of the shared screen in hertz. It is louder than the browser's own test beeps."
 
 CHOICE = f"""
 (() => {{
@@ -61,7 +61,7 @@ async def test_the_screens_sound_is_heard_and_text_or_motion_can_be_chosen_while
         await anna.page.press("Smooth motion")
         await until_seen(page, "shared.picture.contentHint === 'motion'")
         assert await pressed(anna.page, "Smooth motion")
-        # Muted is the voice, and not what one shows.
+        # Muting silences the voice, but not the sound of the shared screen.
         await anna.page.press("Mute")
         await bob.page.remote(audio=False, video=True, screen=True)
         await bob.page.hears(TONE)
@@ -87,7 +87,7 @@ async def test_what_is_shared_and_how_stands_there_in_every_look() -> None:
 
 @pytest.mark.parametrize("gives", [True, False])
 async def test_who_shares_without_sound_reads_whether_the_browser_could_give_it(gives: bool) -> None:
-    """Firefox and Safari give none, and have none of the settings about it."""
+    """Firefox and Safari can give no sound, and lack the settings for it."""
     async with theatre(
         greeting(calls=[call(1, "active", remote=sends())]), untouched=[] if gives else [GIVES_NONE]
     ) as play:

@@ -1,4 +1,4 @@
-"""What a page sends over a path that carries little: the same as the program's own encoders, and said in a line."""
+"""What a page sends over a slow path: the same as the program's own encoders, and the page says so in one line."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LEGS = """
 
 async def test_a_page_gives_up_and_tries_again_what_the_programs_own_encoders_do() -> None:
     chance = random.Random(1)
-    # Each is enough for a step of both tables, or for none: their sound isn't the same by default.
+    # Each rate is enough for a step of both tables, or for none, because the default sound of the two differs.
     looks = [
         Seen(chance.choice((10e3, 55e3, 95e3, 900e3)), chance.choice((0.0, 0.0, 0.3)), chance.choice((0, 0, 2)), True)
         for _ in range(600)
@@ -123,7 +123,7 @@ async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:
 
 @pytest.mark.parametrize("thin", ["lost", "sent again"])
 async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: str) -> None:
-    """What is lost of a picture is sent again, and isn't reported as lost then."""
+    """The lost parts of a picture are sent again, and don't count as lost then."""
     both = [call(1, "active", conversation=CONVERSATION), call(2, "active", **BESIDE, conversation=CONVERSATION)]
     async with theatre(greeting(calls=both)) as play:
         await play.page.evaluate(LEGS)
@@ -137,7 +137,7 @@ async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: st
         await play.view.shows("The connection to bob is slow: your picture is paused for them, sound goes on.")
         await play.until("pictured(legs[0]) && !pictured(legs[1])")
         assert await play.page.evaluate("legs.map(divisor)") == [1, 2]
-        # What bob's page says of his own picture stands at his tile.
+        # The page shows what bob's page says about its own picture beside his name.
         play.tell(RemoteMedia(call=2, remote=Sends(audio=True, video=False, paused=True)))
         await play.until("document.querySelector('#people .person').innerText.includes('slow connection')")
         await play.page.evaluate("legs[1].thin = ''")

@@ -1,4 +1,4 @@
-"""Another user of the machine takes the handset's port while the program is stopped, with the page still open."""
+"""Another user of the machine takes the handset's port while the program is stopped and the page is still open."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ USED = """
 
 
 class Squatter:
-    """The other user's program."""
+    """The program of the other user."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.heard: list[dict[str, Any]] = []
 
     async def until(self, key: str, least: int = 0) -> dict[str, Any]:
-        """Wait until it says something, with at least that number."""
+        """Wait until the program prints this key, with at least this number."""
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE * 3):
             while True:
@@ -59,7 +59,7 @@ class Squatter:
 
 @contextlib.asynccontextmanager
 async def squatting(port: int) -> AsyncIterator[Squatter]:
-    """Another user's program at that port, for the length of the block."""
+    """Run another user's program at that port until the block ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, script.__file__, str(port), str(NOBODY), stdout=asyncio.subprocess.PIPE
     )
@@ -88,7 +88,7 @@ async def test_who_takes_the_port_of_a_stopped_program_gets_nothing_from_an_open
         key = anna.handset.partition("=")[2]
         await anna.signalled(signal.SIGKILL)
         async with squatting(port) as squatter:
-            # It tries everything that it knows, each on a connection of its own.
+            # The page tries everything that it knows, each time on a new connection.
             await squatter.until("tries", 5)
             await page.wait_for_selector("body[data-gate=impostor]")
             assert await page.evaluate("used") == []
@@ -104,12 +104,12 @@ async def test_who_takes_the_port_of_a_stopped_program_gets_nothing_from_an_open
             assert key not in repr(squatter.heard)
             assert secret.hex() not in repr(squatter.heard)
 
-            # Copybara, started meanwhile, says that it has another address. The squatter can't reach it.
+            # Copybara, started meanwhile, prints another address. The squatter can't reach that address.
             await anna.begin()
             assert anna.handset is not None
             assert f":{port}/" not in anna.handset
             await anna.signalled(signal.SIGTERM)
-        # The port is free again. The page has waited, and is let in by the key that the browser keeps.
+        # The port is free again. The page has waited, and gets in with the key that the browser keeps.
         await anna.begin()
         await page.wait_for_selector("body[data-view=home]")
         person.browser.problems.clear()

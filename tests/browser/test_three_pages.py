@@ -23,7 +23,7 @@ class AtPage(Somebody):
     """Somebody whose page sends their own colour and tone."""
 
     async def open(self, *scripts: str) -> PageView:
-        """See Somebody."""
+        """Open the page. See Somebody."""
         await super().open(sends(SIGNS[self.node.name]), PLACES, *scripts)
         await self.page.page.set_viewport_size(SMALL)
         return self.page
@@ -31,7 +31,7 @@ class AtPage(Somebody):
 
 @contextlib.asynccontextmanager
 async def at_pages(folder: Path) -> AsyncIterator[tuple[list[AtPage], Person]]:
-    """Anna, Bob and Carol at pages, and Dora without one. Bob knows all, and the others know nobody but him."""
+    """Anna, Bob and Carol at pages, and Dora without a page. Bob knows all, and the others know only him."""
     names = ("anna", "bob", "carol", "dora")
     configs = {**dict.fromkeys(names, AT_THE_PAGE), "dora": SMALL_PATTERN}
     async with (
@@ -50,7 +50,7 @@ async def at_pages(folder: Path) -> AsyncIterator[tuple[list[AtPage], Person]]:
 
 
 async def two_calls(anna: AtPage, bob: AtPage, carol: AtPage) -> None:
-    """Bob in a call with each, Anna's on hold."""
+    """Put Bob into a call with each of the two, with Anna's call on hold."""
     await bob.page.place("anna")
     await anna.page.answer()
     await bob.page.call("active")
@@ -62,7 +62,7 @@ async def two_calls(anna: AtPage, bob: AtPage, carol: AtPage) -> None:
 
 
 async def told(person: AtPage) -> str:
-    """All that the program has said to the page, and shows on it."""
+    """All that the program has sent to the page, and all text on the page."""
     heard = await person.page.page.evaluate("JSON.stringify(watched.sockets.flatMap((each) => each.heard))")
     return str(heard) + str(await person.page.page.inner_text("body"))
 
@@ -73,15 +73,12 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
     async with at_pages(tmp_path) as ((anna, bob, carol), dora):
         await two_calls(anna, bob, carol)
 
-        # Carol refuses: the calls stay as they were, and neither has learned more of the other than a name.
+        # Carol refuses: the calls stay as they were, and neither side has learned more about the other than a name.
         await bob.page.press("Merge calls")
-        # A await bob.page.says(Kind.CONVERSATION_ASKING)
         await anna.page.shows("the one with “carol”")
         await carol.page.shows("the one with “anna”")
         await anna.page.press("Agree")
         await carol.page.press("Refuse")
-        # A assert "carol doesn't want" in await bob.page.says(Kind.CONVERSATION_OFF)
-        # A await anna.page.says(Kind.CONVERSATION_OFF)
         await anna.page.shows("You are on hold")
         for person, other in ((anna, carol), (carol, anna)):
             assert other.node.node[:8] not in await told(person)
@@ -99,7 +96,7 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
         for person in (anna, carol):
             await person.page.shows("not in your contacts")
 
-        # Dora calls Bob, who brings her in: all are asked again, and dora is nobody's but his contact.
+        # Dora calls Bob, who brings her in. All of them are asked again, and dora is a contact of bob only.
         dora.write("/call bob")
         await bob.page.shows("is also calling (video)")
         await bob.page.press("Hold and answer")
@@ -119,7 +116,7 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
         assert len({call["conversation"] for call in calls}) == 1
         assert all(call["audio_packets_received"] and call["video_packets_received"] for call in calls)
 
-        # Bob leaves; the others, who met through him, go on.
+        # Bob leaves. The others, who met through him, continue.
         await bob.page.press("Hang up")
         for person, others in ((anna, annas), (carol, carols)):
             del others["bob"]
@@ -132,5 +129,5 @@ async def test_three_pages_are_one_conversation_a_fourth_joins_and_it_goes_on_wi
 
 
 def stranger(node: Person) -> str:
-    """How somebody is called, among others, who isn't in one's contacts."""
+    """The name that a conversation shows for a person who isn't in one's contacts."""
     return f"node {node.node[:8]}…"

@@ -1,4 +1,4 @@
-"""What may happen in the call of two people at two browsers that test_call_between_pages.py makes."""
+"""Events in a call between two people at two browsers. test_call_between_pages.py makes the plain call."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_what_was_switched_off_stays_off_when_the_page_comes_back_to_the_c
         await bob.page.shows("You are on hold")
         await anna.page.press("Resume")
         await still_off(anna, bob)
-        # The way to the program is lost, as when a laptop sleeps.
+        # The connection to the program breaks, as when a laptop sleeps.
         await anna.page.page.evaluate("watched.sockets.at(-1).close()")
         await anna.page.heard("hello")
         await still_off(anna, bob)
@@ -127,14 +127,14 @@ async def test_what_was_switched_off_stays_off_when_the_page_comes_back_to_the_c
         await both_ways(anna, bob)
         await anna.page.press("Hang up")
         await anna.page.call("ended")
-        # Another call begins with both.
+        # Both start another call.
         await anna.page.press("Done")
         await connect(anna, bob)
         await both_ways(anna, bob)
 
 
 async def still_off(muted: Somebody, other: Somebody) -> None:
-    """The first hears and sees the other, and is neither heard nor seen."""
+    """Check that the first person hears and sees the other, and is neither heard nor seen."""
     await muted.page.receives("audio")
     await muted.page.shows("Unmute")
     await muted.page.shows("Camera on")
@@ -202,7 +202,7 @@ async def test_a_call_that_rings_beside_another_is_answered_in_its_place(tmp_pat
             assert (await bob.page.call("active"))["name"] == "carol"
             await carol_node.call("active")
             await bob.page.receives("audio", "video")
-            # Nobody is told that anybody was busy.
+            # Nobody hears that anybody was busy.
             assert not any("busy" in said.get("text", "") for said in carol_node.said)
 
 

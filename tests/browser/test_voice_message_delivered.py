@@ -1,4 +1,7 @@
-"""A voice message that is said at a page reaches the contact: real programs, one of them killed in between."""
+"""A voice message that is recorded at a page reaches the contact.
+
+The programs are real, and one is killed meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ WITHOUT_ASKING = "[files]\nvoice_mb = 5\n"
 
 
 async def left_at_the_page(anna_node: Person, bob: Person, carol: Person, why: str) -> None:
-    """Anna doesn't get through to Bob, and says something for him at her page."""
+    """Anna can't reach Bob, and records a message for him at her page."""
     async with somebody(anna_node) as anna:
         if why == "busy":
             await connect(carol, bob, "audio")
@@ -65,7 +68,7 @@ async def test_what_is_said_at_the_page_after_a_call_in_vain_reaches_the_contact
         for person in (anna, carol):
             await befriend(person, bob)
         await left_at_the_page(anna, bob, carol, why)
-        # Her page is closed and her program killed: the message waits all the same.
+        # Her page is closed and her program is killed. The message still waits.
         assert await anna.signalled(signal.SIGKILL) == -signal.SIGKILL
         await anna.begin()
         if why == "busy":
@@ -76,6 +79,6 @@ async def test_what_is_said_at_the_page_after_a_call_in_vain_reaches_the_contact
         await anna.told("bob has your voice message", kind=Kind.MESSAGE_DELIVERED)
         found = await probed(Path(told.partition(": ")[2]))
         assert [stream["codec_name"] for stream in found["streams"]] == ["opus"]
-        # A browser's WebM doesn't say how long it is; each packet has a fiftieth of a second or more.
+        # A browser's WebM doesn't state its length. Each packet has a fiftieth of a second or more.
         assert int(found["streams"][0]["nb_read_packets"]) > 20
         await hang_up(bob, anna)

@@ -1,4 +1,4 @@
-"""Microphones and cameras that are pulled out of a browser whose devices are made up."""
+"""Fake microphones and cameras that a test can unplug from a browser."""
 
 from __future__ import annotations
 

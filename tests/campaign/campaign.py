@@ -1,8 +1,9 @@
-"""Kills, one after the other, in homes that live through all of them.
+"""Kills, one after the other, in two homes that survive all of them.
 
-A round: a scene, a victim (caller, callee or both) and a moment within the scene's usual length are drawn; the victim
-is killed then, sometimes a second time just after it has started again (it may be taking its call up). Then both run,
-all calls are ended, and both homes are checked. All is drawn from one seed; what the machine does in between isn't.
+Each round draws a scene, a victim (caller, callee or both) and a moment within the scene's usual length. It kills the
+victim then, and sometimes a second time just after its next start, perhaps while it restores its call. Then both
+programs run, all calls are ended, and both homes are checked. One seed decides all draws, but not what the machine does
+in between.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from tests.campaign.result import Result
 from tests.campaign.scenes import SCENES, Scene, first_contact, glare
 
 SETTLED_SECONDS = 90.0
-"What it may take on a busy machine until both programs run again and no call is left."
+"Seconds that a busy machine may need until both programs run again and no call is left."
 
 PROOF_EVERY = 10
-"Rounds, after which a call has to be possible in both directions, with one link each."
+"Rounds after which a call has to be possible in both directions, with one link each."
 
 LINKS_TRIED_AGAIN = 6
-"The latest links: those that were used are delivered once more after each round."
+"The number of latest links that are delivered again after each round, if they were used."
 
 LINES_SHOWN = 12
-"Of each program, when they are stuck."
+"Lines of each program that are shown when the programs are stuck."
 
 SECOND_KILL = 0.3
-"How often the victim is killed once more while it starts."
+"The probability that the victim is killed again while it starts."
 
 CONFIG = {
     "anna": '[answer]\nendpoint = "pattern"\n',
@@ -48,7 +49,7 @@ CONFIG = {
 
 
 class Campaign:
-    """Two people, and who kills their programs."""
+    """Two people, and the rounds that kill their programs."""
 
     def __init__(
         self, anna: Person, bob: Person, seed: int, said: Callable[[str], None], scenes: Mapping[str, Scene]
@@ -57,17 +58,17 @@ class Campaign:
         self._people = (anna, bob)
         self._draw = random.Random(seed)
         self._next: list[str] = []
-        "The scenes that are still to come before each comes again."
+        "The scenes left in this pass. Each scene comes once in a pass."
 
         self._said = said
         self._seen = 0
         self._begun: dict[bytes, tuple[str, str]] = {}
-        "The calls that links began: the link, and who wrote it."
+        "For each call that a link began: the link, and the name of its writer."
 
         self._crossing: set[bytes] = set()
         self._tokens: list[tuple[str, str]] = []
         self._began: dict[Person, int] = {}
-        "How much each had written in all when its program was started last."
+        "For each person, the number of lines written before the latest start of the program."
 
         self._usual = dict.fromkeys(scenes, 1.0)
         "The shortest time, in seconds, that each scene has taken without a kill."
@@ -75,9 +76,9 @@ class Campaign:
         self.result = Result()
 
     async def run(self, kills: int) -> Result:
-        """Go on until so many programs were killed and the scenes have all come equally often.
+        """Continue until this many programs were killed and all scenes have come equally often.
 
-        Faults don't end it: they are in the result.
+        Faults don't end the campaign. They are in the result.
         """
         began = time.monotonic()
         for name, scene in self._scenes.items():
@@ -92,9 +93,9 @@ class Campaign:
             try:
                 await self._round(number)
             except (AssertionError, TimeoutError) as stuck:
-                # Nobody was killed in that: what two people then can't do is a fault as well.
+                # Nobody was killed in that, so a step that fails here is a fault too.
                 self._stuck(number, stuck)
-                self._note_links("glare")  # it may have been one
+                self._note_links("glare")  # the scene may have been this one
                 await asyncio.gather(*(self._again(person) for person in self._people))
         await self._befriended()
         await self._proof()
@@ -115,10 +116,10 @@ class Campaign:
         self._usual[name] = min(self._usual[name], took)
         if again is not None:
             starts = [asyncio.create_task(self._begin(victim)) for victim in victims]
-            await asyncio.sleep(again)  # the moment is what is drawn
+            await asyncio.sleep(again)  # the draw decides the moment
             self._kill(victims)
             await asyncio.gather(*starts, return_exceptions=True)
-            self._kill(victims)  # one that wasn't there yet
+            self._kill(victims)  # a victim that wasn't running yet
             await self._gone(victims)
         await asyncio.gather(*(self._begin(victim) for victim in victims))
         await self._settle()
@@ -134,7 +135,7 @@ class Campaign:
         self.result.faults += [f"{drawn}: {fault}" for fault in found]
 
     def _drawn(self) -> str:
-        """The next scene: all come once, in an order that is drawn, then all again."""
+        """The next scene: all scenes come once in a random order, then all again."""
         if not self._next:
             self._next = self._draw.sample(list(self._scenes), len(self._scenes))
         return self._next.pop()
@@ -166,7 +167,7 @@ class Campaign:
     async def _killed_in(
         self, scene: Scene, caller: Person, callee: Person, victims: list[Person], moment: float
     ) -> float:
-        """Returns how many seconds the scene took; infinite if it was cut short."""
+        """Kill the victims in a scene. Returns the seconds that the scene took, infinity if it was cut short."""
         began = time.monotonic()
         playing = asyncio.ensure_future(scene(caller, callee))
         await asyncio.wait([playing], timeout=moment)
@@ -191,10 +192,10 @@ class Campaign:
             await victim.gone()
 
     async def _settle(self) -> None:
-        """Both run, and no call is left."""
+        """Wait until both programs run and no call is left."""
         async with asyncio.timeout(SETTLED_SECONDS):
             await asyncio.gather(*(person.calm() for person in self._people))
-            # What the one's last links did on the other side.
+            # Wait for what the latest links of one person do on the other side.
             await asyncio.gather(*(person.calm() for person in self._people))
 
     async def _faults(self, scene: str) -> list[str]:
@@ -220,7 +221,7 @@ class Campaign:
         self._seen = len(chat.posts)
 
     async def _befriended(self) -> None:
-        """A kill in a first contact may have left them half or no contacts: meet again, nobody is killed in that."""
+        """Let the two meet again without a kill, because a kill in a first contact may have left one or no contact."""
         anna, bob = self._people
         with anna.store() as hers, bob.store() as his:
             paired = [
@@ -233,7 +234,7 @@ class Campaign:
         await self._settle()
 
     async def _proof(self) -> None:
-        """A call is possible in both directions, with one link each. Raises AssertionError."""
+        """Check that a call is possible in both directions, with one link each. Raises AssertionError."""
         for caller, callee in (self._people, self._people[::-1]):
             link = await connect(caller, callee, answer=f"/answer {caller.name}")
             assert len(link["token"]) == 64, "one link is enough between contacts"
@@ -244,7 +245,7 @@ class Campaign:
 async def side_by_side(
     folder: Path, kills: int, seed: int, said: Callable[[str], None] = lambda line: None, *, pairs: int
 ) -> Result:
-    """Several campaigns at once, each with people and a seed of its own: most of a round is waiting."""
+    """Run several campaigns at once, each with its own people and its own seed. Most of a round is waiting."""
     result = Result()
 
     async def one(number: int) -> None:
@@ -271,7 +272,7 @@ async def campaign(
     *,
     scenes: Mapping[str, Scene] = SCENES,
 ) -> Result:
-    """Two new people in `folder`, befriended, and so many kills in these scenes."""
+    """Make two new people in `folder`, befriend them, and kill this often in these scenes."""
     async with people(folder, "anna", "bob", configs=CONFIG) as (anna, bob):
         await befriend(anna, bob)
         return await Campaign(anna, bob, seed, said, scenes).run(kills)

@@ -1,4 +1,4 @@
-"""What has to be true of two homes after a kill, once both programs run again and no call is left."""
+"""What must be true of two homes after a kill, once both programs run again and no call is left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.bot.console import Person
 from tests.campaign.scenes import content_of
 
 CALLS_COMPARED = 1000
-"As many as the log keeps."
+"The number of calls that the log keeps."
 
 
 def request_of(token: str) -> bytes:
@@ -31,9 +31,10 @@ def request_of(token: str) -> bytes:
 
 
 def faults(caller: Person, callee: Person, begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> list[str]:
-    """All that is wrong in both homes, a sentence each.
+    """All that is wrong in both homes, as one sentence each.
 
-    `begun`: the calls of this campaign, as token and caller; `crossing`: those that were to cross another one.
+    `begun`: token and caller of each call of this campaign, by its 8 bytes. `crossing`: the calls that were meant to
+    cross another one.
     """
     found = []
     for person, other in ((caller, callee), (callee, caller)):
@@ -47,13 +48,13 @@ def _home(person: Person) -> Iterator[str]:
     home = Home(person.home)
     for path in sorted(home.folder.rglob("*")):
         if path.parent.name == PARTS:
-            continue  # it is continued in the next call
+            continue  # the next call continues it
         if path.name.endswith((".new", ".part", ".tmp")) or ".damaged-" in path.name:
             yield f"a half-made file: {path.relative_to(home.folder)}"
     for recording in sorted(home.recordings.glob("*")) if home.recordings.exists() else ():
         if (why := _unreadable(recording)) is not None:
             yield f"the recording {recording.name} can't be played: {why}"
-        recording.unlink()  # each is looked at once
+        recording.unlink()  # each recording is checked once
     for received in sorted(home.files.glob("*.bin")) if home.files.exists() else ():
         if received.read_bytes() != content_of(received.name):
             yield f"the file {received.name} isn't what was sent"
@@ -84,16 +85,16 @@ def _log(person: Person, begun: dict[bytes, tuple[str, str]], crossing: set[byte
             if times > 1:
                 yield f"the call {reference.hex()} is in the log {times} times"
         for reference, (token, caller) in begun.items():
-            # The callee has to know of a call as soon as its link is used; a link that it never read is none.
+            # The callee must know a call once its link was used. A link that the callee never read begins no call.
             known = caller == person.name or store.link_seen(decode(token).encode()) == "used"
-            # Of two calls that cross, one becomes the call on both sides: its caller knows of no other.
+            # If two calls cross, one becomes the call on both sides, and its caller doesn't know the other.
             crossed = caller != person.name and reference in crossing
             if known and not crossed and not logged[reference]:
                 yield f"the call {reference.hex()} of {caller} isn't in the log"
 
 
 def _readable(writer: Person, reader: Person) -> Iterator[str]:
-    """What the one writes with, the other has to be able to read, as long as both are contacts."""
+    """The reader must be able to read what the writer encrypts, as long as both are contacts."""
     with writer.store() as ours, reader.store() as theirs:
         contacts = ours.contact_of(reader.id) is not None and theirs.contact_of(writer.id) is not None
         secret = ours.writable_secret(reader.id) if contacts else None
@@ -102,7 +103,7 @@ def _readable(writer: Person, reader: Person) -> Iterator[str]:
 
 
 async def used_again(person: Person, tokens: list[tuple[str, str]]) -> list[str]:
-    """Deliver the links that it has used once more, each with its writer's name; says which of them did something."""
+    """Deliver used links again, each with its writer's name, and return those that had an effect."""
     with person.store() as store:
         used = [(writer, token) for token, writer in tokens if store.link_seen(decode(token).encode()) == "used"]
     said = await person.after_all(used)

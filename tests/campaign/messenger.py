@@ -1,8 +1,8 @@
-"""Kills while two bots write to a messenger: what is in the journal is done, once, whenever a program dies.
+"""Kills while two bots talk to a messenger: each entry of the journal is done once, whenever a program dies.
 
-`python -m tests.campaign --messenger --kills 60`. The messenger is Telegram's stand-in (tests/bot/telegram). A round:
-one human writes `/call`, the other one's bot rings, they tap Answer, and the caller writes `/hangup`; somebody's
-program is killed at a random moment of that, and of its next start. Then both run, and answer a command.
+`python -m tests.campaign --messenger --kills 60`. The messenger is Telegram's stand-in (tests/bot/telegram). In each
+round one human writes `/call`, the other human's bot rings, they tap Answer, and the caller writes `/hangup`. One
+program is killed at a random moment of that, and at one of its next start. Then both run and answer a command.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.bot.telegram.world import World
 from tests.campaign.result import Result
 
 USUAL_SECONDS = 2.0
-"Of a scene in which nobody is killed."
+"Length of a scene without a kill."
 
 SETTLED_SECONDS = 90.0
 SECOND_KILL = 0.3
@@ -34,7 +34,7 @@ CALLS_COMPARED = 1000
 
 
 async def scene(caller: Person, callee: Person) -> None:
-    """A call by the bots, answered with a tap, ended by a command."""
+    """A call by the bots that is answered with a tap and ended by a command."""
     seen = len(callee.chat.messages)
     caller.says(f"/call {callee.name.lower()}")
     ringing = await callee.reads(says.rings(caller.name.lower()), since=seen)
@@ -45,7 +45,7 @@ async def scene(caller: Person, callee: Person) -> None:
 
 
 async def campaign(folder: Path, kills: int, seed: int, said: Callable[[str], None] = lambda line: None) -> Result:
-    """Two new people in `folder` who know each other, and so many kills."""
+    """Make two new people in `folder` who know each other, and kill this often."""
     draw, result, began = random.Random(seed), Result(), time.monotonic()
     async with two_people(folder) as (anna, bob, world, _):
         await friends(anna, bob, trust=Trust.RING)
@@ -71,10 +71,10 @@ async def campaign(folder: Path, kills: int, seed: int, said: Callable[[str], No
                 await playing
             for moment in moments[1:]:
                 starting = [asyncio.ensure_future(victim.launch()) for victim in victims]
-                await asyncio.sleep(moment)  # the moment is what is drawn
+                await asyncio.sleep(moment)  # the draw decides the moment
                 result.kills += await _kill(victims)
                 await asyncio.gather(*starting, return_exceptions=True)
-                await _kill(victims)  # one that wasn't there yet
+                await _kill(victims)  # a victim that wasn't running yet
             await asyncio.gather(*(victim.launch() for victim in victims))
             try:
                 await _settle(world, anna, bob)
@@ -100,7 +100,10 @@ async def _kill(victims: list[Person]) -> int:
 
 
 async def _settle(world: World, *people: Person) -> None:
-    """Both answer, no call is left, and nothing waits in a journal. Twice: links do something at the other side."""
+    """Wait until both answer, no call is left, and no journal has work.
+
+    Twice, because links have an effect on the other side.
+    """
     async with asyncio.timeout(SETTLED_SECONDS):
         for _ in range(2):
             for person in people:
@@ -111,7 +114,7 @@ async def _settle(world: World, *people: Person) -> None:
                     if any("No calls" in message.text for message in person.chat.messages[seen + 1 :]):
                         break
                     person.says("/hangup")
-                    await asyncio.sleep(0.2)  # a call that ends is there until it is in the log
+                    await asyncio.sleep(0.2)  # a call that has ended is listed until the log has it
         while any(_waiting(person) for person in people):  # noqa: ASYNC110 -- nobody tells of an empty journal
             await asyncio.sleep(0.1)
 
@@ -143,6 +146,6 @@ def _faults(person: Person) -> Iterator[str]:
 
 
 def _links_sent_twice(world: World, anna: Person, bob: Person) -> list[str]:
-    """A bot that was killed when Telegram had a message, before it knew that, may write it once more, not twice."""
+    """A bot that is killed between its message and Telegram's reply may send the message once more, not twice."""
     times = Counter(message.text for message in world.between(anna.bot, bob.bot).messages)
     return [f"a link was sent {count} times: {text[:60]}" for text, count in times.items() if count > 2]

@@ -1,4 +1,4 @@
-"""What a program is in at a moment, by what it has written since it was started. Pure."""
+"""The state of a program at a moment, read from what it has written since its start. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes of a campaign."""
+"""The result of a campaign."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Result:
-    """Of all its rounds."""
+    """The result of all rounds of a campaign."""
 
     kills: int = 0
     rounds: int = 0
     by_scene: Counter[str] = field(default_factory=Counter)
     by_victim: Counter[str] = field(default_factory=Counter)
     by_moment: Counter[str] = field(default_factory=Counter)
-    "Kills, by what the killed program was in."
+    "Kills, by the state of the killed program."
 
     calls: int = 0
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, other: Result) -> None:
-        """Take in what came of another one that ran beside it."""
+        """Add the result of another campaign that ran at the same time."""
         self.kills += other.kills
         self.rounds += other.rounds
         self.by_scene += other.by_scene

@@ -1,4 +1,4 @@
-"""The short forms of the campaigns: what `python -m tests.campaign` does for hours."""
+"""Short forms of the campaigns that `python -m tests.campaign` runs for hours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.campaign.scenes import SCENES
 
 
 async def test_whatever_a_kill_interrupts_both_homes_are_whole_afterwards(tmp_path: Path) -> None:
-    # Each comes once; what the others do is part of these.
+    # Each of these scenes comes once. The other scenes consist of parts of these.
     quick = {name: SCENES[name] for name in ("first contact", "glare", "on hold", "file")}
     result = await campaign(tmp_path, kills=4, seed=7, scenes=quick)
     assert result.faults == []

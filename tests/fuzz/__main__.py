@@ -1,6 +1,6 @@
-"""`python -m tests.fuzz --seconds 30 [NAME…]`: the targets one after the other, a line for each.
+"""`python -m tests.fuzz --seconds 30 [NAME…]` runs the targets one after the other and prints a line for each.
 
-What does harm is kept in found/, where test_fuzz.py finds it, so that the repair has its test already.
+Harmful inputs are saved in found/. test_fuzz.py reads them from there, so the repair has its test already.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 import atheris
 
 SLOW_SECONDS = 5
-"""What one input may take. Each ends in milliseconds. On a machine that has other work libFuzzer may end a target for
-that, and then the input is looked at once more, by the processor's time."""
+"""The most seconds for one input. Each input takes milliseconds. On a busy machine libFuzzer may end a target for its
+time, and then the input is measured once more in processor time."""
 
 MOST_MEGABYTES = 1500
 LONGEST = 20_000
-"Bytes of an input."
+"The greatest length of an input in bytes."
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
     options = parser.parse_args()
     _say("looking at every branch of the code, up to a minute")
     code = ["bot", "peer", "shared", "aioice", "aiortc"]
-    # atheris names each module there.
+    # atheris prints the name of each module to standard error.
     with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=code):
         from tests.fuzz.targets import TARGETS
     unknown = set(options.names) - set(TARGETS)
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def run(name: str, seconds: int) -> bool:
-    """Run one target in a process of its own; whether it did no harm."""
+    """Run one target in a process of its own. Returns whether it did no harm."""
     with tempfile.TemporaryDirectory(prefix="fuzz") as place:
         return _run(name, seconds, Path(place))
 
@@ -72,9 +72,9 @@ def _run(name: str, seconds: int, place: Path) -> bool:
             TARGETS[name].meet,
         )
         try:
-            atheris.Fuzz()  # which ends this process
+            atheris.Fuzz()  # ends this process
         finally:
-            # An input did harm: libFuzzer writes it at the end of the process. Python's own end would be the parent's.
+            # An input did harm. libFuzzer writes it at exit; Python's own exit handlers belong to the parent process.
             ctypes.CDLL(None).exit(1)
     _, status = os.waitpid(child, 0)
     harmful = [path for path in harm.iterdir() if not _was_only_waiting(name, path)]
@@ -95,7 +95,7 @@ def _run(name: str, seconds: int, place: Path) -> bool:
 
 
 def _was_only_waiting(name: str, path: Path) -> bool:
-    """Whether an input took long because others had the processor: libFuzzer looks at the clock on the wall."""
+    """Whether an input took long because other programs used the processor. libFuzzer measures wall-clock time."""
     if not path.name.startswith("timeout-"):
         return False
     from tests.fuzz.targets import TARGETS

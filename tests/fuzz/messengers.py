@@ -1,6 +1,6 @@
-"""Parsers of what messengers' servers and programs bring, and of what is kept of it in the journal.
+"""Parsers of what messengers' servers and programs send, and of what the journal keeps of it.
 
-What a mail holds is Delta Chat's core's to read: it is a process of its own, and only what it says comes here.
+Delta Chat's core is a process of its own and reads the mails, so only the core's answers are parsed here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tests.bot.matrix.devices import ROOM, Device, done
 from tests.fuzz.target import Target, text
 
 OWNER, STRANGER = 11, 12
-"The owner's number, as a contact or a user, and another one's."
+"The number of the owner, and that of another contact or user."
 
 OWNERS_ADDRESS = "@anna:chat.test"
 
@@ -55,7 +55,7 @@ OWNERS_ADDRESS = "@anna:chat.test"
 
 
 class _Stored:
-    """An inbox that keeps nothing, and reads what it was to keep."""
+    """An inbox that stores nothing, and reads what it should store."""
 
     async def store(self, entries: Sequence[tuple[int, bytes]]) -> None:
         for number, kept in entries:
@@ -64,7 +64,7 @@ class _Stored:
 
 
 class _Answered:
-    """An API that has these updates, and requests that are answered at once."""
+    """An API that returns these updates, and answers requests at once."""
 
     def __init__(self, updates: list[dict[str, Any]]) -> None:
         self._updates = updates
@@ -77,7 +77,7 @@ class _Answered:
 
 
 def _telegram_updates(data: bytes) -> None:
-    """A whole answer of the server: an update that can't be read costs itself and nothing else."""
+    """A whole answer of the server. An unreadable update makes only itself be dropped."""
     if not is_telegram(200, data):
         return
     updates = checked_updates(Http.parse_json_payload(data).get("result"))
@@ -89,7 +89,7 @@ def _telegram_updates(data: bytes) -> None:
 
 
 def _switches(data: bytes) -> None:
-    """What the Bot API says of a bot while it is set up."""
+    """What the Bot API says about a bot during its set-up."""
     said = switches.result_of(switches.TelegramReply(200, data, ""))
     if isinstance(said, dict):
         switches.ways(said)
@@ -121,7 +121,7 @@ _TELEGRAM = (
 
 @functools.cache
 def _empty_home() -> Store:
-    """One for the whole process: nothing is ever written to it."""
+    """An empty home for the whole process. Nothing is written to it."""
     opened = contextlib.ExitStack()
     atexit.register(opened.close)
     folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-"))
@@ -129,7 +129,7 @@ def _empty_home() -> Store:
 
 
 def _sync(data: bytes) -> None:
-    """What a homeserver answers to a sync, read by a device that knows nobody yet; nothing of it is stored."""
+    """A homeserver's answer to a sync, read by a device that knows nobody yet. Nothing is stored."""
     answer = answers.sync_answer(data)
     device, sync = Device(_empty_home(), "@bob:chat.test"), Sync()
     done(device.reader.take_devices(answer, sync))
@@ -154,7 +154,7 @@ def _keys(data: bytes) -> None:
 
 
 def _any_answer(data: bytes) -> None:
-    """An answer to anything that a homeserver is asked."""
+    """A homeserver's answer to any request."""
     for read in (None, answers.sync_answer, answers.members_answer, answers.messages_answer, answers.keys_answer):
         matrix_api._decoded(data, read)
     login.server_in(data)
@@ -267,13 +267,13 @@ def _rpc_line(data: bytes) -> None:
 
 
 class _Core:
-    """Says the same of everything of a kind."""
+    """A core that gives the same answer to each question of a kind."""
 
     def __init__(self, said: dict[str, object]) -> None:
         self._said = said
 
     async def call(self, method: str, *parameters: object, seconds: float | None = None) -> object:
-        """As Rpc's."""
+        """As Rpc.call."""
         return self._said.get(_SAID_BY.get(method, "other"))
 
 
@@ -281,7 +281,7 @@ _SAID_BY = {"get_message": "message", "get_basic_chat_info": "chat", "get_contac
 
 
 def _core_says(data: bytes) -> None:
-    """A message and its chat, as the core says them, and what is kept of it."""
+    """A message and its chat, as the core describes them, and what the inbox keeps of them."""
     said = msgspec.json.decode(data)
     if not isinstance(said, dict):
         return
@@ -323,7 +323,7 @@ _DELTACHAT = msgspec.json.encode(
 
 
 def _entry(data: bytes) -> None:
-    """An entry that another version has written, or a disk has damaged, as each of those that there are."""
+    """An entry that another version has written or a disk has damaged, read as each kind of entry."""
     for read in (incoming.from_bytes, outgoing_from, values.entry_from, values.outgoing_from, _kept.decode):
         try:
             read(data)
@@ -332,7 +332,7 @@ def _entry(data: bytes) -> None:
 
 
 def _fact(data: bytes) -> None:
-    """A fact of the journal; each of these makes the best of anything."""
+    """A fact of the journal. No reader of a fact fails."""
     kept_from(data, KeptCall)
     as_numbers("fact", data)
     as_text("fact", data)

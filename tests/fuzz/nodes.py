@@ -1,6 +1,7 @@
-"""Parsers of what the overlay's node on this machine answers: another program, of any version, or one in its place.
+"""Parsers of what the overlay's node on this machine answers, and of what the kernel says about it.
 
-And of what the kernel says of it, which nobody else can write.
+The node is another program of any version, and another program may be in its place. Only the kernel can write the
+kernel's answers.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ADDRESS = ip_address("200::1")
 
 
 class _Node:
-    """Answers every question with the same bytes."""
+    """A node that answers every question with the same bytes."""
 
     where = "The node"
 

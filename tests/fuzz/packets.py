@@ -58,7 +58,7 @@ AGREED = accept_offer(read_description(offer("firefox-offer")), Media.BOTH, froz
 
 
 class Heard:
-    """A connection at the choke point, for which a check with the right name comes as far as aioice's reading of it."""
+    """A connection at the choke point that accepts checks with the right name, so that aioice reads them."""
 
     username = "ours"
 
@@ -66,23 +66,23 @@ class Heard:
         self.transactions: dict[bytes, stun.Transaction] = {}
 
     def check_received(self, request: stun.Message, remote_port: int) -> None:
-        """The first thing that a real one does."""
+        """Do what a real connection does first."""
         request.check_message_integrity(b"secret")
 
     def answer_received(self, answer: stun.Message, remote_port: int) -> None:
-        """Nothing waits for one."""
+        """Ignore it. Nothing waits for an answer."""
         raise AssertionError("an answer that nobody waited for")
 
     def media(self, datagrams: list[bytes]) -> list[bytes]:
-        """No port has proved itself."""
+        """Return nothing. No port has proved itself."""
         raise AssertionError("media before any proof")
 
     def payload_received(self, datagram: bytes) -> None:
-        """No port has proved itself."""
+        """Ignore it. No port has proved itself."""
         raise AssertionError("a payload before any proof")
 
     def socket_lost(self) -> None:
-        """It never is."""
+        """Never called."""
 
 
 def _datagram(data: bytes) -> None:
@@ -92,7 +92,7 @@ def _datagram(data: bytes) -> None:
 
 
 def _cut(data: bytes) -> Iterator[bytes]:
-    """An input as a row of packets, each with its length in two bytes before it; libsrtp lets none through below 8."""
+    """Cut an input into packets, each after its length in two bytes. libsrtp passes no packet below 8 bytes."""
     while len(data) > 2:
         length = max(8, int.from_bytes(data[:2], "big"))
         if len(data) < 2 + length:
@@ -106,7 +106,7 @@ def _row(*packets: bytes) -> bytes:
 
 
 def _received(data: bytes) -> None:
-    """A row of RTP packets at what puts frames together."""
+    """A series of RTP packets for the code that assembles frames."""
     for kind in ("audio", "video"):
         reception = Reception(kind)
         for number, packet in enumerate(_cut(data)):
@@ -117,7 +117,7 @@ def _received(data: bytes) -> None:
 
 
 def _recorded(data: bytes) -> None:
-    """The same, of both sides of a call, in a recording."""
+    """A series of RTP packets from both sides of a call, for a recording."""
     written = io.BytesIO()
     recording = RecordingFile(written, Media.BOTH, both=True)
     receptions = [(own, Reception(kind)) for own in (False, True) for kind in ("audio", "video")]
@@ -141,7 +141,7 @@ def _counted(data: bytes) -> None:
 
 
 def _translated(data: bytes) -> None:
-    """A row of packets of another program, in its numbers and in ours, and what reports on them."""
+    """A series of packets of another program, in its numbers and in ours, for the code that writes reports."""
     translation = SdpTranslation(AGREED, {"audio": 1, "video": 2}, lambda: 0.0)
     feedback = TransportFeedback(_nowhere, lambda: 0.0)
     for packet in _cut(data):
@@ -152,11 +152,11 @@ def _translated(data: bytes) -> None:
 
 
 async def _nowhere(packet: bytes) -> None:
-    """A report that is due."""
+    """Drop a report."""
 
 
 def _reported(data: bytes) -> None:
-    """A row of RTCP packets about what we have sent: what is learned of the path, sent twice and sent again."""
+    """A series of RTCP packets about what we have sent, for the code that measures the path and sends packets again."""
     path, copies, lately = SendPath(), SentTwice(), SentLately()
     for number in range(40):
         path.number(1000, number / 50)
@@ -172,7 +172,7 @@ def _reported(data: bytes) -> None:
 
 
 class _Association:
-    """Reads an SCTP packet as far as we do before aiortc does."""
+    """Reads an SCTP packet as far as our code does before aiortc."""
 
     def __init__(self, port: int) -> None:
         self.port = port

@@ -1,7 +1,7 @@
-"""What browsers and others send to the program's own servers: requests, and the pieces of files that a page sends.
+"""What browsers and other clients send to the program's own servers: requests, and pieces of files from a page.
 
-The servers are real and listen on loopback; an input is all that comes on one connection. The one for devices is
-without its TLS here, which is OpenSSL's, and takes this machine for a device.
+The servers are real and listen on loopback; an input is all that arrives on one connection. The server for devices runs
+without TLS, because OpenSSL handles that, and takes this machine for a device.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from tests.peer.handset.devices.test_server import Devices
 from tests.peer.handset.serving import Notes, Served, serving
 
 HOST = b"127.0.0.1:PORT"
-"In the seeds: where the server listens."
+"Stands in the seeds for the address at which the server listens."
 
 
 class _Trouble(logging.Handler):
-    """Remembers what is logged as an error."""
+    """Remembers messages that are logged as errors."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -52,7 +52,7 @@ class _Trouble(logging.Handler):
 
 
 class _Running:
-    """An event loop of this process, with the servers in it."""
+    """An event loop in this process that runs the servers."""
 
     def __init__(self) -> None:
         self._loop = asyncio.Runner()
@@ -75,7 +75,7 @@ class _Running:
         return page, devices, Uploads(FileShelf(folder / "files", limits, thread, spool=folder / "sending"))
 
     def asked(self, served: Served, data: bytes) -> None:
-        """Send what one connection brings: it is answered, refused or cut, and no error of the server's."""
+        """Send the bytes of one connection. The server answers, refuses or closes it, and logs no error."""
         answer = self.run(served.raw(data.replace(HOST, f"127.0.0.1:{served.port}".encode())))
         assert not answer or answer[:9] in (b"HTTP/1.1 ", b"HTTP/1.0 "), answer[:100]
         assert answer[9:10] != b"5", answer[:300]
@@ -93,7 +93,7 @@ def _running() -> _Running:
 
 
 class _Plain(DeviceServer):
-    """Without TLS and its own limits, which count connections."""
+    """Without TLS and without its own limits, which count connections."""
 
     def _tls(self) -> ssl.SSLContext | None:
         return None
@@ -121,7 +121,7 @@ def _device(data: bytes) -> None:
 
 
 def _pieces(data: bytes) -> None:
-    """Two files that a page wants to send, of 7 and 300 bytes in all, and the binary messages that it then sends."""
+    """Two files that a page offers, of 7 and 300 bytes in all, and the binary messages that the page sends then."""
     running = _running()
     running.run(_sent(running.uploads, data))
 
@@ -150,7 +150,7 @@ async def _sent(uploads: Uploads, data: bytes) -> None:
 
 
 async def _ready() -> None:
-    """Files can be offered at once."""
+    """Wait until files can be offered."""
 
 
 def _request(line: str, *headers: str) -> bytes:

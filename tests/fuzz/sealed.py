@@ -1,4 +1,4 @@
-"""Parsers of what only somebody with a key can write: each input is sealed first, for nothing else reaches them."""
+"""Parsers of what only the owner of a key can write. Each input is encrypted first, or it would not reach them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ANNA, BOB = NodeId(bytes(range(32))), NodeId(bytes(range(1, 33)))
 SECRET, NONCE = bytes(32), bytes(12)
 
 BODY_BYTES, NOTICE_BYTES, REQUEST_BYTES = 19, 36, 96
-"What a link between contacts, the notice of a new node id and a request hold. No other size can be sent."
+"Bytes in a link between contacts, in the notice of a new node id and in a request. No other size can be sent."
 
 ANNAS_KEY, BOBS_KEY = b"ANNAS-KEY", b"BOBS-KEY"
-"In the seeds: the keys of the two devices."
+"Stand in the seeds for the keys of the two devices."
 
 
 def _of(data: bytes, size: int) -> bytes:
@@ -40,7 +40,7 @@ def _of(data: bytes, size: int) -> bytes:
 
 
 def _paired(data: bytes) -> None:
-    """What a contact has sealed with the pair secret."""
+    """A link that a contact has encrypted with the pair secret."""
     key = paired._LinkKey(SECRET, ANNA, BOB)
     token = paired._FIRST_BYTE + NONCE + key._aead.encrypt(NONCE, _of(data, BODY_BYTES), key.associated)
     opened = paired.Keyring(BOB, [(ANNA, SECRET)]).open(PairedToken(token))
@@ -49,7 +49,7 @@ def _paired(data: bytes) -> None:
 
 
 def _moved(data: bytes) -> None:
-    """The same of the notice of a new node id."""
+    """The notice of a new node id, encrypted with the pair secret."""
     body = moved._aead(SECRET).encrypt(NONCE, _of(data, NOTICE_BYTES), moved._ASSOCIATED)
     opened = moved.MoveKeys([(ANNA, SECRET)]).open(MovedToken(moved._FIRST_BYTE + NONCE + body))
     assert opened is not None
@@ -60,7 +60,7 @@ _CARD = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 def _request(data: bytes) -> None:
-    """What anyone with our card has sealed to its key."""
+    """A request that anybody with our card has encrypted to its key."""
     body = sealed._SUITE.encrypt(_of(data, REQUEST_BYTES), _CARD.public_key(), info=sealed._info(BOB))
     sealed.open_request(SealedRequest(bytes([LinkKind.SEALED.first_byte]) + body), _CARD, BOB)
 
@@ -83,7 +83,7 @@ def _from(device: Device, content: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _devices() -> tuple[Device, Device]:
-    """Anna's and Bob's, which have written to each other; Bob's has the key of what Anna writes in their room."""
+    """The devices of Anna and Bob. They have written to each other, and Bob's has Anna's key for their room."""
     opened = contextlib.ExitStack()
     atexit.register(opened.close)
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-")))
@@ -100,7 +100,7 @@ def _with_keys(data: bytes) -> bytes:
 
 
 def _to_a_device(data: bytes) -> None:
-    """What one device writes to another."""
+    """A message from one device to another."""
     anna, bob = _devices()
     (device,) = anna.people.of(bob.own.user).devices.values()
     session, *others = anna.olm._sessions(device.curve25519)
@@ -115,7 +115,7 @@ def _to_a_device(data: bytes) -> None:
 
 
 def _in_a_room(data: bytes) -> None:
-    """What one device writes to all that are in a room."""
+    """A message from one device to all devices in a room."""
     anna, bob = _devices()
     session, kept = anna.megolm._session(ROOM)
     assert session is not None

@@ -1,4 +1,4 @@
-"""What a target is."""
+"""The form of a target."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ class Target:
     """One parser."""
 
     read: Callable[[bytes], object]
-    "Takes anything."
+    "The function under test. It takes any bytes."
 
     known: tuple[type[Exception], ...]
-    "The errors that it may end in."
+    "The errors that it may raise."
 
     seeds: tuple[bytes, ...]
-    "Inputs that it takes, to begin with."
+    "Valid inputs to start from."
 
     def meet(self, data: bytes) -> None:
-        """Let it read one input. Raises what it raises, unless that is known."""
+        """Let the parser read one input. Raises every error that isn't in `known`."""
         with contextlib.suppress(*self.known):
             self.read(data)
 
 
 def text(data: bytes) -> str:
-    """Any text. Lone surrogates are in it, as they are in what JSON brings."""
+    """Any text. It may contain lone surrogates, as JSON may bring them."""
     try:
         return data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Nothing in the program takes bytes or JSON apart that no target meets, unless they can't be anybody else's."""
+"""Every parser of bytes or JSON in the program is reached by a target, unless nobody else can write its input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAKE_APART = {
     *("decode", "fromhex", "b64decode", "urlsafe_b64decode", "loads", "convert"),
     *("decompress", "decompressobj", "load_pem_private_key", "load_pem_x509_certificate"),
 }
-"Methods and functions. `decode` is that of bytes, of msgspec's decoders, and of what we have called so ourselves."
+"Methods and functions that parse. `decode` is that of bytes, of msgspec's decoders, and of our own classes."
 
 NO_TARGET: dict[str, tuple[str, ...]] = {
     "The home's own files and database, which only their owner writes.": (
@@ -100,23 +100,23 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "shared/names/second_opinion.py _Reader._decoded",
     ),
 }
-"Why something has none, with its file and name."
+"Parsers without a target: the reason, then file and name of each."
 
 
 def takes_apart(node: ast.AST) -> bool:
-    """Whether it is a call that takes bytes or JSON apart which aren't written there."""
+    """Whether a node is a call that parses bytes or JSON that aren't literals."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKE_APART):
         return False
     if node.args and all(isinstance(each, ast.Constant) for each in node.args) and node.func.attr == "fromhex":
         return False
     made = node.func.value
-    while isinstance(made, ast.Subscript):  # as much of it as fits
+    while isinstance(made, ast.Subscript):  # the part that fits
         made = made.value
     return not (isinstance(made, ast.Call) and "encode" in ast.unparse(made.func))  # to text, and not from it
 
 
 def parsers_in(node: ast.AST, within: str = "") -> Iterator[str]:
-    """The names of functions in which there is such a call, as code objects have them."""
+    """The names of functions that contain such a call, as code objects spell them."""
     for child in ast.iter_child_nodes(node):
         name = within
         if isinstance(child, ast.ClassDef):
@@ -129,13 +129,13 @@ def parsers_in(node: ast.AST, within: str = "") -> Iterator[str]:
 
 
 def parsers() -> set[str]:
-    """All of the program: file and name of each."""
+    """File and name of each parser in the program."""
     files = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
     return {f"{file.relative_to(ROOT)} {name}" for file in files for name in parsers_in(parsed(file.read_text()))}
 
 
 def met() -> set[str]:
-    """What runs when each target takes what it begins with and what once did harm."""
+    """The functions that run when each target reads its seeds and the inputs that once did harm."""
     seen: set[tuple[str, str]] = set()
 
     def note(frame: FrameType, event: str, argument: object) -> None:

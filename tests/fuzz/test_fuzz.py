@@ -1,4 +1,4 @@
-"""Each target for a moment, and everything that once did harm."""
+"""Each target for a moment, and every input that once did harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_target_takes_what_it_begins_with_and_what_once_did_harm(name: str) ->
 
 
 def inputs(seeds: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
-    """Any bytes, and seeds with some of theirs replaced, left out or said twice."""
+    """Any bytes, and seeds with some of their bytes replaced, left out or repeated."""
     if not seeds:
         return st.binary(max_size=400)
 

@@ -1,4 +1,4 @@
-"""Parsers of what chats, pages, servers and files hold."""
+"""Parsers of what chats, pages, servers and files contain."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _found(data: bytes) -> None:
 
 
 def _classic(data: bytes) -> None:
-    """What a link of the original web app holds, once it is unpacked."""
+    """The unpacked content of a link of the original web app."""
     query = base64.b64encode(gzip.compress(data, 1, mtime=0)).decode()
     decode_classic(f"https://copybara.example/call?{quote(query)}")
 
@@ -111,7 +111,7 @@ def _unpacked(data: bytes) -> None:
 
 
 def _contract(data: bytes) -> None:
-    """What a contract of Aleph Zero's names returns, read as each of the values that it may be."""
+    """The return value of a contract of Aleph Zero's names, read as each type that it may have."""
     for read in (azns.text, azns.account, azns.moment, azns.maybe_account, azns.domains):
         try:
             read(data)
@@ -155,7 +155,7 @@ def _file_name(data: bytes) -> None:
 
 
 def _peers(data: bytes) -> None:
-    """The line with which a friend's node is reached, and what an invitation says of it."""
+    """The line that says how to reach a friend's node, and an invitation's sentence about it."""
     peers = peers_in(text(data))
     assert set(in_own_network(peers)) <= set(addresses_in(peers))
     for peer in peers:
@@ -178,10 +178,10 @@ def _question(data: bytes) -> None:
 
 
 class _Mute(Console):
-    """Says nothing of what it can't read."""
+    """A console that stays silent about what it can't read."""
 
     def _complain(self, text: str) -> None:
-        """Nothing."""
+        """Say nothing."""
 
 
 def _console_line(data: bytes) -> None:

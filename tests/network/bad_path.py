@@ -1,4 +1,4 @@
-"""A bad path as a rule: when each packet that goes in comes out, if it does. Pure; hop.py carries packets by it."""
+"""Rules of a bad path: when each packet comes out, if it does. Pure. hop.py carries packets by these rules."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from random import Random
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What one direction of a path does to packets. Parts are 0 to 1, times are milliseconds."""
+    """What one direction of a path does to packets. Probabilities are 0 to 1, times are in milliseconds."""
 
     loss: float = 0.0
-    "The part of all packets that is lost."
+    "The share of all packets that is lost."
 
     delay: float = 0.0
     jitter: float = 0.0
-    "Up to this much more than `delay`, another amount for each packet. They stay in order."
+    "The greatest random time added to `delay` for each packet. The packets stay in order."
 
     reordered: float = 0.0
-    "The part of all packets that overtakes those before it: it isn't held up by jitter."
+    "The share of all packets that overtakes earlier ones. Jitter doesn't delay these."
 
     duplicated: float = 0.0
-    "The part of all packets that comes twice."
+    "The share of all packets that arrives twice."
 
     kbps: float = 0.0
-    "Thousand bits a second that fit through, 0 for any number."
+    "Kilobits per second that pass, 0 for no limit."
 
     queue: float = 300.0
-    "How long packets wait for their turn at most; those that would wait longer are lost."
+    "The longest time that packets wait for their turn. Packets that would wait longer are lost."
 
     dark: bool = False
-    "Nothing comes through."
+    "Whether all packets are lost."
 
 
 class Direction:
-    """One direction of a path: its queue and its chances."""
+    """One direction of a path: its queue and its random numbers."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
         self._free = 0.0
-        "When the packet before is through the narrow part."
+        "When the packet before leaves the narrow part."
         self._last = 0.0
         "When the last packet in order comes out."
 
     def times(self, path: Path, now: float, size: int) -> list[float]:
-        """When a packet of `size` bytes that goes in at `now`, in seconds, comes out: once, twice or never."""
+        """When a packet of `size` bytes comes out that goes in at `now`, in seconds: once, twice or never."""
         chance = self._random.random
         if path.dark or chance() < path.loss:
             return []

@@ -1,6 +1,6 @@
-"""Two people on the hosts A and B, each with a real `copybara run`, and everything that their machines send meanwhile.
+"""Two people on the hosts A and B, each with a real `copybara run`, and all that their machines send meanwhile.
 
-The chat between them is the test itself, so no messenger has any part in what the captures see.
+The test itself is the chat between them, so the captures see no messenger.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tests.network.staex import API, COMMAND, StaexNode
 from tests.network.yggdrasil import YggdrasilNode
 
 LITTLE_PICTURE = '[answer]\nendpoint = "pattern"\n[media]\nwidth = 160\nheight = 120\nfps = 10\n'
-"Sound and picture as in every call, with less work for the machine that runs both sides."
+"Settings for sound and picture as in every call, but with less work for the machine that runs both sides."
 
 SOCKET = re.compile(r"(?P<address>[^%\s]+?)(?:%(?P<device>\S+))?:(?P<port>\d+) ")
 "How ss(8) writes a local address; IPv6 in brackets, the device if the socket is bound to one."
 
 
 class Caller(Person):
-    """A person whose copybara runs on a host, beside that host's overlay node."""
+    """A person whose copybara runs on a host, beside the overlay node of that host."""
 
     def __init__(self, name: str, folder: Path, chat: Chat, node: OverlayNode, settings: str) -> None:
-        """`settings` is the whole configuration but the name."""
+        """`settings` is the whole configuration except the name."""
         super().__init__(name, folder, chat)
         self.at = node
         self._settings = settings
@@ -44,22 +44,22 @@ class Caller(Person):
         return self.at.host.command(*super().command(*arguments))
 
     def configure(self) -> None:
-        """Make the home, with the configuration in it."""
+        """Make the home with its configuration."""
         self.home.mkdir(mode=0o700, exist_ok=True)
         (self.home / "copybara.toml").write_text(f'name = "{self.name}"\n{self._settings}')
 
     async def begin(self, *options: str) -> None:
-        """Start the program, with its configuration in its home, and wait until it is ready."""
+        """Configure and start the program, and wait until it is ready."""
         self.configure()
         with self._errors.open("ab") as errors:
             await self.start(*options, errors=errors)
 
     async def udp(self) -> list[UdpSocket]:
-        """All UDP sockets of the host: nothing but calls may have any here."""
+        """All UDP sockets of the host. Only calls may have any here."""
         return await udp_sockets(self.at.host)
 
     async def doctor(self) -> Said:
-        """The checks of `copybara doctor --json` on that host, by name, and its verdict as `ok`."""
+        """The checks of `copybara doctor --json` on that host by name, and its verdict as `ok`."""
         process = await asyncio.create_subprocess_exec(
             *self.command("doctor", "--json"), stdout=asyncio.subprocess.PIPE
         )
@@ -76,7 +76,7 @@ class UdpSocket:
     address: IPAddress
     port: int
     device: str | None
-    "What SO_BINDTODEVICE says."
+    "The device of SO_BINDTODEVICE."
 
 
 async def udp_sockets(host: Namespace) -> list[UdpSocket]:
@@ -91,7 +91,7 @@ async def udp_sockets(host: Namespace) -> list[UdpSocket]:
 
 
 def settings(node: OverlayNode, *, command: bool = False) -> str:
-    """The configuration of a copybara beside this node; `command` asks a Staex node by its command."""
+    """The configuration of a copybara beside this node. With `command`, it asks a Staex node by its command."""
     match node:
         case YggdrasilNode():
             return f'overlay = "yggdrasil"\n[yggdrasil]\nadmin = "unix://{node.admin}"\n{LITTLE_PICTURE}'
@@ -105,7 +105,7 @@ def settings(node: OverlayNode, *, command: bool = False) -> str:
 async def two_people(
     network: OverlayNetwork, folder: Path, *, command: bool = False
 ) -> AsyncIterator[tuple[Caller, Caller]]:
-    """Anna on A and Bob on B, strangers to each other, while the block runs. What they wrote is checked at the end."""
+    """Run Anna on A and Bob on B, strangers to each other, during the block. What they wrote is checked at the end."""
     chat = Chat()
     both = tuple(
         Caller(name, folder, chat, node, settings(node, command=command))
@@ -137,7 +137,7 @@ class Captures:
 
     @property
     def leaks(self) -> list[str]:
-        """What was on the wires beside the one TCP connection of each leaf's overlay to R."""
+        """What the wires carried apart from the one TCP connection of each leaf's overlay to R."""
         return self.wire_a.leaks(self.network.a.peering) + self.wire_b.leaks(self.network.b.peering)
 
 
@@ -169,7 +169,7 @@ def endpoint(text: str) -> tuple[IPAddress, int]:
 
 
 async def answered(caller: Caller, callee: Caller) -> tuple[Said, Said]:
-    """Let the callee answer what rings there, until sound and picture arrive on both sides. Returns both reports."""
+    """Let the callee answer the call that rings, and wait until sound and picture arrive. Returns both reports."""
     callee.write("/answer")
     return await arrived(caller, callee)
 
@@ -181,13 +181,13 @@ async def arrived(caller: Caller, callee: Caller) -> tuple[Said, Said]:
 
 
 async def first_contact(caller: Caller, callee: Caller) -> tuple[Said, Said]:
-    """A call between strangers, until sound and picture arrive on both sides. Returns both reports."""
+    """Make a call between strangers, until sound and picture arrive on both sides. Returns both reports."""
     await called(caller, callee)
     return await answered(caller, callee)
 
 
 async def called(caller: Caller, callee: Caller) -> Said:
-    """A call to a stranger, until it is ringing there. Returns the link."""
+    """Call a stranger, until the call rings there. Returns the link."""
     caller.write(f"/call {callee.node}")
     link = await caller.posted("chat")
     await callee.told(kind="call.stranger-rings")
@@ -195,7 +195,7 @@ async def called(caller: Caller, callee: Caller) -> Said:
 
 
 async def save(one: Caller, other: Caller) -> None:
-    """Make contacts of two people who are in a call, and wait until one link is enough between them."""
+    """Save two people who are in a call as contacts, and wait until one link is enough between them."""
     for person, peer in ((one, other), (other, one)):
         await person.asked(f"/contact add {peer.name}", kind="contact.saved")
         while "one is enough" not in await person.asked(f"/contact show {peer.name}", kind="contact.details"):
@@ -203,11 +203,11 @@ async def save(one: Caller, other: Caller) -> None:
 
 
 async def one_link(caller: Caller, callee: Caller) -> tuple[Said, Said]:
-    """A call between contacts, until sound and picture arrive on both sides. Returns both reports."""
+    """Make a call between contacts, until sound and picture arrive on both sides. Returns both reports."""
     await ring(caller, callee)
     return await answered(caller, callee)
 
 
 async def ended(first: Caller, second: Caller) -> tuple[Said, Said]:
-    """The first hangs up. Returns the last reports of both."""
+    """Let the first person hang up. Returns the last reports of both."""
     return await hang_up(first, second)

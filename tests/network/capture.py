@@ -1,13 +1,12 @@
-"""Every packet on a device, from the first moment of a block to its last.
+"""Captures every packet on a device, from the first moment of a block to its last.
 
-The rule that the tests hold on a leaf's wire: **nothing but the overlay's own TCP connection to R, given by
-both addresses and both ports.** There are no exceptions. ARP, neighbour discovery and multicast reports are not
-allowed either, because namespaces.py leaves the kernel no reason to send any: one that appears was caused by
-a program.
+The rule that the tests check on a leaf's wire: **nothing but the overlay's own TCP connection to R, given by both
+addresses and both ports.** There are no exceptions. ARP, neighbour discovery and multicast reports are not allowed
+either, because namespaces.py leaves the kernel no reason to send any: if one appears, a program caused it.
 
-A packet socket is opened in the namespace. Packets are queued for it by the kernel while they are sent or
-received, so a program that has returned from `send` has been seen; how many the kernel had to drop is asked at
-the end (packet(7), PACKET_STATISTICS), and even one is an error.
+A packet socket is opened in the namespace. The kernel queues packets for it while they are sent or received, so the
+packets of a program that has returned from `send` are in the queue. At the end the kernel is asked how many packets it
+dropped (packet(7), PACKET_STATISTICS), and even one is an error.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ SO_RCVBUFFORCE = 33
 "Socket options of Linux that the socket module doesn't name."
 
 QUEUE_BYTES = 128 << 20
-"Holds some 100,000 small packets while the test's event loop is busy with something else."
+"Holds some 100,000 small packets while the test's event loop is busy."
 LARGEST_PACKET = 1 << 18
 HEADER_BYTES = 512
-"How much of a packet is looked at."
+"Bytes of each packet that are read."
 
 IPV6_EXTENSIONS = {0, 43, 60}
 "Hop-by-hop options, routing, destination options: next header 1 byte, length 1 byte in units of 8 (RFC 8200, 4)."
@@ -53,17 +52,17 @@ class CaptureLost(Exception):
 
 
 class Kind(StrEnum):
-    """What a packet is, as far as the rule needs to know."""
+    """The kind of a packet, as far as the rule needs it."""
 
     TCP = "TCP"
     UDP = "UDP"
     ICMP = "ICMP"
-    "Of both IP versions, except what follows."
+    "ICMP of both IP versions, except the kinds below."
     ARP = "ARP"
     NDP = "neighbour discovery"
     "Solicitations, advertisements and redirects (RFC 4861)."
     MULTICAST_REPORT = "multicast report"
-    "IGMP and MLD: some program has joined a group, or the kernel asks who has."
+    "IGMP and MLD: a program has joined a group, or the kernel asks for the members."
     OTHER = "other"
 
 
@@ -82,18 +81,18 @@ _ICMPV6_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What packets of one direction have in common."""
+    """What the packets of one direction have in common."""
 
     ethertype: int
     kind: Kind
     protocol: int | None = None
-    "IP protocol number after all extension headers; None if it isn't IP, as with the IP version."
+    "IP protocol number after all extension headers, None without IP. So is the IP version."
     source: IPAddress | None = None
     destination: IPAddress | None = None
-    "Of ARP the addresses it is about. None if the packet has none, or is cut short."
+    "For ARP, the address that the packet is about. None if the packet has none or is cut short."
     source_port: int | None = None
     destination_port: int | None = None
-    "TCP and UDP only; None in all but the first fragment."
+    "TCP and UDP only. None in all fragments but the first."
 
     @property
     def ip_version(self) -> int | None:
@@ -118,7 +117,7 @@ class Conversation:
     "Address and port of either end."
 
     def covers(self, flow: Flow) -> bool:
-        """Whether this flow is one of its two directions."""
+        """Whether this flow is one of the two directions."""
         source, destination = (flow.source, flow.source_port), (flow.destination, flow.destination_port)
         ends = (source, destination)
         return flow.kind is self.kind and ends in ((self.one, self.other), (self.other, self.one))
@@ -126,15 +125,16 @@ class Conversation:
 
 @dataclass(slots=True)
 class Volume:
-    """How much was seen."""
+    """Counts of packets and bytes."""
 
     packets: int = 0
     bytes: int = 0
-    "From the IP header on. What the kernel hands over in one piece counts as one packet (segmentation offload)."
+    """Counted from the IP header. A piece that the kernel hands over at once counts as one packet (segmentation
+    offload)."""
 
 
 class Capture:
-    """What was seen so far; complete after the block."""
+    """What was captured so far. Complete after the block."""
 
     flows: dict[Flow, Volume]
 
@@ -145,7 +145,7 @@ class Capture:
         self._grown = asyncio.Event()
 
     def leaks(self, *allowed: Conversation) -> list[str]:
-        """What was seen that belongs to none of these conversations: one line for each flow."""
+        """What belongs to none of these conversations, as one line for each flow."""
         return [
             f"{flow} ({volume.packets} packets, {volume.bytes} bytes)"
             for flow, volume in self.flows.items()
@@ -153,18 +153,18 @@ class Capture:
         ]
 
     def volume(self, conversation: Conversation | None = None) -> Volume:
-        """How much was seen of one conversation, both directions together; without one, of all."""
+        """What one conversation carried in both directions together, or what all carried if none is given."""
         seen = [volume for flow, volume in self.flows.items() if conversation is None or conversation.covers(flow)]
         return Volume(sum(volume.packets for volume in seen), sum(volume.bytes for volume in seen))
 
     async def until(self, seen: Callable[[Flow], bool]) -> None:
-        """Return when a flow was seen that the function is true for; give it a timeout."""
+        """Return when a flow was captured for which the function is true. Give it a timeout."""
         while not any(map(seen, self.flows)):
             self._grown.clear()
             await self._grown.wait()
 
     def drain(self) -> None:
-        """Count what has been queued. Happens by itself while the event loop runs, and at the end."""
+        """Count the queued packets. The event loop calls this while it runs, and the block calls it at its end."""
         while True:
             try:
                 size, (_, ethertype, *_) = self._packets.recvfrom_into(self._buffer)
@@ -182,7 +182,7 @@ class Capture:
 
 @contextmanager
 def capture(host: Namespace, device: str, queue_bytes: int = QUEUE_BYTES) -> Iterator[Capture]:
-    """Capture on a device of a host while the block runs, in a running event loop. Raises CaptureLost at the end."""
+    """Capture on a device of a host during the block, in a running event loop. Raises CaptureLost at the end."""
     loop = asyncio.get_running_loop()
     # Protocol 0 receives nothing; the capture begins with bind, on this device only.
     with host.open_socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as packets:
@@ -201,7 +201,7 @@ def capture(host: Namespace, device: str, queue_bytes: int = QUEUE_BYTES) -> Ite
 
 
 def parse(ethertype: int, packet: bytes) -> Flow:
-    """The flow of a packet, given without its link layer. Never fails: what can't be read is of Kind.OTHER."""
+    """The flow of a packet without its link layer. Never fails: an unreadable packet is of Kind.OTHER."""
     try:
         if ethertype == ETH_P_IP:
             return _parse_ipv4(packet)

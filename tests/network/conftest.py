@@ -1,4 +1,4 @@
-"""The networks, one of each kind for all tests, and what happens where they can't be made."""
+"""The networks, one of each kind for all tests, and skips or errors where they can't be made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hosts() -> AsyncIterator[Hosts]:
-    """A, R and B without any overlay."""
+    """The hosts A, R and B without any overlay."""
     skip_without_namespaces()
     async with three_hosts() as made:
         yield made
@@ -58,7 +58,7 @@ class Way:
 
     network: OverlayNetwork
     command: bool = False
-    "Whether a Staex node is asked by its command, and not by its API."
+    "Whether a Staex node is asked by its command instead of its API."
 
 
 @pytest.fixture(params=["yggdrasil", "staex-api", "staex-command"])
@@ -72,10 +72,10 @@ def way(request: pytest.FixtureRequest) -> Way:
 async def own_overlay(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[OverlayNetwork]:
-    """The same, but this module's own: for tests after which a kernel still has something to send.
+    """The same network, but only for this module: for tests after which a kernel still sends something.
 
-    A multicast group that was left is reported again a second later; an answer to a stray packet may be late.
-    Where others capture, that would be a leak.
+    The kernel reports a group that was left again a second later, and may answer a stray packet late. In the captures
+    of other tests that would be a leak.
     """
     make = request.param
     skip_without_namespaces(*(["yggdrasil"] if make is yggdrasil_network else []))
@@ -84,7 +84,7 @@ async def own_overlay(
 
 
 def skip_without_namespaces(*programs: str) -> None:
-    """Skip what needs network namespaces and these programs, with the reason, where there are none."""
+    """Skip tests that need network namespaces and these programs, with the reason, where one is missing."""
     missing = [program for program in ("ip", "setpriv", "ping", *programs) if not shutil.which(program)]
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
@@ -97,7 +97,7 @@ def skip_without_namespaces(*programs: str) -> None:
 
 
 def may_make_namespaces() -> bool:
-    """Try it, in a thread that ends with what it has made."""
+    """Try to make one, in a thread that ends with it."""
     with ThreadPoolExecutor(1) as thread:
         failed: int = thread.submit(ctypes.CDLL(None).unshare, CLONE_NEWNET).result()
     return not failed

@@ -1,7 +1,7 @@
-"""TCP ports of one host on another, past every wire: for servers that have no part in what captures look at.
+"""Makes TCP ports of one host reachable on another, past every wire: for servers that captures must not see.
 
-Run as a script on the other host, with ports: each is forwarded to the unix socket `PORT` in the folder that is named
-first. Such a socket can be reached from every network namespace.
+Run as a script on the other host, with a folder and ports. Each port is forwarded to the unix socket `PORT` in that
+folder. Such a socket can be reached from every network namespace.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def _join(
 
 @contextlib.asynccontextmanager
 async def forwarded(host: Namespace, folder: Path, *ports: int) -> AsyncIterator[None]:
-    """What listens on these ports of 127.0.0.1 here is there on that host as well; `folder` has a short path."""
+    """Make these ports of 127.0.0.1 here reachable on that host too. `folder` needs a short path."""
     async with contextlib.AsyncExitStack() as stack:
         for port in ports:
 
@@ -53,7 +53,7 @@ async def forwarded(host: Namespace, folder: Path, *ports: int) -> AsyncIterator
 
 
 async def main(folder: Path, ports: list[int]) -> None:
-    """Listen here, until the process is ended."""
+    """Listen until the process is ended."""
     async with contextlib.AsyncExitStack() as stack:
         for port in ports:
 

@@ -27,13 +27,13 @@ SECONDS = 60
 
 
 class Hop:
-    """The path between two nodes, from outside."""
+    """The path between two nodes, as the tests control it."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
     async def be(self, path: Path) -> None:
-        """Have the path be like this from now on."""
+        """Change the path to this."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asdict(path)).encode() + b"\n")
         await self.listens()
@@ -47,7 +47,7 @@ class Hop:
 
 @asynccontextmanager
 async def hop(host: Namespace, port: int) -> AsyncIterator[Hop]:
-    """The program, on a host, while the block runs. The path is perfect at first."""
+    """Run the program on a host during the block. The path is perfect at first."""
     command = sys.executable, "-m", "tests.network.hop", str(port)
     async with host.process(*command, stdin=PIPE, stdout=PIPE, cwd=ROOT) as process:
         there = Hop(process)

@@ -35,13 +35,13 @@ from typing import TypeVar
 
 RUN_PREFIX = "copybara-"
 NAMESPACE_FILES = Path("/run/netns")
-"Where `ip netns` keeps a file for each namespace it made."
+"Where `ip netns` keeps a file for each namespace."
 FILES_OVER_ETC = Path("/etc/netns")
 "`ip netns exec` mounts what is in /etc/netns/NAME over /etc."
 
 CLONE_NEWNET = 0x40000000
 SECONDS_TO_END = 5
-"What a process gets between SIGTERM and SIGKILL."
+"Time for a process between SIGTERM and SIGKILL."
 
 QUIET_KERNEL = {
     "net/ipv4/ip_forward": "0",
@@ -51,7 +51,7 @@ QUIET_KERNEL = {
     "net/ipv6/conf/default/disable_ipv6": "0",
     "net/ipv6/conf/default/router_solicitations": "0",
 }
-"Set before any device is made, so it holds for the overlays' devices too. addr_gen_mode 1: no link-local address."
+"Set before any device is made, so that it holds for the overlays' devices too. addr_gen_mode 1: no link-local address."
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class CommandFailed(Exception):
-    """A command ended with another exit code than 0; the text is the command and what it said."""
+    """A command ended with another exit code than 0. The text is the command and its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Wire:
     address: IPv4Address
     address6: IPv6Address
     far_address: IPv4Address
-    "The other end. Seen from a leaf that is R: its default route and its name server."
+    "The address of the other end. On a leaf this is R, its default route and its name server."
     far_address6: IPv6Address
 
     def far_end(self, device: str) -> Wire:
@@ -83,9 +83,9 @@ class Namespace:
     """One host."""
 
     name: str
-    "As `ip netns` knows it; unique for each run."
+    "The name for `ip netns`, unique for each run."
     wires: tuple[Wire, ...]
-    "One on a leaf; on R one to each leaf, in their order."
+    "A leaf has one wire. R has one to each leaf, in their order."
 
     @property
     def wire(self) -> Wire:
@@ -94,11 +94,11 @@ class Namespace:
         return wire
 
     def command(self, *command: str | Path) -> list[str]:
-        """The command line that runs a command on this host, and kills it when the test run dies, however it dies."""
+        """The command line that runs a command on this host, and kills it when the test run dies in any way."""
         return ["ip", "netns", "exec", self.name, "setpriv", "--pdeathsig", "KILL", *map(str, command)]
 
     async def run(self, *command: str | Path) -> str:
-        """What a command on this host has printed when it ends. Raises CommandFailed."""
+        """Run a command on this host and return its output. Raises CommandFailed."""
         return await _output_of(self.command(*command))
 
     @asynccontextmanager
@@ -111,9 +111,9 @@ class Namespace:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> AsyncIterator[Process]:
-        """A process that runs on this host while the block does. Streams as in asyncio.create_subprocess_exec.
+        """Run a process on this host during the block. Streams as in asyncio.create_subprocess_exec.
 
-        It is ended by SIGTERM, and by SIGKILL after SECONDS_TO_END.
+        SIGTERM ends it, or SIGKILL after SECONDS_TO_END.
         """
         process = await asyncio.create_subprocess_exec(
             *self.command(*command), stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd
@@ -124,7 +124,7 @@ class Namespace:
             await _end(process)
 
     def inside(self, function: Callable[[], T]) -> T:
-        """Call a function in a thread on this host. The sockets it opens stay on this host for good."""
+        """Call a function in a thread on this host. The sockets that it opens stay on this host for good."""
 
         def called() -> T:
             self._enter()
@@ -150,13 +150,13 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The hosts; only R can reach all others."""
+    """The hosts. Only R can reach all others."""
 
     a: Namespace
     r: Namespace
     b: Namespace
     others: tuple[Namespace, ...] = ()
-    "More leaves, where there are any."
+    "More leaves, if there are any."
 
     @property
     def leaves(self) -> tuple[Namespace, ...]:
@@ -165,19 +165,19 @@ class Hosts:
 
 
 NETS = {"a": 71, "b": 72, "c": 74, "d": 75}
-"The third byte of each leaf's network. 73 is free for a test's second way out."
+"The third byte of each leaf's network. 73 is free for a second path out in a test."
 
 
 @asynccontextmanager
 async def three_hosts() -> AsyncIterator[Hosts]:
-    """A, R and B while the block runs. Afterwards they are gone, with every process still on them. Needs root."""
+    """Make A, R and B for the block. After it they are gone, with every process on them. Needs root."""
     async with hosts_around_r() as hosts:
         yield hosts
 
 
 @asynccontextmanager
 async def hosts_around_r(*others: str) -> AsyncIterator[Hosts]:
-    """The same with more leaves, by the letters of NETS."""
+    """Make the three hosts and more leaves, named by the letters of NETS."""
     for name in _left_by_dead_runs():
         await _remove(name)
     run = f"{RUN_PREFIX}{os.getpid()}-{token_hex(3)}"
@@ -226,7 +226,7 @@ def _keep_the_kernel_quiet() -> None:
 
 
 def _configuration(host: Namespace) -> list[str]:
-    # ARP goes off before the addresses come: they then join no multicast group that would have to be reported.
+    # ARP goes off before the addresses are added. They then join no multicast group that would have to be reported.
     lines = ["link set lo up"]
     for wire in host.wires:
         mac = _mac(wire.far_end(""))
@@ -246,7 +246,7 @@ def _default_routes(leaf: Namespace) -> list[str]:
 
 
 def _ask_names_of_r(leaf: Namespace) -> None:
-    """Send look-ups out on the wire, not to a resolver of this machine that would look up out of sight."""
+    """Let the leaf send look-ups out on the wire, not to this machine's resolver, which no capture sees."""
     folder = FILES_OVER_ETC / leaf.name
     folder.mkdir(parents=True)
     (folder / "resolv.conf").write_text(f"nameserver {leaf.wire.far_address}\noptions timeout:1 attempts:1\n")
@@ -263,14 +263,14 @@ def _left_by_dead_runs() -> list[str]:
 async def _remove(name: str) -> None:
     shutil.rmtree(FILES_OVER_ETC / name, ignore_errors=True)
     if name not in os.listdir(NAMESPACE_FILES):
-        return  # It was not made, because something before it failed.
+        return  # It wasn't made, because an earlier step failed.
     try:
         for pid in (await _output_of(["ip", "netns", "pids", name])).split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         await _output_of(["ip", "netns", "delete", name])
     except CommandFailed:
-        if name in os.listdir(NAMESPACE_FILES):  # else another worker has removed what a dead run had left
+        if name in os.listdir(NAMESPACE_FILES):  # otherwise another worker has removed the remains of a dead run
             raise
 
 

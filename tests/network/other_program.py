@@ -1,8 +1,8 @@
-"""Another program that speaks SDP: aiortc's RTCPeerConnection, with a made-up microphone and camera.
+"""Another program that speaks SDP: aiortc's RTCPeerConnection, with a fake microphone and camera.
 
 Run as a script on a host. Standard input: JSON lines, each an object with one key: `offer` (null), `answer` (their
 offer), `take` (their answer), `write` (a line of text), `close` (null). Standard output: JSON lines as well, with `sdp`
-(our offer or answer), `frames` (a kind of which some were decoded), `text` (a line that came), `state`.
+(our offer or answer), `frames` (a kind, once some of its frames were decoded), `text` (a line that arrived), `state`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def say(**event: object) -> None:
 
 
 async def main() -> None:
-    """Do what is written until standard input ends."""
+    """Follow the commands until standard input ends."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     reading: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""What the networks of yggdrasil.py and staex.py have in common, for tests that are to hold on both."""
+"""The common interface of the networks in yggdrasil.py and staex.py, for tests that hold on both."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class OverlayNode(Protocol):
 
     @property
     def device(self) -> str:
-        """The overlay's device on this host; its packets have no link layer."""
+        """The overlay's device on this host. Its packets have no link layer."""
 
     @property
     def address(self) -> IPv4Address | IPv6Address:
-        """Its own, on itself."""
+        """Its own address, as the node itself uses it."""
 
     @property
     def peering(self) -> Conversation:
-        """Of a leaf: the one TCP connection that may be on its wire. A new one after each start."""
+        """On a leaf: the one TCP connection that may be on its wire. It changes with each start."""
 
     def address_of(self, other: OverlayNode) -> IPv4Address | IPv6Address:
-        """The address that another node has on this one."""
+        """The address of another node on this one."""
 
     async def start(self) -> None:
         """Start the overlay on this host again."""
 
     async def stop(self) -> None:
-        """End it, and with it its device."""
+        """Stop the node and remove its device."""
 
     def signalled(self, number: signal.Signals) -> None:
         """Send its process a signal."""
 
 
 class OverlayNetwork(Protocol):
-    """Three nodes, of which A and B reach each other only through R; R is also a third node of the overlay."""
+    """Three nodes. A and B reach each other only through R, and R is itself the third node of the overlay."""
 
     @property
     def hosts(self) -> Hosts: ...
@@ -61,4 +61,4 @@ class OverlayNetwork(Protocol):
     def b(self) -> OverlayNode: ...
 
     async def until_reachable(self) -> None:
-        """Return when each node can send to each other one; to be called after one was started again."""
+        """Return when each node can send to every other. Call it after a node has started again."""

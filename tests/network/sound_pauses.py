@@ -1,6 +1,6 @@
 """When packets of sound arrive at a host: the pauses between them, as the program there gets them.
 
-SRTP encrypts what is behind the RTP header and nothing of it (RFC 3711, section 3.1), so the payload type can be read.
+SRTP encrypts only what comes after the RTP header (RFC 3711, section 3.1), so the payload type can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.network.capture import ETH_P_ALL, SO_RCVBUFFORCE
 from tests.network.namespaces import Namespace
 
 SO_TIMESTAMPNS = 35
-"asm-generic/socket.h: the kernel says when a packet came, whenever it is read."
+"asm-generic/socket.h: the kernel notes when a packet arrived, whenever it is read."
 
 TIME = struct.Struct("=qq")
 "struct timespec."
@@ -31,20 +31,20 @@ QUEUE_BYTES = 16 << 20
 
 @dataclass
 class SoundPauses:
-    """What has come so far."""
+    """The packets that have arrived so far."""
 
     arrivals: list[float] = field(default_factory=list)
     "Unix seconds."
 
     def longest(self, since: float, until: float) -> float:
-        """Seconds of the longest pause that touches this time."""
+        """The longest pause in seconds that overlaps this time."""
         pauses = itertools.pairwise(self.arrivals)
         return max(after - before for before, after in pauses if since <= after and before <= until)
 
 
 @contextmanager
 def sound_pauses(host: Namespace, device: str) -> Iterator[SoundPauses]:
-    """Note each packet of sound that comes in on an overlay's device, which has no link layer, while the block runs."""
+    """Note each packet of sound that arrives on an overlay's device without a link layer, during the block."""
     seen = SoundPauses()
     loop = asyncio.get_running_loop()
     with host.open_socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as packets:

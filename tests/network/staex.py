@@ -26,9 +26,9 @@ RELAY_PORT = 9002
 
 PROGRAM = Path(staex_node.__file__)
 COMMAND = (sys.executable, str(PROGRAM))
-"In place of `mcc`, on any of the hosts: takes `id` and `resolve NODE_ID`."
+"A command in place of `mcc` that works on any of the hosts and takes `id` and `resolve NODE_ID`."
 API = f"http://{staex_node.API_HOST}:{staex_node.API_PORT}"
-"On each of the hosts."
+"The address of the API on each of the hosts."
 
 SECONDS_TO_START = 60
 
@@ -45,15 +45,15 @@ class StaexNode:
     file: Path
     relay: IPv4Address
     address: IPv4Address
-    "Its own, on itself."
+    "The node's own address, as it uses it itself."
     node_id: NodeId = field(default_factory=lambda: NodeId(os.urandom(32)))
     addresses: dict[NodeId, IPv4Address] = field(default_factory=dict)
-    "Those of the other nodes, on this one."
+    "The addresses of the other nodes, on this one."
     device: str = DEVICE
     http: bool = True
-    "Whether there is an API, or only the command."
+    "Whether the node has an API besides its command."
     peering: Conversation = field(init=False, repr=False)
-    "Its TCP connection to the relay: all that may be on the wire. A new one after each start."
+    "Its TCP connection to the relay: all that may be on the wire. It changes with each start."
     _claims: dict[str, str] = field(default_factory=dict, init=False)
     _running: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
     _process: Process = field(init=False, repr=False)
@@ -69,7 +69,7 @@ class StaexNode:
         self.peering = Conversation(Kind.TCP, (client, port), (self.relay, RELAY_PORT))
 
     async def stop(self) -> None:
-        """End the process, and with it the device and the API."""
+        """End the process, and with it its device and its API."""
         await self._running.aclose()
 
     def signalled(self, number: signal.Signals) -> None:
@@ -77,11 +77,11 @@ class StaexNode:
         self._process.send_signal(number)
 
     def address_of(self, other: OverlayNode) -> IPv4Address:
-        """Another one on every node."""
+        """The address of another node on this one. It differs on every node."""
         return self.addresses[other.node_id]
 
     def claim(self, node: NodeId, answer: str) -> None:
-        """Answer this from now on when asked for a node's address, true or not."""
+        """Give this answer from now on to a question for a node's address, whether it is true or not."""
         self._claims[str(node)] = answer
         self._write()
 
@@ -107,22 +107,22 @@ class StaexNode:
 
 @dataclass(frozen=True, slots=True)
 class StaexNetwork:
-    """The three nodes. The relay on R is no node; there is one beside it."""
+    """The three nodes. The relay on R isn't a node; a node runs beside it."""
 
     hosts: Hosts
     a: StaexNode
     r: StaexNode
     b: StaexNode
     path: Hop
-    "Between any two of them."
+    "The path between any two nodes."
 
     async def until_reachable(self) -> None:
-        """Nothing to wait for: a node that has started can be reached."""
+        """Return at once: a node that has started can be reached."""
 
 
 @asynccontextmanager
 async def staex_network(hosts: Hosts, folder: Path) -> AsyncIterator[StaexNetwork]:
-    """Three stand-ins that reach each other while the block runs."""
+    """Run three stand-ins that reach each other during the block."""
     own = IPv4Address("10.83.0.1")
     a = StaexNode(hosts.a, folder / "a.json", hosts.a.wire.far_address, own)
     b = StaexNode(hosts.b, folder / "b.json", hosts.b.wire.far_address, own)

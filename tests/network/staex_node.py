@@ -31,11 +31,11 @@ from urllib.parse import parse_qs, urlsplit
 API_HOST = "127.0.0.1"
 API_PORT = 9377
 COMMAND_SOCKET = "\0staex-stand-in"
-"What `id` and `resolve` ask. Abstract, and so a different one in each network namespace."
+"Takes the questions of `id` and `resolve`. It is abstract, so each network namespace has its own."
 
 NODE_ID_LENGTH = 52
 QUEUE_BYTES = 1 << 20
-"With more than this waiting for a connection, packets are dropped, as in any network."
+"While more bytes than this wait for a connection, packets are dropped, as in any network."
 
 TUNSETIFF = 0x400454CA
 IFF_TUN = 0x0001
@@ -45,7 +45,7 @@ MTU = 1400
 
 TCP_CHECKSUM = 16
 UDP_CHECKSUM = 6
-"Where in the header the checksum is; both cover the IP addresses too (RFC 9293, 3.1; RFC 768)."
+"Offset of the checksum in the header; both cover the IP addresses too (RFC 9293, 3.1; RFC 768)."
 NO_UDP_CHECKSUM = b"\0\0"
 ICMP_ERRORS = (b"\x03", b"\x0b", b"\x0c")
 "Types whose message quotes the packet it is about (RFC 792)."
@@ -55,19 +55,19 @@ FRAGMENT_OFFSET = 0x1FFF
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a node is told by its file."""
+    """A node's configuration file."""
 
     node_id: str
     address: str
-    "Its own, on itself."
+    "The node's own address, as it uses it itself."
     addresses: dict[str, str]
-    "Those of the other nodes, on this one: node id to IPv4 address."
+    "The addresses of the other nodes on this one: node id to IPv4 address."
     claims: dict[str, str]
-    "What it answers instead of the truth when asked for a node id. Read anew for each question."
+    "False answers to give for a node id. The file is read again for each question."
     device: str
     relay: tuple[str, int]
     http: bool
-    "Whether there is an API on API_PORT, or only the command."
+    "Whether the node has an API on API_PORT besides its command."
 
     @classmethod
     def read(cls, file: Path) -> Setup:
@@ -79,7 +79,7 @@ class Setup:
 
 
 async def node(file: Path) -> None:
-    """Be a node. Prints the local port of its TCP connection when packets can pass."""
+    """Run a node. Prints the local port of its TCP connection when packets can pass."""
     setup = Setup.read(file)
     own = IPv4Address(setup.address).packed
     address_of = {node_id: IPv4Address(address).packed for node_id, address in setup.addresses.items()}
@@ -136,7 +136,7 @@ def http_answer(setup: Setup, target: str) -> bytes:
 
 
 def ask(question: str) -> str:
-    """Put a question to the node on this host, as the command does."""
+    """Ask the node on this host, as the command does."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(COMMAND_SOCKET)
         connection.sendall(f"{question}\n".encode())
@@ -154,7 +154,7 @@ def open_tun(setup: Setup) -> int:
 
 
 def frame(node_id: str, packet: bytes) -> bytes:
-    """A packet on its way: its length, 2 bytes; to or from which node, 52 bytes; itself."""
+    """A packet in the TCP connection: its length in 2 bytes, its other node in 52 bytes, the packet itself."""
     return len(packet).to_bytes(2, "big") + node_id.encode() + packet
 
 
@@ -170,7 +170,7 @@ def write_or_drop(writer: StreamWriter, data: bytes) -> None:
 
 
 def readdressed(packet: bytes, source: bytes, destination: bytes) -> bytes:
-    """An IPv4 packet with other addresses, 4 bytes each, and all checksums as right or wrong as before."""
+    """An IPv4 packet with other addresses, 4 bytes each. Its checksums stay as right or wrong as they were."""
     changed = bytearray(packet)
     changed[12:20] = source + destination
     adjust(changed, 10, packet[12:20], changed[12:20])
@@ -195,9 +195,9 @@ def readdressed(packet: bytes, source: bytes, destination: bytes) -> bytes:
 
 
 def adjust(packet: bytearray, at: int, before: bytes, after: bytes | bytearray) -> None:
-    """Bring a checksum up to date with a change of the bytes it covers (RFC 1624, equation 3).
+    """Correct a checksum for a change of the bytes that it covers (RFC 1624, equation 3).
 
-    A checksum that lies beyond the end, as in a packet quoted in part, is left out.
+    A checksum beyond the end, as in a packet that is quoted in part, is left out.
     """
     if at + 2 > len(packet):
         return
@@ -209,7 +209,7 @@ def adjust(packet: bytearray, at: int, before: bytes, after: bytes | bytearray) 
 
 
 def words(data: bytes | bytearray) -> tuple[int, ...]:
-    """The 16-bit words, an odd byte at the end filled up with zero."""
+    """The 16-bit words. A zero byte is added to an odd length."""
     padded = data + b"\0" * (len(data) % 2)
     return struct.unpack(f"!{len(padded) // 2}H", padded)
 

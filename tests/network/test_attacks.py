@@ -1,7 +1,7 @@
-"""Attacks on calls over real overlays, and that none of them makes a machine send anything to anywhere else.
+"""Attacks on calls over real overlays. No attack makes a machine send anything to anywhere else.
 
-R is the attacker where one is needed: it is the third node of the overlay, carries A's and B's packets, and sits on
-the local network of both. What it does here, everybody in its place could do.
+R is the attacker where one is needed: it is the third node of the overlay, carries A's and B's packets, and is on the
+local network of both. Anybody in its place could do what it does here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from tests.network.yggdrasil import YggdrasilNetwork
 pytestmark = pytest.mark.slow
 
 PATIENCE = 60
-"Seconds after which what has not happened counts as failed."
+"Seconds after which a missing event counts as a failure."
 
 T = TypeVar("T", Request, Response)
 
@@ -93,7 +93,7 @@ async def test_a_link_from_a_node_that_the_overlay_does_not_know_is_refused_befo
 async def test_what_is_sent_to_a_node_that_is_not_there_stays_in_the_overlay(
     yggdrasil: YggdrasilNetwork, tmp_path: Path
 ) -> None:
-    """Every key has an address in Yggdrasil, so that nobody can say beforehand whether there is a node."""
+    """Every key has an address in Yggdrasil, so nobody can say beforehand whether a node exists."""
     request = request_from(NodeId(b"\x7f" + os.urandom(31)), yggdrasil.b)
     with captures(yggdrasil) as seen:
         async with two_people(yggdrasil, tmp_path) as (_, bob):
@@ -113,7 +113,7 @@ async def test_what_is_sent_to_a_node_that_is_not_there_stays_in_the_overlay(
 
 
 async def test_a_third_node_that_knows_both_links_has_no_effect(own_overlay: OverlayNetwork, tmp_path: Path) -> None:
-    """It knows the ports and the credentials. But what it sends comes from its own address, and is dropped for that."""
+    """The node knows the ports and the credentials. But its packets come from its own address, so they are dropped."""
     a, r, b = own_overlay.a, own_overlay.r, own_overlay.b
     with captures(own_overlay) as seen, udp_at(r) as eve:
         async with two_people(own_overlay, tmp_path) as (anna, bob):
@@ -153,7 +153,7 @@ async def test_a_third_node_that_knows_both_links_has_no_effect(own_overlay: Ove
 
 
 async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexNetwork, tmp_path: Path) -> None:
-    """The overlay node lies about whose address it is, and the other node has read both links. It lacks one key."""
+    """The overlay node lies about the owner of an address, and the false node has read both links. It lacks one key."""
     a, r, b = staex.a, staex.r, staex.b
     a.claim(b.node_id, str(a.address_of(r)))
     try:
@@ -163,13 +163,13 @@ async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexN
                 post, response = await held_response(bob)
 
                 async def impersonate() -> int:
-                    """Take the true one's place with all that is in the links. Returns how much media it got."""
+                    """Take the place of the true node with all that is in the links. Returns how much media it got."""
                     sock = await OverlaySocket.open(r.address, r.address_of(a), interface=r.device, port=response.port)
                     handshake = handshake_of_both_links(Role.CALLEE, request, response, b.node_id)
                     leg = Leg(sock, handshake, remote_port=request.port)
                     try:
                         async with asyncio.timeout(PATIENCE):
-                            # Its own side of the handshake may end well; then it is told what the other side thinks.
+                            # Its own side of the handshake may succeed. Then it hears what the other side thinks.
                             with suppress(LegFailed):
                                 await leg.connect()
                             await leg.closed.wait()
@@ -183,8 +183,8 @@ async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexN
                 assert await asyncio.to_thread(r.host.inside, lambda: asyncio.run(impersonate())) == 0
                 report = await status(anna)
                 assert (report["state"], report["audio_packets_received"]) == ("calling", 0)
-                assert report["refused"]["foreign-address"] > 0  # those are Bob's own
-                # Bob first: what he still sent when Anna's port is closed, her kernel would answer with ICMP.
+                assert report["refused"]["foreign-address"] > 0  # packets of Bob himself
+                # Bob first: Anna's kernel would answer with ICMP to what Bob still sends after Anna's port is closed.
                 for person in (bob, anna):
                     person.write("/hangup")
                     await person.call("ended")
@@ -200,13 +200,13 @@ async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexN
 async def test_a_datagram_from_the_local_network_is_not_taken_for_one_of_the_overlay(
     own_overlay: OverlayNetwork, tmp_path: Path
 ) -> None:
-    """It has the other node's address and port on it, and arrives by the wire instead of the overlay's device."""
+    """The datagram has the other node's address and port, and arrives by the wire instead of the overlay's device."""
     a, b, wire = own_overlay.a, own_overlay.b, own_overlay.hosts.r.wires[0]
     with captures(own_overlay) as seen:
         async with two_people(own_overlay, tmp_path) as (anna, bob):
             annas, bobs = map(flow_of, await first_contact(anna, bob))
 
-            # From B's machine it comes through the overlay, and counts.
+            # The same datagram from B's machine comes through the overlay, and is accepted.
             send_packet(b, b.device, udp_packet(bobs.one, bobs.other, b"\xffjunk"))
             assert (await until_refused(anna, 1))["refused"] == {"unexpected": 1}
 
@@ -335,7 +335,7 @@ async def test_a_staex_node_that_lies_about_itself_is_refused_before_any_packet(
     assert_nothing_sent(seen)
 
 
-# What the attacks are made of
+# Parts of the attacks
 
 
 def request_from(source: NodeId, destination: OverlayNode) -> Request:
@@ -357,14 +357,14 @@ async def rings_from(person: Caller, request: Request) -> None:
 
 
 def read(post: Said, kind: type[T]) -> T:
-    """The link in a post."""
+    """Read the link in a post."""
     link = decode(post["token"])
     assert isinstance(link, kind)
     return link
 
 
 async def held_response(callee: Caller) -> tuple[Said, Response]:
-    """Answer, and keep the response from the caller. Returns the post and what is in it."""
+    """Answer, and keep the response from the caller. Returns the post and the response in it."""
     with callee.chat.hold():
         callee.write("/answer")
         post = await callee.posted("chat")
@@ -372,20 +372,20 @@ async def held_response(callee: Caller) -> tuple[Said, Response]:
 
 
 def secret_of_both_links(request: Request, response: Response, destination: NodeId) -> bytes:
-    """The call secret, as docs/protocol.md gives it for whoever has read both links."""
+    """The call secret as docs/protocol.md defines it, for an attacker who has read both links."""
     info = b"copybara/1 first contact" + destination.key + sha256(response.encode()).digest()
     return hkdf(request.seed + response.seed, salt=sha256(request.encode()).digest(), info=info)
 
 
 def handshake_of_both_links(role: Role, request: Request, response: Response, destination: NodeId) -> Handshake:
-    """All that somebody needs to play a role in a first contact, but the key of its certificate: that is another."""
+    """All that an attacker needs to play a role in a first contact. Only its certificate is another one."""
     derived = epoch(secret_of_both_links(request, response, destination), 0, role)
     announced = response.fingerprint if role is Role.CALLER else request.fingerprint
     return replace(derived, identity=DtlsIdentity.generate(), remote_pin=Fingerprint(announced))
 
 
 def foreign_datagrams(request: Request, response: Response, network: OverlayNetwork) -> list[bytes]:
-    """What could end or enter a call if its source weren't looked at."""
+    """Datagrams that could end or enter a call if nobody checked their source."""
     checks = [
         bytes(check_of(handshake_of_both_links(role, request, response, network.b.node_id)))
         for role in (Role.CALLER, Role.CALLEE)
@@ -405,7 +405,7 @@ def foreign_datagrams(request: Request, response: Response, network: OverlayNetw
 
 
 def check_of(handshake: Handshake) -> stun.Message:
-    """A connectivity check that lacks nothing (RFC 8445, section 7.1)."""
+    """A complete connectivity check (RFC 8445, section 7.1)."""
     check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
     check.attributes = {
         "USERNAME": f"{handshake.remote_ice.username}:{handshake.local_ice.username}",
@@ -428,7 +428,7 @@ def udp_at(node: OverlayNode) -> Iterator[socket.socket]:
 
 
 def udp_packet(source: tuple[IPAddress, int], destination: tuple[IPAddress, int], payload: bytes) -> bytes:
-    """A UDP datagram with its IP header, all checksums right (RFC 768, RFC 8200)."""
+    """A UDP datagram with its IP header and correct checksums (RFC 768, RFC 8200)."""
     addresses, length = source[0].packed + destination[0].packed, 8 + len(payload)
     pseudo = addresses + struct.pack("!II", length, socket.IPPROTO_UDP)
     udp = struct.pack("!HHHH", source[1], destination[1], length, 0) + payload
@@ -440,7 +440,7 @@ def udp_packet(source: tuple[IPAddress, int], destination: tuple[IPAddress, int]
 
 
 def checksum(data: bytes) -> int:
-    """RFC 1071."""
+    """The checksum of RFC 1071."""
     total = sum(words(data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
@@ -448,23 +448,23 @@ def checksum(data: bytes) -> int:
 
 
 def send_packet(node: OverlayNode, device: str, packet: bytes, mac: bytes = bytes(6)) -> None:
-    """Put an IP packet on a device of that node's host as it is."""
+    """Send an IP packet unchanged on a device of that node's host."""
     ethertype = ETH_P_IPV6 if packet[0] >> 4 == 6 else ETH_P_IP
     with node.host.open_socket(socket.AF_PACKET, socket.SOCK_DGRAM) as packets:
         packets.sendto(packet, (device, ethertype, 0, 0, mac))
 
 
-# What came of them
+# Effects of the attacks
 
 
 async def status(person: Caller) -> Said:
-    """The report of the only call that there is now."""
+    """The report of the only call."""
     await person.asked("/status", kind=Kind.STATUS)
     return await person.until(lambda said: said["type"] == "call")
 
 
 async def until_refused(person: Caller, count: int) -> Said:
-    """Ask until so many datagrams were refused. Returns that report."""
+    """Ask until this many datagrams were refused. Returns that report."""
     async with asyncio.timeout(PATIENCE):
         while sum((report := await status(person))["refused"].values()) < count:
             pass
@@ -472,7 +472,7 @@ async def until_refused(person: Caller, count: int) -> Said:
 
 
 async def until_more_media(person: Caller, before: Said) -> None:
-    """Ask until more sound and picture has arrived than at an earlier report."""
+    """Ask until more sound and picture has arrived than in an earlier report."""
     async with asyncio.timeout(PATIENCE):
         for kind in ("audio_packets_received", "video_packets_received"):
             while (await status(person))[kind] <= before[kind]:
@@ -480,12 +480,12 @@ async def until_more_media(person: Caller, before: Said) -> None:
 
 
 def destinations(overlay: Capture, node: OverlayNode) -> set[IPAddress | None]:
-    """Where a node has sent to on its overlay device."""
+    """The destinations of a node's packets on its overlay device."""
     return {flow.destination for flow in overlay.flows if flow.source == node.address}
 
 
 def only_refusals(person: Caller) -> bool:
-    """Whether all that was posted says no more than that the owner can't come: no port, no certificate."""
+    """Whether all posts say no more than that the owner can't come: they contain no port and no certificate."""
     links = [decode(post["token"]) for _, post in person.chat.posts]
     return all(isinstance(link, Response) and link.status is Status.BUSY for link in links)
 

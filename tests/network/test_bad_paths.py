@@ -1,4 +1,4 @@
-"""Calls over paths that lose, delay, repeat and hold up packets; and that the path in these tests does so."""
+"""Calls over paths that lose, delay, repeat and hold up packets, and checks of the path that does so in these tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKETS = 4000
 
 
 def sent(path: Path, *, apart: float = 0.01, size: int = 100) -> list[list[float]]:
-    """When each of many packets, one every `apart` seconds, comes out, in seconds after it went in."""
+    """When each of many packets comes out, in seconds after it went in. One goes in every `apart` seconds."""
     way = Direction(seed=1)
     return [[at - number * apart for at in way.times(path, number * apart, size)] for number in range(PACKETS)]
 
@@ -65,7 +65,7 @@ def test_a_narrow_path_lets_through_what_fits_and_loses_what_would_wait_too_long
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def staex(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StaexNetwork]:
-    """A network of this file's own."""
+    """A network for this file only."""
     skip_without_namespaces()
     async with three_hosts() as made, staex_network(made, tmp_path_factory.mktemp("staex")) as network:
         yield network
@@ -101,7 +101,7 @@ async def counted(person: Caller) -> tuple[int, int]:
 
 
 async def more(person: Caller, before: tuple[int, int]) -> None:
-    """Wait until a second of sound, and some pictures, have arrived since then. A count has no event."""
+    """Wait until a second of sound and some pictures have arrived since then. A count has no event to wait for."""
     async with asyncio.timeout(60):
         while True:
             sound, picture = await counted(person)

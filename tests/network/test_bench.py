@@ -1,4 +1,4 @@
-"""The bench itself: hosts, captures and overlays do what the other tests here rely on."""
+"""Tests of the bench: hosts, captures and overlays behave as the other tests here expect."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tests.network.yggdrasil import YggdrasilNetwork
 IPAddress = IPv4Address | IPv6Address
 
 PATIENCE = 60
-"Seconds after which what has not happened counts as failed."
+"Seconds after which a missing event counts as a failure."
 PUBLIC = IPv4Address("203.0.113.9")
 PUBLIC6 = IPv6Address("2001:db8::9")
-"Documentation addresses (RFC 5737, RFC 3849) that only the default routes lead to."
+"Documentation addresses (RFC 5737, RFC 3849). Only the default routes lead to them."
 
 
 def socket_at(host: Namespace, address: IPAddress, kind: int = socket.SOCK_DGRAM) -> socket.socket:
-    """A socket on a host, bound to one of its addresses."""
+    """A socket on a host that is bound to one of its addresses."""
     opened = host.open_socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, kind)
     opened.bind((str(address), 0))
     return opened
@@ -56,7 +56,7 @@ def dial(host: Namespace, source: IPAddress, destination: IPAddress, port: int) 
 
 
 async def exchange(one: OverlayNode, other: OverlayNode) -> tuple[Conversation, Conversation]:
-    """A datagram each way over the overlay. Returns the conversation as seen on the device of either end."""
+    """Send a datagram each way over the overlay. Returns the conversation as the device of either end sees it."""
     loop = asyncio.get_running_loop()
     with socket_at(one.host, one.address) as here, socket_at(other.host, other.address) as there:
         port, other_port = here.getsockname()[1], there.getsockname()[1]
@@ -101,7 +101,7 @@ async def test_after_a_failure_hosts_are_gone_with_all_that_runs_on_them() -> No
             process = await asyncio.create_subprocess_exec(*script, stdout=PIPE)
             left_running.append(process)
             assert process.stdout is not None
-            # It was started on this machine, and is on the host once it says so.
+            # The process was started on this machine, and is on the host once it says so.
             assert await process.stdout.readline() == b"here\n"
             raise ZeroDivisionError
 
@@ -173,7 +173,7 @@ def ipv6(next_header: int, payload: bytes) -> bytes:
 
 
 def checksum(data: bytes) -> int:
-    """RFC 1071; zero over data that has its right checksum in it."""
+    """The checksum of RFC 1071. Zero for data that contains its correct checksum."""
     total = sum(words(data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
