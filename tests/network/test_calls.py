@@ -68,14 +68,14 @@ async def no_socket(*people: Caller) -> None:
 
 
 async def one_socket(person: Caller) -> UdpSocket:
-    """The only one of the host, bound to nothing but the overlay."""
+    """The only UDP socket of the host. It must be bound to the overlay."""
     (udp,) = await person.udp()
     assert (udp.address, udp.device) == (person.at.address, person.at.device)
     return udp
 
 
 async def both_have_one_socket(caller: Caller, callee: Caller, reports: tuple[Said, Said]) -> None:
-    """And it is the one of the report, which names both ends as this node sees them."""
+    """Check that both hosts have only the socket in the report. The report names both ends as this node sees them."""
     ports = {person: (await one_socket(person)).port for person in (caller, callee)}
     for person, peer, report in ((caller, callee, reports[0]), (callee, caller, reports[1])):
         assert endpoint(report["local"]) == (person.at.address, ports[person])

@@ -1,7 +1,8 @@
-"""A conversation of three on three machines: for every pair nothing but the overlay, and nothing before both agree.
+"""A conversation of three on three machines: each pair uses only the overlay, and sends nothing before both agree.
 
-Bob on B talks to Anna on A and to Carol on C, who don't know each other. He swaps the two calls and merges them; then a
-file is sent and a call recorded, and he leaves. Captured are both ends of each wire, and the overlay on each machine.
+Bob on B talks to Anna on A and to Carol on C, who don't know each other. He swaps the two calls and merges them. Then a
+file is sent, a call is recorded, and he leaves. The captures cover both ends of each wire and the overlay on each
+machine.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Seen = list[tuple[YggdrasilNode, Capture]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def three_leaves(tmp_path: Path) -> AsyncIterator[YggdrasilNetwork]:
-    """A, B and C, which reach each other only through R."""
+    """A, B and C. They reach each other only through R."""
     skip_without_namespaces("yggdrasil")
     (tmp_path / "network").mkdir()
     async with hosts_around_r("c") as hosts, yggdrasil_network(hosts, tmp_path / "network") as network:
@@ -43,7 +44,7 @@ async def three_leaves(tmp_path: Path) -> AsyncIterator[YggdrasilNetwork]:
 
 @asynccontextmanager
 async def three_people(network: YggdrasilNetwork, folder: Path) -> AsyncIterator[list[Caller]]:
-    """One on each leaf. What they wrote is checked at the end."""
+    """Run one person on each leaf. What they wrote is checked at the end."""
     chat = Chat()
     everybody = [
         Caller(name, folder, chat, node, settings(node)) for name, node in zip(NAMES, network.leaves, strict=True)
@@ -63,7 +64,7 @@ async def three_people(network: YggdrasilNetwork, folder: Path) -> AsyncIterator
 
 @contextmanager
 def captured(network: YggdrasilNetwork) -> Iterator[tuple[Seen, Seen]]:
-    """What passes both ends of each leaf's wire, and each leaf's overlay device, while the block runs."""
+    """Capture both ends of each leaf's wire and each leaf's overlay device during the block."""
     with ExitStack() as stack:
         wires, overlays = [], []
         for leaf, at_r in zip(network.leaves, network.hosts.r.wires, strict=True):
@@ -74,14 +75,14 @@ def captured(network: YggdrasilNetwork) -> Iterator[tuple[Seen, Seen]]:
 
 
 def exchanged(seen: Capture, other: OverlayNode) -> int:
-    """Packets to and from another node's address."""
+    """The number of packets to and from another node's address."""
     return sum(
         volume.packets for flow, volume in seen.flows.items() if other.address in (flow.source, flow.destination)
     )
 
 
 def flows(person: Caller) -> list[Conversation]:
-    """Of all calls of a program, as it reports them."""
+    """The UDP flows of all calls of a program, as it reports them."""
     calls = [said for said in person.said if said["type"] == "call" and said["local"] and said["remote"]]
     return [*dict.fromkeys(map(flow_of, calls))]
 
@@ -95,7 +96,7 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             for other in (anna, carol):
                 await befriend(other, bob)
 
-            # Two calls, of which one is on hold, and then the other.
+            # Two calls: first one is on hold, and then the other.
             await connect(anna, bob)
             await bob.asked("/hold", kind=Kind.ON_HOLD)
             await connect(carol, bob)
@@ -104,7 +105,7 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             await carol.told(kind=Kind.HELD)
             await bob.hears_more("anna")
 
-            # Who has not agreed yet is sent nothing, and sends nothing.
+            # A person who hasn't agreed yet sends nothing and gets nothing.
             await bob.asked("/merge", kind=Kind.CONVERSATION_ASKING)
             await agreed(anna)
             await carol.told("bob", kind=Kind.CONVERSATION_ASKED)
@@ -119,7 +120,7 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             for person, other in itertools.permutations((anna, bob, carol), 2):
                 await person.hears_more(name(person, other))
 
-            # A file between two of them, and a recording of the call of two others, who are strangers.
+            # A file between two of them, and a recording of the call of the other two, who are strangers.
             bob.write(f"/send carol: {written(tmp_path, 'notes.bin', 500_000)}")
             await carol.told("notes.bin", kind=Kind.FILE_OFFERED)
             carol.write("/files accept 1")
@@ -146,5 +147,5 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
 
 
 def name(person: Caller, other: Caller) -> str:
-    """What a person calls another one: Bob is everybody's contact, and the others are none of each other's."""
+    """The name that one person uses for another. Bob is a contact of all; the others aren't contacts of each other."""
     return other.name if "bob" in (person.name, other.name) else f"node {other.node[:8]}…"

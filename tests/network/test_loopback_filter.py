@@ -1,4 +1,4 @@
-"""Ports for a browser that can't be sent to on 127.0.0.1: open to this machine on its own address, to nobody else."""
+"""Ports for a browser that can't send to 127.0.0.1: only this machine can reach them, at its own address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_a_neighbour_gets_nothing_through_the_filter_and_the_machine_itsel
             sock.bind((address, 0))
         async with asyncio.timeout(PATIENCE):
             await loop.sock_sendto(neighbour, b"from the neighbour", behind.getsockname())
-            # What came later on the same wire shows that the first had the time to come.
+            # A later datagram on the same wire has arrived, so the first one had enough time.
             await loop.sock_sendto(neighbour, b"from the neighbour", plain.getsockname())
             assert await loop.sock_recv(plain, 100) == b"from the neighbour"
             await loop.sock_sendto(itself, b"from the machine", behind.getsockname())

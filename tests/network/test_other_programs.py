@@ -1,4 +1,4 @@
-"""Calls with aiortc's own RTCPeerConnection, over pasted SDP, over Yggdrasil: both roles, and nothing on the wires."""
+"""Calls with aiortc's own RTCPeerConnection by pasted SDP over Yggdrasil: both roles, and nothing else on the wires."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = PROGRAM.parents[2]
 
 
 class Other:
-    """The other program, running on a host."""
+    """The other program. It runs on a host."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -33,7 +33,7 @@ class Other:
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
 
     async def until(self, key: str, value: object = None) -> Any:
-        """Wait for an event, whether it has come before or not."""
+        """Wait for an event, also if it has come before."""
         assert self._process.stdout is not None
         async with asyncio.timeout(SECONDS):
             while True:
@@ -66,7 +66,7 @@ async def anna_on(network: YggdrasilNetwork, folder: Path) -> AsyncIterator[Call
 
 
 async def talk(anna: Caller, other: Other) -> dict[str, Any]:
-    """Sound, picture and text pass both ways. Returns Anna's report."""
+    """Check that sound, picture and text pass both ways, and return Anna's report."""
     report = await anna.media()
     await other.until("frames", "audio")
     await other.until("frames", "video")
@@ -79,9 +79,9 @@ async def talk(anna: Caller, other: Other) -> dict[str, Any]:
 
 
 def only_these_two(overlay: Capture, report: dict[str, Any]) -> None:
-    """All that passed was between the two nodes' addresses, and what we sent came from the call's one port.
+    """Check that all packets passed between the two nodes' addresses, and that ours came from the call's one port.
 
-    The other program has a port for each section until it knows that they share one, and tries each.
+    The other program has a port for each section until it knows that the sections share one, and tries each port.
     """
     ours, theirs = endpoint(report["local"]), endpoint(report["remote"])
     for flow in overlay.flows:

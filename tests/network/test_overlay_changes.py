@@ -1,4 +1,4 @@
-"""The overlay node as copybara finds it: which one is taken, what `doctor` says, and what happens when it goes."""
+"""How copybara finds the overlay node: which node it chooses, what `doctor` says, and what a stopped node causes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
         async with two_people(own_overlay, tmp_path) as (anna, bob):
             await a.stop()
             try:
-                # A node that is just ending may be noticed by its device first.
+                # The device may disappear before the node that is stopping does.
                 assert reason_in(await anna.told(name, kind=Kind.OVERLAY_DOWN))
                 reason = reason_in(await anna.asked(f"/call {bob.node}", kind=Kind.ENDED))
                 assert re.search(r"nothing listens there|No Yggdrasil node", reason)
@@ -118,7 +118,7 @@ async def device_number(node: OverlayNode) -> int:
 
 
 async def more_sound(*people: Caller) -> None:
-    """Wait until more packets with sound have come to each in the one call. A count has no event."""
+    """Wait until each person's one call has received more packets with sound. A count has no event to wait for."""
     arrived = [await packets(person) for person in people]
     async with asyncio.timeout(SECONDS):
         for person, before in zip(people, arrived, strict=True):
@@ -243,7 +243,7 @@ class BothNetworks:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def both(tmp_path: Path) -> AsyncIterator[BothNetworks]:
-    """Both overlays on three hosts of this test's own."""
+    """Run both overlays on three hosts of this test."""
     skip_without_namespaces("yggdrasil")
     async with (
         three_hosts() as hosts,
@@ -280,7 +280,7 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
         await yggdrasil.stop()
         late = Caller("anna-late", tmp_path, Chat(), staex, auto)
         sentence, hint = await refused_to_run(late)
-        # It is installed in /usr/sbin, or it came from elsewhere.
+        # Yggdrasil is installed in /usr/sbin, or it came from elsewhere.
         if shutil.which("yggdrasil", path=PROGRAMS):
             assert sentence == "error: Yggdrasil is installed on this computer, but it doesn't run."
             assert hint.startswith("hint:  To start it: `copybara setup overlay`. ")
@@ -296,7 +296,7 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
 
 
 async def refused_to_run(person: Caller) -> list[str]:
-    """What a program that didn't start writes to stderr: error and hint."""
+    """The lines that a program without a successful start writes to stderr: error and hint."""
     process = await asyncio.create_subprocess_exec(
         *person.command("run", "--console", "--json"), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )

@@ -1,4 +1,4 @@
-"""A real Yggdrasil network on the hosts: A, B and the other leaves peer with R, and with nobody else."""
+"""A real Yggdrasil network on the hosts: A, B and the other leaves peer with R only."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.network.overlay import OverlayNode
 
 DEVICE = "ygg0"
 PORT = 9001
-"Where R listens."
+"The port at which R listens."
 
 SECONDS_TO_START = 60
 SECONDS_BETWEEN_QUESTIONS = 0.01
 
 
 class YggdrasilError(Exception):
-    """A node refused a request on its admin socket, or did not come up."""
+    """A node refused a request on its admin socket, or didn't start."""
 
 
 @dataclass(slots=True)
@@ -43,16 +43,16 @@ class YggdrasilNode:
     host: Namespace
     key: Ed25519PrivateKey = field(repr=False)
     folder: Path
-    "Has the configuration, the log and the admin socket: at most about 80 characters, because sockets allow 107."
+    "Holds the configuration, the log and the admin socket. At most about 80 characters, because sockets allow 107."
     listens_on: tuple[IPv4Address, ...] = ()
     peers_with: tuple[IPv4Address, ...] = ()
     device: str = DEVICE
     address: IPv6Address = field(init=False, repr=False)
-    "In 200::/7, as the node itself says; known once it was started."
+    "The address in 200::/7 that the node itself reports. Known after the first start."
     peering: Conversation = field(init=False, repr=False)
-    "Of a leaf, the TCP connection to R. A new one after each start, known when the network is reachable."
+    "On a leaf, the TCP connection to R. It changes with each start, and is known once the network is reachable."
     _stopped: float = field(default=0, init=False, repr=False)
-    "Unix seconds."
+    "The Unix time of the last stop."
     _running: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
     _process: Process = field(init=False, repr=False)
 
@@ -63,7 +63,7 @@ class YggdrasilNode:
 
     @property
     def admin(self) -> Path:
-        """The admin socket. Like all sockets with a path it can be reached from every network namespace."""
+        """The admin socket. Like each socket with a path, it can be reached from every network namespace."""
         return self.folder / "admin.sock"
 
     @property
@@ -72,9 +72,9 @@ class YggdrasilNode:
         return self.folder / "yggdrasil.log"
 
     async def start(self) -> None:
-        """Start, and return when it answers on its admin socket; by then it listens. Raises YggdrasilError."""
+        """Start, and return when the node answers on its admin socket. By then it listens. Raises YggdrasilError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Its announcements are numbered by the Unix second: others ignore those of a node that comes back within one.
+        # A node numbers its announcements by the Unix second. Others ignore a node that restarts within one second.
         await asyncio.sleep(math.floor(self._stopped) + 1 - time.time())
         configuration = self.folder / "yggdrasil.json"
         configuration.touch(mode=0o600)
@@ -89,7 +89,7 @@ class YggdrasilNode:
             raise YggdrasilError(f"{self.host.name} doesn't answer; its log: {self.log.read_text()}") from error
 
     async def stop(self) -> None:
-        """End the process, and with it the device and all peerings."""
+        """End the process, and with it its device and all peerings."""
         await self._running.aclose()
         self.admin.unlink(missing_ok=True)
         self._stopped = time.time()
@@ -99,7 +99,7 @@ class YggdrasilNode:
         self._process.send_signal(number)
 
     async def ask(self, request: str, **arguments: str) -> dict[str, Any]:
-        """The `response` of the admin socket. Raises YggdrasilError if the node refuses."""
+        """Send a request and return the `response` of the admin socket. Raises YggdrasilError if the node refuses."""
         reader, writer = await asyncio.open_unix_connection(self.admin)
         try:
             writer.write(json.dumps({"request": request, "arguments": arguments}).encode())
@@ -113,18 +113,18 @@ class YggdrasilNode:
         return response
 
     def address_of(self, other: OverlayNode) -> IPv4Address | IPv6Address:
-        """The same on every node."""
+        """The address of another node. It is the same on every node."""
         return other.address
 
     async def dial_again(self) -> None:
-        """Dial its peers now. After a refusal 0.4 tries again only once a minute."""
+        """Dial the peers now. After a refused connection, version 0.4 tries again only once a minute."""
         for uri in _uris(self.peers_with):
-            with suppress(YggdrasilError):  # it is connected already
+            with suppress(YggdrasilError):  # the node is connected already
                 await self.ask("removePeer", uri=uri)
                 await self.ask("addPeer", uri=uri)
 
     async def reach(self, other: YggdrasilNode) -> None:
-        """Return when a ping came back from another node. Raises CommandFailed after SECONDS_TO_START."""
+        """Return when another node has answered a ping. Raises CommandFailed after SECONDS_TO_START."""
         await self.host.run("ping", "-c", "1", "-i", "0.05", "-w", str(SECONDS_TO_START), str(other.address))
 
     async def connection_of(self, leaf: YggdrasilNode) -> Conversation:
@@ -140,7 +140,7 @@ class YggdrasilNode:
             try:
                 return await self.ask(request)
             except (FileNotFoundError, ConnectionRefusedError, json.JSONDecodeError):
-                # One that has only begun to listen may end a connection without a word.
+                # A node that has only just begun to listen may close a connection without an answer.
                 await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
 
     def _configuration(self) -> dict[str, Any]:
@@ -156,14 +156,14 @@ class YggdrasilNode:
 
 @dataclass(slots=True)
 class YggdrasilNetwork:
-    """The nodes. R carries what the leaves say to each other, and is a node that can be talked to itself."""
+    """The nodes. R carries the packets between the leaves, and is itself a node that others can talk to."""
 
     hosts: Hosts
     a: YggdrasilNode
     r: YggdrasilNode
     b: YggdrasilNode
     others: tuple[YggdrasilNode, ...] = ()
-    "Of the other leaves, in their order."
+    "The other leaves, in their order."
 
     @property
     def leaves(self) -> tuple[YggdrasilNode, ...]:
@@ -171,7 +171,7 @@ class YggdrasilNetwork:
         return (self.a, self.b, *self.others)
 
     async def until_reachable(self) -> None:
-        """Return when all have exchanged a packet with each other; to be called after one was started again."""
+        """Return when all nodes have exchanged a packet with each other. Call it after a node has started again."""
         await asyncio.gather(*(one.reach(other) for one, other in itertools.combinations((*self.leaves, self.r), 2)))
         for leaf in self.leaves:
             leaf.peering = await self.r.connection_of(leaf)
@@ -179,8 +179,9 @@ class YggdrasilNetwork:
 
 @asynccontextmanager
 async def yggdrasil_network(hosts: Hosts, folder: Path) -> AsyncIterator[YggdrasilNetwork]:
-    """Nodes that reach each other while the block runs. Needs the program `yggdrasil` (seen with 0.4.7)."""
-    # With R's key between the others 0.4 is up at once; in other orders it can take the next tick of a second.
+    """Run nodes that reach each other during the block. Needs the program `yggdrasil` (tested with 0.4.7)."""
+    # With R's key between the others, version 0.4 connects at once. In other orders it may need its next tick, a
+    # second.
     keys = sorted((Ed25519PrivateKey.generate() for _ in range(len(hosts.leaves) + 1)), key=_public_bytes)
     key_r = keys.pop(len(keys) // 2)
     r = YggdrasilNode(hosts.r, key_r, folder / "r", listens_on=tuple(wire.address for wire in hosts.r.wires))
@@ -190,7 +191,7 @@ async def yggdrasil_network(hosts: Hosts, folder: Path) -> AsyncIterator[Yggdras
     ]
     network = YggdrasilNetwork(hosts, a, r, b, tuple(others))
     try:
-        # R listens before the leaves dial: after a refusal 0.4 tries again only once a minute.
+        # R listens before the leaves dial: after a refused connection, version 0.4 tries again only once a minute.
         await r.start()
         await asyncio.gather(*(leaf.start() for leaf in leaves))
         await network.until_reachable()

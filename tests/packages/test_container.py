@@ -1,4 +1,4 @@
-"""The image and the compose file, as text: building and running them takes minutes."""
+"""The image and the compose file, checked as text, because building and running them takes minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version comes from git, and a wheel holds the whole program."""
+"""The version comes from git, and a wheel contains the whole program."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 PAGES = [*(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")), "config/copybara.toml"]
-"What `copybara manual` shows."
+"The pages that `copybara manual` shows."
 
 METADATA = "from setuptools.build_meta import *; import sys; prepare_metadata_for_build_wheel(sys.argv[1])"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What somebody downloads who has no git: the files that are packed, and nothing around them."""
+    """The tree that a user without git downloads: the files that are packed, and no others."""
     tree = tmp_path / "copybara-relay"
     tree.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):

@@ -1,7 +1,7 @@
-"""A leg that decodes what arrives, on aiortc's receiver: what the other side of a test sees and hears.
+"""A leg that decodes arriving media with aiortc's receiver, so that tests see and hear the other side.
 
-The program itself decodes in peer/media, or not at all. Private names of aiortc's receiver and its track are used here;
-tests/peer/transport/test_private_names.py lists them.
+The program itself decodes in peer/media, or not at all. This module uses private names of aiortc's receiver and its
+track; tests/peer/transport/test_private_names.py lists them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from peer.transport.sdp_leg import SdpLeg
 from shared.errors import LegFailed
 
 TRACK_FRAMES: dict[Kind, int] = {"audio": 100, "video": 60}
-"Decoded frames kept for a slow reader, about two seconds; then the oldest are dropped."
+"Decoded frames that are kept for a slow reader, about two seconds. Beyond that the oldest are dropped."
 
 
 class DecodedTrack(RemoteStreamTrack):
-    """What one receiver decodes, as frames. A slow reader loses the oldest, so that it never falls far behind."""
+    """The decoded frames of one receiver. A slow reader loses the oldest frames, so it never falls far behind."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
@@ -41,17 +41,17 @@ class _NewestFrames(asyncio.Queue[Frame | None]):
 
 
 class DecodingReceiver(RTCRtpReceiver):
-    """Decodes what arrives of one kind into a track, through changes of the sender's stream."""
+    """Decodes the packets of one kind into a track, and continues when the sender's stream changes."""
 
     _RTCRtpReceiver__decoder_queue: queue.Queue[object]
 
     def __init__(self, kind: Kind, transport: RTCDtlsTransport, video: VideoCodec = VideoCodec.VP8) -> None:
-        """`video` is what pictures are in."""
+        """`video` is the codec of the pictures."""
         super().__init__(kind, transport)
         self._parameters = receive_parameters(kind, video)
         self.decoded = DecodedTrack(kind)
         self._track = self.decoded
-        # Without an SSRC of its own aiortc's receiver sends no reports, no NACK and no PLI.
+        # Without its own SSRC, aiortc's receiver sends no reports, no NACK and no PLI.
         self._set_rtcp_ssrc(secrets.randbits(32))
 
     async def start(self) -> None:
@@ -62,12 +62,12 @@ class DecodingReceiver(RTCRtpReceiver):
         """End the decoder's thread and the track."""
         self._forget_undecoded()
         await super().stop()
-        # What the thread left takes two turns of the loop: one to become a task, one for the task to run.
+        # A callback of the thread takes two turns of the loop: one to become a task, one to run.
         for _ in range(2):
             await asyncio.sleep(0)
 
     def _forget_undecoded(self) -> None:
-        # The event loop waits for the thread to end. What nobody will see needn't be decoded first.
+        # The event loop waits for the thread to end. Frames that nobody will see need not be decoded first.
         undecoded = self._RTCRtpReceiver__decoder_queue
         with undecoded.mutex:
             undecoded.queue.clear()
@@ -79,8 +79,8 @@ class DecodingReceiver(RTCRtpReceiver):
         super()._handle_disconnect()
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        # aiortc ends the decoder with the stream. Ours waits for the next one: after a BYE the other side may start
-        # another endpoint in the same call.
+        # aiortc ends the decoder with the stream. This decoder waits for the next stream: after a BYE the other side
+        # may start another endpoint in the same call.
         if not isinstance(packet, RtcpByePacket):
             await super()._handle_rtcp_packet(packet)
 
@@ -119,4 +119,4 @@ class DecodingLeg(Leg):
 
 
 class DecodingSdpLeg(DecodingLeg, SdpLeg):
-    """The same to another program."""
+    """A DecodingLeg to another program."""

@@ -1,4 +1,4 @@
-"""The two ends of one call, each a real Session, on a network in memory: what links say is handed to them."""
+"""The two ends of one call, each a real Session, on a network in memory. The test hands them what the links contain."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.peer.calls.memory import MemoryNetwork, MemoryOverlay
 from tests.peer.pair import ANNA, BEN, paired_call
 
 PATIENCE = 30.0
-"Seconds after which something that should happen is taken not to happen. Nothing depends on how soon it does."
+"Seconds after which a missing event counts as a failure. No test depends on how soon an event comes."
 
 _Event = TypeVar("_Event", bound=Kept | SessionEvent)
 
 
 class End:
-    """One session, and what it has told."""
+    """One session, and what it has reported."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class End:
         endpoint: Endpoint | None = None,
     ) -> None:
         self.told: list[Kept | SessionEvent] = []
-        "In the order in which it was told or kept."
+        "Events and kept values, in the order in which they came."
 
         self.ends = ends
         self.identity = DtlsIdentity.generate()
@@ -57,10 +57,10 @@ class End:
             open_socket=network.open,
         )
         self.failing: BaseException | None = None
-        "What keeping raises from now on."
+        "The error that keeping a value raises from now on."
 
         self.disk = asyncio.Event()
-        "Keeping waits for it; it is set unless a test clears it."
+        "Keeping a value waits for this. It is set unless a test clears it."
 
         self.disk.set()
         self.over = asyncio.Event()
@@ -70,7 +70,7 @@ class End:
         self._seen = 0
 
     async def tells(self, kind: type[_Event]) -> _Event:
-        """The next event of that kind. Those before it are passed over."""
+        """Wait for the next event of that kind. Earlier events of other kinds are skipped."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for index in range(self._seen, len(self.told)):
@@ -82,7 +82,7 @@ class End:
                 await self._news.wait()
 
     def has_told(self, kind: type[Kept | SessionEvent]) -> bool:
-        """Whether an event of that kind was told at any time."""
+        """Whether an event of that kind has come at any time."""
         return any(isinstance(event, kind) for event in self.told)
 
     async def run(self) -> None:
@@ -112,7 +112,7 @@ class TwoEnds:
     callee: End
 
     def dial(self, media: Media = Media.BOTH) -> None:
-        """Ben reads Anna's one link."""
+        """Let Ben's session read Anna's one link."""
         port = self.caller.session.ports[0]
         token = paired_call(port)
         self.caller.session.attempt(by_one_link(self.caller.ends, token, b"k" * 32, None, media))
@@ -141,7 +141,7 @@ async def running(*ends: End) -> AsyncIterator[None]:
 async def two_ends(
     network: MemoryNetwork | None = None, endpoint: Callable[[], Endpoint] = NoMedia
 ) -> AsyncIterator[TwoEnds]:
-    """Both sessions, running, with sockets that are bound; nothing is dialled. `endpoint` makes one for each."""
+    """Run both sessions with bound sockets. Nobody has dialled yet. `endpoint` makes one endpoint for each."""
     network = network or MemoryNetwork()
     pair = TwoEnds(
         network,
@@ -165,7 +165,7 @@ async def paired_call_up() -> AsyncIterator[TwoEnds]:
 
 @dataclass(slots=True)
 class Contacting:
-    """A first contact: Anna's request, the true answer to it, and as many forged ones as somebody wants."""
+    """A first contact: Anna's request, the true answer to it, and any number of forged answers."""
 
     ends: TwoEnds
     request: Request
@@ -173,7 +173,7 @@ class Contacting:
 
     @classmethod
     def between(cls, ends: TwoEnds) -> Contacting:
-        """Anna's request to Ben, and his acceptance."""
+        """Make Anna's request to Ben and his acceptance."""
         request = Request.to(
             BEN,
             media=Media.BOTH,
@@ -193,17 +193,17 @@ class Contacting:
         return cls(ends, request, response)
 
     def forged(self, number: int, port: int = 9) -> Response:
-        """Somebody else's acceptance of the same request."""
+        """An acceptance of the same request by somebody else."""
         return Response.accepting(
             self.request, media=Media.AUDIO, seed=number.to_bytes(8, "big"), fingerprint=b"f" * 32, port=port
         )
 
     def callee_dials(self) -> None:
-        """Ben answers: his session dials Anna's."""
+        """Let Ben answer: his session dials Anna's."""
         self.ends.callee.session.attempt(self._attempt(self.ends.callee, self.response, self.request.port))
 
     def caller_reads(self, *responses: Response) -> None:
-        """Anna's program reads acceptances in her chat."""
+        """Let Anna's program read acceptances in her chat."""
         for response in responses:
             self.ends.caller.session.expect(self._attempt(self.ends.caller, response, response.port))
 

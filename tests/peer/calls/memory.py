@@ -1,4 +1,4 @@
-"""A network in memory: the call's sockets without the kernel's, so that two sessions need nothing but an event loop."""
+"""A network in memory: a call's sockets without the kernel's, so that two sessions need only an event loop."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Place = tuple[str, int]
 
 
 class MemoryNetwork:
-    """Carries datagrams between sockets that were opened with `open`, in order, unless `drops` says otherwise."""
+    """Carries datagrams in order between sockets that `open` has made, except those that `drops` chooses."""
 
     def __init__(self) -> None:
         self.drops: Callable[[bytes, Place, Place], bool] = lambda datagram, source, destination: False
-        "Whether a datagram is lost on its way."
+        "Whether a datagram is lost, from its bytes, source and destination."
 
         self.sent: list[tuple[Place, Place, bytes]] = []
-        "Every datagram that was sent: from where, to where, and its bytes."
+        "Every datagram that was sent: source, destination and bytes."
 
         self.happened = asyncio.Event()
         "Set with every datagram."
@@ -45,7 +45,7 @@ class MemoryNetwork:
         port: int = 0,
         connections: Connections | None = None,
     ) -> OverlaySocket:
-        """A socket on this network, as OverlaySocket.open makes one on the kernel's. Raises PortTaken."""
+        """Make a socket on this network, as OverlaySocket.open makes one of the kernel's. Raises PortTaken."""
         sock = MemorySocket(local, remote, self)
         if connections is not None:
             sock.connections, sock.counters = connections, connections.counters
@@ -54,7 +54,7 @@ class MemoryNetwork:
         return sock
 
     def bind(self, host: str, port: int, sock: MemorySocket) -> int:
-        """Give a socket a port, a free one for 0, and return it. Raises PortTaken."""
+        """Bind a socket to a port, or to a free one for 0, and return the port. Raises PortTaken."""
         if not port:
             port = self._next
             self._next += 1
@@ -64,11 +64,11 @@ class MemoryNetwork:
         return port
 
     def release(self, place: Place) -> None:
-        """Let another socket have that place."""
+        """Free a place for another socket."""
         self._bound.pop(place, None)
 
     def carry(self, datagram: bytes, source: Place, destination: Place) -> None:
-        """Deliver a datagram in a later turn of the loop, unless it is lost or nobody is there."""
+        """Deliver a datagram in a later turn of the event loop, unless it is lost or the destination has no socket."""
         self.sent.append((source, destination, datagram))
         self.happened.set()
         if not self.drops(datagram, source, destination):
@@ -94,12 +94,12 @@ class MemorySocket(OverlaySocket):
 
 
 NO_SOCKET = socket.socket()
-"No kernel can filter what it gets."
+"A closed socket, because no filter of the kernel applies here."
 NO_SOCKET.close()
 
 
 class MemoryTransport:
-    """As much of a BurstTransport as a call's socket uses."""
+    """The part of BurstTransport that a call's socket uses."""
 
     def __init__(self, sock: MemorySocket, network: MemoryNetwork, place: Place) -> None:
         self._sock = sock

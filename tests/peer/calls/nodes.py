@@ -1,4 +1,4 @@
-"""Whole nodes in one process, on a network in memory: a switchboard, a store of its own, and a chat between them."""
+"""Whole nodes in one process, on a network in memory: each has a switchboard and a store, and they share a chat."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from tests.peer.calls.memory import MemoryNetwork, MemoryOverlay
 LIMITS = FileLimits(largest=100_000_000, folder=1_000_000_000, free=0)
 
 PATIENCE = 30.0
-"Seconds after which something that should happen is taken not to happen. Nothing depends on how soon it does."
+"Seconds after which a missing event counts as a failure. No test depends on how soon an event comes."
 
 _News = TypeVar("_News", bound=News)
 
 
 class Clock:
-    """A node's own, which its database has as well: by the true one every link of its day would be long over."""
+    """A node's own clock, also used by its database. By the true time every link of these tests would have expired."""
 
     now = 1_700_000_000.0
     "Unix seconds."
@@ -48,7 +48,7 @@ class Clock:
 
 
 class Node:
-    """One side: what it was told, and the links that it has posted, which nobody has read yet."""
+    """One side: the news that it has heard, and its posted links that nobody has read yet."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class Node:
         recording_settings: MediaSettings | None = None,
         hurry: float = 1.0,
     ) -> None:
-        """Without a folder for `recordings`, or with `takes_files` False, it is as a program of an earlier version.
+        """Without a folder for `recordings`, or with `takes_files` False, the node acts like an earlier version.
 
-        `hurry`: so many times shorter is what people wait for in conversations of several.
+        `hurry` divides the times for which people wait in conversations of several.
         """
         self.name = name
         self.files = files
-        "Where others' files go."
+        "The folder for files from others."
 
         self.id = NodeId(name.encode().ljust(32))
         self.writes = writes
@@ -84,17 +84,17 @@ class Node:
         self.posts: list[str] = []
         self.heard: list[tuple[Line, News]] = []
         self.endpoints: list[str] = []
-        "The names of those that were made."
+        "The names of the endpoints that were made."
 
         self.endpoint: type[NoMedia] = NoMedia
-        "What is made."
+        "The class of the endpoints that are made."
 
         self.breaks: type[News] | None = None
-        "At such news this listener fails, with an error that nobody expects."
+        "At news of this type, this listener fails with an unexpected error."
 
         self._usual = usual
         self.happened = asyncio.Event()
-        "Set whenever the switchboard tells something."
+        "Set whenever the switchboard reports news."
 
         self.sealing_key = X25519PrivateKey.generate()
         overlay = MemoryOverlay(self.id)
@@ -122,7 +122,7 @@ class Node:
 
     @property
     def now(self) -> float:
-        """Its time, Unix seconds."""
+        """The node's time in Unix seconds."""
         return self._clock.now
 
     @now.setter
@@ -152,19 +152,19 @@ class Node:
         return await self.switchboard.admission.read(token)
 
     async def reads_all(self, other: Node) -> list[Reading]:
-        """Read all that the other has posted since."""
+        """Read all that the other has posted since the last time."""
         posts, other.posts = other.posts, []
         return [await self.reads(token) for token in posts]
 
     async def until(self, wanted: Callable[[], bool]) -> None:
-        """Wait until something holds; asked each time that the switchboard has told something."""
+        """Wait until `wanted` is true. It is called after each report of the switchboard."""
         async with asyncio.timeout(PATIENCE):
             while not wanted():
                 self.happened.clear()
                 await self.happened.wait()
 
     async def hears(self, kind: type[_News], line: Line | None = None) -> _News:
-        """The first news of a kind, about one line or any."""
+        """Wait for the first news of a kind, about one line or about any."""
 
         def found() -> list[_News]:
             return [news for about, news in self.heard if isinstance(news, kind) and line in (None, about)]
@@ -173,7 +173,7 @@ class Node:
         return found()[0]
 
     def knows(self, other: Node, *, trust: Trust = Trust.RING, key: bytes | None = None, **changes: object) -> None:
-        """Save the other as a contact, with a key that both have if one is given."""
+        """Save the other as a contact, with a shared key if one is given."""
         contact = Contact(name=other.name, node=other.id, trust=trust, created=0, **changes)  # type: ignore[arg-type]
         self.store.save_contact(contact)
         if key is not None:
@@ -185,7 +185,7 @@ class Node:
 async def node(
     folder: Path, name: str, network: MemoryNetwork, *, busy_seconds: float = 30.0, **options: object
 ) -> AsyncIterator[Node]:
-    """A running node, with a store of its own in `folder`; a write waits for another process for `busy_seconds`."""
+    """Run a node with its own store in `folder`. A write waits up to `busy_seconds` for another process."""
     clock = Clock()
     with Store(folder / f"{name}.db") as store:
         async with StoreThread(store, busy_seconds=busy_seconds, clock=clock) as writes:
@@ -196,20 +196,20 @@ async def node(
 
 
 async def active(*sides: tuple[Node, Line]) -> None:
-    """Wait until each line of its node is up."""
+    """Wait until each line of its node is connected."""
     for who, line in sides:
         await who.until(lambda line=line: line.call.state is State.ACTIVE)  # type: ignore[misc]
 
 
 async def over(*lines: Line) -> None:
-    """Wait until each line is over and closed."""
+    """Wait until each line has ended and closed."""
     async with asyncio.timeout(PATIENCE):
         for line in lines:
             await line.over.wait()
 
 
 async def chat(first: Node, second: Node, *, until: Callable[[], bool]) -> None:
-    """Let each read what the other posts, until something holds."""
+    """Let each read what the other posts, until a condition is true."""
     async with asyncio.timeout(PATIENCE):
         while not until():
             first.happened.clear()

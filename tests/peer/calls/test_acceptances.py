@@ -1,4 +1,4 @@
-"""Which acceptances of a first contact are kept, and that each comes back as it was."""
+"""Which acceptances of a first contact are kept, and that each is read back unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUEST = Request.to(
 
 
 def attempt(media: Media = Media.BOTH) -> Attempt:
-    """What the caller tries for another acceptance."""
+    """The attempt that the caller makes for another acceptance."""
     response = Response.accepting(
         REQUEST, media=media, seed=secrets.token_bytes(8), fingerprint=secrets.token_bytes(32), port=5000
     )
@@ -49,5 +49,5 @@ def test_the_first_never_give_way_and_of_the_others_the_latest_are_kept() -> Non
 
 
 def test_one_account_that_writes_as_much_as_is_read_of_it_crowds_out_nothing() -> None:
-    """Twenty messages a minute are read of a sender, eight acceptances of each, while a link lives."""
+    """The program reads twenty messages a minute of a sender, with eight acceptances each, during a link's life."""
     assert min(KEPT_FIRST, KEPT_LATEST) > 20 * 10 * 8 * 10, "nor do ten accounts"

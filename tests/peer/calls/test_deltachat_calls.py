@@ -27,7 +27,7 @@ ENVELOPE = DeltaChatApp(12, 34)
 
 
 async def connected(anna: Node, ben: Node) -> tuple[Line, Line]:
-    """Anna calls Ben; each side's lines."""
+    """Let Anna call Ben. Returns each side's line."""
     for who, other in ((anna, ben), (ben, anna)):
         who.knows(other)
         who.switchboard.programs["deltachat"] = lambda _: DeltaChatApp(12)
@@ -94,7 +94,7 @@ async def test_only_the_address_of_the_node_counts_in_the_apps_own_offer(tmp_pat
     async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
         ben.knows(anna)
         foreign = ben.switchboard.foreign
-        # As the page made it, with addresses that aren't Anna's.
+        # The offer as the page made it, with addresses that aren't Anna's.
         with pytest.raises(InputError, match="whose it is"):
             await foreign.read_offer(read_description(recorded("deltachat-offer")), ENVELOPE, chat="c")
         with pytest.raises(OutsideOverlay):

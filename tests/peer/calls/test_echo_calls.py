@@ -1,4 +1,4 @@
-"""Calls with our own echo: real ones, over the loopback overlay, of which nothing stays."""
+"""Calls with our own echo. They are real calls over the loopback overlay, and nothing of them is kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE = 60.0
 
 
 class Owner:
-    """Sends the test picture, and keeps what is told."""
+    """Sends the test picture, and keeps the news that it hears."""
 
     def __init__(self) -> None:
         self.lines = Lines()
@@ -66,12 +66,12 @@ async def echoing(home: Path, owner: Owner, overlay: LoopbackOverlay | None = No
         yield echo
     finally:
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):  # of the disk, in one test
+        with contextlib.suppress(asyncio.CancelledError, OSError):  # an error of the disk, in one test
             await running
 
 
 async def comes_back(owner: Owner, line: Line) -> None:
-    """Wait until sound and picture were sent back."""
+    """Wait until sound and picture have come back."""
 
     def kinds() -> set[str]:
         return {news.kind for about, news in owner.heard if about is line and isinstance(news, FirstMedia)}
@@ -98,7 +98,7 @@ async def test_the_own_sound_and_picture_come_back_over_the_overlay_and_nothing_
         line.put(HangUp())
         await asyncio.wait_for(line.over.wait(), PATIENCE)
         assert owner.lines == []
-    # No link of it is for people, and nobody is told that it rings.
+    # No link of the call is for people, and nobody hears that it rings.
     assert not any(isinstance(news, Posted) for _, news in owner.heard)
     assert State.RINGING not in owner.states
     assert owner.states[-1] is State.ENDED

@@ -1,4 +1,4 @@
-"""Which media endpoint a call gets, and who may have the camera."""
+"""Which media endpoint a call gets, and which calls may use the camera."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ben(**changes: object) -> Contact:
 
 
 def call(store: Store, contact: Contact | None, *, proven: bool) -> Line:
-    """A call of Ben's, who is that contact; `proven`: his link was sealed with the key that both share."""
+    """A call to Ben from that contact. `proven`: the link was encrypted with the key that both share."""
     chain = NO_CHAIN
     if contact is not None:
         store.save_contact(contact)

@@ -1,4 +1,4 @@
-"""Which epoch of a call the other side is at, and that none is used twice."""
+"""How a node finds the epoch of the other side, and that no epoch is used twice."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def test_an_epoch_is_taken_once_and_none_before_it_afterwards() -> None:
     for used in (5, 4, 2, 0):
         with pytest.raises(LocalProtocolError):
             ours.take(used)
-    # What is known moves along.
+    # The known epoch moves forward.
     later = epoch(SECRET, 5 + REACH, Role.CALLER).remote_ice
     assert ours.of(later.username) == (5 + REACH, later)

@@ -1,4 +1,4 @@
-"""Calls of another program between two nodes in one process: what a program adds to the ones that are there."""
+"""Calls of another program between two nodes in one process: what such a program adds to the existing ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MUTES = 3
 
 @dataclass(frozen=True)
 class Muting(BareSdp):
-    """A program that is carried by something else than the chat, and says what it sends on a channel of its own."""
+    """A program whose calls don't go through the chat, and that sends mute states on its own channel."""
 
     name = "muting"
     in_chat = False
@@ -62,7 +62,7 @@ class Muting(BareSdp):
 
 @contextlib.asynccontextmanager
 async def two(folder: Path, key: bytes | None = None, **known: object) -> AsyncIterator[tuple[Node, Node]]:
-    """Anna and Ben, who are contacts, and both know that program."""
+    """Anna and Ben, who are contacts. The nodes of both know that program."""
     network = MemoryNetwork()
     async with node(folder, "anna", network) as anna, node(folder, "ben", network) as ben:
         for who, other in ((anna, ben), (ben, anna)):
@@ -72,14 +72,14 @@ async def two(folder: Path, key: bytes | None = None, **known: object) -> AsyncI
 
 
 async def placed(caller: Node, callee: Node, program: str = "muting") -> tuple[Line, str]:
-    """A call, and the offer that was written for it."""
+    """Place a call. Returns the line and the offer that was written for it."""
     line = await caller.switchboard.place(callee.id, Media.BOTH, program=program)
     await caller.until(lambda: bool(caller.posts))
     return line, caller.posts.pop()
 
 
 async def came(callee: Node, caller: Node, offer: str, *, proven: bool) -> Line:
-    """What a program of its own does with an offer that has come to it."""
+    """Do what such a program does with an offer that has arrived."""
     description = read_description(offer)
     made = ForeignOffer.of(
         caller.id, Muting(), description, description.candidates, loopback_address(caller.id)
@@ -219,7 +219,7 @@ async def test_where_the_endpoint_cannot_do_what_is_offered_there_is_sound_alone
 
 
 def texts(who: Node) -> int:
-    """How many lines of text it was told."""
+    """How many lines of text a node has heard."""
     return sum(isinstance(news, Text) for _, news in who.heard)
 
 

@@ -1,4 +1,4 @@
-"""Whose an offer of another program is: asked of the overlay, at little cost to everybody else."""
+"""Asking the overlay for the owner of another program's offer, without slowing down other requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTACTS = 5 * AT_ONCE
 
 
 class SlowOverlay:
-    """Answers once as many are asked as are ever asked at once, and counts."""
+    """Answers once the greatest number of simultaneous questions has arrived, and counts the questions."""
 
     def __init__(self) -> None:
         self.asked: list[NodeId] = []
@@ -44,7 +44,7 @@ def offer(address: str) -> Any:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """With many contacts, at addresses that are the first bytes of their nodes."""
+    """A store with many contacts, whose addresses are the first bytes of their node ids."""
     with Store(tmp_path / "db") as store:
         for number in range(CONTACTS):
             node = NodeId(IPv4Address(f"10.0.0.{number}").packed.ljust(32))
@@ -63,7 +63,7 @@ async def test_many_offers_of_strangers_ask_about_each_contact_once_and_about_ma
         with pytest.raises(InputError, match="whose it is"):
             await reader._owner_of(offer("10.9.9.9"))
     assert len(overlay.asked) == CONTACTS
-    # Who it is, is asked once more: what is remembered proves nothing.
+    # The node's owner is asked for again, because a remembered answer proves nothing.
     assert (await reader._owner_of(offer("10.0.0.7"))).key[:4] == IPv4Address("10.0.0.7").packed
     assert len(overlay.asked) == CONTACTS + 1
 

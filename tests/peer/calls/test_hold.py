@@ -33,7 +33,7 @@ KEYS = {"anna": b"a" * 32, "carol": b"c" * 32, "dora": b"d" * 32}
 
 
 class Talking(NoMedia):
-    """Sends a tone, and counts how often it was attached and let go."""
+    """Sends a tone, and counts how often it was attached and detached."""
 
     def __init__(self) -> None:
         self.attached = 0
@@ -48,7 +48,7 @@ class Talking(NoMedia):
 
 
 class Wire:
-    """The RTP that is on a network."""
+    """The RTP packets on a network."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         self._network = network
@@ -65,7 +65,7 @@ class Wire:
         return self._counted[line.session.ports[0]]
 
     async def flows(self, *lines: Line) -> None:
-        """Wait until each of them has sent more."""
+        """Wait until each line has sent more packets."""
         before = [self.of(line) for line in lines]
         await self.until(lambda: all(self.of(line) > was + 5 for line, was in zip(lines, before, strict=True)))
 
@@ -77,7 +77,7 @@ class Wire:
                 await self._network.happened.wait()
 
     def cut(self, line: Line) -> None:
-        """Let nothing through any more that a side of a call sends or gets."""
+        """Drop all packets that a side of a call sends or should receive."""
         assert line.session is not None
         port = line.session.ports[0]
         self._network.drops = lambda datagram, source, destination: port in (source[1], destination[1])
@@ -89,7 +89,7 @@ def _is_media(datagram: bytes) -> bool:
 
 @contextlib.asynccontextmanager
 async def ben_and_friends(folder: Path, *names: str, **options: object) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
-    """Ben, and contacts of his who share a key with him; everybody sends a tone in each call."""
+    """Ben and contacts of his who share a key with him. Everybody sends a tone in each call."""
     network = MemoryNetwork()
     async with contextlib.AsyncExitStack() as stack:
         ben = await stack.enter_async_context(node(folder, "ben", network, **options))
@@ -111,7 +111,7 @@ async def rings(caller: Node, callee: Node) -> tuple[Line, Line]:
 
 
 async def connect(caller: Node, callee: Node) -> tuple[Line, Line]:
-    """A call that is up."""
+    """Make a call and wait until it is active."""
     ours, theirs = await rings(caller, callee)
     assert theirs.call.state is State.RINGING
     await callee.switchboard.answer(theirs)
@@ -120,7 +120,7 @@ async def connect(caller: Node, callee: Node) -> tuple[Line, Line]:
 
 
 async def sees(who: Node, line: Line, *, on_hold: bool) -> None:
-    """Wait until a side knows that the other has put it on hold, or taken it off."""
+    """Wait until a side knows whether the other side has put it on hold."""
     await who.until(lambda: line.remote_on_hold is on_hold)
 
 
@@ -132,10 +132,10 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
         bens = wire.of(theirs)
         await sees(anna, ours, on_hold=True)
         annas = wire.of(ours)
-        # Both programs still talk to each other: a message there and back shows that time has passed.
+        # The two programs can still talk. A message there and back shows that time has passed.
         await exchange(wire, ours, theirs)
         assert (wire.of(theirs), wire.of(ours)) == (bens, annas)
-        # Not even what is passed on from elsewhere, such as a page, as it is.
+        # Not even packets that come ready-made from elsewhere, such as a page, are sent.
         for line in (ours, theirs):
             assert line.session is not None
             assert isinstance(line.session.leg, Leg)
@@ -155,7 +155,7 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
 
 
 async def exchange(wire: Wire, one: Line, other: Line) -> None:
-    """Have each side hear a ping of the other's, a second later at most."""
+    """Let each side hear a ping of the other, a second later at most."""
     assert one.session is not None
     assert other.session is not None
     sessions = one.session, other.session
@@ -210,13 +210,13 @@ async def test_a_side_that_begins_a_leg_without_a_word_of_hold_has_taken_the_oth
         ours, theirs = await connect(anna, ben)
         say(theirs, OnHold(True))
         await sees(anna, ours, on_hold=True)
-        # So does a program of an earlier version that took the call up again: it knows nothing of hold.
+        # A restored call of an earlier version does the same, because that version knows no hold.
         say(theirs, Hello(1, int(Media.AUDIO)))
         await sees(anna, ours, on_hold=False)
 
 
 def say(line: Line, message: OnHold | Hello) -> None:
-    """Have a side's program say something, whatever its owner does."""
+    """Make a side's program send a message, whatever its owner does."""
     assert line.session is not None
     assert isinstance(line.session.leg, Leg)
     line.session.leg.control.send(message)
@@ -261,7 +261,7 @@ async def test_a_swap_that_is_refused_leaves_the_call_that_is_up(tmp_path: Path)
 
 
 async def toggle(who: Node, line: Line, *, times: int) -> None:
-    """Put a call on hold, and take it off, again and again."""
+    """Put a call on hold and continue it, again and again."""
     for _ in range(times):
         await (who.switchboard.resume(line) if line.on_hold else who.switchboard.hold(line))
 
@@ -270,7 +270,7 @@ async def test_with_one_call_on_hold_another_rings_and_is_answered_beside_it(tmp
     async with ben_and_friends(tmp_path, "anna", "carol") as (wire, ben, (anna, carol)):
         ours, annas = await connect(anna, ben)
         await ben.switchboard.hold(annas)
-        # Even somebody whom Ben trusts isn't let in while he is there and in a call.
+        # Even a caller whom Ben trusts doesn't get in while Ben is present and in a call.
         ben.knows(carol, key=KEYS["carol"], trust=Trust.AUTO)
         carols, theirs = await rings(carol, ben)
         assert (theirs.call.state, theirs.shown.reason) == (State.RINGING, Reason.ASK)

@@ -1,4 +1,4 @@
-"""Mutated offers at a whole node that answers all it can: an answer or one error, no packet to a foreign address."""
+"""Mutated offers at a node that answers all it can: it gives an answer or one error, and sends no packet elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.peer.transport.sdp.descriptions import NAMES, offer, sixty_candidates
 from tests.peer.transport.sdp.mutations import mutated
 
 OFFERS = 60
-"Of each recorded program."
+"The number of mutations of each recorded program's offer."
 
 
 def refuse(*_: Any, **__: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What becomes of the calls that a program had when it was killed."""
+"""What happens to the calls of a program that was killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import node
 
 NOW = 1_700_000_000
-"As the clock of a Node begins."
+"The initial time of a Node's clock."
 
 UP = RunningCall(
     reference=b"r" * 8,
@@ -37,7 +37,7 @@ RANG = replace(UP, started=0, secret=b"", alive=0, port=0, remote_port=0)
 
 
 async def killed(folder: Path, call: RunningCall) -> None:
-    """Anna's program was killed in that call."""
+    """Store what Anna's program had stored when it was killed in that call."""
     async with node(folder, "anna", MemoryNetwork()) as anna:
         anna.store.save_call(call)
 

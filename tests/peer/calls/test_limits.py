@@ -1,4 +1,4 @@
-"""How many messages a call takes."""
+"""The number of messages that a call accepts."""
 
 from __future__ import annotations
 

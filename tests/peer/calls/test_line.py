@@ -1,4 +1,4 @@
-"""A line's values are replaced by its own methods alone, and nobody outside peer/calls calls those."""
+"""Only a line's own methods replace its values, and only peer/calls calls these methods."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CONTACT = Contact(name="anna", node=NodeId(bytes(32)), created=1)
 ROOT = Path(__file__).parents[3]
 
 CHANGES = {name for name, member in inspect.getmembers(Line, inspect.isfunction) if not name.startswith("_")}
-"The methods of a line; what can be read of it is properties."
+"The methods of a line. Everything that can be read is a property."
 
 LINES = {"line", "before", "other", "ours", "theirs", "twin", "latest"}
-"What lines are called in the program."
+"The names of variables that hold lines in the program."
 
 SESSION_CHANGES = {"end", "show_media", "write", "redial", "attempt", "expect", "open", "overlay_changed"}
 
@@ -71,12 +71,12 @@ def test_a_line_is_changed_by_its_methods() -> None:
 
 
 def named(node: ast.expr) -> str:
-    """What an expression ends in: the name of what is called upon."""
+    """The last name of an expression, such as `line` for `self.line`."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def changes(tree: ast.AST) -> list[int]:
-    """The places in which a line, or its session, is changed."""
+    """The line numbers at which a line, or its session, is changed."""
     found = []
     for node in ast.walk(tree):
         match node:
@@ -108,7 +108,7 @@ def _fields(value: CallLink | Presented | Call) -> set[str]:
 
 
 RECORDING = {"recording", "recording_refused"}
-"Taken up by the session: tests/bot/test_recording.py."
+"The session uses these: tests/bot/test_recording.py."
 
 
 @pytest.mark.parametrize(

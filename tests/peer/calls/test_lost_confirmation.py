@@ -1,4 +1,4 @@
-"""Two people of whom only one knows that they share a key: the other's confirmation was lost on its way."""
+"""Only one of two people knows that they share a key, because the other's confirmation was lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST, SECOND, OTHER = b"1" * 32, b"2" * 32, b"o" * 32
 
 
 async def calls(caller: Node, callee: Node) -> tuple[Line, Line]:
-    """They talk until both have stored what they agreed on, and hang up. Returns the caller's line and the callee's."""
+    """Let the two talk until both have stored the key, and hang up. Returns the caller's line and the callee's."""
     theirs = await caller.switchboard.place(callee.id, Media.BOTH)
     await caller.until(lambda: bool(caller.posts))
     ours = (await callee.reads_all(caller))[0].line

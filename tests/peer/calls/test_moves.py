@@ -1,4 +1,4 @@
-"""A notice of a new node id is kept for the owner, if the contact's own key proves it, and refused otherwise."""
+"""A notice of a new node id is kept for the owner if the contact's own key proves it, and is refused otherwise."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Scene:
     ben: Node
 
     async def hears(self, new: NodeId = NEW, *, secret: bytes = KEY, later: int = 0) -> Reading:
-        """A notice, written so many seconds from now."""
+        """Let Ben read a notice that is dated this many seconds after now."""
         token = seal_move(new, int(self.ben.now) + later, secret=secret, nonce=bytes(12))
         return await self.ben.reads(token.token)
 
     @property
     def announced(self) -> NodeId | None:
-        """What waits for the owner."""
+        """The announced node id that waits for the owner."""
         contact = self.ben.store.contact_named("anna")
         assert contact is not None
         return contact.announced
@@ -105,7 +105,7 @@ async def test_many_notices_of_one_contact_are_too_many(scene: Scene) -> None:
 async def test_the_key_goes_along_and_another_contacts_node_stays_theirs(scene: Scene) -> None:
     store = scene.ben.store
     (contact,) = store.contacts()
-    store.propose_secret(NEW, b"s" * 32, 0)  # somebody called from there before
+    store.propose_secret(NEW, b"s" * 32, 0)  # somebody called from that node before
     store.save_contact(msgspec.structs.replace(contact, name="carol", node=NEWER))
     with pytest.raises(InputError):
         store.move_contact(contact, NEWER)
@@ -165,7 +165,7 @@ async def test_what_is_accepted_is_the_node_that_the_owner_was_shown(scene: Scen
 async def test_of_several_nodes_that_were_announced_none_is_accepted_without_its_whole_id(
     scene: Scene, accepted: NodeId
 ) -> None:
-    """Somebody has stolen the key, and writes a notice after the contact's own, or before it."""
+    """A thief of the key writes a notice after the contact's own notice, or before it."""
     await scene.hears(NEW, later=-20)
     await scene.hears(NEWER, later=-10)
     await scene.hears(NEWER, later=-5)
@@ -177,7 +177,7 @@ async def test_of_several_nodes_that_were_announced_none_is_accepted_without_its
 
 
 async def test_an_older_notice_of_another_node_shows_that_the_key_is_stolen(scene: Scene) -> None:
-    """The thief's is written ahead of the clock, or is read first."""
+    """The thief's notice has a time in the future, or is read first."""
     await scene.hears(NEWER, later=MAX_CLOCK_AHEAD - 10)
     reading = await scene.hears(NEW)
     assert reading.moved is not None

@@ -1,4 +1,4 @@
-"""Two and three nodes in one process: calls that cross, come late, are forged, or meet a disk that can't be written."""
+"""Two or three nodes in one process: calls that cross, arrive late or are forged, and a disk without write access."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def forged(to: Node, source: NodeId, *, number: int = 1, age: int = 0) -> str:
 
 @contextlib.asynccontextmanager
 async def two(folder: Path, key: bytes | None = KEY, **options: object) -> AsyncIterator[tuple[Node, Node]]:
-    """Anna and Ben, who are contacts; with a key, if one is given."""
+    """Anna and Ben, who are contacts, with a shared key if one is given."""
     network = MemoryNetwork()
     async with node(folder, "anna", network) as anna, node(folder, "ben", network, **options) as ben:
         anna.knows(ben, key=key)
@@ -62,7 +62,7 @@ async def two(folder: Path, key: bytes | None = KEY, **options: object) -> Async
 
 @contextlib.asynccontextmanager
 async def impersonated(folder: Path, **options: object) -> AsyncIterator[tuple[Node, Node, Node]]:
-    """Anna and Ben, who are contacts with a key, and somebody at Anna's address who has nothing but her node id."""
+    """Anna and Ben, who are contacts with a key, and an impostor at Anna's address who has only her node id."""
     network = MemoryNetwork()
     (folder / "impostor").mkdir()
     async with (
@@ -76,7 +76,7 @@ async def impersonated(folder: Path, **options: object) -> AsyncIterator[tuple[N
 
 
 class HeldUp(StoreThread):
-    """A store in which the first pair secret is on the disk for a while before the one who keeps it hears of it."""
+    """A store that writes the first pair secret to the disk and delays the reply about it."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -92,7 +92,7 @@ class HeldUp(StoreThread):
 
 
 async def called(caller: Node, callee: Node) -> tuple[Line, Line]:
-    """A call that has been placed, and read."""
+    """Place a call, and let the callee read it."""
     line = await caller.switchboard.place(callee.id, Media.BOTH)
     reading = (await callee.reads_all(caller))[0]
     assert reading.line is not None
@@ -100,7 +100,7 @@ async def called(caller: Node, callee: Node) -> tuple[Line, Line]:
 
 
 async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
-    """A call that is answered by hand if it rings, and up on both sides."""
+    """Make an active call. It is answered by hand if it rings."""
     ours, theirs = await called(caller, callee)
     if theirs.call.state is State.RINGING:
         await callee.switchboard.answer(theirs)
@@ -114,7 +114,7 @@ async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
 
 @contextlib.contextmanager
 def locked(who: Node) -> Iterator[None]:
-    """Another process holds the node's database: nothing can be written."""
+    """Let another process lock the node's database, so that nothing can be written."""
     other = sqlite3.connect(who.store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -236,7 +236,7 @@ async def test_an_unproven_call_that_is_answered_by_hand_does_not_end_a_proven_o
 
 @contextlib.asynccontextmanager
 async def answered_alone(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, Line, Line]]:
-    """Anna, Ben and Carol; Anna's call, which proves nothing, is being connected by Ben's program without asking."""
+    """Anna, Ben and Carol. Ben's program is answering Anna's call without asking, and the call proves nothing."""
     async with two(folder, key=None) as (anna, ben), node(folder, "carol", MemoryNetwork()) as carol:
         ben.knows(anna, trust=Trust.AUTO, unproven=True)
         ours, theirs = await called(anna, ben)

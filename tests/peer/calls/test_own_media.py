@@ -1,4 +1,4 @@
-"""What we send in a call, and what the other side is told of it."""
+"""What we send in a call, and what the other side hears about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may say what about a call: a link between two who share a key that declines it, takes it back …"""
+"""Which links about a call are believed: declining it, taking it back and others, sealed with a shared key or not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.peer.calls.nodes import Node, active, node, over
 
 KEY = b"k" * 32
 IMPOSTORS = b"i" * 32
-"Agreed in a call in the contact's name, and not confirmed."
+"A key that a call in the contact's name has agreed on, without a confirmation."
 
 SAID = [operation for operation in Operation if operation is not Operation.CALL]
 
 
 async def hears(who: Node, line: Line, operation: Operation, secret: bytes) -> Reading:
-    """Somebody writes that about a call, sealed with a secret."""
+    """Let a node read a link about a call, encrypted with a secret."""
     port = 40_000 if operation is Operation.ACCEPT else 0
     said = PairedBody(operation, Media.NONE, int(who.now), port, line.link.reference)
     return await who.reads(seal(said, secret=secret, source=line.peer, destination=who.id, nonce=bytes(12)).token)
@@ -40,7 +40,7 @@ async def test_only_the_other_side_says_that_a_waiting_call_is_over(
         ben.knows(anna, key=KEY)
         assert not ben.store.propose_secret(anna.id, IMPOSTORS, 0)
         if program is None:
-            # Confirmed before her side of the pairing came: there is a key, and none to write with.
+            # She confirmed before her side of the pairing arrived: a key exists, but none that she may write with.
             assert not ben.store.propose_secret(anna.id, b"c" * 32, 0)
             assert ben.store.confirm_secret(anna.id, b"c" * 32)
             assert not ben.store.propose_secret(anna.id, IMPOSTORS, 0)
@@ -107,7 +107,7 @@ async def test_a_caller_whose_clock_is_wrong_hears_it_from_their_contacts_progra
         reading = await ben.reads(anna.posts[0])
         assert reading.other_clock is not None
         if not ahead:
-            ben.now -= 60  # it was a matter of the configuration there, and took a while
+            ben.now -= 60  # the setting depends on the configuration there, and took a while
             anna.now = ben.now
         await anna.reads(await ben.switchboard.admission.reply_to(reading.other_clock))
         await over(line)

@@ -1,4 +1,4 @@
-"""One call's I/O: what a session does with links, floods, losses and faults, seen from its other end."""
+"""One session with links, floods, losses and faults, observed from the other end of its call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_slow_disk_doesnt_hold_up_the_sound_which_counts_once_the_call_c
     async with two_ends(endpoint=Pattern) as ends:
         ends.callee.disk.clear()
         ends.dial(Media.AUDIO)
-        await ends.caller.tells(FirstMedia)  # Ben's sound, while his disk takes its time
+        await ends.caller.tells(FirstMedia)  # Ben's sound arrives while his disk is slow
         assert ends.callee.told == []
         ends.callee.disk.set()
         await ends.callee.tells(Connected)
@@ -88,7 +88,7 @@ async def test_forged_acceptances_before_and_after_the_true_one_keep_no_first_co
         contact.caller_reads(*(contact.forged(before + number) for number in range(after)))
         contact.callee_dials()
         await ends.connected()
-        # What the call carries is what the true acceptance says, not what a forged one wants.
+        # The true acceptance decides which media the call has, not a forged one.
         assert [event for event in ends.caller.told if isinstance(event, MediaAgreed)] == [MediaAgreed(Media.BOTH)]
 
 
@@ -188,7 +188,7 @@ async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> No
     async with paired_call_up() as call:
         call.callee.session._losses = Bucket(Limit(at_once=1, per_second=0.0))
         for told in (PathLost, Broke):
-            # Anna closes her leg, and dials again at once.
+            # Anna closes her leg and dials again at once.
             leg = call.caller.session.leg
             assert leg is not None
             await leg.close()
@@ -234,7 +234,7 @@ async def test_a_pair_secret_whose_confirmation_was_lost_is_confirmed_when_the_c
     network = MemoryNetwork()
     async with two_ends(network) as call:
         side: End = getattr(call, unheard)
-        # From the moment at which one side has stored the secret, nothing arrives anywhere.
+        # As soon as one side has stored the secret, no datagram arrives anywhere.
         network.drops = lambda *_: side.has_told(Proposed)
         contact = Contacting.between(call)
         contact.caller_reads(contact.response)
@@ -323,7 +323,7 @@ async def test_a_pair_secret_that_the_disk_does_not_take_costs_the_secret_and_no
             one.session.write("Hello")
             await other.tells(Text)
         assert not any(end.has_told(kind) for end in (ends.caller, ends.callee) for kind in (Broke, Committed))
-        # There is room again when the path is lost and dialled again.
+        # There is room again after the path was lost and dialled again.
         ends.caller.session._keep = stored
         await cut(ends)
         for end in (ends.caller, ends.callee):
@@ -336,7 +336,7 @@ async def test_a_pair_secret_that_the_disk_does_not_take_costs_the_secret_and_no
 
 @asynccontextmanager
 async def taken_up(annas: bytes | None, bens: bytes | None) -> AsyncIterator[TwoEnds]:
-    """A call in which both programs were killed, dialled again; who had paired has kept the secret."""
+    """Dial a call again in which both programs were killed. A side that had paired has kept the secret."""
     network = MemoryNetwork()
     call = TwoEnds(
         network,
@@ -394,7 +394,7 @@ async def test_an_attempt_that_something_ends_counts_as_one_that_failed() -> Non
 
 
 async def cut(call: TwoEnds) -> None:
-    """Lose the path of both, as if nothing had been heard for long."""
+    """Lose the path of both sides, as if nothing had arrived for long."""
     for end in (call.caller, call.callee):
         leg = end.session.leg
         assert leg is not None
@@ -404,7 +404,7 @@ async def cut(call: TwoEnds) -> None:
 
 
 def kept(secret: bytes, ports: tuple[int, int], agreed: bytes | None = None) -> RunningCall:
-    """What the disk has of Anna's call to Ben."""
+    """The entry on the disk for Anna's call to Ben."""
     return RunningCall(
         reference=b"r" * 8,
         peer=BEN,

@@ -1,4 +1,4 @@
-"""Whose a call is, and what proves it, follows the contact book while the call rings and runs."""
+"""Who a call is with, and what proves it, follows the contact book while the call rings and runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def rings(caller: Node, callee: Node) -> tuple[Line, Line]:
 
 
 async def answers(caller: Node, callee: Node, ours: Line, theirs: Line) -> None:
-    """Until the call is up and both have agreed on a key in it."""
+    """Answer, and wait until the call is active and both have agreed on a key."""
     await callee.switchboard.answer(theirs)
     if not theirs.call.paired:
         await callee.until(lambda: bool(callee.posts))
@@ -66,7 +66,7 @@ async def hangs_up(caller: Node, callee: Node, ours: Line, theirs: Line) -> None
 
 
 def save(who: Node, name: str, other: NodeId, *, trust: Trust = Trust.RING) -> None:
-    """By a card or node id, from somewhere else than the call."""
+    """Save a contact by a card or node id that comes from elsewhere than the call."""
     who.store.add_contact(Contact(name=name, node=other, trust=trust, created=0))
     who.switchboard.look_at_book()
 
@@ -89,7 +89,7 @@ async def test_a_call_with_a_strangers_key_proves_nothing_once_that_node_is_save
 
 
 async def test_what_a_stranger_agrees_on_after_their_node_was_saved_waits_for_the_words(tmp_path: Path) -> None:
-    """So it doesn't help to hold one's side of the pairing back until then."""
+    """So holding back one's side of the pairing until then doesn't help."""
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
         save(ben, "dora", eve.id)
@@ -112,7 +112,7 @@ async def test_who_is_saved_in_their_call_before_it_pairs_needs_no_words(tmp_pat
 async def test_who_is_removed_and_added_again_by_the_command_line_gets_no_key_in_the_call_that_was_up(
     tmp_path: Path, looked: bool
 ) -> None:
-    """Between the two commands of another process nothing need look."""
+    """Another process runs both commands, and the program need not look in between."""
     async with strangers(tmp_path) as (eve, ben):
         ben.knows(eve)
         ours, theirs = await rings(eve, ben)
@@ -197,7 +197,7 @@ async def test_a_call_loses_its_proof_when_the_words_of_another_one_are_confirme
 
 
 async def test_a_call_with_a_contacts_old_node_no_longer_has_their_name(tmp_path: Path) -> None:
-    """Another process accepts the notice of the new one."""
+    """Another process accepts the notice of the new node id."""
     async with strangers(tmp_path) as (eve, ben):
         eve.knows(ben, key=KEY)
         ben.knows(eve, key=KEY, announced=NEW)
@@ -298,7 +298,7 @@ async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_pa
 
 
 async def test_a_used_link_stays_used_when_the_clock_was_far_ahead_for_a_moment(tmp_path: Path) -> None:
-    """A wrong time server, or a virtual machine that was resumed."""
+    """The cause is a wrong time server, or a virtual machine that was resumed."""
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
         ben.switchboard.decline(theirs)

@@ -1,4 +1,4 @@
-"""What the switchboard does when something that it relies on doesn't come back."""
+"""What the switchboard does when a call into another part never returns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECRET = bytes(32)
 
 
 class Deaf(LoopbackOverlay):
-    """An overlay that never says where another node is."""
+    """An overlay that never answers where another node is."""
 
     async def address_of(self, node: NodeId) -> Address:
         await asyncio.Event().wait()
@@ -40,7 +40,7 @@ class Deaf(LoopbackOverlay):
 
 
 class Stuck(NoMedia):
-    """An endpoint whose device never lets go."""
+    """An endpoint that never releases its device."""
 
     async def detach(self) -> None:
         await asyncio.Event().wait()
@@ -54,7 +54,7 @@ async def opened(home: Home) -> AsyncIterator[StoreThread]:
 
 
 class Only:
-    """A kind of endpoint that every call has."""
+    """The kind of endpoint that every call gets."""
 
     def __init__(self, kind: type[NoMedia]) -> None:
         self._kind = kind

@@ -12,7 +12,7 @@ from tests.peer.handset.serving import Served, serving
 
 @pytest_asyncio.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
-    """A running server. Beside its folder lies a file that is nobody's business."""
+    """A running server. Beside its folder lies a file that must not be served."""
     static = tmp_path / "static"
     (static / "parts").mkdir(parents=True)
     (static / "index.html").write_text("<!doctype html><title>Copybara</title>")

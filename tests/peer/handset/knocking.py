@@ -1,4 +1,4 @@
-"""The page's part of the proof, as a browser does it, for tests that speak to the WebSocket by hand."""
+"""The page's part of the proof, for tests that speak to the WebSocket by hand."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def encoded(value: bytes) -> str:
 
 
 def origin_of(address: str) -> str:
-    """Where the page of an address is."""
+    """The origin of the page at an address."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def given_in(address: str) -> tuple[str, bytes]:
-    """Which key an address has behind its #, `run` or `ticket`, and the key."""
+    """The key after the # of an address, and its kind: `run` or `ticket`."""
     kind, _, secret = urlsplit(address).fragment.partition("&")[0].partition("=")
     return {"key": "run", "ticket": "ticket"}[kind], secret.encode()
 
@@ -32,7 +32,7 @@ def given_in(address: str) -> tuple[str, bytes]:
 async def knock(
     sock: aiohttp.ClientWebSocketResponse, host: str, kind: str, secret: bytes, **tab: Any
 ) -> dict[str, Any] | None:
-    """Prove a key, as `page` at `host`. Returns the first message after it, or None if the server has closed.
+    """Prove a key, as `page` at `host`. Returns the first message after that, or None if the server has closed.
 
     `tab` are further fields of Prove.
     """

@@ -1,4 +1,4 @@
-"""A real server of the handset, with a listener that notes what it hears, and clients that say whatever they like."""
+"""A real server of the handset, a listener that records what it hears, and clients that send anything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOME_KEY = bytes(range(32))
 
 
 class Notes:
-    """Hears everything and does nothing."""
+    """Records all calls and does nothing."""
 
     def __init__(self) -> None:
         self.heard_messages: asyncio.Queue[FromPage] = asyncio.Queue()
@@ -48,7 +48,7 @@ class Notes:
         self.heard_messages.put_nowait(message)
 
     def took(self, page: Page, data: bytes) -> None:
-        raise HandsetError  # no file is sent here
+        raise HandsetError  # no test sends a file here
 
     def left(self, page: Page) -> None:
         pass
@@ -56,7 +56,7 @@ class Notes:
 
 @dataclass
 class Served:
-    """A server, and what is needed to talk to it."""
+    """A server, and what clients need to talk to it."""
 
     server: PageServer
     pages: Pages
@@ -75,7 +75,7 @@ class Served:
         return f"{self.origin}{path}"
 
     def socket_headers(self, **changed: str) -> dict[str, str]:
-        """What the page's own WebSocket is opened with."""
+        """The headers with which the page opens its WebSocket."""
         return {"Origin": self.origin, **{name.replace("_", "-"): text for name, text in changed.items()}}
 
     @property
@@ -88,7 +88,7 @@ class Served:
 
     @contextlib.asynccontextmanager
     async def page(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """A connected page that has proven the home's key and been greeted."""
+        """A connected page that has proven the home's key and has been greeted."""
         async with self.http.ws_connect(self.socket_url, headers=self.socket_headers()) as sock:
             greeting = await knock(sock, self.host, "home", HOME_KEY)
             assert greeting is not None
@@ -100,7 +100,7 @@ class Served:
             return dict(await sock.receive_json())
 
     async def works(self) -> None:
-        """The server is there and does its work."""
+        """Check that the server still works."""
         async with self.page() as sock:
             await sock.send_json({"type": "hang-up", "call": 7})
             async with asyncio.timeout(PATIENCE):
@@ -111,7 +111,7 @@ class Served:
         return await self.raw("\r\n".join([line, *headers, "Connection: close", "", ""]).encode(), end=False)
 
     async def raw(self, request: bytes, *, end: bool = True) -> bytes:
-        """Send bytes, and with `end` nothing after them, and return everything that comes back."""
+        """Send bytes, and close the sending direction with `end`. Returns everything that comes back."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             with contextlib.suppress(ConnectionError):

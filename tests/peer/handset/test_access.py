@@ -1,4 +1,4 @@
-"""Who may talk to the handset's server, decided without a server."""
+"""Who may talk to the handset's server, tested without a server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_our_own_address_is_a_host() -> None:
         "0.0.0.0:8765",
         "127.1:8765",
         "2130706433:8765",
-        "localhost:8765",  # which is ::1 first, where another user may listen
+        "localhost:8765",  # resolves to ::1 first, where another user may listen
         "LOCALHOST:8765",
         "localhost:8765.",
         " 127.0.0.1:8765",

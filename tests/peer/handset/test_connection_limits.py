@@ -1,4 +1,4 @@
-"""Connections to the page's server, from the moment in which they are accepted."""
+"""Limits on connections to the page's server, counted from the moment of accepting."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ async def test_a_connection_that_comes_as_the_server_ends_is_closed() -> None:
         (arriving,) = limits._arriving
         limits.close()
         await asyncio.wait([arriving])
-        gc.collect()  # what wasn't closed says so now
+        gc.collect()  # unclosed objects warn now
         assert client.recv(1) == b""

@@ -1,7 +1,7 @@
-"""The handset endpoint on a real call, with pages that come and go.
+"""The handset endpoint on a real call, with pages that open and close.
 
-The browser is aiortc's RTCPeerConnection: another ICE agent than ours, which like Chromium sends to 127.0.0.1 from the
-address of the network card. What real browsers do is in tests/browser.
+The browser is aiortc's RTCPeerConnection. Its ICE agent differs from ours: like Chromium, it sends to 127.0.0.1 from
+the address of the network card. tests/browser tests real browsers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tests.peer.transport.test_leg_media import Tap
 
 
 class BrowserPage:
-    """A page of a browser that answers offers, sends sound and picture, and counts what it is shown."""
+    """A browser's page that answers offers, sends sound and picture, and counts the frames that it gets."""
 
     def __init__(self, endpoint: HandsetEndpoint, page: Page) -> None:
         self.page = page
@@ -51,7 +51,7 @@ class BrowserPage:
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.offers: list[Offer] = []
         self.ignores = re.compile("^$")
-        "Lines of an offer that it doesn't look at."
+        "Lines of an offer that the browser ignores."
 
         self._endpoint = endpoint
 
@@ -62,7 +62,7 @@ class BrowserPage:
         return message
 
     async def offered(self) -> Offer:
-        """The next offer."""
+        """Wait for the next offer."""
         while not isinstance(message := await self.next(), Offer):
             pass
         self.offers.append(message)
@@ -95,7 +95,7 @@ class BrowserPage:
 
 @asynccontextmanager
 async def at(endpoint: HandsetEndpoint, pages: Pages, page: Page | None = None) -> AsyncIterator[BrowserPage]:
-    """A page that has just been opened; it leaves at the end."""
+    """A page that has just been opened. It closes at the end."""
     browser = BrowserPage(endpoint, page or Page())
     pages.come(browser.page)
     try:
@@ -107,7 +107,7 @@ async def at(endpoint: HandsetEndpoint, pages: Pages, page: Page | None = None) 
 
 @asynccontextmanager
 async def call(media: Media = Media.BOTH) -> AsyncIterator[tuple[HandsetEndpoint, Pages, Pattern]]:
-    """A call: the other side sends the pattern, ours is the handset. No page is open."""
+    """A call whose other side sends the pattern. Our side is the handset, and no page is open."""
     pages = Pages()
     async with connected() as legs:
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
@@ -152,7 +152,7 @@ async def test_a_page_that_comes_late_is_told_what_is_sent_and_sees_it() -> None
 
 
 async def test_a_page_that_was_there_first_is_told_which_streams_belong_together() -> None:
-    """Only then does Chromium hold the picture back for the sound. It is the same leg, which goes on."""
+    """Only then does Chromium delay the picture to match the sound. The leg stays the same and continues."""
     async with connected() as legs:
         pages = Pages()
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
@@ -175,7 +175,7 @@ async def test_a_page_that_was_there_first_is_told_which_streams_belong_together
             assert endpoint.joined
             async with asyncio.timeout(PATIENCE):
                 while legs.caller.counters.rtcp <= wanted:  # noqa: ASYNC110 -- a counter has no event
-                    await asyncio.sleep(0.01)  # until a whole picture was asked for
+                    await asyncio.sleep(0.01)  # until a whole picture is requested
         await endpoint.detach()
         await pattern.detach()
 
@@ -236,9 +236,9 @@ async def test_the_newer_page_gets_the_media() -> None:
 async def on_two_places(
     moved: list[bool], seconds: float = 2 * PATIENCE
 ) -> AsyncIterator[tuple[Leg, HandsetEndpoint, Pages, BrowserPage, BrowserPage]]:
-    """A call that is at one page, and a page elsewhere that is about to take it: the other side's leg comes first.
+    """A call at one page, while another page elsewhere is about to take it: the other side's leg comes first.
 
-    `seconds`: how long the first one goes on meanwhile.
+    `seconds`: how long the first page continues meanwhile.
     """
     async with connected() as legs:
         pages = Pages()
@@ -255,7 +255,7 @@ async def on_two_places(
 
 
 async def sound_of_another_stream(leg: Leg, before: int | None) -> int:
-    """Wait for some packets of sound of a stream that isn't the one from before, and return its SSRC."""
+    """Wait for some packets of sound from another stream than before, and return its SSRC."""
     seen: list[int] = []
     enough = asyncio.Event()
 
@@ -282,7 +282,7 @@ async def test_the_page_that_had_the_call_is_heard_until_the_one_that_takes_it_i
         pages.take(there.page)
         assert endpoint.leaving is here.page
         offer = await there.offered()
-        # The page hasn't answered, nor has its browser a microphone yet.
+        # The page hasn't answered, and its browser has no microphone yet.
         assert await sound_of_another_stream(other_side, None) == before
         assert moved == []
         await there.answer(offer)
@@ -389,7 +389,7 @@ async def test_a_call_that_is_dialled_again_goes_on_in_the_same_page() -> None:
                 await browser.join()
                 await browser.sees("audio", "video")
             async with connected() as legs:
-                # aiortc's tracks end with the old stream's BYE, so here packets are counted.
+                # aiortc's tracks end with the old stream's BYE, so this test counts packets.
                 await endpoint.attach(legs.callee, Media.BOTH, tasks)
                 assert endpoint.joined
                 before = endpoint.counters.inward.rtp_packets
@@ -589,7 +589,7 @@ async def test_a_flood_of_another_user_is_dropped_by_the_kernel_and_the_browser_
         last = -1
         while last != sock.counters.refused.total():
             last = sock.counters.refused.total()
-            await asyncio.sleep(0)  # the loop reads one datagram a turn
+            await asyncio.sleep(0)  # the loop reads one datagram per turn
             await asyncio.sleep(0)
         return last - before
 
@@ -623,7 +623,7 @@ async def test_a_flood_of_another_user_is_dropped_by_the_kernel_and_the_browser_
 
 
 async def _answer(offer: str) -> str:
-    """What a browser answers that will never come."""
+    """The answer of a browser that will never connect."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -641,7 +641,7 @@ def _value(sdp: str, attribute: str) -> str:
 
 
 def _lan_address() -> str | None:
-    """The address of a network card of this machine, if it has one; nothing is sent to find it."""
+    """The address of a network card of this machine, or None. Finding it sends no packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

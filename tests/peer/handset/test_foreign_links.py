@@ -1,4 +1,4 @@
-"""Links of the original web app at the page: explained before anything is done, read and answered by a click."""
+"""Links of the original web app at the page: explained before anything is done, and read and answered after a click."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handset's port when it is held, taken or forbidden; and what another user's connections cost the program."""
+"""The handset's port when systemd holds it, another program has it, or it is forbidden; and floods by another user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNITS = Path(__file__).parents[3] / "config"
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 HELD = 'exec 3<&"$1"; shift; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=handset; exec "$@"'
-"What systemd does: the socket is descriptor 3, and the variables are for this process alone."
+"What systemd does: the socket is descriptor 3, and the variables name this process."
 
 SILENT = """
 import encodings.idna, os, socket, sys
@@ -47,7 +47,7 @@ sys.stdin.read()
 
 
 class Held(Person):
-    """A program that is started as systemd starts it, with a socket that is open already."""
+    """A program that is started as systemd starts it, with an open socket."""
 
     held: socket.socket
 
@@ -73,7 +73,7 @@ def held() -> Iterator[socket.socket]:
 
 
 def may_bind(port: int) -> bool:
-    """Whether another user could take a port now."""
+    """Whether another user could bind a port now."""
     script = (
         f"import os, socket; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); "
         f"s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', {port}))"
@@ -96,7 +96,7 @@ async def test_nobody_can_take_a_port_that_systemd_holds_while_the_program_is_st
             pass
         await person.signalled(signal.SIGKILL)
         assert not may_bind(port)
-        # What is asked meanwhile waits, and is answered once the program is back.
+        # A request that arrives meanwhile waits, and is answered once the program is back.
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(f"GET / HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
         await person.begin()
@@ -189,7 +189,7 @@ def test_a_port_that_is_forbidden_is_not_said_to_be_taken() -> None:
     said = subprocess.run(
         [sys.executable, "-c", imported], capture_output=True, text=True, check=False, cwd=UNITS.parent
     ).stdout
-    if said:  # some systems let every user have every port
+    if said:  # some systems let every user bind every port
         assert "may not use port 80" in said
     assert "Another program" not in said
 
@@ -211,7 +211,7 @@ async def test_another_users_thousand_connections_cost_the_program_nothing(tmp_p
             async with asyncio.timeout(60):
                 assert int(await other.stdout.readline()) > 0
             async with wire_page(anna) as (page, _):
-                # The page is let in after all of them, so all of them have been looked at.
+                # The page was let in after all of these connections, so the program has checked all of them.
                 assert len(os.listdir(descriptors)) < before + 40
                 await page.ask("explain", text="nothing")
             await anna.in_order()

@@ -1,4 +1,4 @@
-"""The page's server before anybody has come: the port is there, what serves it isn't."""
+"""The page's server before the first visitor: its port is open, but its modules aren't loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SDP of the loopback leg: what is offered, and what is read of a browser's answer or refused."""
+"""The SDP of the loopback leg: what the program offers, and how it reads or refuses a browser's answer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ a=rtcp-mux
 a=rtpmap:96 VP8/90000
 a=rtcp-fb:96 nack
 """.replace("\n", "\r\n")
-"What Debian's Chromium answers, with two candidates put in."
+"An answer of Debian's Chromium, with two candidates added."
 
 
 FIREFOX = """\
@@ -90,7 +90,7 @@ a=rtpmap:111 opus/48000/2
 a=setup:active
 a=ssrc:1407378980 cname:{6d2c9caf-2222-41df-8e39-422a5c98462a}
 """.replace("\n", "\r\n")
-"What Debian's Firefox answers to an offer of sound."
+"An answer of Debian's Firefox to an offer of sound."
 
 
 def offered(media: Media = Media.BOTH, **seen: int) -> str:

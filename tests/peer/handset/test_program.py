@@ -1,4 +1,4 @@
-"""What a page is told by a running program and what it can have done, without a browser: the messages alone."""
+"""What a running program sends to a page, and what the page can request. No browser takes part, only the messages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert "Somebody new is calling (video)" in ring["sentence"]
         await bob.say("answer", call=ring["call"], media="audio")
         for page in (anna, bob):
-            # The offer of sound waits for nothing that is kept, so it may come first.
+            # The offer of sound waits for nothing on the disk, so it may come first.
             call, offer = await page.both({"type": "call", "state": "active"}, {"type": "offer"})
             assert (call["trust"], call["handset"], call["contact"]) == ("stranger", True, None)
             assert call["media"] == "audio"
@@ -130,7 +130,7 @@ async def test_who_is_saved_from_the_log_after_a_kill_needs_one_link_if_the_word
 
 
 async def first_call(anna: WirePage, bob: WirePage, bob_node: Person) -> int:
-    """Anna calls bob, who hasn't saved her; returns the number of the call at his page, once there are words."""
+    """Let anna call bob, who hasn't saved her. Returns the call's number at his page, once there are words."""
     await anna.ask("place", whom=bob_node.node, media="audio")
     ring = await bob.next("ring")
     await bob.say("answer", call=ring["call"], media="audio")
@@ -199,7 +199,7 @@ async def test_that_the_words_differ_is_said_on_every_page_and_the_key_of_that_c
                 assert "Compare the four words in your next call" in saved["sentence"]
         async with wire_page(bob_node) as (bob, hello):
             assert [each["paired"] for each in hello["contacts"]] == [False]
-            # The next call is a first one again, whose words can be compared.
+            # The next call is a first call again, so its words can be compared.
             await bob.ask("place", whom="anna", media="audio")
             assert len((await bob.next("link"))["link"]["token"]) == 128
 
@@ -271,7 +271,7 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 assert "used before" in (await bob.ask("act", text=token))["sentence"]
                 await bob.say("hang-up", call=done["call"])
                 await anna.next("call", state="ended")
-                # Of somebody whom the owner trusts it doesn't ring first, and the button says so.
+                # A call to somebody whom the owner trusts doesn't ring first, and the button says so.
                 assert call["button"] == "Let it ring"
                 await bob.ask("set-trust", name="anna", node=anna_node.node, trust="auto")
                 await anna.ask("place", whom="bob", media="video")
@@ -348,12 +348,12 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         await bob_node.in_order()
         await anna_node.in_order()
 
-        # The caller has no link, no packet, and a call that waits as before.
+        # The caller gets no link and no packet, and the call waits as before.
         assert [writer for writer, _ in anna_node.chat.posts] == [anna_node]
         assert (await anna_node.status())["calls"] == [waiting]
         assert (waiting["state"], waiting["bytes_received"], waiting["refused"]) == ("calling", 0, {})
 
-        # Nor does another call learn more, or ring.
+        # Another call learns nothing more, and doesn't ring.
         await anna.ask("hang-up", call=placed["call"])
         await anna.next("call", state="ended")
         await anna.ask("place", whom=bob_node.node)
@@ -423,7 +423,7 @@ async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> Non
     async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
         await befriend(anna_node, bob_node)
         await befriend(carol_node, bob_node)
-        # Not even a trusted one is answered automatically now.
+        # Not even a trusted caller is answered automatically now.
         await bob_node.asked("/contact trust carol", kind="contact.trusted")
         async with wire_page(bob_node) as (bob, _), wire_page(carol_node) as (carol, _):
             anna_node.write("/call bob audio")

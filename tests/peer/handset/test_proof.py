@@ -1,4 +1,4 @@
-"""How page and server show each other that they know a key: bytes in, bytes out."""
+"""How page and server prove to each other that they know a key, tested as bytes."""
 
 from __future__ import annotations
 

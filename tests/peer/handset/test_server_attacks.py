@@ -1,4 +1,4 @@
-"""What other pages, other users and broken programs try with the handset's server, and that it goes on working."""
+"""Attacks of other pages, other users and broken programs on the handset's server, which continues to work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def refused_socket(served: Served, url: str, headers: dict[str, str]) -> i
 
 
 async def closed_with(served: Served, sock: aiohttp.ClientWebSocketResponse) -> int | None:
-    """The code with which the server closes a socket, whatever it says before."""
+    """The code with which the server closes a socket, whatever it sends before."""
     async with asyncio.timeout(PATIENCE):
         async for _ in sock:
             pass
@@ -95,7 +95,7 @@ async def test_nothing_but_the_pages_own_files_is_served(served: Served, path: s
 
 @contextlib.asynccontextmanager
 async def unknown_page(served: Served) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """A page of the right origin that hasn't proven anything yet."""
+    """A page of the right origin that hasn't proven a key yet."""
     async with served.http.ws_connect(served.socket_url, headers=served.socket_headers()) as sock:
         yield sock
 
@@ -143,7 +143,7 @@ async def test_a_page_that_says_nothing_is_closed(served: Served, monkeypatch: p
 
 
 async def test_a_proof_is_good_for_one_socket(served: Served) -> None:
-    """What was heard once proves nothing the next time: the server's random number is another one."""
+    """A proof that was heard once doesn't work again, because the server's random number differs."""
     nonce = bytes(32)
 
     async def asked(sock: aiohttp.ClientWebSocketResponse) -> Meeting:
@@ -345,14 +345,14 @@ async def test_a_malformed_or_oversized_request_ends_itself_only(
 
 
 async def ends(reader: asyncio.StreamReader) -> None:
-    """Wait until the server has ended a connection, without an answer."""
+    """Wait until the server has closed a connection without an answer."""
     async with asyncio.timeout(PATIENCE):
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
 
 
 async def test_more_connections_than_there_may_be_keep_nobody_out(served: Served) -> None:
-    """The oldest that isn't a page's gives way."""
+    """The oldest connection that isn't a page's is closed."""
     async with served.page() as page:
         idle = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3 * MAX_CONNECTIONS)]
         for reader, _ in idle[:MAX_CONNECTIONS]:

@@ -1,4 +1,4 @@
-"""Tickets open the page once, for a while, in place of the key."""
+"""Tickets open the page in place of the key, once and for a limited time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from peer.handset.tickets import MAX_TICKETS, TICKET_SECONDS, Tickets
 
 
 class Clock:
-    """Stands still until it is set."""
+    """A clock that stands still until it is set."""
 
     now = 1000.0
 
@@ -19,7 +19,7 @@ class Clock:
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Ignores the call."""
 
 
 def test_a_ticket_is_used_once_and_its_place_is_told() -> None:

@@ -1,4 +1,4 @@
-"""A page without a browser: the WebSocket of a running `copybara`, spoken by hand."""
+"""A page without a browser: the test itself speaks over the WebSocket of a running `copybara`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.bot.console import SECONDS, Person
 from tests.peer.handset.knocking import given_in, knock, origin_of
 
 AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
-"The configuration of somebody who talks at the page, at a port that nobody else has."
+"The configuration of a user who talks at the page, at a free port."
 
 
 class WirePage:
@@ -23,12 +23,12 @@ class WirePage:
     def __init__(self, sock: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = sock
         self.heard: list[dict[str, Any]] = []
-        "Everything that the program has said and nobody has taken yet."
+        "Everything that the program has sent and no test has taken yet."
 
         self._numbers = itertools.count(1)
 
     async def next(self, kind: str, **values: Any) -> dict[str, Any]:
-        """The next message of a kind with those values; the ones before it are forgotten."""
+        """Take the next message of a kind with those values. Earlier messages are dropped."""
         async with asyncio.timeout(SECONDS):
             while True:
                 message = await self._next()
@@ -36,7 +36,7 @@ class WirePage:
                     return message
 
     async def both(self, *wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        """The next message with each of these values, in whatever order they come; all others are forgotten."""
+        """Take the next message with each of these values, in any order. All others are dropped."""
         found: dict[int, dict[str, Any]] = {}
         async with asyncio.timeout(SECONDS):
             while len(found) < len(wanted):
@@ -52,11 +52,11 @@ class WirePage:
         return dict(await self.socket.receive_json())
 
     async def say(self, kind: str, **fields: Any) -> None:
-        """Send a message that wants no answer."""
+        """Send a message that gets no answer."""
         await self.socket.send_json({"type": kind, **fields})
 
     async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Send a request, and return Done, Explained or Problem. What comes meanwhile is kept."""
+        """Send a request, and return Done, Explained or Problem. Other messages are kept."""
         number = next(self._numbers)
         await self.say(kind, id=number, **fields)
         kept = []
@@ -74,7 +74,7 @@ class WirePage:
 
 @contextlib.asynccontextmanager
 async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
-    """Open the page of a person; yields it and its Hello."""
+    """Open the page of a person. Yields the page and its Hello."""
     assert person.handset is not None
     async with page_at(person.handset) as opened:
         yield opened
@@ -82,7 +82,7 @@ async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, A
 
 @contextlib.asynccontextmanager
 async def page_at(address: str) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
-    """The same for an address that leads to the page, wherever it stood."""
+    """Open the page at an address. Yields the page and its Hello."""
     origin, (kind, secret) = origin_of(address), given_in(address)
     async with aiohttp.ClientSession() as http:
         async with http.get(address) as opened:
@@ -96,7 +96,7 @@ async def page_at(address: str) -> AsyncIterator[tuple[WirePage, dict[str, Any]]
 
 
 async def lets_in(address: str) -> bool:
-    """Whether an address lets a page in that has nothing but it. A ticket in it is used up by that."""
+    """Whether an address alone opens a page. This uses up a ticket in the address."""
     origin, (kind, secret) = origin_of(address), given_in(address)
     headers = {"Origin": origin}
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{origin}/socket", headers=headers) as sock:

@@ -1,6 +1,6 @@
-"""An emulated machine with a camera, for where there is none: Debian's kernel with its driver vivid, in QEMU.
+"""An emulated machine with a camera, for machines without one: Debian's kernel with its driver vivid, in QEMU.
 
-Its files are this machine's, to be read only; so the same Python and the same ffmpeg run in it. It is emulated, not
+It can read the files of this machine, so the same Python and the same ffmpeg run in it. It is emulated, not
 virtualised: that works wherever a process can run, and takes half a minute.
 """
 
@@ -43,7 +43,7 @@ export PATH={path} HOME=/run TMPDIR=/run PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={p
 
 
 def need_machine() -> None:
-    """Skip what needs the machine where there is nothing to make it of."""
+    """Skip a test if this machine can't start the emulated one."""
     need("qemu-system-x86_64", "busybox", "modprobe", packages="qemu-system-x86, busybox-static, kmod")
     if not KERNEL.exists():
         pytest.skip("needs the kernel that tests/system-packages unpacks")
@@ -70,15 +70,15 @@ async def run_inside(script: Path, folder: Path) -> Any:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    # What the machine's own start wrote stands before it in the same line.
+    # Output of the machine's boot stands before the object in the same line.
     _, begin, line = said.rpartition("{")
     assert begin, said[-3000:]
     return json.loads(begin + line.partition("\n")[0])
 
 
 def _files(script: Path) -> dict[str, bytes]:
-    """What is in the RAM disk that the machine starts from."""
-    # ffmpeg is read from afar: the first time, that takes longer than a camera may.
+    """The content of the RAM disk from which the machine starts."""
+    # The first read of ffmpeg goes through the emulation and takes longer than a camera's start may.
     command = f"ffmpeg -version >/dev/null; {shlex.quote(sys.executable)} {shlex.quote(str(script))}"
     init = INIT.format(
         path=shlex.quote(os.environ["PATH"]),
@@ -99,7 +99,7 @@ def _files(script: Path) -> dict[str, bytes]:
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
-    """A cpio archive of the format "newc", as Linux unpacks it (its Documentation, buffer-format.rst)."""
+    """A cpio archive in the format "newc" that Linux unpacks (its Documentation, buffer-format.rst)."""
     entries = [(folder, 0o040755, b"") for folder in ("bin", "dev", "drivers", "files")]
     entries += [(name, 0o100755, data) for name, data in files.items()]
     entries.append(("TRAILER!!!", 0, b""))

@@ -1,4 +1,4 @@
-"""A sound server of its own for each test that wants one."""
+"""A separate sound server for each test that wants one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.peer.media.pulse_server import PipeWire, PulseServer, need_pipewire, 
 
 @pytest.fixture(params=[PulseServer, PipeWire], ids=["pulseaudio", "pipewire"])
 def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PulseServer:
-    """A server that this process's own calls go to. To be started."""
+    """A server that the calls of this process use. The test starts it."""
     if request.param is PipeWire:
         need_pipewire()
     else:

@@ -1,4 +1,4 @@
-"""A machine whose devices and routes are written down, for decisions that would otherwise need those devices."""
+"""A machine with a fixed list of devices and routes, for decisions that would otherwise need such devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from peer.overlay.interfaces import Interface, Network, carrier_of
 
 @dataclass(frozen=True, slots=True)
 class FixedMachine:
-    """Routes as the kernel does: the most specific subnet, else the default route."""
+    """Chooses routes as the kernel does: the most specific subnet, else the default route."""
 
     devices: tuple[Interface, ...]
     default: str | None = None
@@ -30,7 +30,7 @@ class FixedMachine:
         return max(subnets, default=(0, self.default))[1]
 
     def without(self, name: str) -> FixedMachine:
-        """The same machine after a device went away."""
+        """The same machine without a device."""
         return replace(self, devices=tuple(device for device in self.devices if device.name != name))
 
 

@@ -1,4 +1,4 @@
-"""A camera for tests, and what it films."""
+"""A camera for tests, and its film."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.programs import need
 SERVER = Path(__file__).parent / "rtsp_server.py"
 
 PYTHON = "/usr/bin/python3"
-"Debian's own, which has the bindings; the one that runs the tests may be another."
+"Debian's Python, which has the bindings. The tests may run on another one."
 
 PACKAGES = "python3-gi, gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good"
 
@@ -29,13 +29,13 @@ USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 SIZE = 320, 240
 TONE = 997
 GREY = 120
-"The luma of everything that the camera sees; no other endpoint sends a picture like it."
+"The luma of everything that the camera sees. No other endpoint sends such a picture."
 
 SECONDS = 60.0
 
 
 def film(path: Path, seconds: int = 30) -> Path:
-    """What the camera sees and hears: grey, and a tone at 8 kHz, as H.264 and PCM."""
+    """Make the camera's film: grey, and a tone at 8 kHz, as H.264 and PCM."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
         video.codec_context.options = {"preset": "ultrafast", "tune": "zerolatency"}
@@ -61,7 +61,7 @@ def film(path: Path, seconds: int = 30) -> Path:
 
 
 class IpCameraForTests:
-    """A camera that can be switched on and off. It wants a user name and a password."""
+    """A camera that can be switched on and off. It requires a user name and a password."""
 
     def __init__(self, film: Path) -> None:
         need(PYTHON, packages=PACKAGES)
@@ -72,12 +72,12 @@ class IpCameraForTests:
 
     @property
     def address(self) -> str:
-        """With the password."""
+        """The address with the password."""
         return f"rtsp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/stream"
 
     @contextlib.asynccontextmanager
     async def on(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """The camera films for the length of the block; at its end it loses its power."""
+        """Run the camera during the block. At the end it loses its power."""
         process = await asyncio.create_subprocess_exec(
             *(PYTHON, str(SERVER), str(self._film), str(self.port), USER, PASSWORD),
             stdout=asyncio.subprocess.PIPE,

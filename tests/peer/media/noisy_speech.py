@@ -1,6 +1,6 @@
-"""A person who speaks beside a noise, and how much of each is left after something was done with it.
+"""A voice with noise, and a measure of what remains of each after processing.
 
-The speech is recorded: Debian's alsa-utils has a voice that names the places of speakers, at 48 kHz.
+The speech is recorded: Debian's alsa-utils has a voice at 48 kHz that names the positions of speakers.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ PAUSE = SAMPLE_RATE
 WINDOW = SAMPLE_RATE // 100
 
 SETTLE = 4 * SAMPLE_RATE
-"What a suppressor may learn from before it counts."
+"Samples from which a suppressor may learn before it is measured."
 
 QUIET = 30
-"No sample of a pause in the recordings is farther from silence."
+"No sample of a pause in the recordings differs from silence by more than this."
 
 AROUND = 5
-"Windows on either side that have to be quiet too: what comes out is some milliseconds late."
+"Windows on either side that have to be quiet too, because the output is some milliseconds late."
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """By how many dB each is weaker afterwards."""
+    """By how many dB voice and noise are weaker after processing."""
 
     noise: float
-    "In the pauses."
+    "Measured in the pauses."
 
     voice: float
 
@@ -49,7 +49,7 @@ def there() -> bool:
 
 
 def speech() -> array.array[int]:
-    """Some 20 seconds of 16-bit mono, with pauses."""
+    """Some 20 seconds of 16-bit mono with pauses."""
     said = array.array("h")
     for path in _recordings():
         with wave.open(str(path)) as file:
@@ -60,7 +60,7 @@ def speech() -> array.array[int]:
 
 
 def beside(voice: array.array[int], noise: Sequence[float], below: float) -> array.array[int]:
-    """The voice with a noise that is `below` dB weaker than it is while it speaks."""
+    """Add noise that is `below` dB weaker than the speaking voice."""
     spoken = [sample for sample in voice if abs(sample) > QUIET * 10]
     factor = loudness(spoken) / loudness(noise) / 10 ** (below / 20)
     mixed = (said + factor * heard for said, heard in zip(voice, noise, strict=True))
@@ -74,13 +74,13 @@ def hiss(length: int, seed: int) -> list[float]:
 
 
 def fan(length: int, seed: int) -> list[float]:
-    """Noise that is stronger the lower it is, as of a fan."""
+    """Noise that is stronger at lower frequencies, like that of a fan."""
     last = 0.0
     return [last := 0.97 * last + each for each in hiss(length, seed)]
 
 
 def left(voice: array.array[int], mixed: array.array[int], process: Callable[[bytes], bytes], block: int) -> Left:
-    """What is left of voice and noise when the mixture goes through `process`, in blocks of so many bytes."""
+    """Process the mixture in blocks of this many bytes, and measure what is left of voice and noise."""
     data = mixed.tobytes()
     after = array.array("h", b"".join(process(data[at : at + block]) for at in range(0, len(data) - block + 1, block)))
     speaks = [max(map(abs, voice[at : at + WINDOW])) > QUIET for at in range(0, len(after) - WINDOW, WINDOW)]

@@ -1,4 +1,4 @@
-"""`python -m tests.peer.media.open_sound auto`: opens a sound system, and says how long everything else stood still."""
+"""`python -m tests.peer.media.open_sound auto` opens a sound system and prints how long all else stood still."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Sound servers for tests, PulseAudio and PipeWire: no hardware, no systemd, any user; and ears to hear what they play.
+"""Sound servers for tests, PulseAudio and PipeWire, without hardware or systemd and for any user; and ears to listen.
 
 `air` is a sink of three channels that nobody hears. What is played into `{name}_voice` goes to its front, and
-`{name}_microphone` hears only that; what is played into the stereo speaker `{name}_ear` goes to its rear. So a
-recording of the sink's monitor has what was said and what was heard beside each other, to the sample.
+`{name}_microphone` hears only that. What is played into the stereo speaker `{name}_ear` goes to its rear. So a
+recording of the sink's monitor contains the voice and the heard sound side by side, with the same samples.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHANNELS = "front-left,rear-left,rear-right"
 LIST_NAMES = "org.freedesktop.DBus.ListNames"
 
 SILENT = 20.0
-"What an encoder makes of silence is less."
+"The decoded silence of an encoder stays below this level."
 
 MOST = 0.6
 "The share of a note in the energy of a sound that is that note: less than with a third of it missing."
@@ -56,13 +56,13 @@ class Air:
 
     @property
     def ear(self) -> str:
-        """The sink of the speaker that is listened to."""
+        """The sink of the speaker to which a test listens."""
         return f"{self.name}_ear"
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room with a microphone that hears the speaker, 30 ms later, and what is said into the sink `air`."""
+    """A room whose microphone hears the speaker 30 ms later, and what is played into the sink `air`."""
 
     air: str
     microphone: str
@@ -70,14 +70,14 @@ class Room:
 
     cancelling_microphone: str
     cancelling_speaker: str
-    "The same two devices, through the sound server's echo canceller."
+    "The same two devices through the sound server's echo canceller."
 
 
 class PulseServer:
     """A server that speaks PulseAudio's protocol: PulseAudio itself."""
 
     plain_cancelling = "noise_suppression=0 analog_gain_control=0 digital_gain_control=0"
-    "Has the echo canceller do nothing else: it takes a tone that lasts for noise."
+    "Arguments that switch off all but the echo canceller, which takes a lasting tone for noise."
 
     def __init__(self, folder: Path) -> None:
         self.environment = {
@@ -91,11 +91,11 @@ class PulseServer:
         self._folder = folder
         self._processes: list[asyncio.subprocess.Process] = []
         self._loaded: dict[str, tuple[str, tuple[str, str]]] = {}
-        "By the name of a device, the number of its module and what it was loaded with."
+        "For each device name, the number of its module and the arguments of its load."
 
     @contextlib.asynccontextmanager
     async def running(self, *airs: str) -> AsyncIterator[list[Air]]:
-        """Run the server for the length of the block, with an `air` for each name."""
+        """Run the server during the block, with an `air` for each name."""
         with before_others():
             async with self._serving():
                 yield await self._airs(*airs)
@@ -111,7 +111,7 @@ class PulseServer:
         return [Air(self, name) for name in names]
 
     async def room(self) -> Room:
-        """Make a room, once."""
+        """Make the room. Call it once."""
         room = Room("room_air", "room_air.monitor", "room_speaker", "cancelling_microphone", "cancelling_speaker")
         for sink in (room.air, room.speaker):
             await self.load("null-sink", f"sink_name={sink} rate=48000 channels=1 channel_map=mono")
@@ -123,7 +123,7 @@ class PulseServer:
         return room
 
     async def load(self, module: str, arguments: str, *spaced: str) -> None:
-        """Load a module, with arguments between spaces, and such as contain spaces."""
+        """Load a module with arguments between spaces, and with arguments that contain spaces."""
         command = ("pactl", "load-module", f"module-{module}", *arguments.split(), *spaced)
         async with self.started(*command) as process:
             out, _ = await process.communicate()
@@ -132,14 +132,14 @@ class PulseServer:
             self._loaded[name] = out.decode().strip(), (module, arguments)
 
     async def unplug(self, device: str) -> tuple[str, str]:
-        """Take away the source or sink of a name. Gives what `load` takes to bring it back."""
+        """Remove the source or sink with this name. Returns the arguments of `load` that bring it back."""
         number, module = self._loaded.pop(device)
         assert await self._run("pactl", "unload-module", number) == 0
         return module
 
     @contextlib.contextmanager
     def hanging(self) -> Iterator[None]:
-        """Have the server answer nobody for the length of the block."""
+        """Stop the server's answers during the block."""
         for process in self._processes:
             process.send_signal(signal.SIGSTOP)
         try:
@@ -149,7 +149,7 @@ class PulseServer:
                 process.send_signal(signal.SIGCONT)
 
     async def make_default(self, kind: str, device: str) -> None:
-        """Make a `source` or a `sink` the one that the system takes."""
+        """Make a `source` or a `sink` the default device of the system."""
         assert await self._run("pactl", f"set-default-{kind}", device) == 0
 
     @contextlib.asynccontextmanager
@@ -161,7 +161,7 @@ class PulseServer:
 
     @contextlib.asynccontextmanager
     async def _serves(self, *command: str, answers: tuple[str, ...] = ()) -> AsyncIterator[None]:
-        """A program in the background, from when the command `answers` works on."""
+        """Run a program in the background, and enter the block once the command `answers` works."""
         process = await asyncio.create_subprocess_exec(
             *command,
             env=os.environ | self.environment,
@@ -183,12 +183,12 @@ class PulseServer:
                 async with asyncio.timeout(SECONDS):
                     await process.wait()
             except TimeoutError:
-                # The threads of PulseAudio have been seen to wait for each other for ever.
+                # PulseAudio's threads sometimes wait for each other for ever.
                 process.kill()
                 await process.wait()
 
     def played_into(self, sink: str) -> dict[str, str]:
-        """The environment of a program whose sound comes out there."""
+        """The environment of a program whose sound goes to that sink."""
         return {name: self.environment[name] for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH")} | {"PULSE_SINK": sink}
 
     async def _run(self, *command: str) -> int:
@@ -202,7 +202,7 @@ class PulseServer:
 
     @contextlib.asynccontextmanager
     async def started(self, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A program with pipes for the length of the block."""
+        """Run a program with pipes during the block."""
         process = await asyncio.create_subprocess_exec(
             *command,
             env=os.environ | self.environment,
@@ -228,29 +228,29 @@ class PulseServer:
             await process.communicate(samples)
 
     async def streams(self) -> list[str]:
-        """The kinds of streams that there are now, each once."""
+        """The kinds of current streams, each once."""
         kinds = []
         for kind in ("sink-inputs", "source-outputs"):
             async with self.started("pactl", "list", "short", kind) as process:
                 out, _ = await process.communicate()
-            # Those of the modules that make an air have no client.
+            # The streams of the modules that make an air have no client.
             if any(line.split("\t")[2] != "-" for line in out.decode().splitlines()):
                 kinds.append(kind)
         return kinds
 
     async def until_streams(self, *kinds: str) -> None:
-        """Wait until there are streams of exactly these kinds: the server needs a moment to notice a program."""
+        """Wait until the streams have exactly these kinds. The server needs a moment to notice a program."""
         async with asyncio.timeout(SECONDS):
             while await self.streams() != [*kinds]:
                 pass
 
     async def until_no_streams(self) -> None:
-        """Wait until nobody plays or listens."""
+        """Wait until no program plays or listens."""
         await self.until_streams()
 
     @contextlib.asynccontextmanager
     async def heard(self, name: str) -> AsyncIterator[Ears]:
-        """Ears at an `air`, listening from here on."""
+        """Ears at an `air` that listen from now on."""
         form = ("--raw", "--format=s16le", "--channels=3", f"--channel-map={CHANNELS}", f"--rate={SAMPLE_RATE}")
         async with self.started("parec", *form, "--latency-msec=20", f"--device={name}.monitor") as process:
             assert process.stdout is not None
@@ -260,9 +260,9 @@ class PulseServer:
 
 
 class PipeWire(PulseServer):
-    """PipeWire as a desktop runs it: with WirePlumber, which connects streams, and pipewire-pulse, which is spoken to.
+    """PipeWire as a desktop runs it: WirePlumber connects the streams, and pipewire-pulse speaks PulseAudio's protocol.
 
-    WirePlumber wants a session bus.
+    WirePlumber needs a session bus.
     """
 
     plain_cancelling = "webrtc.noise_suppression=false webrtc.gain_control=false"
@@ -270,7 +270,7 @@ class PipeWire(PulseServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.environment |= {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus"}
-        # Its part for Bluetooth waits for logind, and where no systemd runs that ends the whole program.
+        # WirePlumber's Bluetooth module waits for logind. Where systemd doesn't run, that ends the whole program.
         without = folder / "wireplumber/bluetooth.lua.d/51-without.lua"
         without.parent.mkdir(parents=True, exist_ok=True)
         without.write_text("bluez_monitor.enabled = false\n")
@@ -289,7 +289,7 @@ class PipeWire(PulseServer):
 
 
 class Ears:
-    """What was said and what was heard, in its left channel, from the same moment on."""
+    """What was said, and what was heard in the left channel, from the same moment on."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self.said: array.array[int] = array.array("h")
@@ -297,33 +297,33 @@ class Ears:
         self._reader = reader
 
     async def listen(self, seconds: float) -> None:
-        """Listen for so long."""
+        """Listen for this many seconds."""
         async with asyncio.timeout(SECONDS + seconds):
             samples = array.array("h", await self._reader.readexactly(round(seconds * SAMPLE_RATE) * 6))
         self.said += samples[0::3]
         self.heard += samples[1::3]
 
     async def until_heard(self, level: float, seconds: float = 0.1) -> None:
-        """Listen until a stretch of that length at the end is as loud as that in the ear."""
+        """Listen until the last `seconds` in the ear are at least this loud."""
         while loudness(self.heard[-round(seconds * SAMPLE_RATE) :]) < level:
             await self.listen(0.02)
 
     async def until_notes(self, *wanted: float) -> None:
-        """Listen until these are heard one after the other, however long each takes, and then to silence."""
+        """Listen until these notes are heard in this order, with any length, and then silence."""
         async with asyncio.timeout(SECONDS):
             while notes(self.heard, *set(wanted)) != [*wanted]:
                 await self.listen(0.2)
         await self.until_silent()
 
     async def hears_once(self, *wanted: float) -> None:
-        """Listen until these notes are heard one after the other; they don't come again."""
+        """Listen until these notes are heard in this order, and check that they don't come again."""
         await self.until_notes(*wanted)
         await self.listen(0.6)
         when = notes_at(self.heard, *set(wanted))
         assert [note for _, note in when] == [*wanted], f"seconds and hertz: {when}"
 
     async def until_silent(self, seconds: float = 0.2) -> None:
-        """Listen until nothing was heard for so long."""
+        """Listen until nothing was heard for this many seconds."""
         await self.listen(seconds)
         while loudness(self.heard[-round(seconds * SAMPLE_RATE) :]) > SILENT:
             await self.listen(0.02)
@@ -335,12 +335,12 @@ def loudness(samples: array.array[int]) -> float:
 
 
 def onset(samples: array.array[int], level: int) -> int:
-    """The first sample as far from silence as `level`."""
+    """The first sample that differs from silence by at least `level`."""
     return next(n for n, sample in enumerate(samples) if abs(sample) >= level)
 
 
 def frequency(samples: array.array[int]) -> float:
-    """The frequency of one tone, from where it crosses zero upwards; 0 if it doesn't twice."""
+    """The frequency of one tone, from its upward zero crossings. 0 if there are fewer than two."""
     crossings = [
         n + samples[n] / (samples[n] - samples[n + 1])
         for n in range(len(samples) - 1)
@@ -352,12 +352,12 @@ def frequency(samples: array.array[int]) -> float:
 
 
 def notes(samples: array.array[int], *known: float) -> list[float]:
-    """Which of the known notes follow each other in it; what is between or broken is left out."""
+    """The known notes in the order in which they sound. Sounds between them and broken notes are left out."""
     return [note for _, note in notes_at(samples, *known)]
 
 
 def notes_at(samples: array.array[int], *known: float) -> list[tuple[float, float]]:
-    """The same, each with the second at which it begins."""
+    """The known notes in their order, each with the second at which it begins."""
     found: list[tuple[float, float]] = []
     step = SAMPLE_RATE // 25
     for at in range(0, len(samples) - step, step // 4):
@@ -393,12 +393,12 @@ def _waves(hertz: float, length: int) -> tuple[array.array[float], array.array[f
 
 
 def need_pulseaudio() -> None:
-    """Skip what needs a sound server where there is none to start."""
+    """Skip a test that needs a sound server if none can be started."""
     need("pulseaudio", "parec", "pacat", "pactl", packages="pulseaudio, pulseaudio-utils")
 
 
 def need_pipewire() -> None:
-    """Skip what needs PipeWire where there is none to start."""
+    """Skip a test that needs PipeWire if it can't be started."""
     need_pulseaudio()
     need(
         *("pipewire", "pw-cli", "wireplumber", "pipewire-pulse", "dbus-daemon", "dbus-send"),

@@ -1,4 +1,4 @@
-"""A program that records the test pattern into a folder until somebody kills it. Says when two seconds have come."""
+"""Records the test pattern into a folder until the process is killed. Prints a line after two seconds of it."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ FRAMES = 20
 
 
 async def look() -> dict[str, object]:
-    """What there was to see, and what was said to a second one who wanted to look."""
+    """What the camera showed, and the error for a second user of the camera."""
     async with asyncio.TaskGroup() as tasks:
-        # Everything takes ten times as long here.
+        # Everything takes ten times as long in this machine.
         peer.media.picture.camera.START_SECONDS = 60.0
         device = cameras()[0]
         seen: dict[str, object] = {"device": device}
@@ -33,7 +33,7 @@ async def look() -> dict[str, object]:
         seen["size"] = [frame.width, frame.height]
         plane = frame.planes[0]
         row = bytes(plane)[240 * plane.line_size :]
-        # In the middle of each of the eight bars.
+        # The middle of each of the eight bars.
         seen["luma"] = [row[80 * bar + 40] for bar in range(8)]
         try:
             await CameraProgram().open(video4linux(device, *SIZE), *SIZE)

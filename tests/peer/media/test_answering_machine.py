@@ -30,7 +30,7 @@ GREETING = 600
 
 
 class Machines:
-    """Answering machines with one folder, and what they told."""
+    """Answering machines with one folder, and their reports."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "messages"
@@ -49,7 +49,7 @@ async def machines(tmp_path: Path) -> Machines:
 
 
 async def message(leg: Leg, machine: AnsweringMachine, packets: int) -> Path:
-    """Wait until so many packets have arrived since the beep."""
+    """Wait until this many packets have arrived since the beep."""
     done = asyncio.Event()
     count = 0
 
@@ -73,7 +73,7 @@ def sound_of(path: Path) -> list[AudioFrame]:
 
 
 def probed(path: Path) -> dict[str, Any]:
-    """What ffprobe says of a file, and that it complains about nothing."""
+    """What ffprobe says about a file. Checks that ffprobe has no complaint."""
     need("ffprobe", packages="ffmpeg")
     command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", str(path)]
     said = subprocess.run(command, check=True, capture_output=True)
@@ -163,7 +163,7 @@ async def test_a_greeting_that_cannot_be_played_costs_no_message(
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path, machines: Machines) -> None:
     async with asyncio.TaskGroup() as tasks:
-        # A quarter of a second of one tone, then another.
+        # A quarter of a second of one tone, then another tone.
         greeting = make_wave(tmp_path / "tones.wav", sine(300, 12_000) + sine(GREETING, SAMPLE_RATE // 2))
         machine = machines.machine(greeting)
         async with connected() as legs:

@@ -1,4 +1,4 @@
-"""A local camera: ffmpeg's test source, opened as a camera is; test_camera_v4l.py has a real driver."""
+"""A local camera, tested with ffmpeg's test source in its place. test_camera_v4l.py uses a real driver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BARS = ["-re", "-f", "lavfi", "-i", "smptebars=size=640x480:rate=15"]
 
 @pytest.fixture(autouse=True)
 def ffmpeg() -> None:
-    """The program that opens cameras."""
+    """Skip the tests if the program that opens cameras is missing."""
     need("ffmpeg", packages="ffmpeg")
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def bars(device: str, width: int, height: int, rate: int) -> list[str]:
-    """ffmpeg's options that give bars for as long as the device is there; it ends with it as with a real one."""
+    """ffmpeg's options for bars. They end when the device file disappears, as with a real camera."""
     return BARS if Path(device).exists() else ["-f", "v4l2", "-i", device]
 
 
@@ -113,7 +113,7 @@ async def test_who_looks_late_sees_what_is_there_now_and_not_what_was(folder: Pa
         await camera.open(tasks)
         track = camera.track()
         first = await track.recv()
-        # Fifteen pictures pass that nobody takes.
+        # Fifteen pictures pass, and nobody takes them.
         await seen(camera, 15)
         track = camera.track()
         later = await track.recv()
@@ -145,7 +145,7 @@ async def test_a_camera_that_gives_no_picture_any_more_is_opened_again(folder: P
         await camera.open(tasks)
         await seen(camera, 2)
         first = await program(camera)
-        os.kill(first.pid, signal.SIGSTOP)  # what it has read ahead comes still
+        os.kill(first.pid, signal.SIGSTOP)  # what it has read ahead still arrives
         await asyncio.wait_for(first.wait(), PATIENCE)
         await seen(camera, 2)
         assert (await program(camera)).pid != first.pid
@@ -154,7 +154,7 @@ async def test_a_camera_that_gives_no_picture_any_more_is_opened_again(folder: P
 
 
 async def pull_out(folder: Path, name: str, camera: LocalCamera) -> None:
-    """Take a camera away, as the kernel does: its file goes, and who reads it gets an error."""
+    """Take a camera away as the kernel does: its file disappears, and its reader gets an error."""
     process = await program(camera)
     (folder / name).unlink()
     if process.returncode is None:
@@ -171,7 +171,7 @@ async def test_a_camera_that_goes_gives_way_to_the_next_one_until_it_is_back(fol
         await pull_out(folder, "video7", camera)
         assert (await said.get()).sentence == f"Your camera {wanted} is gone. Using {other} instead."
         await seen(camera, 2)
-        # No program ends here: that a camera is back is seen in its folder.
+        # No program ends here. The camera's return shows in its folder.
         (folder / "video7").touch()
         assert (await said.get()).sentence == f"Your camera {wanted} is back."
         await seen(camera, 2)

@@ -29,13 +29,13 @@ SSRC = 7
 
 
 def audio_packet(number: int, *, ssrc: int = SSRC, payload: bytes | None = None) -> bytes:
-    """20 ms with its number as its content."""
+    """20 ms of sound with its number as its content."""
     content = payload if payload is not None else number.to_bytes(4, "big")
     return RtpPacket(111, 0, number & 0xFFFF, number * 960 & 0xFFFFFFFF, ssrc, content).serialize()
 
 
 def video_packets(pictures: int, *, key_at: frozenset[int] = frozenset(), first: int = 65_530) -> list[list[bytes]]:
-    """The packets of each of some pictures of the test pattern, 15 a second; wraps around soon."""
+    """The packets of some pictures of the test pattern, 15 pictures a second. The sequence numbers wrap around soon."""
     encoder, bars = Vp8Encoder(), Bars(640, 480)
     packets: list[list[bytes]] = []
     number = first
@@ -73,7 +73,7 @@ def test_pictures_are_put_together_and_their_times_go_on_where_rtp_wraps_around(
     frames = [f for picture in video_packets(6) for packet in picture for f in reception.add(packet, 0.0)]
     assert [frame.key for frame in frames] == [True, False, False, False, False, False]
     assert frames[0].size == key_frame_size(frames[0].data) == (640, 480)
-    # The encoder counts in microseconds, so that a step may be a tick off.
+    # The encoder counts in microseconds, so a step may be wrong by one tick.
     assert all(abs(after.timestamp - before.timestamp - 6_000) <= 1 for before, after in itertools.pairwise(frames))
     assert [frame.restarted for frame in frames] == [True, False, False, False, False, False]
 
@@ -183,7 +183,7 @@ def test_times_follow_the_sender_not_the_jitter_of_the_path() -> None:
 
 def test_sound_that_a_busy_machine_reads_late_stays_where_it_was_sent() -> None:
     reception, timeline = Reception("audio"), Timeline("audio", 0.0)
-    # For four seconds nobody reads. Then all of that is there at once.
+    # Nobody reads for four seconds. Then all of it arrives at once.
     frames = [f for n in range(500) for f in reception.add(audio_packet(n), n * 0.02 if not 50 <= n < 250 else 5.0)]
     assert [timeline.place(frame) for frame in frames] == [n * 960 for n in range(500)]
 

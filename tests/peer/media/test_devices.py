@@ -45,12 +45,12 @@ pytestmark = pytest.mark.slow
 TONE = 997.0
 
 CLEAR = 2_000
-"Far from silence; a tone of these tests has a peak of 8,000."
+"A level far from silence. A tone of these tests has a peak of 8,000."
 
 
 @pytest.fixture
 async def sound(server: PulseServer) -> AsyncIterator[PulseServer]:
-    """The server, running. What Anna says is heard in the air `there`, what Ben says in `back`."""
+    """The running server. What Anna says is heard in the air `there`, and what Ben says in `back`."""
     async with server.running("there", "back"):
         yield server
 
@@ -69,7 +69,7 @@ def devices(*, microphone: str = "", speaker: str = "", sound: str = "pulse", ca
 
 @contextlib.asynccontextmanager
 async def background(work: Callable[[], object]) -> AsyncIterator[None]:
-    """Do something for the length of the block."""
+    """Repeat some work during the block."""
     task = asyncio.ensure_future(work())  # type: ignore[arg-type]
     try:
         yield
@@ -91,13 +91,13 @@ async def test_what_one_says_the_other_hears_both_ways(
             async with sound.heard(air) as ears, speech, asyncio.timeout(PATIENCE):
                 await ears.until_heard(CLEAR)
                 await ears.listen(2.0)
-                # On a busy machine a block may come too late. A second in which few do has to come all the same.
+                # On a busy machine a block may be late. But there has to be a second in which few are late.
                 while broken(lately(ears.heard)) > 0.25:
                     await ears.listen(0.2)
             said, heard = onset(ears.said, CLEAR), onset(ears.heard, CLEAR)
             delay = (heard - said) * 1000 / SAMPLE_RATE
             record_testsuite_property(f"ear-to-ear delay {air}, ms", round(delay))
-            assert delay > 0  # how long it may be is for benchmarks/ear_to_ear.py
+            assert delay > 0  # benchmarks/ear_to_ear.py tests how long it may be
             spoken, arrived = lately(ears.said), lately(ears.heard)
             assert median(map(frequency, spoken)) == pytest.approx(TONE, abs=0.1)
             assert median(map(frequency, arrived)) == pytest.approx(TONE, abs=1)
@@ -121,7 +121,7 @@ async def test_who_chooses_the_devices_that_cancel_the_echo_sends_none_back(
 
 
 async def back_from_the_room(sound: PulseServer, air: str, microphone: str, speaker: str) -> tuple[float, float]:
-    """How loud a tone comes back to Anna from a room with these devices: one that she says, and one said there."""
+    """How loud two tones from a room with these devices reach Anna: her own, and one that is played in the room."""
     anna = LocalDevices(devices(microphone="there_microphone", speaker="there_ear"))
     ben = LocalDevices(devices(microphone=microphone, speaker=speaker))
     levels = []
@@ -131,7 +131,7 @@ async def back_from_the_room(sound: PulseServer, air: str, microphone: str, spea
         for sink in ("there_voice", air):
             speech = background(lambda sink=sink: sound.say(sink, sine(TONE, 6 * SAMPLE_RATE)))
             async with sound.heard("there") as ears, speech:
-                # An echo canceller needs a moment to know the room.
+                # An echo canceller needs a moment to learn the room.
                 await ears.listen(2.5)
                 levels.append(median(map(loudness, tenths(ears.heard[-SAMPLE_RATE:]))))
             async with sound.heard("there") as ears:
@@ -147,12 +147,12 @@ def lately(samples: array.array[int]) -> list[array.array[int]]:
 
 
 def broken(stretches: list[array.array[int]]) -> float:
-    """How many of them aren't the tone: 1 is all."""
+    """The share of stretches that aren't the tone, 0 to 1."""
     return sum(frequency(each) != pytest.approx(TONE, abs=1) for each in stretches) / len(stretches)
 
 
 def tenths(samples: array.array[int]) -> list[array.array[int]]:
-    """Stretches of a tenth of a second, but for the first."""
+    """Stretches of a tenth of a second, without the first."""
     step = SAMPLE_RATE // 10
     return [samples[at : at + step] for at in range(step, len(samples) - step, step)]
 
@@ -175,7 +175,7 @@ async def test_a_speaker_that_ends_with_sound_left_to_play_leaves_no_error_behin
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     speaker = await Pulse().speak("there_ear")
     writing = asyncio.create_task(speaker.write(bytes(2**20)))
-    await asyncio.sleep(0)  # it has begun, and the pipe is full
+    await asyncio.sleep(0)  # writing has begun, and the pipe is full
     await speaker.close()
     await asyncio.wait([writing])
     assert isinstance(writing.exception(), SoundGone)
@@ -185,7 +185,7 @@ async def test_a_speaker_that_ends_with_sound_left_to_play_leaves_no_error_behin
 
 
 class Going:
-    """A sound system whose devices end as soon as they are used. What is closed takes until `may_close`."""
+    """A sound system whose devices end as soon as they are used. Closing a device waits for `may_close`."""
 
     def __init__(self) -> None:
         self.closing, self.may_close = asyncio.Event(), asyncio.Event()
@@ -218,7 +218,7 @@ class Going:
 async def closed_while_it_goes(system: Going, device: Microphone | Speaker) -> None:
     await system.closing.wait()
     closing = asyncio.create_task(device.close())
-    await asyncio.sleep(0)  # it has begun
+    await asyncio.sleep(0)  # closing has begun
     system.may_close.set()
     await closing
     assert system.closed == 1
@@ -287,7 +287,7 @@ async def test_a_sound_server_that_is_started_again_is_used_again(
                 async with server.heard("there") as ears, speech:
                     await ears.until_heard(CLEAR)
             if not number:
-                # A server that is back before anybody has looked is none that was gone.
+                # A server that restarts before anybody has looked doesn't count as gone.
                 await logged(caplog, "Your microphone there_microphone is gone. They can't hear you.")
         assert legs.caller.connected
         await anna.detach()
@@ -334,12 +334,12 @@ async def test_a_sound_server_that_hangs_holds_up_nothing_else(sound: PulseServe
     assert process.returncode == 0
     standstill, sentence = said.decode().split(maxsplit=1)
     assert float(standstill) < 1
-    # ALSA leads to the sound server only where its plug-in for that is installed.
+    # ALSA leads to the sound server only if ALSA's plug-in for it is installed.
     assert wanted == "portaudio" or sentence.strip() == "The sound server doesn't answer."
 
 
 async def logged(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
-    """Wait until something was told."""
+    """Wait until this sentence was logged."""
     async with asyncio.timeout(3 * PATIENCE):
         while sentence not in caplog.text:  # noqa: ASYNC110 -- the log wakes nobody
             await asyncio.sleep(0.02)
@@ -375,7 +375,7 @@ async def test_where_a_page_gives_the_notice_the_speaker_is_silent(sound: PulseS
         await at_annas.hears_once(*(hertz for hertz, _ in CHIME))
         await at_bens.listen(0.5)
         assert loudness(at_bens.heard) < SILENT
-        # The same call on another leg is no news.
+        # The same call on another leg makes no message.
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         assert given == [True]
         await ben.detach()
@@ -413,7 +413,7 @@ async def test_where_no_sound_system_is_the_other_side_still_hears_the_chime(
 
 
 def note(samples: list[float], at: float) -> float:
-    """The frequency of 0.1 seconds from there on."""
+    """The frequency of the 0.1 seconds after `at`."""
     begin = round(at * SAMPLE_RATE)
     return frequency(array.array("h", (round(sample) for sample in samples[begin : begin + 4_800])))
 

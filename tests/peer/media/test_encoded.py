@@ -1,4 +1,4 @@
-"""Files that hold what a call carries: VP8 and Opus, sent without decoding."""
+"""Files in the formats of calls: VP8 and Opus, sent without decoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RATE = 15
 def make_webm(
     path: Path, seconds: int = 1, *, group: int = RATE, size: tuple[int, int] = (160, 120), codec: str = "libvpx"
 ) -> Path:
-    """The test pattern with a tone; a whole picture every `group` pictures."""
+    """Make a file with the test pattern and a tone, and a whole picture every `group` pictures."""
     with av.open(str(path), "w") as file:
         video = file.add_stream(codec, rate=RATE, width=size[0], height=size[1], pix_fmt="yuv420p")
         video.codec_context.gop_size = group
@@ -56,7 +56,7 @@ def packets_in(path: Path, kind: str) -> list[bytes]:
 
 
 async def frames_at(leg: Leg, media: Media, count: int) -> list[EncodedFrame]:
-    """What arrives, encoded."""
+    """The encoded frames that arrive."""
     incoming = Incoming(leg, media)
     incoming.open()
     frames: list[EncodedFrame] = []
@@ -127,10 +127,10 @@ async def test_who_looks_later_sees_a_picture_soon_though_the_file_has_no_whole_
         assert [frame.data for frame in await early] == pictures[:15]
         seen = await legs.callee.receive("video")
         await legs.callee.request_keyframe()
-        async with asyncio.timeout(8):  # after 10 seconds the file begins again, with its whole one
+        async with asyncio.timeout(8):  # after 10 seconds the file would begin again with its whole picture
             frames = [await seen.recv() for _ in range(5)]
         await player.detach()
-    # It is the picture of that moment: the bars have moved on by four pixels for each.
+    # It is the picture of that moment: the bars have moved by four pixels for each picture.
     (frame, *_) = frames
     assert isinstance(frame, VideoFrame)
     assert (frame.width, frame.height) == (160, 120)
@@ -156,7 +156,7 @@ async def test_decoding_ends_with_the_next_whole_picture_of_the_file(tmp_path: P
         if number in (3, 12, 20):
             pictures.want_key_frame()
         given.append(await pictures.next(item))
-    # The first wish came just after a whole picture, and waits for nothing more.
+    # The first request came just after a whole picture, so it needs no other one.
     decoded = [number for number, each in enumerate(given) if isinstance(each, VideoFrame)]
     assert decoded == list(range(12, 2 * RATE))
     assert given[2 * RATE] is not None

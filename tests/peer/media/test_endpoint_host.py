@@ -1,4 +1,4 @@
-"""An endpoint's tasks have an owner: whatever dies is noticed, told once, and costs the call nothing but itself."""
+"""An endpoint's tasks have an owner: the failure of any task is noticed, reported once, and leaves the call alone."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ PATIENCE = 30.0
 
 
 class Broken(Exception):
-    """What no endpoint expects."""
+    """An error that no endpoint expects."""
 
 
 class Hosted:
-    """An endpoint on a call, and what its host says of it."""
+    """An endpoint on a call, and its host's reports."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
@@ -103,7 +103,7 @@ async def test_each_task_of_an_endpoint_may_die_and_the_call_goes_on_without_the
             trouble = await call.trouble()
             assert trouble.sends is Media.NONE
             assert "call again" in trouble.hint
-            # Nothing of it is left but what notices, and it is told once.
+            # All its tasks end, and the failure is reported only once.
             call.host.attach(legs.callee, Media.AUDIO)
             async with asyncio.timeout(PATIENCE):
                 await asyncio.wait(asyncio.all_tasks() - before)
@@ -208,7 +208,7 @@ class CannotLetGo(NoMedia):
 
 
 class SlowToLetGo(NoMedia):
-    """Closes one thing after the other, and begins with that once."""
+    """Detaching waits for `may_close` the first time, and does nothing later."""
 
     def __init__(self) -> None:
         self.attached = asyncio.Event()
@@ -227,7 +227,7 @@ class SlowToLetGo(NoMedia):
 
 
 class TapBreaks(NoMedia):
-    """Hears every packet, and fails at the first."""
+    """Taps the leg, and fails at the first packet."""
 
     def __init__(self) -> None:
         self.packets = 0
@@ -241,7 +241,7 @@ class TapBreaks(NoMedia):
 
 
 class LostWhileItBegins(NoMedia):
-    """Finds its leg gone."""
+    """Fails while it begins, because its leg is closed."""
 
     def __init__(self) -> None:
         self.tried = asyncio.Event()
@@ -268,7 +268,7 @@ async def test_a_microphone_that_is_being_closed_is_closed_to_the_end_also_if_th
             await endpoint.attached.wait()
             call.host.pause(True)
             await endpoint.closing.wait()
-            # The end of the block ends the call, which has to wait for that.
+            # The end of the block ends the call, and the call has to wait for the endpoint.
             asyncio.get_running_loop().call_later(0.1, endpoint.may_close.set)
         assert endpoint.closed
 
@@ -278,7 +278,7 @@ async def test_an_endpoint_that_cannot_let_go_costs_nothing_more_and_is_told(
     caplog: pytest.LogCaptureFixture, stops: bool
 ) -> None:
     class Both(Stops, CannotLetGo):
-        """Does neither well."""
+        """Stops with an error, and can't close what it has opened."""
 
     async with connected() as legs:
         endpoint = Both() if stops else CannotLetGo()
@@ -350,7 +350,7 @@ async def _until(coroutine: str, before: set[asyncio.Task[object]]) -> None:
 
 
 async def _kill(coroutine: str, before: set[asyncio.Task[object]]) -> None:
-    """Let the task that runs a coroutine fail with an error where it waits, as soon as there is one."""
+    """Raise an error in the task that runs a coroutine, at its current await, as soon as there is one."""
     async with asyncio.timeout(PATIENCE):
         while True:
             for task in asyncio.all_tasks() - before:

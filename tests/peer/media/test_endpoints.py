@@ -22,7 +22,7 @@ class Page(NoMedia):
 
 
 def configured() -> Config:
-    """Everything that an endpoint may need is named; nothing of it has to be there yet."""
+    """A configuration that names everything an endpoint may need. None of it has to exist yet."""
     config = Config()
     return msgspec.structs.replace(
         config,

@@ -26,7 +26,7 @@ TONE = 600
 
 
 def make_wave(path: Path, samples: bytes) -> Path:
-    """Sound only, mono, uncompressed."""
+    """Make a file with sound only, mono and uncompressed."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -36,7 +36,7 @@ def make_wave(path: Path, samples: bytes) -> Path:
 
 
 def make_video(path: Path, *, sound: bool = True) -> Path:
-    """A second of the test pattern, and half a second of sound, none of it as a call carries it."""
+    """Make a file with a second of the test pattern and half a second of sound, in codecs that calls don't use."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("mpeg4", rate=15, width=160, height=120, pix_fmt="yuv420p")
         audio = file.add_stream("flac", rate=SAMPLE_RATE, layout="mono") if sound else None
@@ -58,7 +58,7 @@ def make_video(path: Path, *, sound: bool = True) -> Path:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a second of sound beside a second of pictures."""
+    """A file with half a second of sound and a second of pictures."""
     return make_video(tmp_path_factory.mktemp("media") / "both.mkv")
 
 
@@ -73,7 +73,7 @@ def read(file: MediaFile, count: int) -> Iterator[AudioFrame | VideoFrame]:
 
 
 def test_sound_goes_on_from_the_end_to_the_start_without_a_seam(tmp_path: Path) -> None:
-    # Whole waves, so that the loop has no seam of its own, and no whole number of frames of 20 ms.
+    # Whole periods, so that the loop has no seam of its own, and not a whole number of frames of 20 ms.
     frames = list(read(opened(make_wave(tmp_path / "tone.wav", sine(TONE, 24_480))), 110))
     assert [frame.pts for frame in frames] == [number * 960 for number in range(110)]
     assert all(isinstance(frame, AudioFrame) and frame.samples == 960 for frame in frames)
@@ -128,7 +128,7 @@ async def test_the_other_side_hears_and_sees_the_file_in_real_time(video: Path) 
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
-        # A tenth of a second of one tone, then another.
+        # A tenth of a second of one tone, then another tone.
         path = make_wave(tmp_path / "tones.wav", sine(600, 4_800) + sine(1_200, 5 * SAMPLE_RATE))
         player = FilePlayer(path)
         for count in (1, 20):
@@ -151,7 +151,7 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
         await player.attach(legs.caller, Media.AUDIO, legs.tasks)
         await sound.recv()
         path.unlink()
-        # 1.25 seconds; a receiver holds back the last packets.
+        # 1.25 seconds, because a receiver holds back the last packets.
         for _ in range(50):
             await sound.recv()
         await player.detach()
@@ -164,7 +164,7 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
 
 
 def huge_picture(path: Path, side: int) -> Path:
-    """A black and white PNG (RFC 2083) of that many pixels a side, which packs them well."""
+    """Make a black and white PNG (RFC 2083) with sides of that many pixels. It compresses well."""
     rows = zlib.compress(bytes((1 + (side + 7) // 8) * side), 9)
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))

@@ -1,6 +1,6 @@
-"""Whatever numbers the other side puts into its packets, each costs a bounded amount of work and memory.
+"""Whatever numbers the other side puts into its packets, each packet costs a bounded amount of work and memory.
 
-Work is counted in steps of the interpreter, not in seconds: the bounds hold on any machine.
+Work is counted in steps of the interpreter, not in seconds, so the bounds hold on any machine.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from peer.transport.profile import Kind, receive_parameters
 from shared.media import Media
 
 STEPS = 4_000
-"Steps of the interpreter that a packet may cost on average: several times what an honest one does."
+"Steps of the interpreter that a packet may take on average: several times the steps of an honest packet."
 
 AT_ONCE = 100_000
-"Steps that one packet may cost: what MAX_SPAN packets that come into order with it do, and a search through them."
+"Steps that one packet may take: putting MAX_SPAN packets in order, and a search through them."
 
 PAYLOADS: dict[Kind, int] = {"audio": 111, "video": 96}
 
 
 def steps(work: Callable[[], object]) -> int:
-    """How many steps the interpreter takes for it."""
+    """How many steps the interpreter takes for some work."""
     count = 0
 
     def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
@@ -57,7 +57,7 @@ def rtp(kind: Kind, number: int, *, ssrc: int = 1, timestamp: int = 0, payload: 
 
 
 def costs(kind: Kind, packets: Iterable[bytes]) -> list[int]:
-    """What each of some packets costs, one a millisecond, with what is asked of the sender about it."""
+    """The steps for each packet, one packet a millisecond, including the requests to the sender."""
     reception = Reception(kind)
 
     def take(data: bytes, now: float) -> None:
@@ -163,7 +163,7 @@ async def test_an_echo_that_is_held_up_keeps_a_bounded_number_of_bytes() -> None
 
 
 async def test_others_get_their_turn_between_the_frames_of_an_echo() -> None:
-    """The sender waits for nothing else; all packets of a frame are sent in one go."""
+    """The sender waits for nothing else, and sends all packets of a frame in one go."""
     track, turns = MirrorTrack("audio"), 0
 
     async def others() -> None:
@@ -207,10 +207,10 @@ def test_a_pause_of_a_day_costs_what_a_packet_costs() -> None:
 
 def test_sound_that_comes_faster_than_it_can_be_played_is_neither_decoded_nor_are_its_holes_filled() -> None:
     sound = Sound()
-    # 120 ms in two bytes (RFC 6716, section 3.2.5), a hole before each, a millisecond apart.
+    # 120 ms in two bytes (RFC 6716, section 3.2.5), with a hole before each, a millisecond apart.
     packets = [EncodedFrame("audio", b"\xff\x06", 50_000 * n, n / 1000) for n in range(1_000)]
     played = sum(len(samples) for frame in packets for samples in sound.add(frame))
     second = SAMPLE_RATE * 4
     assert second <= played <= (SOUND.at_once + SOUND.per_second) / 1000 * (1 + CONCEALED_BLOCKS) * second
-    # The next that comes in time is heard.
+    # The next packet that arrives in time is heard.
     assert list(sound.add(EncodedFrame("audio", b"\xff\x06", 50_000 * 1_001, 3.0)))

@@ -41,7 +41,7 @@ def camera(filmed: Path) -> IpCameraForTests:
 
 
 def luma(frame: object) -> int:
-    """Of the middle of a picture."""
+    """The luma in the middle of a picture."""
     assert isinstance(frame, VideoFrame)
     plane = frame.reformat(format="yuv420p").planes[0]
     return bytes(plane)[plane.line_size * (plane.height // 2) + plane.width // 2]
@@ -79,7 +79,7 @@ async def test_a_camera_that_goes_and_comes_back_is_survived(
             async with camera.on():
                 await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
                 await until(pictures, GREY)
-            # Nobody shall take a picture that stands still for what is there now.
+            # A still picture must not look like the present.
             await until(pictures, BLACK)
             async with camera.on():
                 await until(pictures, GREY)
@@ -112,7 +112,7 @@ async def test_a_camera_that_falls_silent_is_taken_to_be_gone_until_it_speaks_ag
 
 
 async def until(pictures: object, value: int) -> None:
-    """Look until the picture is as bright as that."""
+    """Take pictures until one is this bright."""
     while abs(luma(await pictures.recv()) - value) > 5:  # type: ignore[attr-defined]
         pass
 
@@ -173,7 +173,7 @@ async def test_a_camera_that_is_off_is_an_error_without_its_address(camera: IpCa
 
 
 def holds_no_secret(error: BaseException, camera: IpCameraForTests) -> None:
-    """Neither what is said, nor what a log of the exception would show."""
+    """Check that neither the error's text nor its logged traceback contains a secret."""
     import traceback
 
     shown = "".join(traceback.format_exception(error)) + repr(error) + getattr(error, "hint", "")
@@ -244,7 +244,7 @@ async def test_a_camera_that_says_nothing_is_said_to_take_too_long(monkeypatch: 
 
 @contextlib.asynccontextmanager
 async def served(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
-    """A server for the length of the block; gives its address and port."""
+    """Run a server during the block. Yields its address and port."""
     tasks: list[asyncio.Task[None]] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -266,7 +266,7 @@ async def served(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], 
 
 
 def jpeg(value: int) -> bytes:
-    """A grey picture of 64x48."""
+    """A grey JPEG picture of 64x48."""
     picture = VideoFrame(64, 48, "yuvj420p")
     for plane, level in zip(picture.planes, (value, 128, 128), strict=True):
         plane.update(bytes([level]) * plane.buffer_size)
@@ -280,7 +280,7 @@ def jpeg(value: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def http_camera(*, motion: bool) -> AsyncIterator[str]:
-    """A camera that sends one picture after the other, or one for each request."""
+    """Run a camera that sends pictures one after the other, or one for each request."""
     picture = jpeg(200)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -400,7 +400,7 @@ async def test_what_is_no_camera_is_not_opened(kind: str, content: bytes) -> Non
 
 def test_a_cameras_sound_that_comes_faster_than_it_could_be_played_is_left_out() -> None:
     sound, taken = CameraSound(), 0
-    for number in range(2_000):  # 40 seconds of it in two
+    for number in range(2_000):  # 40 seconds of sound within two
         now = number * 0.001
         if not sound.ahead(now):
             frame = AudioFrame("s16", "mono", 160)

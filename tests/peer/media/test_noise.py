@@ -1,4 +1,4 @@
-"""Noise that is taken away from a microphone's sound, and what stays of the voice."""
+"""Noise that is removed from a microphone's sound, and what remains of the voice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_switched_off_nothing_is_changed() -> None:
 
 
 def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if it weren't installed: this is how Python is told that a module isn't there."""
+    """Make Python find no such module, as if the library weren't installed."""
     monkeypatch.setitem(sys.modules, "webrtc_noise_gain", None)
 
 

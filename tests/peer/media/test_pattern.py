@@ -24,7 +24,7 @@ def luma_row(frame: VideoFrame, y: int) -> bytes:
 
 
 def shift_between(before: VideoFrame, after: VideoFrame) -> int:
-    """By how many pixels the bars went to the left."""
+    """By how many pixels the bars moved to the left."""
     old, new = luma_row(before, 20), luma_row(after, 20)
 
     def difference(shift: int) -> int:
@@ -34,7 +34,7 @@ def shift_between(before: VideoFrame, after: VideoFrame) -> int:
 
 
 def read_clock(frame: VideoFrame) -> str:
-    """The ten characters of the clock in a picture of 640x480: dots of 8 pixels, compared with every character's."""
+    """The ten characters of the clock in a picture of 640x480: dots of 8 pixels, compared with all characters."""
     left, top, dot = 84, 308, 8
     rows = [
         ["#" if luma > 128 else "." for luma in luma_row(frame, top + row * dot + dot // 2)[left + dot // 2 :: dot]]
@@ -71,7 +71,7 @@ async def test_the_other_side_hears_440_hz() -> None:
         frames = [await sound.recv() for _ in range(30)]
         await pattern.detach()
         assert legs.callee.counters.video.packets == 0
-    # The first frames are the codec's start.
+    # The first frames contain the start of the codec.
     assert hertz(frame for frame in frames[5:] if isinstance(frame, AudioFrame)) == pytest.approx(440, abs=0.5)
 
 

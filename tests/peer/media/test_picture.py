@@ -1,4 +1,4 @@
-"""Pictures are sent the right way up and in the right shape, however a file or a camera holds them."""
+"""Pictures are sent the right way up and in the right shape, however a file or a camera stores them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.media import Media
 SIZE = 64, 32
 
 LUMA = ((40, 80), (140, 220))
-"Of the four quarters of the picture as it is shown when nothing turns it: above left and right, below left and right."
+"The luma of the four quarters of an unrotated picture: top left, top right, bottom left, bottom right."
 
 
 def quarters() -> VideoFrame:
@@ -37,7 +37,7 @@ def quarters() -> VideoFrame:
 
 
 def seen(picture: VideoFrame) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Which quarter is where, each named by its number in LUMA."""
+    """Where each quarter is, as its number in LUMA."""
     luma = picture.planes[0]
     data = bytes(luma)
 
@@ -106,7 +106,7 @@ def shown(path: Path, width: int = 640, height: int = 480) -> VideoFrame:
         (0, "v", (64, 32), ((2, 3), (0, 1))),
         (90, "h", (32, 64), ((3, 1), (2, 0))),
         (90, "v", (32, 64), ((0, 2), (1, 3))),
-        # Not by quarters: as it was filmed.
+        # An angle that isn't a quarter turn: the picture stays as it was filmed.
         (30, "", (64, 32), ((0, 1), (2, 3))),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_call_shows_the_colours_that_the_source_has(colours: Colorspace, level
     source = red.reformat(format="yuv420p", dst_colorspace=colours, dst_color_range=levels)
     source.colorspace, source.color_range = colours, levels
     fitted = Fitting(640, 480).fit(source)
-    # What a browser takes them for: BT.601 with 16 to 235.
+    # A browser assumes BT.601 with values from 16 to 235.
     assert [bytes(plane)[0] for plane in fitted.planes] == pytest.approx([81, 90, 240], abs=3)
 
 
@@ -179,7 +179,7 @@ def test_an_hdr_source_whose_pictures_change_their_size_and_way_up_has_the_table
     made: list[str] = []
 
     class Counted:
-        """FFmpeg's graph, which can't be a base, and the names of what is added to it."""
+        """FFmpeg's graph, which can't be a base class, and the names of the filters that are added to it."""
 
         def __init__(self) -> None:
             self._graph = Graph()
@@ -198,13 +198,13 @@ def test_an_hdr_source_whose_pictures_change_their_size_and_way_up_has_the_table
         film.color_trc = ColorTrc.SMPTE2084
         fitted = fitting.fit(film, tagged=CLOCKWISE[90] if number % 3 else ())
         assert max(fitted.width / 64, fitted.height / 32) <= 1
-    # Two to a graph: there and back.
+    # Two filters for each graph: there and back.
     assert made.count("lutrgb") <= 4
     assert "transpose" in made
 
 
 def test_an_interlaced_picture_shows_one_moment(tmp_path: Path) -> None:
-    # White and black lines in turn: two moments of something that moves, each with half of the lines.
+    # White and black lines in turn: two moments of a moving object, each with half of the lines.
     combed = VideoFrame(64, 32, "gray")
     width = combed.planes[0].line_size
     combed.planes[0].update(b"".join((b"\x00" if line % 2 else b"\xff") * width for line in range(32)))

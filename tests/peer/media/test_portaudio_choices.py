@@ -1,4 +1,4 @@
-"""A device that can't be opened is no dead end: the hint names those that there are."""
+"""If a device can't be opened, the hint names the devices that exist."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tests.peer.pair import connected
 
 
 def decoded(path: Path) -> tuple[float, list[AudioFrame], list[VideoFrame]]:
-    """The duration that a file claims, and everything in it."""
+    """The duration that a file states, and all its frames."""
     with av.open(str(path), "r") as file:
         assert file.duration is not None
         sound = list(file.decode(audio=0)) if file.streams.audio else []
@@ -43,13 +43,13 @@ def recordings(folder: Path) -> list[Path]:
 
 @pytest.fixture(autouse=True)
 def before_the_others() -> Iterator[None]:
-    """Times in a recording are those at which sound and picture came, which a busy machine changes."""
+    """Run these tests first: times in a recording are arrival times, which a busy machine changes."""
     with before_others():
         yield
 
 
 async def packets(leg: Leg, kind: str, count: int) -> None:
-    """Wait until so many packets more of a kind have arrived."""
+    """Wait until this many more packets of a kind have arrived."""
     counter = leg.counters.audio if kind == "audio" else leg.counters.video
     enough = counter.packets + count
     done = asyncio.Event()
@@ -75,7 +75,7 @@ def test_what_was_recorded_plays_after_the_program_was_killed(tmp_path: Path) ->
     duration, sound, pictures = decoded(path)
     assert duration > 1.6, "two seconds had come; the last quarter may be missing"
     assert duration == pytest.approx(max(time_of(sound[-1]) + 0.02, time_of(pictures[-1]) + 1 / 15), abs=0.5)
-    # A busy machine may leave out some before they are sent, but none of the hundred that have come.
+    # A busy machine may skip some packets before they are sent, but none of the hundred that have arrived.
     assert 100 - 0.25 / 0.02 <= len(sound) <= duration / 0.02 + 5
     assert len(pictures) == pytest.approx(duration * 15, abs=5)
     assert {(picture.width, picture.height) for picture in pictures} == {(640, 480)}
@@ -137,7 +137,7 @@ async def test_sound_and_picture_stay_together(tmp_path: Path) -> None:
         await recorder.detach()
     assert recorder.path is not None
     _, sound, pictures = decoded(recorder.path)
-    # The pattern sends the first of both at once.
+    # The pattern sends the first sound and the first picture at once.
     assert pictures[0].time == pytest.approx(sound[0].time, abs=0.15)
     for frames, step in ((sound, 0.02), (pictures, 1 / 15)):
         steps = [after - before for before, after in itertools.pairwise(map(time_of, frames))]

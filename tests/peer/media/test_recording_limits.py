@@ -1,4 +1,4 @@
-"""A recording takes what it may, of the disk and a second, whatever the other side sends; and it can be played."""
+"""Limits of a recording on disk space and rate, whatever the other side sends. The recording stays playable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATIENCE = 60.0
 async def ended(
     folder: Path, limits: RecordingLimits, once_it_grows: Callable[[], None] = lambda: None
 ) -> tuple[MediaTrouble, bool]:
-    """What is said of a recording of the pattern that ends before the call, and whether the call went on."""
+    """What the owner hears of a recording of the pattern that ends before the call, and whether the call continued."""
     said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
     async with connected() as legs:
         recorder, pattern = Recorder(folder, limits=limits, tell=said.put_nowait), Pattern(160, 120)
@@ -99,7 +99,7 @@ def test_a_hostile_sender_of_650_megabytes_gets_what_the_rate_allows_into_the_fi
     recording.close(path)
     assert path.stat().st_size <= BURST + (seconds + 1) * BYTES_PER_SECOND
     assert path.stat().st_size > BURST
-    # Where a picture was left out, a whole one is asked for, once for each that was begun.
+    # A whole picture is requested for a picture that was left out, once for each that was begun.
     assert 0 < asked <= 650
 
 

@@ -1,4 +1,4 @@
-"""Tones before other sound: the chime, the beep."""
+"""Tones before other sound: the chime and the beep."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_the_tone_comes_first_and_then_the_whole_track_in_time() -> None:
     assert all(isinstance(frame, AudioFrame) and frame.layout.name == "stereo" for frame in frames)
     assert [round(time_of(frame) * 1000) for frame in frames] == [20 * n for n in range(10)]  # type: ignore[arg-type]
     heard = [list(left_channel(frame)) for frame in frames if isinstance(frame, AudioFrame)]
-    # The tone has five blocks; then the sine begins, as loud as it was.
+    # The tone has five blocks. Then the sine begins, as loud as before.
     assert heard[5] == list(array.array("h", sine(440, 960)))
     assert max(heard[2]) == pytest.approx(AMPLITUDE, rel=0.02)
     track.stop()

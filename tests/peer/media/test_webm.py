@@ -12,11 +12,11 @@ SILENCE = b"\xf8\xff\xfe"
 
 KEY_FRAME = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xf0\x00" + bytes(40)
 OTHER_FRAME = b"\x11" + bytes(40)
-"VP8, as far as a demultiplexer looks into it."
+"VP8, as far as a demultiplexer reads it."
 
 
 def packets(content: bytes) -> list[tuple[int, int, bool]]:
-    """Track, time in milliseconds and whether it is a key frame, of every packet."""
+    """Track, time in milliseconds and key frame flag of every packet."""
     with av.open(io.BytesIO(content), "r") as file:
         return [
             (packet.stream_index + 1, packet.pts or 0, packet.is_keyframe) for packet in file.demux() if packet.size

@@ -1,4 +1,4 @@
-"""Tones: made, and measured in what was decoded."""
+"""Tones: made here, and measured in decoded sound."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class SineTrack(MediaStreamTrack):
 
 
 def time_of(frame: AudioFrame | VideoFrame) -> float:
-    """When a frame is due, in seconds; every frame here says so."""
+    """When a frame is due, in seconds. Every frame here has a time."""
     assert frame.time is not None
     return frame.time
 
 
 def left_channel(frame: AudioFrame) -> array.array[float]:
-    """The samples of the first channel of a frame in any of the formats that our decoders give."""
+    """The samples of the first channel of a frame, in any format that our decoders return."""
     code = "f" if "flt" in frame.format.name else "h"
     plane = array.array(code, bytes(frame.planes[0]))
     step = 1 if frame.format.is_planar else frame.layout.nb_channels
@@ -59,7 +59,7 @@ def left_channel(frame: AudioFrame) -> array.array[float]:
 
 
 def hertz(frames: Iterable[AudioFrame]) -> float:
-    """The frequency of the one tone in frames that follow each other, from where it crosses zero upwards."""
+    """The frequency of the one tone in consecutive frames, from its upward zero crossings."""
     samples = [sample for frame in frames for sample in left_channel(frame)]
     crossings = [
         n + samples[n] / (samples[n] - samples[n + 1])
@@ -70,7 +70,7 @@ def hertz(frames: Iterable[AudioFrame]) -> float:
 
 
 def opus_packets(hertz: float, count: int) -> list[bytes]:
-    """A tone, encoded: 20 ms each."""
+    """An encoded tone in packets of 20 ms each."""
     encoder = OpusEncoder()
     packets = []
     for number in range(count + 1):

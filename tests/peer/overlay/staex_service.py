@@ -1,4 +1,4 @@
-"""A Staex node's HTTP service, as good or as bad as a test wants it."""
+"""A Staex node's HTTP service that behaves as well or badly as a test wants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Respond = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def listening(respond: Respond, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A server whose address is given to the block; `respond` has the connection to itself."""
+    """Run a server and yield its address. `respond` handles each connection."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
@@ -37,7 +37,7 @@ def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 def answering(answer: Answer) -> Respond:
-    """Each request gets what `answer` makes of its target."""
+    """Answer each request with what `answer` returns for its target."""
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
@@ -48,7 +48,7 @@ def answering(answer: Answer) -> Respond:
 
 
 def node(**addresses: str) -> Answer:
-    """A good service: it knows itself and the node ids in `addresses`, as the original one answers."""
+    """A correct service: it knows itself and the node ids in `addresses`, and answers like the original one."""
     known = {str(US): OWN_ADDRESS, **addresses}
 
     def answer(target: str) -> bytes:

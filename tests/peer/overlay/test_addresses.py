@@ -1,4 +1,4 @@
-"""Which addresses a call may touch, whatever an overlay node says."""
+"""Which addresses a call may use, whatever an overlay node says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ addresses = st.ip_addresses(v=4) | st.ip_addresses(v=6)
 
 
 def refusal(check: Callable[[], object]) -> str:
-    """What is said against an address; empty if it passes. Anything but an error that belongs here is let through."""
+    """The error text for an address, empty if the address is accepted. Other errors are raised."""
     try:
         check()
     except (BadAddress, NodeUnreachable) as error:

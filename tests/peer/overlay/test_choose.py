@@ -1,4 +1,4 @@
-"""Which overlay is taken, and what is said about the others."""
+"""Which overlay is chosen, and what is said about the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 
 class Here:
-    """The three overlays of this machine. Those that aren't started don't answer."""
+    """The three overlays of this machine. An overlay that wasn't started doesn't answer."""
 
     def __init__(self, folder: Path, running: AsyncExitStack) -> None:
         self.folder = folder

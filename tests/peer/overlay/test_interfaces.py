@@ -11,7 +11,7 @@ from peer.overlay.interfaces import ThisMachine, carrier_of, default_devices
 from tests.peer.own_namespace import in_own_namespace, ip
 
 ETH_P_ALL = 3
-"Of linux/if_ether.h."
+"From linux/if_ether.h."
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -71,8 +71,8 @@ def test_the_kernel_says_by_which_device_a_packet_would_leave_and_none_does() ->
             assert machine.leaves_by(IPv4Address("10.83.0.1")) == "lo"
             assert machine.leaves_by(IPv4Address("10.83.0.7"), IPv4Address("10.83.0.1")) == "over0"
             assert machine.leaves_by(IPv4Address("255.255.255.255")) is None
-            # The kernel itself announces its multicast groups on new devices; neither a packet nor a question for
-            # the neighbour's hardware address may be about what was asked.
+            # The kernel announces its multicast groups on new devices. Neither a packet nor a question for a
+            # neighbour's hardware address may mention the address that was asked about.
             for packet in seen_on(wire):
                 assert not any(ip_address(address).packed in packet for address in asked)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

@@ -1,4 +1,4 @@
-"""Another user of the machine listens in an overlay node's place."""
+"""Another user of the machine listens in place of an overlay node."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.shared.store.ordinary_user import NOBODY, ordinary_user
 async def squatter(
     respond: Respond, address: tuple[str, int] | Path, *, uid: int = NOBODY
 ) -> AsyncIterator[socket.socket]:
-    """A server whose socket belongs to another user of the machine."""
+    """Run a server whose socket belongs to another user of the machine."""
     need()
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
@@ -63,7 +63,7 @@ async def squatter(
                 yield theirs
             finally:
                 loop.remove_reader(theirs)
-                async with asyncio.timeout(20):  # one that was refused has closed the connection
+                async with asyncio.timeout(20):  # a refused client has closed the connection
                     await asyncio.gather(*serving)
 
 
@@ -137,7 +137,7 @@ async def test_another_users_admin_socket_is_not_asked(open_folder: Path) -> Non
 
 
 async def test_who_listens_only_while_nobody_looks_is_not_asked_either() -> None:
-    """The listener is ours until the connection is made: who accepts it is somebody else."""
+    """The listener is ours until the connection is made, but another user's process accepts it."""
     need()
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -186,7 +186,7 @@ try:
 except OverlayDown as refused:
     print(refused.sentence)
 """
-"A user's program in a sandbox asks the node. `outside`: it has a socket that was opened before."
+"A user's program in a sandbox asks the node. `outside`: it has a socket that was opened before the sandbox."
 
 MAPPED_NOWHERE = "belongs to a user whom Copybara's user namespace hides"
 
@@ -200,7 +200,7 @@ MAPPED_NOWHERE = "belongs to a user whom Copybara's user namespace hides"
         ("daemon", "", "outside", "belongs to the user daemon, not to root or you"),
         ("root", "", "", MAPPED_NOWHERE),
         ("daemon", "daemon", "", MAPPED_NOWHERE),
-        ("daemon", "nobody", "", MAPPED_NOWHERE),  # whose name all of them have inside
+        ("daemon", "nobody", "", MAPPED_NOWHERE),  # inside, all of them have the name of this user
     ],
 )
 async def test_in_a_user_namespace_only_a_socket_from_outside_tells_whose_node_it_is(

@@ -1,4 +1,4 @@
-"""The kernel's program, run here by a small machine of the same kind; the kernel itself runs it in tests/network."""
+"""The kernel's filter program, run here by a small interpreter. tests/network runs it in the kernel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEVICE = 7
 
 
 def answer(steps: list[Instruction], source: Address, device: int) -> int:
-    """What the program says of a packet."""
+    """The program's verdict on a packet."""
     header = bytearray(40 if source.version == 6 else 20)
     start = 8 if source.version == 6 else 12
     header[start : start + len(source.packed)] = source.packed

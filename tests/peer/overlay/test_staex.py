@@ -1,4 +1,4 @@
-"""The Staex node, asked over a real HTTP service and by a real command, with everything that can be wrong with them."""
+"""The Staex node, asked over a real HTTP service and by a real command, with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tests.peer.overlay.staex_service import OWN_ADDRESS, THEM, US, Answer, answ
 from tests.peer.own_namespace import in_own_namespace, ip
 
 PATIENCE = 60.0
-"Seconds that an answer or the end of a command on a busy machine may take."
+"Seconds that an answer or the end of a command may take on a busy machine."
 
 
 def resolving(answer: bytes) -> Answer:
-    """A good service, except that it answers like this when asked for another node."""
+    """A correct service that gives this answer to questions for another node."""
     good = node()
     return lambda target: answer if str(THEM) in target else good(target)
 
@@ -352,7 +352,7 @@ async def test_a_command_that_goes_wrong_means_that_the_overlay_is_down(tmp_path
 async def test_a_command_that_is_given_up_is_ended_with_its_children(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     os.mkfifo(alive)
-    # Reading the pipe ends when every process that holds it for writing is gone.
+    # Reading the pipe ends once every process that holds its writing end has ended.
     reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
     try:
         command = script(tmp_path, f"exec 3> {alive}; sleep 60 & sleep 60")

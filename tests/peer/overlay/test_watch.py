@@ -1,4 +1,4 @@
-"""An overlay that goes away, changes and comes back during a run."""
+"""An overlay that disappears, changes and comes back during a run."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.peer.overlay.yggdrasil_service import myself, response
 from tests.peer.own_namespace import in_own_namespace, ip
 
 SOON = 5
-"Seconds; a change was seen within 0.2."
+"Seconds. Changes were seen within 0.2."
 NEVER = 3600
 
 
 class Said:
-    """What the node says; a test changes it."""
+    """The answers of the node. A test changes them."""
 
     def __init__(self) -> None:
         self.node = US
@@ -44,7 +44,7 @@ class Said:
 
 @asynccontextmanager
 async def watched(watch: OverlayWatch) -> AsyncIterator[asyncio.Queue[OverlayState]]:
-    """The states that the watch reports while the block runs."""
+    """The states that the watch reports during the block."""
     states: asyncio.Queue[OverlayState] = asyncio.Queue()
     watching = asyncio.create_task(watch.run(states.put))
     try:
@@ -65,7 +65,7 @@ def test_the_device_and_the_address_going_and_coming_is_noticed_at_once() -> Non
         bring_up("10.83.0.1")
         async with listening(answering(said.answer)) as api:
             overlay: Overlay = StaexOverlay(Staex(api=api), ThisMachine())
-            # The node isn't asked now and then in this test, so only the kernel's word can bring a change about.
+            # The node isn't asked regularly in this test, so only the kernel can report a change.
             watch = OverlayWatch(overlay, while_up=NEVER, while_down=NEVER)
             async with watched(watch) as states:
 
@@ -88,7 +88,7 @@ def test_the_device_and_the_address_going_and_coming_is_noticed_at_once() -> Non
                 bring_up("10.83.0.1")
                 again = await next_state()
                 assert replace(again, device=first.device) == first
-                # What was bound to the first one has to be bound anew.
+                # Whatever was bound to the first device has to be bound again.
                 assert None not in (first.device, again.device)
                 assert first.device != again.device
                 await asyncio.wait_for(waiting, SOON)
@@ -109,7 +109,7 @@ def test_the_device_and_the_address_going_and_coming_is_noticed_at_once() -> Non
 
 
 class NoticingMachine(ThisMachine):
-    """Tells when its devices are looked at."""
+    """Reports when its devices are read."""
 
     def __init__(self) -> None:
         self.looked = asyncio.Event()
@@ -175,11 +175,11 @@ async def test_before_it_was_asked_the_overlay_counts_as_down() -> None:
 
 
 class Node:
-    """What a Yggdrasil node says of itself and its peers; a test changes it."""
+    """What a Yggdrasil node says about itself and its peers. A test changes it."""
 
     def __init__(self, peers: str | None) -> None:
         self.peers = peers
-        "The list, as JSON; None: it never answers that."
+        "The list as JSON. None: the node never answers that question."
 
         self.runs = True
         self.asked: list[str] = []
@@ -194,7 +194,7 @@ class Node:
 
     @asynccontextmanager
     async def watched(self, folder: Path, pace: float = NEVER) -> AsyncIterator[OverlayWatch]:
-        """A watch of that node, which asks it at that pace."""
+        """A watch of that node that asks it in this interval."""
         async with yggdrasil_service.answering(folder / "sock", self.answer) as admin:
             yield OverlayWatch(
                 YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE), MACHINE, while_up=pace, while_down=pace
@@ -211,7 +211,7 @@ UP, TRIED = '[{"remote": "tls://a", "up": true}]', '[{"remote": "tls://a", "up":
         (UP, True),
         (TRIED, False),
         ('[{"up": false}, {"up": true, "inbound": true}]', True),
-        # 0.4 lists only those that it is connected to, and before 0.4.5 under their addresses.
+        # Version 0.4 lists only connected peers, and before 0.4.5 by their addresses.
         ('[{"remote": "tls://a", "uptime": 3.1}]', True),
         ('{"200::1": {"uptime": 3.1}}', None),
         ("{}", None),

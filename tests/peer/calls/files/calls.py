@@ -1,4 +1,4 @@
-"""A call between two contacts on a network in memory, in which files are sent."""
+"""A call between two contacts on a network in memory, for sending files."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Side:
 
     @property
     def session(self) -> Session:
-        """What carries the call."""
+        """The session of the call."""
         assert isinstance(self.line.session, Session)
         return self.line.session
 
     def said(self) -> list[Transfer]:
-        """All that its owner was told of files, without mere progress."""
+        """All that the owner has heard about files, without mere progress."""
         changes = [news for _, news in self.node.heard if isinstance(news, FileChanged)]
         return [change.transfer for change in changes if not change.progress]
 
     async def until(self, state: FileState, name: str = "") -> Transfer:
-        """The last change of a transfer that brought it into that state, once there is one."""
+        """Wait until a transfer is in that state, and return the last change that brought it there."""
 
         def found() -> list[Transfer]:
             return [each for each in self.said() if each.state is state and name in ("", each.name)]
@@ -54,7 +54,7 @@ class Side:
         return found()[-1]
 
     async def ready(self) -> None:
-        """Wait until the other side has said that it takes files."""
+        """Wait until the other side has announced that it accepts files."""
         await self.files.ready()
 
 
@@ -62,7 +62,7 @@ class Side:
 async def two_nodes(
     folder: Path, network: MemoryNetwork | None = None, *, always: bool = False, **options: object
 ) -> AsyncIterator[tuple[Node, Node]]:
-    """Anna and Ben, who share a key. `always`: Ben takes Anna's files without being asked. `options` are Ben's."""
+    """Anna and Ben, who share a key. With `always`, Ben accepts Anna's files unasked. `options` are Ben's."""
     network = network or MemoryNetwork()
     async with node(folder, "anna", network) as anna, node(folder, "ben", network, **options) as ben:
         anna.knows(ben, key=KEY)
@@ -71,7 +71,7 @@ async def two_nodes(
 
 
 async def call(anna: Node, ben: Node) -> tuple[Side, Side]:
-    """A call that is up, in which both can send files."""
+    """Make an active call in which both sides can send files."""
     line = await anna.switchboard.place(ben.id, Media.BOTH)
     reading = (await ben.reads_all(anna))[-1]
     assert reading.line is not None
@@ -87,7 +87,7 @@ async def call(anna: Node, ben: Node) -> tuple[Side, Side]:
 
 
 def written(folder: Path, name: str, size: int, seed: int = 1) -> Path:
-    """A file of that size, whose content follows from `seed`."""
+    """Make a file of that size with content that depends on `seed`."""
     path = folder / name
     block = hashlib.shake_256(seed.to_bytes(8, "big")).digest(min(size, 1 << 20))
     with path.open("wb") as file:

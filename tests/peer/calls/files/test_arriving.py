@@ -1,4 +1,4 @@
-"""What may wait to be written, and in which pieces it comes."""
+"""How much of an arriving file may wait to be written, and in which pieces it arrives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZE = 1_000 * MAX_PIECE + 1
 
 
 async def nothing(*_: object) -> None:
-    """Nobody works here: what comes waits."""
+    """Does no work, so arriving data waits."""
 
 
 async def ended(entry: FileEntry, outcome: FileOutcome, why: str, path: Path | None) -> None:
@@ -68,7 +68,7 @@ def test_crumbs_that_nobody_wants_count_as_whole_pieces() -> None:
 
 
 async def test_a_receiver_asks_for_no_more_than_leaves_time_for_the_call(tmp_path: Path) -> None:
-    """It acknowledges, which here makes as much work as what a sender sends then."""
+    """Acknowledging makes as much work here as the data that a sender sends in reply."""
     last, all_taken = 256 * MAX_PIECE, asyncio.Event()
 
     def acknowledge(_: FileEntry, offset: int) -> None:

@@ -36,7 +36,7 @@ async def test_a_file_is_offered_accepted_and_arrives_as_it_was(tmp_path: Path) 
         assert (sent.state, sent.name, sent.size) == (FileState.OFFERED, "holiday.jpg", 300_000)
         offered = await there.until(FileState.OFFERED)
         assert (offered.ours, offered.name, offered.size) == (False, "holiday.jpg", 300_000)
-        assert not ben.files.exists()  # nothing is made for what was only offered
+        assert not ben.files.exists()  # an offer makes no file
         there.files.accept(offered.number)
         arrived = await there.until(FileState.DONE)
         await here.until(FileState.DONE)
@@ -113,7 +113,7 @@ async def test_either_side_cancels_a_file_that_is_on_its_way(tmp_path: Path, can
             there.files.cancel(running.number)
         await here.until(FileState.CANCELLED)
         await there.until(FileState.CANCELLED)
-        # The call goes on, and the next file as well.
+        # The call continues, and the next file can be sent.
         await here.files.send(written(tmp_path, "small.bin", 1000, 2))
         await there.until(FileState.DONE, "small.bin")
         assert [path.name for path in ben.files.iterdir() if path.is_file()] == ["small.bin"]
@@ -121,7 +121,7 @@ async def test_either_side_cancels_a_file_that_is_on_its_way(tmp_path: Path, can
 
 
 async def begun(anna: Node, ben: Node, path: Path, part: bytes) -> None:
-    """As after a call in which Ben had accepted Anna's file, and that much of it came: what is kept, and the part."""
+    """Store a transfer that Ben accepted in an earlier call: its entry and the part that had arrived."""
     described = describe(path, largest=1_000_000)
     kept = KeptFile(
         peer=ben.id,
@@ -175,7 +175,7 @@ async def test_what_is_not_finished_waits_for_the_next_call(tmp_path: Path) -> N
         anna.switchboard.hang_up(here.line)
         await over(here.line, there.line)
         assert here.said()[-1].state is FileState.PAUSED
-        assert there.said()[-1].state is FileState.CANCELLED  # as long as nobody has accepted it, it is the sender's
+        assert there.said()[-1].state is FileState.CANCELLED  # until somebody accepts it, only the sender keeps it
         here, there = await call(anna, ben)
         await ben.until(lambda: len([each for each in there.said() if each.state is FileState.OFFERED]) == 2)
         there.files.accept(there.said()[-1].number)
@@ -201,7 +201,7 @@ async def test_what_waits_for_a_contact_is_not_offered_in_a_call_without_their_k
             at=int(anna.now),
         )
         anna.store.keep_file(kept)
-        # Somebody at Ben's node who has nothing of his but its id.
+        # Somebody else is at Ben's node, with nothing of Ben's but the node id.
         ben.store.forget_secrets(anna.id)
         theirs, ours = await call(ben, anna)
         assert not ours.line.proven
@@ -211,7 +211,7 @@ async def test_what_waits_for_a_contact_is_not_offered_in_a_call_without_their_k
         assert [each.name for each in theirs.said()] == ["other.txt"]
         ben.switchboard.hang_up(theirs.line)
         await over(theirs.line, ours.line)
-        # And Ben gets it.
+        # Ben himself gets it.
         ben.knows(anna, key=KEY)
         _, there = await call(anna, ben)
         await there.until(FileState.OFFERED, "for ben.txt")
@@ -233,14 +233,14 @@ async def test_what_waits_for_a_contact_is_not_offered_to_a_stranger_who_has_the
         await there.until(FileState.OFFERED)
         contact = anna.store.contact_of(ben.id)
         assert contact is not None
-        # Ben is elsewhere from now on, while this call goes on.
+        # Ben has moved to another node, while this call continues.
         anna.store.move_contact(contact, NodeId(b"new".ljust(32)))
         (kept,) = anna.store.kept_files()
         anna.switchboard.hang_up(here.line)
         await over(here.line, there.line)
         if kept_in_the_call:
             anna.store.keep_file(msgspec.structs.replace(kept, peer=ben.id))
-        # Somebody who had a call with Anna from there before, as a stranger.
+        # A stranger who had a call with Anna from that node before.
         anna.store.propose_secret(ben.id, THIEFS_KEY, 1)
         anna.store.commit_secret(ben.id, THIEFS_KEY)
         ben.store.forget_secrets(anna.id)
@@ -259,7 +259,7 @@ FINDS_OUT: dict[str, Callable[[Store, NodeId], object]] = {
     "accepts their new node": lambda store, node: store.move_contact(store.contacts()[0], NodeId(b"new".ljust(32))),
     "removes them": lambda store, node: store.remove_contact("ben"),
 }
-"What the owner does at the command line, in another process, who has found out that the call isn't with the contact."
+"What an owner does on the command line, in another process, after finding out that the call isn't with the contact."
 
 
 @pytest.mark.parametrize("finds_out", FINDS_OUT.values(), ids=[*FINDS_OUT])
@@ -296,7 +296,7 @@ async def test_a_file_that_is_read_as_its_call_loses_its_proof_is_not_offered(
             sending = None
         else:
             sending = asyncio.create_task(here.files.send(path))
-            await asyncio.sleep(0)  # it has begun
+            await asyncio.sleep(0)  # sending has begun
         finds_out(anna.store, ben.id)
         if sending is None:
             assert "isn't surely with them" in (await refused).sentence

@@ -1,4 +1,4 @@
-"""What is on the channel for files, and how fast it may go."""
+"""The frames on the channel for files, and the pace of sending."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_piece_without_bytes_or_beyond_all_files_is_none() -> None:
 
 
 def sent_and_taken(pace: FilePace, seconds: float, times: int, start: float = 0.0) -> float:
-    """Fill the window again and again, on a path that takes that long; returns the time then."""
+    """Fill the window this many times on a path with this delay. Returns the time afterwards."""
     now, end = start, 0
     for _ in range(times):
         while pace.has_room(MAX_PIECE):

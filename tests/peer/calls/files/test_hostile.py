@@ -1,4 +1,4 @@
-"""The other side of a call breaks the rules about files: that costs it that file, or the channel, or the call."""
+"""The other side breaks the rules about files, and loses the file, the channel or the call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def leg_of(side: Side) -> Leg:
 
 
 class Forger:
-    """Offers and sends what it likes, in the place of a correct program."""
+    """Offers and sends anything, in place of a correct program."""
 
     def __init__(self, side: Side) -> None:
         self._control = leg_of(side).control
@@ -58,7 +58,7 @@ class Forger:
         files.received = note  # type: ignore[method-assign, assignment]
 
     def offer(self, content: bytes, *, name: str = "a.bin", size: int | None = None, voice: bool = False) -> bytes:
-        """Offer it, perhaps with another size or as a voice message; returns its id."""
+        """Offer content, perhaps with another size or as a voice message. Returns its id."""
         digest = hashlib.sha256(content).digest()
         self._control.send(FileOffer(digest, len(content) if size is None else size, name, voice=voice))
         return digest
@@ -67,17 +67,17 @@ class Forger:
         self._control.send(FileCancel(digest))
 
     async def channel(self) -> FilesChannel:
-        """The channel for files, open."""
+        """Wait until the channel for files is open, and return it."""
         return await leg_of(self._side).open_files(lambda message: None)
 
     async def hears(self, outcome: FileOutcome) -> FileResult:
-        """The first result of that kind."""
+        """Wait for the first result of that kind."""
         await self._side.node.until(lambda: any(each.result == outcome for each in self.results))
         return next(each for each in self.results if each.result == outcome)
 
 
 def parts(folder: Path) -> list[str]:
-    """What is in the folder and in `.parts`."""
+    """Names in the folder and in `.parts`."""
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
@@ -99,7 +99,7 @@ async def test_a_file_that_is_not_what_was_offered_is_removed_and_costs_only_its
         await forger.hears(FileOutcome.DAMAGED)
         await there.until(FileState.FAILED)
         assert there.line.call.state is State.ACTIVE
-        # And the next file is taken.
+        # The next file is accepted.
         good = forger.offer(b"good", name="good.txt")
         await here.node.until(lambda: len(forger.accepted) == 2)
         await channel.send(encode(Piece(good, 0, b"good")))
@@ -164,7 +164,7 @@ LIMITS = FileLimits(largest=100_000_000, folder=1_000_000_000, free=0, voice=5_0
 
 
 async def redialled(anna: Node, ben: Node, here: Side, there: Side) -> Forger:
-    """The path is lost, and there again."""
+    """Lose the path, and dial it again."""
     await leg_of(here).close()
     for side in (here, there):
         await side.node.until(lambda side=side: side.line.call.state is State.RECONNECTING)  # type: ignore[misc]
@@ -200,7 +200,7 @@ async def test_a_file_that_was_taken_without_asking_ends_with_what_has_allowed_i
             forger.offer(content, name=name, voice=voice)
             await there.node.until(lambda: there.said()[-1].state is FileState.OFFERED)
             assert forger.accepted == []
-            # Ben may want it all the same.
+            # Ben may accept the file all the same.
             there.files.accept(there.said()[-1].number)
             await here.node.until(lambda: bool(forger.accepted))
             channel = await forger.channel()
@@ -272,7 +272,7 @@ async def test_files_that_are_offered_at_once_get_no_more_room_together_than_the
         await here.node.until(lambda: len(forger.accepted) + len(forger.results) == 6)
         assert len(forger.accepted) == 2
         assert {each.result for each in forger.results} == {FileOutcome.NO_ROOM}
-        # One arrives, the other is cancelled: its room is there for the next.
+        # One file arrives and the other is cancelled, so both leave their room to the next file.
         arrives, cancelled = (each.id for each in forger.accepted)
         channel = await forger.channel()
         await channel.send(encode(Piece(arrives, 0, contents[arrives])))
@@ -327,7 +327,7 @@ def test_a_link_of_another_user_on_the_way_is_found(tmp_path: Path) -> None:
     own.mkdir()
     shared.mkdir()
     (link := shared / "link").symlink_to(own)
-    shared.chmod(0o1777)  # as /tmp is: whose a link is may lead it elsewhere
+    shared.chmod(0o1777)  # like /tmp, where another user's link may lead elsewhere
     assert replaceable(link / "files") is None
     os.lchown(link, 1, 1)
     found = replaceable(link / "files")

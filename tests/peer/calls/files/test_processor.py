@@ -1,4 +1,4 @@
-"""How much of a processor files take, and how they make room where others need it too."""
+"""How much processor time files use, and how they slow down when calls need the processor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEGABYTE = 1_000_000
 
 
 def pieces(seconds: float, work: float, slower: float = 1.0) -> tuple[int, float]:
-    """How many fit into that time, if each is that much work and takes that many times as long; and the share of it."""
+    """How many pieces of `work` seconds, each `slower` times as long, fit into `seconds`; and their share of it."""
     restraint, now, taken, count = Restraint(), 0.0, 0.0, 0
     while now < seconds:
         now += restraint.rest(taken, now)
@@ -56,7 +56,7 @@ def test_a_file_goes_on_where_others_never_leave_the_processor_and_catches_up_on
 
 
 def test_waiting_for_a_processor_counts_as_much_as_having_it() -> None:
-    """Beside another program on the same one, of which each has half."""
+    """Another program runs on the same processor, and each of the two gets half of it."""
     found: list[float] = []
 
     def work() -> None:
@@ -85,6 +85,6 @@ async def test_a_program_that_carries_a_file_leaves_time_for_its_call(tmp_path: 
         await here.until(FileState.RUNNING)
         before, began = time.thread_time(), time.monotonic()
         await there.until(FileState.DONE)
-        # Without the waiting: how much of that there is, is the other programs' doing.
+        # Measured without the waiting, because its length depends on other programs.
         share = (time.thread_time() - before) / (time.monotonic() - began)
         assert share < (1 + SHARE) / 2

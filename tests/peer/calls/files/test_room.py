@@ -1,4 +1,4 @@
-"""Room on the disk for files on their way, without a call."""
+"""Room on the disk for files that are being sent, without a call."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from shared.files.records import KeptFile
 from shared.node_id import NodeId
 
 HUGE = 1 << 50
-"Bytes: more than any disk has."
+"More bytes than any disk has."
 
 
 def kept(number: int, size: int) -> KeptFile:
-    """A file that somebody sends."""
+    """A file that somebody sends to us."""
     return KeptFile(peer=NodeId(bytes([number]) * 32), ours=False, digest=b"d" * 32, size=size, name="a", at=0)
 
 
@@ -38,7 +38,7 @@ def test_what_is_promised_to_one_contact_is_not_promised_to_another(tmp_path: Pa
     first.write(b"x" * 400)
     with pytest.raises(FileRefused):
         second.promise()
-    first.close()  # paused: only what is there counts
+    first.close()  # paused: only the bytes on the disk count
     second.promise()
     again = PartFile(folder, kept(1, 600))
     assert again.written == 400

@@ -1,4 +1,4 @@
-"""What is left of files goes while the program runs, too, and nothing that it is at."""
+"""Remains of old files are deleted while the program runs, but no file that is in use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shelf(tmp_path: Path, writes: StoreThread) -> FileShelf:
 
 
 def kept(number: int, peer: NodeId, *, path: Path | None = None, at: int = NOW) -> KeptFile:
-    """A file of theirs that is on its way, or one of ours that waits as a copy there."""
+    """A file of the other side that is being sent, or one of ours that waits as a copy at `path`."""
     return KeptFile(
         peer=peer,
         ours=path is not None,
@@ -51,7 +51,7 @@ def kept(number: int, peer: NodeId, *, path: Path | None = None, at: int = NOW) 
 
 
 def copied(shelf: FileShelf) -> Path:
-    """A copy that is whole."""
+    """Make a complete copy."""
     path, promise = shelf.spool(3)
     shelf.room.give_back(promise)
     os.close(promise.descriptor)
@@ -102,7 +102,7 @@ async def test_a_copy_that_the_disk_keeps_ends_no_call(shelf: FileShelf, caplog:
     ours = kept(1, ANNA, path=path)
     await shelf.keep(ours)
     path.unlink()
-    path.mkdir()  # what can't be unlinked: as on a disk that has become read-only
+    path.mkdir()  # can't be unlinked, as on a disk that has become read-only
     await shelf.forget(ours)
     assert "can't be removed" in caplog.text
     assert shelf.kept(ANNA) == []

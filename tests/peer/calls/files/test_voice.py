@@ -1,4 +1,4 @@
-"""Voice messages left for a contact who didn't answer: kept, brought by the next proven call, and by no other."""
+"""Voice messages for a contact who didn't answer: kept, and sent in the next proven call and in no other."""
 
 from __future__ import annotations
 

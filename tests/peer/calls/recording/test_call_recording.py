@@ -1,4 +1,4 @@
-"""Recordings of calls between whole nodes in memory: who is told when, and what is in the file."""
+"""Recordings of calls between whole nodes in memory: who hears of them and when, and what is in the file."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ class Talking(NoMedia):
 
 
 class Pair:
-    """Anna's call with Ben, which is up, and where Anna's recordings go."""
+    """Anna's active call with Ben, and the folder of Anna's recordings."""
 
     def __init__(self, folder: Path, anna: Node, ben: Node, ours: Line, theirs: Line) -> None:
         self.folder = folder
         self.anna, self.ben, self.ours, self.theirs = anna, ben, ours, theirs
 
     async def record(self) -> None:
-        """Let Anna record, and wait until she does."""
+        """Let Anna record, and wait until the recording runs."""
         await self.anna.switchboard.recording(self.ours).start()
         await hears(self.anna, "us", What.STARTED)
 
     async def grows(self) -> None:
-        """Wait until more is in the file."""
+        """Wait until the file has grown."""
         before = sum(path.stat().st_size for path in self.files)
         await until_written(self.folder, lambda: sum(path.stat().st_size for path in self.files) > before + 20_000)
 
@@ -80,7 +80,7 @@ async def call(
     old: bool = False,
     usual: str = "none",
 ) -> AsyncIterator[Pair]:
-    """Ben's program is of an earlier version with `old`; `usual` is Anna's endpoint."""
+    """With `old`, Ben's program is of an earlier version. `usual` is Anna's endpoint."""
     network = MemoryNetwork()
     places = {"anna": folder / "annas", "ben": None if old else folder / "bens"}
     async with contextlib.AsyncExitStack() as stack:
@@ -113,7 +113,7 @@ def changes(who: Node, by: str) -> list[What]:
 
 
 async def hears(who: Node, by: str, what: What) -> RecordingChanged:
-    """What somebody is told of a recording."""
+    """Wait for news about a recording, and return it."""
 
     def found() -> list[RecordingChanged]:
         heard = [news for _, news in who.heard if isinstance(news, RecordingChanged)]
@@ -124,14 +124,14 @@ async def hears(who: Node, by: str, what: What) -> RecordingChanged:
 
 
 def say(line: Line, message: Recording | RecordingReply) -> None:
-    """Have a side's program say something, whatever its owner does."""
+    """Make a side's program send a message, whatever its owner does."""
     assert line.session is not None
     assert isinstance(line.session.leg, Leg)
     line.session.leg.control.send(message)
 
 
 def seconds_of_tracks(path: Path) -> list[tuple[str, float]]:
-    """What is in a file: the kind of each track, and how long its packets go on. All of it can be decoded."""
+    """The kind of each track in a file and the length of its packets. Checks that all of it can be decoded."""
     with av.open(str(path), "r") as file:
         ends = {stream.index: 0.0 for stream in file.streams}
         for packet in file.demux():
@@ -220,7 +220,7 @@ async def test_without_a_reply_nothing_is_recorded(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("peer.calls.recording.call_recording.REPLY_SECONDS", 0.3)
     async with call(tmp_path, media=Media.AUDIO) as pair:
         assert pair.theirs.recording is not None
-        # Ben's program has the message, and doesn't act on it.
+        # Ben's program gets the message but ignores it.
         monkeypatch.setattr(pair.theirs.recording, "received", lambda message: None)
         await pair.anna.switchboard.recording(pair.ours).start()
         assert pair.ours.recordings.ours is Ours.ASKED
@@ -297,7 +297,7 @@ async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes
 
 
 class Bells:
-    """In place of what plays the tone: each one lasts until it is told to end."""
+    """Takes the place of the code that plays the tone. Each tone lasts until the test ends it."""
 
     def __init__(self) -> None:
         self.heard = 0
@@ -326,11 +326,11 @@ async def test_who_begins_and_ends_again_and_again_makes_one_tone_at_a_time() ->
         for number in range(2, 12):
             recording.received(Recording(number, on=False))
             recording.received(Recording(number, on=True))
-            await asyncio.sleep(0)  # the recording's task has its turn
+            await asyncio.sleep(0)  # the recording's task runs
         assert bells.heard == 1
         bells.rings.clear()
         bells.ends.set()
-        await asyncio.sleep(0)  # so has the tone's
+        await asyncio.sleep(0)  # the tone's task runs
         recording.received(Recording(12, on=False))
         recording.received(Recording(12, on=True))
         await bells.rings.wait()
@@ -372,7 +372,7 @@ async def test_what_cannot_be_recorded_stopped_or_refused_is_said(tmp_path: Path
 
 
 async def toggle(recording: CallRecording, times: int) -> None:
-    """Begin to record and end it, again and again."""
+    """Start and end recording again and again."""
     for _ in range(times):
         await recording.start()
         recording.stop()

@@ -1,4 +1,4 @@
-"""What becomes of recordings, as values."""
+"""The states of recordings, tested as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose program was killed, or whose path was lost, while calls become one conversation, and how they come into it."""
+"""How a call whose program was killed or whose path was lost comes back into a conversation, while calls merge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANOTHER = b"another".ljust(16)
 
 
 async def merge(anna: Node) -> None:
-    """As she would, once those whom she introduced before count as connected."""
+    """Merge the calls as Anna would, once the people that she introduced before count as connected."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
@@ -43,11 +43,11 @@ async def merge(anna: Node) -> None:
             except CantMerge as error:
                 if "being connected" not in error.sentence:
                     raise
-            await asyncio.sleep(0.05)  # nobody tells of it
+            await asyncio.sleep(0.05)  # nothing reports this
 
 
 async def in_order(who: Node, other: Node) -> None:
-    """All that `other` has sent so far has been read by `who`."""
+    """Wait until `who` has read all that `other` has sent so far."""
     text = f"read {next(_texts)}"
     line = line_with(who, other)
     other.switchboard.write(line_with(other, who), text)
@@ -55,7 +55,7 @@ async def in_order(who: Node, other: Node) -> None:
 
 
 async def merged_again(anna: Node, *others: Node) -> None:
-    """Once all have said that they have lost each other."""
+    """Merge again, once all have said that they have lost each other."""
     for who in others:
         who.heard.clear()
         await in_order(anna, who)
@@ -93,7 +93,7 @@ async def test_who_has_given_up_a_lost_call_is_met_although_the_other_side_still
 
 
 async def test_one_word_of_the_owner_gives_all_calls_of_the_conversation_their_microphone_back(tmp_path: Path) -> None:
-    """After a restart none has it, until the owner is known to be there."""
+    """After a restart no call has a microphone until the owner is known to be present."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         lines = await merged(anna, ben, carl)
         released: list[Line] = []
@@ -109,7 +109,7 @@ async def test_one_word_of_the_owner_gives_all_calls_of_the_conversation_their_m
 
 
 async def test_a_question_that_comes_again_is_the_same_one(tmp_path: Path) -> None:
-    """The one who asked was killed and has forgotten it. A yes to it is none to a question about others."""
+    """The program that asked was killed and has forgotten the question. A yes to it doesn't count for other people."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await calls_with(anna, ben, carl)
         says(
@@ -123,7 +123,7 @@ async def test_a_question_that_comes_again_is_the_same_one(tmp_path: Path) -> No
 
 
 async def test_a_yes_is_said_again_to_who_asks_again(tmp_path: Path) -> None:
-    """They can't know whether our program was killed since."""
+    """The program that asks again can't know whether ours was killed in between."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         lines = await calls_with(anna, ben, carl)
         await anna.switchboard.together.merge()
@@ -147,7 +147,7 @@ async def test_a_yes_to_a_question_that_was_forgotten_comes_to_nothing_at_once(t
 
 
 async def test_who_was_named_somebody_who_does_not_come_reads_it_and_is_in_a_call_of_two(tmp_path: Path) -> None:
-    """The one who asked was killed after naming one, and before naming the other."""
+    """The program that asked was killed after naming one person and before naming the other."""
     async with anna_and(tmp_path, "ben", "carl", hurry=30) as (_, anna, (ben, carl)):
         (line, _) = await calls_with(anna, ben, carl)
         says(anna, ben, JoinAsk(CONVERSATION, ("carl", "dora")))
@@ -173,7 +173,7 @@ async def test_who_is_named_nobody_else_before_the_one_who_named_them_is_gone_re
 
 
 async def test_who_says_nothing_of_a_conversation_is_not_in_it_and_its_owner_reads_that(tmp_path: Path) -> None:
-    """Ben has forgotten what he agreed to, as a program that was killed has."""
+    """Ben's program has forgotten what he agreed to, because it was killed."""
     async with anna_and(tmp_path, "ben", "carl", hurry=30) as (_, anna, (ben, carl)):
         await calls_with(anna, ben, carl)
         await anna.switchboard.together.merge()

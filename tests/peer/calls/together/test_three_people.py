@@ -1,4 +1,4 @@
-"""Conversations of several people between whole nodes in memory: who is asked, who gets to know whom, what is sent."""
+"""Conversations of several people between whole nodes in memory: who is asked, who meets whom, and what is sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONVERSATION = bytes(16)
 async def anna_and(
     folder: Path, *names: str, calls: Calls | None = None, hurry: float = 1.0
 ) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
-    """Anna, and contacts of hers who don't know each other; everybody sends a tone in each call."""
+    """Anna and contacts of hers who don't know each other. Everybody sends a tone in each call."""
     network = MemoryNetwork()
     async with contextlib.AsyncExitStack() as stack:
         anna = await stack.enter_async_context(node(folder, "anna", network, calls=calls, hurry=hurry))
@@ -54,7 +54,7 @@ async def anna_and(
 
 
 async def calls_with(anna: Node, *others: Node) -> list[Line]:
-    """Anna's calls with each, of which only the last isn't on hold."""
+    """Let Anna call each of the others. All calls but the last are on hold."""
     lines: list[Line] = []
     for other in others:
         if lines:
@@ -68,7 +68,7 @@ async def calls_with(anna: Node, *others: Node) -> list[Line]:
 
 
 async def agree(*people: Node) -> None:
-    """Each is asked, and agrees."""
+    """Wait until each person is asked, and let them agree."""
     for who in people:
         await who.hears(AskedToJoin)
         (line,) = who.switchboard.together.asked()
@@ -76,7 +76,7 @@ async def agree(*people: Node) -> None:
 
 
 def line_with(who: Node, other: Node) -> Line:
-    """The call with somebody."""
+    """The line of the call with somebody."""
     (line,) = [line for line in who.lines if line.peer == other.id]
     return line
 
@@ -87,7 +87,7 @@ def knows_of(who: Node, other: Node) -> bool:
 
 
 async def met(one: Node, other: Node) -> tuple[Line, Line]:
-    """Wait until two are connected with each other."""
+    """Wait until the two are connected with each other."""
     await one.until(lambda: knows_of(one, other))
     await other.until(lambda: knows_of(other, one))
     lines = line_with(one, other), line_with(other, one)
@@ -96,7 +96,7 @@ async def met(one: Node, other: Node) -> tuple[Line, Line]:
 
 
 async def merged(anna: Node, ben: Node, carl: Node) -> list[Line]:
-    """One conversation of three; anna's two lines."""
+    """Merge three people into one conversation. Returns anna's two lines."""
     lines = await calls_with(anna, ben, carl)
     await anna.switchboard.together.merge()
     await agree(ben, carl)
@@ -106,7 +106,7 @@ async def merged(anna: Node, ben: Node, carl: Node) -> list[Line]:
 
 
 def says(who: Node, other: Node, *messages: JoinMessage) -> None:
-    """What a program could send that isn't ours."""
+    """Send messages that another program could send."""
     session = line_with(who, other).session
     assert isinstance(session, Session)
     for message in messages:
@@ -114,7 +114,7 @@ def says(who: Node, other: Node, *messages: JoinMessage) -> None:
 
 
 async def reads_on(who: Node, other: Node) -> None:
-    """All that `other` has sent so far has been read by `who`."""
+    """Wait until `who` has read all that `other` has sent so far."""
     line = line_with(other, who)
     other.switchboard.write(line, "read")
     await who.hears(Text, line_with(who, other))
@@ -130,9 +130,9 @@ async def test_two_calls_become_one_conversation_in_which_each_sends_to_both(tmp
             assert {line.together for line in who.lines} == {lines[0].together} != {b""}
         joined = await ben.hears(Joined, between[0])
         assert (joined.called, joined.others) == ("carl", ("anna",))
-        # Their links came through no chat.
+        # Their links went through no chat.
         assert ben.posts == carl.posts == []
-        # They share no key, so each pair has words of its own to compare.
+        # They share no key, so each pair gets its own words to compare.
         await ben.until(lambda: between[0].shown.phrase != "")
         await carl.until(lambda: between[1].shown.phrase != "")
         assert between[0].shown.phrase == between[1].shown.phrase
@@ -149,7 +149,7 @@ async def test_two_who_share_a_key_prove_to_each_other_who_they_are(tmp_path: Pa
 
 @pytest.mark.parametrize("impostor_calls", [True, False])
 async def test_who_comes_at_a_contacts_node_without_their_key_is_not_met(tmp_path: Path, impostor_calls: bool) -> None:
-    """To the one who merges the calls that is an honest stranger, on either side of the call."""
+    """The person who merges the calls sees an honest stranger, as the caller or as the callee."""
     names = ("carl", "ben") if impostor_calls else ("ben", "carl")
     async with anna_and(tmp_path, *names) as (_, anna, others):
         ben = next(each for each in others if each.name == "ben")
@@ -158,7 +158,7 @@ async def test_who_comes_at_a_contacts_node_without_their_key_is_not_met(tmp_pat
         await calls_with(anna, *others)
         await anna.switchboard.together.merge()
         await agree(*others)
-        # Ben refuses the link without the key, or Carl can't read the one with it.
+        # Ben refuses the link without the key, or Carl can't read the link with it.
         hearing = [asyncio.create_task(each.hears(CantMeet)) for each in (ben, carl)]
         done, others_hear = await asyncio.wait(hearing, return_when=asyncio.FIRST_COMPLETED)
         for task in others_hear:
@@ -170,7 +170,7 @@ async def test_who_comes_at_a_contacts_node_without_their_key_is_not_met(tmp_pat
 async def test_one_leaves_and_the_two_others_go_on_in_a_call_of_two(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
         lines = await merged(anna, ben, carl)
-        # The one who has merged the calls isn't needed for the two others.
+        # The two others don't need the person who has merged the calls.
         anna.switchboard.hang_up(lines[0])
         await over(*lines)
         assert anna.lines == []
@@ -241,7 +241,7 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
         token = (await anna.hears(JoinLink)).link
         if holds == "while they connect":
             await ben.switchboard.hold(theirs)
-        # Emma brings Carl's half, so that nothing but Ben's hold is between them.
+        # Emma passes Carl's half on, so only Ben's hold is between them.
         says(emma, carl, JoinAsk(CONVERSATION, ("ben",)))
         await agree(carl)
         says(emma, carl, JoinNode(CONVERSATION, ben.id.key, calls=False), JoinLink(CONVERSATION, ben.id.key, token))
@@ -251,7 +251,7 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
         await sees(carl, carls, on_hold=True)
         assert bens.on_hold
         if holds == "before they are named":
-            # A page opens microphone and camera with the first news of a call that isn't on hold.
+            # A page opens microphone and camera at the first news of a call that isn't on hold.
             assert all(held for line, held in told if line is bens)
         assert wire.of(bens) == 0
         await ben.switchboard.resume(theirs)
@@ -260,7 +260,7 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
 
 
 async def test_a_call_that_an_introduced_one_makes_in_a_chat_is_a_call_of_its_own(tmp_path: Path) -> None:
-    """Here they hear busy: the owner has agreed to meet them in the conversation, and to nothing else."""
+    """The callee is busy here: the owner has agreed to meet the others in the conversation, and to nothing else."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await calls_with(anna, ben)
         says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
@@ -297,7 +297,8 @@ async def test_until_all_agree_a_name_is_all_that_is_told_about_anybody(tmp_path
         lines = await calls_with(anna, ben, carl)
         lines[1].is_with(None)
         await anna.switchboard.together.merge()
-        # Somebody who has no name is told by none: the beginning of a node id would be more than they agreed to.
+        # A person without a name gets no name: the beginning of the node id would be more than the owner agreed to
+        # show.
         assert (await ben.hears(AskedToJoin)).names == ("",)
         assert (await carl.hears(AskedToJoin)).names == ("ben",)
         await agree(ben)
@@ -366,7 +367,7 @@ async def test_two_who_each_bring_somebody_make_no_conversation_of_five(tmp_path
         says(carl, anna, JoinAsk(b"another".ljust(16), ("one more",)))
         says(ben, anna, JoinNode(lines[0].together, b"friend".ljust(32), calls=True))
         await anna.until(lambda: len(anna.lines) == 3)
-        # Nobody answers there; that keeps the owner from nothing.
+        # Nobody answers there, and that doesn't hinder the owner.
         await anna.switchboard.hold(lines[0])
         assert all(line.on_hold for line in anna.lines)
 
@@ -392,7 +393,7 @@ async def test_a_blocked_contact_is_not_met_under_another_name(tmp_path: Path) -
 
 
 async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
-    """The one who introduces passes links on; what they put in their place isn't the other person's."""
+    """The introducer passes links on. A link that the introducer puts in their place isn't from the other person."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await calls_with(anna, ben, carl)
         await anna.switchboard.together.merge()
@@ -401,7 +402,7 @@ async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
         carl.posts.clear()
         await connect_link(ben, carl)
         (token,) = ben.posts
-        # Carl is told that dora comes, and gets a link of ben's.
+        # Carl hears that dora comes, and gets a link of ben's.
         stranger = b"dora".ljust(32)
         says(anna, carl, JoinNode(conversation, stranger, calls=False), JoinLink(conversation, stranger, token))
         assert "isn't theirs" in (await carl.hears(CantMeet)).why
@@ -412,7 +413,7 @@ async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
 async def test_an_ordinary_call_that_the_introducer_passes_on_isnt_answered_and_can_still_be_read(
     tmp_path: Path, key: bytes | None
 ) -> None:
-    """Ben agrees to meet "carl". Dora calls him as always, in a chat that anna reads too."""
+    """Ben agrees to meet "carl". Dora calls him as usual, in a chat that anna reads too."""
     async with anna_and(tmp_path, "ben", "dora") as (_, anna, (ben, dora)):
         if key is not None:
             ben.knows(dora, key=key)
@@ -442,7 +443,7 @@ async def test_a_link_that_was_written_for_an_introduction_begins_no_call_in_a_c
 
 
 async def connect_link(caller: Node, callee: Node) -> None:
-    """A link that nobody has read yet."""
+    """Make a link that nobody has read yet."""
     await caller.switchboard.hold(caller.lines[0])
     await caller.switchboard.place(callee.id, Media.AUDIO)
 
@@ -551,7 +552,7 @@ async def test_a_question_that_cant_be_is_refused_without_asking_anybody(tmp_pat
 
 
 async def test_nobody_comes_into_a_conversation_by_its_name(tmp_path: Path) -> None:
-    """Everybody who was in it once knows the 16 bytes."""
+    """Everybody who was in the conversation once knows its 16 bytes."""
     async with anna_and(tmp_path, "ben", "carl", "dora") as (_, anna, (ben, carl, dora)):
         lines = await merged(anna, ben, carl)
         conversation = lines[0].together
@@ -561,7 +562,7 @@ async def test_nobody_comes_into_a_conversation_by_its_name(tmp_path: Path) -> N
         says(dora, anna, JoinAsk(conversation, ("mum",)))
         await reads_on(anna, dora)
         assert anna.switchboard.together.asked() == []
-        # Nor after a yes to a question about another one, in which others are by then.
+        # A yes to a question about another conversation doesn't help either, when others are in that one by then.
         says(dora, anna, JoinAsk(CONVERSATION, ("mum",)))
         await anna.hears(AskedToJoin, ours)
         lines[0].joins(CONVERSATION)
@@ -579,7 +580,7 @@ async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp
 
 
 async def hears_of(who: Node, other: Node, nodes: tuple[bytes, ...], wanted: Callable[[CircleChanged], bool]) -> None:
-    """`other` says with whom it is connected, until it is heard: its own program may say something else after it."""
+    """Let `other` report its connections until they are heard, because its own program may report others later."""
     async with asyncio.timeout(PATIENCE):
         while not any(isinstance(news, CircleChanged) and wanted(news) for _, news in who.heard):
             says(other, who, Members(line_with(who, other).together, nodes))
@@ -593,7 +594,7 @@ async def test_a_conversation_leaves_no_more_room_than_a_call(tmp_path: Path) ->
             await anna.switchboard.place(dora.id, Media.AUDIO)
         await anna.switchboard.hold(lines[0])
         third, _ = await connect(anna, dora)
-        # To go back to the conversation is to go back to all of it.
+        # Returning to the conversation returns to all of it.
         await anna.switchboard.resume(lines[0], swap=True)
         await anna.until(lambda: [line.on_hold for line in (*lines, third)] == [False, False, True])
         anna.switchboard.hang_up(lines[0])

@@ -1,4 +1,4 @@
-"""The home's own certificate authority: what it can vouch for, and what it can't."""
+"""The home's own certificate authority: what its certificates can prove, and what they can't."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ HOME = IPv6Address("200:1234::1")
 
 
 def shaken_hands(server: ssl.SSLContext, authority: Authority, host: str) -> str | None:
-    """TLS in memory, with a client that trusts this authority alone and looks for this host. Returns the version."""
+    """Do a TLS handshake in memory with a client that trusts only this authority and expects this host.
+
+    Returns the version.
+    """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(cadata=authority.to_install())
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()

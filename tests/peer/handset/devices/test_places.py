@@ -1,4 +1,4 @@
-"""Where devices are served in the home's network: only at an address that the machine has there."""
+"""Where devices are served in the home's network: only at an address of this machine."""
 
 from __future__ import annotations
 

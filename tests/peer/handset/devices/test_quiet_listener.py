@@ -1,4 +1,4 @@
-"""A listener that strangers get no answer from, as the kernel has it on this machine."""
+"""A listener that gives strangers no answer, tested with this machine's kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYN_SENT = 2
 LOOPBACK = socket.if_nametoindex("lo")
 
 SILENCE = 1.2
-"Seconds; the kernel answers within microseconds if it does, and repeats a SYN after one."
+"Seconds of waiting. The kernel answers within microseconds if it does, and repeats a SYN after one second."
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def listening(*allowed: object) -> Iterator[QuietListener]:
 
 
 def connects(listener: QuietListener, source: object) -> bool:
-    """Whether a connection comes up from that address; raises ConnectionRefusedError for a closed port."""
+    """Whether a connection from that address succeeds. Raises ConnectionRefusedError for a closed port."""
     with socket.socket() as sock:
         sock.settimeout(SILENCE)
         sock.bind((str(source), 0))
@@ -63,7 +63,7 @@ def test_with_nobody_allowed_nobody_is_answered() -> None:
 
 
 def test_somebody_else_in_the_only_place_of_the_decoy_fills_it_as_well_and_holds_nothing_up() -> None:
-    """Another user of the machine, who connects in the moment before we do."""
+    """Another user of the machine connects to the decoy just before we do."""
     with socket.socket() as decoy, socket.socket() as other, socket.socket() as filler:
         decoy.bind(("127.0.0.1", 0))
         decoy.listen(0)

@@ -1,4 +1,4 @@
-"""Whose connections the server for devices accepts, as it decides before any handshake."""
+"""Which connections the server for devices accepts. It decides before any handshake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PHONE = ip_address("200:1::1")
 
 
 class Devices:
-    """One device, and one that is being added from anywhere."""
+    """One known device, and one that is being added from any address."""
 
     def __init__(self) -> None:
         self.pairing: DevicePairing | None = DevicePairing("tablet", None)

@@ -14,25 +14,25 @@ DESK = FoundDevices(("screen.monitor", "headset", "webcam"), "webcam")
     [
         ("headset", DESK, "", (), "headset"),
         ("", DESK, "", (), "webcam"),
-        # What is wanted and gone gives way to the default one, and that to the next.
+        # If the wanted device is missing, the default device is used, and then the next one.
         ("lost", DESK, "", (), "webcam"),
         ("lost", DESK, "", ("webcam",), "headset"),
         ("headset", DESK, "", ("headset",), "webcam"),
         ("lost", DESK, "", ("webcam", "headset"), None),
         ("lost", FoundDevices((), None), "", (), None),
-        # What hears a speaker is taken where it was chosen, never instead of a microphone.
+        # A monitor of a speaker is used only if it was chosen, never instead of a microphone.
         ("screen.monitor", DESK, "", (), "screen.monitor"),
         ("lost", FoundDevices(("screen.monitor",), "screen.monitor"), "", (), None),
         ("", FoundDevices(("screen.monitor",), "screen.monitor"), "", (), "screen.monitor"),
         ("", FoundDevices(("screen.monitor",), "screen.monitor"), "headset", (), None),
         ("", FoundDevices(("screen.monitor",), "screen.monitor"), "other.monitor", (), "screen.monitor"),
         ("", FoundDevices(("screen.monitor", "headset"), "screen.monitor"), "webcam", (), "headset"),
-        # Where there is no speaker sound systems make one.
+        # If there is no speaker, sound systems make a dummy one.
         ("", FoundDevices(("auto_null",), "auto_null"), "", (), None),
         ("", FoundDevices(("auto_null.monitor",), "auto_null.monitor"), "", (), None),
         ("lost", FoundDevices(("auto_null",), "auto_null"), "", (), None),
         ("auto_null", FoundDevices(("auto_null",), "auto_null"), "", (), "auto_null"),
-        # A system that doesn't say which is the default.
+        # The system doesn't say which device is the default.
         ("", FoundDevices((), ""), "", (), ""),
         ("lost", FoundDevices((), ""), "", (), ""),
         ("", FoundDevices((), ""), "", ("",), None),

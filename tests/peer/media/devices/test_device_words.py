@@ -1,4 +1,4 @@
-"""What the owner learns of each case."""
+"""What the owner reads in each case."""
 
 from __future__ import annotations
 

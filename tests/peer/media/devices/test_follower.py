@@ -1,4 +1,4 @@
-"""What a follower does with devices that don't behave, without any sound system."""
+"""How a follower reacts to misbehaving devices, tested without a sound system."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Device:
 
 
 class Desk:
-    """Devices that there are, that can't be opened, and a system that may not answer."""
+    """Fake devices: the list of existing ones, those that can't be opened, and a system that may not answer."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -72,7 +72,7 @@ async def test_a_device_that_cannot_be_opened_gives_way_to_the_next() -> None:
     async with desk.followed("headset") as device:
         assert await desk.told() == "headset is busy. Using webcam instead."
         assert (await device.get()).name == "webcam"
-        # Each change of the devices is a reason to try again, and no reason to let go of what works.
+        # After each change of the devices the follower tries again, but it keeps a working device.
         device.look()
         await asyncio.sleep(0)
         assert not (await device.get()).closed
@@ -130,7 +130,7 @@ async def test_what_comes_and_is_not_used_is_a_newcomer_once() -> None:
         device = FollowedDevice(MICROPHONE, "webcam", desk.find, desk.open, desk.said.put_nowait, came.set)
         await device.open(tasks)
         assert device.newcomers() == []
-        # A speaker that is heard, or what stands for none, is no microphone.
+        # A monitor of a speaker, or a dummy device, isn't a microphone.
         desk.names = ("webcam", "headset", "speaker.monitor", "auto_null")
         device.look()
         async with asyncio.timeout(PATIENCE):

@@ -1,4 +1,4 @@
-"""Microphones and speakers that go, come back, or aren't there, in a call through a real sound server."""
+"""Microphones and speakers that disappear, come back or are missing, in a call through a real sound server."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CLEAR = 2_000
 PATIENCE = 60.0
 
 PARTS = (("microphone", "microphone"), ("speaker", "ear"))
-"Of a headset, with how their names end."
+"The parts of a headset, with the endings of their names."
 
 
 class Told:
-    """The devices of one side, and what is said of them."""
+    """The devices of one side, and the messages about them."""
 
     def __init__(self, microphone: str, speaker: str) -> None:
         self.said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
@@ -57,7 +57,7 @@ async def call(anna: Told, ben: Told) -> AsyncIterator[None]:
 
 
 async def until_heard(server: PulseServer, voice: str, air: str) -> None:
-    """Say a tone into a sink until it is heard at the ear of an air."""
+    """Play a tone into a sink until it is heard at the ear of an air."""
 
     async def say() -> None:
         while True:
@@ -98,7 +98,7 @@ async def test_without_another_microphone_both_sides_learn_that_nothing_is_heard
         async with call(anna, ben):
             module = await server.unplug("there_microphone")
             gone = await anna.next()
-            # What hears a speaker is no microphone: they would hear themselves.
+            # A monitor of a speaker isn't used as a microphone, because the others would hear themselves.
             assert gone.sentence == "Your microphone there_microphone is gone. They can't hear you."
             assert gone.hint
             assert gone.sends == Media.NONE
@@ -148,7 +148,7 @@ async def test_devices_that_are_configured_and_gone_cost_a_sentence_each_and_not
 
 
 async def headset(server: PulseServer, name: str) -> None:
-    """Plug one in: a speaker, and a microphone that hears what is said into `{name}_voice`."""
+    """Plug in a headset: a speaker, and a microphone that hears what is played into `{name}_voice`."""
     await server.load("null-sink", f"sink_name={name}_voice rate=48000 channels=1 channel_map=mono")
     await server.load("null-sink", f"sink_name={name}_ear rate=48000 channels=2")
     await server.load("remap-source", f"source_name={name}_microphone master={name}_voice.monitor")
@@ -162,7 +162,7 @@ async def test_a_headset_that_is_plugged_in_is_offered(server: PulseServer) -> N
             await headset(server, "new")
             for told in (anna, ben):
                 said = ""
-                # In one line, unless the machine is so busy that it takes a second from the one to the other.
+                # One line names both parts, unless a second passes between the two on a busy machine.
                 while not all(f"the {part} new_{name}" in said for part, name in PARTS):
                     offered = await told.next()
                     assert offered.sentence.startswith("You plugged in the ")
