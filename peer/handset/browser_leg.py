@@ -12,8 +12,9 @@ from aiortc import RTCIceParameters, RTCIceTransport
 
 from peer.handset.offer import offer, read_answer
 from peer.handset.page_socket import PageSocket
-from peer.transport.dtls import Forward, PinnedDtlsTransport
+from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.ice import OverlayConnection, make_ice_transport
+from peer.transport.packet_taps import Forward
 from peer.transport.profile import USUAL, Kind, Variant
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.transport_cc import TransportFeedback
@@ -117,12 +118,12 @@ class BrowserLeg:
     def forward(self, sink: Forward) -> None:
         """Pass every decrypted RTP and RTCP packet of the browser to `sink` from now on."""
         if self._dtls is not None:
-            self._dtls.forwards += (sink,)
+            self._dtls.taps.forward(sink)
 
     def unforward(self, sink: Forward) -> None:
         """Pass nothing more to `sink`."""
         if self._dtls is not None:
-            self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
+            self._dtls.taps.unforward(sink)
 
     @property
     def send_now(self) -> Forward:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pylibsrtp
@@ -31,6 +31,8 @@ from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
 from peer.transport.fast_path import FastPath, Passing, fast_path
+from peer.transport.last_flight import LastFlight
+from peer.transport.packet_taps import Feedback, PacketTaps
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE, Kind
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
@@ -46,23 +48,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RtpSink = Callable[[bytes], Awaitable[None]]
-"Takes one decrypted RTP or RTCP packet."
-
-Forward = Callable[[list[bytes]], None]
-"Takes a list of such packets that arrived together, without a task."
-
 EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 "RFC 5705, section 4: a label for private use."
 
 EXPORTED_BYTES = 32
-
-FLIGHT_SECONDS = 0.12
-"""Seconds between copies of the handshake's last flight, until something shows that it has arrived.
-
-RFC 6347, section 4.2.4.1, recommends a second, then two, four and so on, and allows shorter waits. On a path that loses
-a third of its packets that takes longer than a caller waits. A copy that wasn't needed costs a few hundred bytes; the
-media that follows is a hundred times as much."""
 
 CONNECTED = State.CONNECTED
 "Kept in a global, because Python 3.11 looks a member of an enum up by name each time."
@@ -72,10 +61,6 @@ AROUND = 42
 
 MAX_FLIGHT = 1500
 "The most bytes of one datagram of the handshake. With our certificates no flight has more than half as many."
-
-FLIGHT_RECORDS = (20, 22)
-"First bytes of a flight's datagram: the content type ChangeCipherSpec or Handshake (RFC 6347, section 4.1)."
-
 
 DARK_SECONDS = 1.5
 """If no packet comes for longer than this, the path was interrupted: both sides send reports and pings once a second.
@@ -100,17 +85,6 @@ class Translation(Protocol):
 
     def outward(self, packet: bytes) -> bytes | None:
         """Translate a packet of our profile; None or empty if the other side can't use it."""
-
-
-class Feedback(Protocol):
-    """Reports to the other side how its packets arrive."""
-
-    @property
-    def enabled(self) -> bool:
-        """Whether it wants to get packets now."""
-
-    async def received(self, packet: bytes) -> None:
-        """Take a decrypted packet."""
 
 
 class OneHandshake(RTCCertificate):
@@ -170,24 +144,13 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._own_ssrc = secrets.randbits(32)
         "The SSRC of all our requests. Each further SSRC would be one more stream in the SRTP of both sides."
 
-        self._flight = b""
-        "The datagram of the handshake that we sent last."
-
-        self._repeating: asyncio.Task[None] | None = None
+        self._last_flight = LastFlight(lambda datagram: self.transport._send(datagram))
         self.counters = MediaCounters()
         self._rtcp = Bucket(RTCP)
         self._way: Way | None = None
         "How to send datagrams over the ICE connection, once DTLS is up."
 
-        self.forwards: tuple[Forward, ...] = ()
-        "Called with every decrypted packet, before the taps."
-
-        self.taps: list[RtpSink] = []
-        "Called with every decrypted packet."
-
-        self.sent_taps: list[Callable[[bytes], None]] = []
-        "Called with every packet that is sent, before it is encrypted."
-
+        self.taps = PacketTaps(feedback, on_tap_failed)
         self.silent = False
         """Whether RTP is dropped instead of sent, because the call is on hold. RTCP is still sent: it reports how
         packets arrive."""
@@ -195,12 +158,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._relayed: tuple[PinnedDtlsTransport, FastPath] | None = None
         "The leg that RTP is relayed to, and the fast path to it."
 
-        self._feedback = feedback
         self._translation = translation
         self._path = path
         self._twice = SentTwice()
         self._lately = SentLately()
-        self._on_tap_failed = on_tap_failed
         self.counters.first.listen(on_first_media)
         self._on_light = on_light
         self._was_dark = False
@@ -210,7 +171,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Make the handshake. It doesn't raise if that fails: `state` and `refused_identity` tell how it went."""
         # aiortc wants a fingerprint to compare with. We compare the pin instead.
         pinned = RTCDtlsFingerprint(algorithm=type(self._pin).__name__, value=self._pin.sha256.hex())
-        self._repeating = asyncio.create_task(self._repeat_flight())
+        self._last_flight.begin()
         try:
             await self.start(RTCDtlsParameters(fingerprints=[pinned]))
             if self.state == "connected":
@@ -226,7 +187,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         finally:
             # The last flight is the server's. That the client has it shows in the first packet that it encrypts.
             if self._client or self.state != "connected":
-                self._repeating.cancel()
+                self._last_flight.end()
         if self.refused_identity:
             await self._say_goodbye()
 
@@ -240,9 +201,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if before is not None and now - before > DARK_SECONDS:
             self._was_dark = True
             self._on_light()
-        if self._repeating is not None:
-            self._repeating.cancel()
-            self._repeating = None
+        self._last_flight.end()
         return now
 
     @property
@@ -262,13 +221,13 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         socket, port = self._way
         send = socket.send
         session, translation, silent, path = self._tx_srtp, self._translation, self.silent, self._path
-        lately, twice = self._lately, self._twice
+        lately, twice, taps = self._lately, self._twice, self.taps
         for packet in packets:
             rtp = len(packet) < 2 or not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE
             if rtp and silent:
                 continue
-            if self.sent_taps:
-                self._show_sent(packet)
+            if taps.sent:
+                taps.show_sent(packet)
             if own and rtp and path is not None:
                 packet = numbered(packet, path.number(len(packet) + AROUND, time.monotonic()))
             sent = packet if translation is None else translation.outward(packet)
@@ -312,7 +271,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     @property
     def _open_way(self) -> Way | None:
         """How to send packets that only have to be encrypted; None while anything else has to be done with them."""
-        busy = self.silent or self.sent_taps or self._twice.active or self._state is not CONNECTED
+        busy = self.silent or self.taps.sent or self._twice.active or self._state is not CONNECTED
         return None if busy else self._way
 
     async def send_data(self, data: bytes) -> None:
@@ -331,7 +290,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     async def asked(self, packet: bytes) -> None:
         """Handle an RTCP packet from our own side as if the other side had sent it."""
         self._forward([packet])
-        await self._pass_to_taps(packet)
+        await self.taps.show_received(packet)
         try:
             await super()._handle_rtcp_data(packet)
         except Exception as error:
@@ -339,26 +298,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def stop(self) -> None:
         """Tell the other side, close the connection, and wait for its tasks to end."""
-        running = [task for task in (self._task, self._repeating) if task is not None]
-        if self._repeating is not None:
-            self._repeating.cancel()
+        running = [task for task in (self._task, self._last_flight.end()) if task is not None]
         await super().stop()
         if running:
             await asyncio.wait(running)
-
-    async def _repeat_flight(self) -> None:
-        """Send copies of the last flight until this task is cancelled.
-
-        The copies are bit-identical, so a receiver that has the first one treats them as network duplicates (RFC 6347,
-        section 4.1.2.6). OpenSSL's own timers run as well.
-        """
-        before = b""
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await asyncio.sleep(FLIGHT_SECONDS)
-                if self._flight and self._flight is before:
-                    await self.transport._send(self._flight)
-                before = self._flight
 
     async def _say_goodbye(self) -> None:
         # The other side may have seen a complete handshake. It shouldn't wait for a connection that will never come.
@@ -400,8 +343,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             datagram = self._ssl.bio_read(MAX_FLIGHT)
         except SSL.Error:
             return  # OpenSSL has nothing to send
-        if datagram[0] in FLIGHT_RECORDS:
-            self._flight = datagram
+        self._last_flight.sent(datagram)
         await self.transport._send(datagram)
 
     def _drop_unread(self, ssl: SSL.Connection) -> None:
@@ -449,8 +391,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         So a relay needs no task and no queue, and its packets are gone before the next ones are read.
         """
-        feedback, router, session = self._feedback, self._rtp_router, self._rx_srtp
-        if self.taps or router.receivers or (feedback is not None and feedback.enabled):
+        router, session = self._rtp_router, self._rx_srtp
+        if self.taps.wait or router.receivers:
             return datagrams
         if self._relayed is not None:
             datagrams = self._take_fast_path(datagrams, *self._relayed)
@@ -485,7 +427,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             passed, others = path(datagrams, now)
         except Exception as error:
             self.relay_no_more()
-            self._on_tap_failed(error)
+            self.taps.failed(error)
             return []
         if passed:
             self.last_heard = now
@@ -526,40 +468,13 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         return packet
 
     def _forward(self, packets: list[bytes]) -> None:
-        for forward in self.forwards:
-            try:
-                forward(packets)
-            except Exception as error:
-                self.forwards = tuple(other for other in self.forwards if other is not forward)
-                self.relay_no_more()
-                self._on_tap_failed(error)
+        if not self.taps.pass_at_once(packets):
+            self.relay_no_more()
 
     async def _pass_on(self, packet: bytes) -> None:
         self._forward([packet])
-        # The connection is worth more than anyone who listens to it.
-        if self._feedback is not None and self._feedback.enabled:
-            try:
-                await self._feedback.received(packet)
-            except Exception:
-                logger.exception("feedback about packets failed and has ended")
-                self._feedback = None
-        await self._pass_to_taps(packet)
-
-    async def _pass_to_taps(self, packet: bytes) -> None:
-        for tap in tuple(self.taps):
-            try:
-                await tap(packet)
-            except Exception as error:
-                self.taps.remove(tap)
-                self._on_tap_failed(error)
-
-    def _show_sent(self, packet: bytes) -> None:
-        for tap in tuple(self.sent_taps):
-            try:
-                tap(packet)
-            except Exception as error:
-                self.sent_taps.remove(tap)
-                self._on_tap_failed(error)
+        await self.taps.feed_back(packet)
+        await self.taps.show_received(packet)
 
     def _drop_malformed(self, error: Exception) -> None:
         # aiortc's parsers catch ValueError and leave struct.error, IndexError and others to end the connection. The

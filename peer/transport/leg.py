@@ -17,12 +17,13 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
-from peer.transport.dtls import Forward, PinnedDtlsTransport, RtpSink, Translation
+from peer.transport.dtls import PinnedDtlsTransport, Translation
 from peer.transport.encoding import EncodedTrack
 from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.listeners import Listeners
 from peer.transport.own_path import OwnPath
+from peer.transport.packet_taps import Forward, RtpSink
 from peer.transport.profile import MEDIA, USUAL, Kind, VideoCodec, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
@@ -211,12 +212,12 @@ class Leg:
 
         If it raises, it gets no more packets, and `tap_failures` are called.
         """
-        self._dtls.taps.append(sink)
+        self._dtls.taps.received.append(sink)
 
     def untap(self, sink: RtpSink) -> None:
         """Undo `tap`. Does nothing if `sink` isn't a tap."""
-        if sink in self._dtls.taps:
-            self._dtls.taps.remove(sink)
+        if sink in self._dtls.taps.received:
+            self._dtls.taps.received.remove(sink)
 
     def forward(self, sink: Forward) -> None:
         """Call `sink` with every decrypted RTP and RTCP packet from now on, before the taps and without a task.
@@ -224,20 +225,20 @@ class Leg:
         It gets a list of the packets that arrived together. If it raises, it gets no more, and `tap_failures` are
         called.
         """
-        self._dtls.forwards += (sink,)
+        self._dtls.taps.forward(sink)
 
     def unforward(self, sink: Forward) -> None:
         """Undo `forward`. Does nothing if `sink` isn't called."""
-        self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
+        self._dtls.taps.unforward(sink)
 
     def tap_sent(self, sink: Callable[[bytes], None]) -> None:
         """Call `sink` with every RTP and RTCP packet that is sent from now on, before it is encrypted."""
-        self._dtls.sent_taps.append(sink)
+        self._dtls.taps.sent.append(sink)
 
     def untap_sent(self, sink: Callable[[bytes], None]) -> None:
         """Undo `tap_sent`. Does nothing if `sink` isn't a tap."""
-        if sink in self._dtls.sent_taps:
-            self._dtls.sent_taps.remove(sink)
+        if sink in self._dtls.taps.sent:
+            self._dtls.taps.sent.remove(sink)
 
     def ask_own_side(self, packet: bytes) -> Coroutine[Any, Any, None]:
         """Handle an RTCP packet as if the other side had sent it.

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from peer.transport.dtls import Forward, PinnedDtlsTransport
+from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.fast_path import Forwarded, Passing
+from peer.transport.packet_taps import Forward
 from peer.transport.profile import KINDS, MEDIA
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.transport_cc import TransportFeedback

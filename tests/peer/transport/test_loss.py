@@ -10,7 +10,7 @@ from aiortc.rtcsctptransport import Chunk, InitAckChunk, InitChunk
 from OpenSSL import SSL
 
 from peer.overlay import Address
-from peer.transport import dtls, ice
+from peer.transport import ice, last_flight
 from peer.transport.leg import Leg
 from shared.errors import LegFailed
 from shared.messages import Hello
@@ -55,7 +55,7 @@ class LosesThirty(LossySocket):
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies follow each other quickly; the order of things is what counts."""
     monkeypatch.setattr(ice, "CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(dtls, "FLIGHT_SECONDS", 0.02)
+    monkeypatch.setattr(last_flight, "FLIGHT_SECONDS", 0.02)
 
 
 @pytest.mark.usefixtures("soon")
@@ -84,7 +84,7 @@ async def test_once_both_sides_are_up_the_handshake_is_not_repeated() -> None:
 
 def handshakes(leg: Leg) -> int:
     assert isinstance(leg._socket, LossySocket)
-    return sum(count for datagram, count in leg._socket.copies.items() if datagram[0] in dtls.FLIGHT_RECORDS)
+    return sum(count for datagram, count in leg._socket.copies.items() if datagram[0] in last_flight.FLIGHT_RECORDS)
 
 
 async def test_both_answers_to_the_openings_of_the_control_channel_may_be_lost() -> None:
