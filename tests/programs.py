@@ -8,7 +8,7 @@ import pytest
 
 
 def need(*programs: str, packages: str) -> None:
-    """Skip a test, with Debian's packages to install, where a program is missing."""
+    """Skip a test if a program is missing, and name Debian's packages to install."""
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} (Debian: {packages})")

@@ -1,4 +1,4 @@
-"""Python's own reading of Python, for tests that look at our code."""
+"""Python's own parser, for tests that examine our code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import gc
 
 
 def parsed(source: str) -> ast.Module:
-    """What `ast.parse` says, with the garbage collector off meanwhile.
+    """The result of `ast.parse`, with the garbage collector off meanwhile.
 
-    A finalizer that shows a traceback parses, too, and before 3.11.9 and 3.12.3 a parse within a parse fails with
-    "AST constructor recursion depth mismatch" (CPython's gh-106905).
+    A finalizer that shows a traceback parses too, and before 3.11.9 and 3.12.3 a parse within a parse fails with "AST
+    constructor recursion depth mismatch" (CPython's gh-106905).
     """
     was_on = gc.isenabled()
     gc.disable()

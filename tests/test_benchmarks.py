@@ -1,4 +1,4 @@
-"""Each benchmark runs and gives numbers, and they end up in README.md. What the numbers are is not a test."""
+"""Each benchmark runs and prints numbers, and they appear in README.md. The numbers themselves aren't tested."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_many_calls_at_once_pass_a_node_and_every_packet_is_timed() -> Non
 
 
 class Carrying:
-    """A node that carries so many calls, however often it is asked."""
+    """A node that can carry this many calls, whenever it is asked."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -120,7 +120,7 @@ async def test_no_more_numbers_of_calls_are_tried_once_time_is_up() -> None:
 async def test_a_browser_reads_when_a_picture_was_drawn(tmp_path: Path) -> None:
     async with browser() as chromium:
         page = await chromium.context.new_page()
-        # The camera is for pages of this machine and of https only.
+        # Only pages of this machine and pages over https may use the camera.
         await page.route("**", lambda route: route.fulfill(body="<video autoplay muted>", content_type="text/html"))
         await page.add_init_script(CODED_PICTURE)
         await page.goto("http://127.0.0.1/")

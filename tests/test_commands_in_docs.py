@@ -1,4 +1,4 @@
-"""Every command of Copybara's that README and docs tell people to type exists, with its arguments."""
+"""Every command of Copybara that README and docs tell people to type exists, with its arguments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MADE_UP = {"NAME": "anna", "FILE": "file.png", "DIR": "/tmp", "LINK": "link", "H
 
 
 def typed(page: Path) -> list[str]:
-    """The command lines in blocks of code that begin with `copybara`, without comments and redirections."""
+    """The command lines in code blocks that begin with `copybara`, without comments and redirections."""
     found = [line for block in BLOCK.findall(page.read_text()) for line in COPYBARA.findall(block)]
     return [re.split(r"\s+#|\s{3,}|\s+[<>|&]", line)[0].strip() for line in found]
 
@@ -65,13 +65,13 @@ CHAT_VALUES = {
     "NODE-ID": "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0",
 }
 OTHERS = {"newbot", "mybots"}
-"Commands of @BotFather's."
+"Commands of @BotFather."
 
 GOES_ON = {"/contact program NAME", "/sdp answer NAME", "/contact confirm NAME"}
-"Said without what comes after it."
+"Commands that a page names without their last argument."
 
 READ_BY_DELTACHAT = _WHOSE_APP
-"The one command that its reader takes before the assistant sees it."
+"The one command that the Delta Chat messenger takes before the assistant sees it."
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -85,7 +85,7 @@ def test_every_chat_command_within_a_sentence_is_understood(page: Path) -> None:
         except UnknownCommand:
             raise
         except CopybaraError:
-            # The name of a command alone, such as `/contact trust`.
+            # The bare name of a command, such as `/contact trust`.
             assert line in GOES_ON or re.fullmatch(r"/[a-z]+( [a-z]+)?", line), f"{page.name}: {line}"
 
 

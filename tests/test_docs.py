@@ -1,4 +1,4 @@
-"""What the pages in docs/ say about the code is so."""
+"""What the pages in docs/ say about the code is true."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
 def text_of(page: Path) -> str:
-    """A page without its blocks of code."""
+    """A page without its code blocks."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors_of(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """The anchors that GitHub makes for a page's headings."""
     headings = re.findall(r"^#+ (.+)$", text_of(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -100,7 +100,7 @@ def test_every_name_in_the_architecture_exists() -> None:
 
 
 FILE = re.compile(r"(?<![\w.*<~/-])((?:\.\./)*(?:[\w-]+/)*[\w-]+\.(?:py|js|css|html|md|service|socket))(?![\w(])")
-"A file's name in a text."
+"The name of a file in a text."
 
 NOT_OURS = {"nftables.service"}
 "Files of other programs."
@@ -111,16 +111,16 @@ ROOMS = [ROOT / room for room in ("bot", "peer", "shared", "benchmarks", "packag
 
 @functools.cache
 def files() -> frozenset[str]:
-    """The paths of everything that a text may name, from the root of the repository."""
+    """The paths of all files that a text may name, from the root of the repository."""
     found = [file for folder in (*ROOMS, PAGES, ROOT / "config", TESTS) for file in folder.rglob("*.*")]
     return frozenset(str(file.relative_to(ROOT)) for file in (*found, *ROOT.glob("*")))
 
 
 def missing_files(texts: list[tuple[int, str]], folder: Path, *, anywhere: bool = False) -> list[str]:
-    """The names in texts to which no file belongs.
+    """The names in texts that belong to no file.
 
-    A bare name is of a file in `folder` or beneath it, or with `anywhere` of one in any folder. A path begins in
-    `folder` or one above it; the pages name tests from `tests/` on.
+    A bare name is a file in `folder` or below it, or with `anywhere` a file in any folder. A path begins in `folder` or
+    in a folder above it; the pages name tests from `tests/` on.
     """
     missing = []
     above = [ROOT, TESTS, folder, *(each for each in folder.parents if ROOT in each.parents)]
@@ -152,7 +152,7 @@ def test_every_file_that_a_docstring_or_a_comment_names_exists(room: Path) -> No
 
 
 def comments_of(script: Path) -> list[tuple[int, str]]:
-    """The comments of a script, with their lines."""
+    """The comments of a script with their lines."""
     lines = enumerate(script.read_text(encoding="utf-8").splitlines(), 1)
     return [(number, line.partition("//")[2]) for number, line in lines if "//" in line]
 
@@ -171,13 +171,13 @@ def test_a_name_without_a_file_is_found(text: str) -> None:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, without what stands between them."""
+    """The words of a text without anything between them."""
     return re.findall(r"[\w'/]+", text)
 
 
 @functools.cache
 def said() -> str:
-    """Everything that the program may say, as words: the texts in its code and the page's. What varies cuts them."""
+    """All texts that the program can show, as words, from its code and the page's. Placeholders cut them."""
     texts = [
         node.value
         for room in ("bot", "peer", "shared")
@@ -190,7 +190,7 @@ def said() -> str:
 
 
 def unsaid(quoted: str) -> list[str]:
-    """The parts of a quoted sentence that the program never says. A sentence may be joined from several texts."""
+    """The parts of a quoted sentence that the program never shows. A sentence may consist of several texts."""
     missing = []
     for part in re.split(r"…|\d+", quoted):
         words = words_of(part)
@@ -204,10 +204,10 @@ def unsaid(quoted: str) -> list[str]:
 
 
 SAID_BY_THE_PROGRAM = {"it says", "message", "the terminal or the bot says", "what you see"}
-"What tables are headed by that explain sentences of the program."
+"Headings of tables that explain sentences of the program."
 
 UNQUOTED = {"overlays.md", "matrix.md"}
-"Pages where such a table has sentences without quotation marks, and nothing else."
+"Pages whose table contains sentences without quotation marks, and nothing else."
 
 
 def explained(page: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Installing shows its progress and ends with pip's failure; `make test` leaves out what is marked, CI nothing."""
+"""Installing shows its progress and ends with pip's failure. `make test` leaves marked tests out, and CI runs all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ idna==3.20 \\
 
 
 def installed(folder: Path, pip: str) -> subprocess.CompletedProcess[str]:
-    """What install-locked does with that in pip's place."""
+    """Run install-locked with this program in place of pip."""
     (folder / "pip").write_text(f"#!/bin/sh\n{pip}")
     (folder / "pip").chmod(0o755)
     (folder / "a.lock").write_text(LOCK)
@@ -62,7 +62,7 @@ def test_pip_is_asked_to_check_the_hashes(tmp_path: Path) -> None:
 
 
 def run_by(target: str) -> list[str]:
-    """What make would run for a target, but for what it only says."""
+    """The commands that make would run for a target, without those that only print."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     make = ["make", "--dry-run", "--always-make", "VENV=.venv", "WORKERS=3", target]
     planned = subprocess.run(make, cwd=ROOT, env=ours, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""What a reader may rely on in the program's code: one name for one class, and nothing that only tests use."""
+"""Rules for the program's code: one name for one class, and no code that only tests use."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def defined(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def used() -> Counter[str]:
-    """How often each name is read in the program, or stands in a short text, such as one for getattr or `import`."""
+    """How often each name is read in the program or stands in a short text, such as one for getattr or `import`."""
     names: Counter[str] = Counter()
     for tree in trees().values():
         for node in ast.walk(tree):
@@ -66,7 +66,10 @@ def used() -> Counter[str]:
 
 
 def test_a_class_name_stands_for_one_thing() -> None:
-    """Messages are called alike on the page, on the wire and as the owner's command: these name what is said."""
+    """Messages have the same names on the page, on the wire and as commands of the owner.
+
+    These names say what is meant.
+    """
     messages = {"bot/assistant/commands.py", "bot/command_socket.py", "peer/handset/protocol.py"}
     names = Counter(
         node.name
@@ -79,7 +82,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
 
 
 def fields_and_methods() -> tuple[set[str], set[str]]:
-    """The names that hold values in some class, and those of the methods that are called."""
+    """The names of fields and properties in all classes, and the names of methods."""
     fields, methods = set(), set()
     for tree in trees().values():
         for node in ast.walk(tree):
@@ -93,7 +96,7 @@ def fields_and_methods() -> tuple[set[str], set[str]]:
 
 
 def test_no_object_gets_its_callbacks_from_outside_after_it_is_made() -> None:
-    """They are given when it is made, or it has something to listen to (peer/transport/listeners.py)."""
+    """An object gets its callbacks when it is made, or others subscribe to it (peer/transport/listeners.py)."""
     fields, methods = fields_and_methods()
     late = [
         f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"

@@ -1,4 +1,4 @@
-"""What people read is written as people speak: idioms that made readers stop don't come back."""
+"""Texts for people use everyday language: idioms that readers stumbled over don't come back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ IDIOMS = {
     r"\bso many (?:seconds|bytes|times|characters)\b": "the name of the argument, or the figure",
     r"\bbut by (?:its|their|a|the)\b": "only by",
 }
-"What isn't written, and what is written instead."
+"Idioms, and what to write instead."
 
 SENTENCES = [
     *sorted((ROOT / "bot" / "texts").rglob("*.py")),
@@ -52,7 +52,7 @@ SENTENCES = [
 "Modules where each string is a sentence for people."
 
 PACKAGES = ("shared", "peer", "bot", "benchmarks")
-"Where docstrings and comments are read by people who work on the program."
+"Folders whose docstrings and comments are for people who work on the program."
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),

@@ -1,4 +1,4 @@
-"""A terminal in which no sentence is wrapped: what a test waits for there stands on one line."""
+"""A terminal that wraps no sentence, so that a test finds each sentence on one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLUMNS, LINES = 2000, 50
 
 
 def wide_terminal(columns: int = COLUMNS, lines: int = LINES) -> tuple[int, int]:
-    """Both descriptors: ours, and the one for the program in it."""
+    """Both descriptors: ours, and the one for the program in the terminal."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     return ours, theirs

@@ -1,4 +1,4 @@
-"""Tests that need devices of their own: they run in a thread that has a network namespace for itself."""
+"""Tests that need devices of their own. They run in a thread with its own network namespace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def need(*programs: str) -> None:
-    """Skip with a reason of one line if this isn't root or a program is missing."""
+    """Skip with a reason of one line if this user isn't root or a program is missing."""
     missing = [program for program in programs if not shutil.which(program)]
     if os.geteuid() == 0 and not missing:
         return
@@ -34,7 +34,7 @@ def ip(line: str) -> None:
 
 
 def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine where there is nothing but a loopback device. The namespace ends with all that used it."""
+    """Run a coroutine in a namespace with only a loopback device. The namespace ends once nothing uses it."""
     need("ip")
 
     def thread() -> T:

@@ -1,4 +1,4 @@
-"""Two nodes of the loopback overlay in one process, with the real thing between them: sockets, ICE, DTLS, SCTP, RTP."""
+"""Two nodes of the loopback overlay in one process, with real sockets, ICE, DTLS, SCTP and RTP between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEN = NodeId(b"ben!" * 8)
 EVE = NodeId(b"eve!" * 8)
 
 PATIENCE = 60.0
-"Seconds after which something that should happen at once is taken not to happen."
+"Seconds after which a missing event counts as a failure."
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ async def two_sockets(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterato
 
 
 def one_link_handshake(role: Role, *, secret: bytes = b"k" * 32, port: int = 1) -> Handshake:
-    """What Anna or Ben derives from the one link of a paired call."""
+    """The handshake that Anna or Ben derives from the one link of a paired call."""
     return one_link(role, paired_call(port, secret), secret=secret, source=ANNA, destination=BEN)
 
 
@@ -64,15 +64,15 @@ def paired_call(port: int, secret: bytes = b"k" * 32) -> PairedToken:
 
 @dataclass(slots=True)
 class FirstContact:
-    """A call between two who share no secret: Anna's request, and what anybody may have answered to it."""
+    """A call without a shared secret: Anna's request, and an answer that anybody may have written."""
 
     request: Request
     identity: DtlsIdentity
-    "Anna's, whose fingerprint is in the request."
+    "Anna's identity. The request contains its fingerprint."
 
     @classmethod
     def of(cls, port: int) -> FirstContact:
-        """A request with Anna's port in it."""
+        """Make a request with Anna's port in it."""
         identity = DtlsIdentity.generate()
         request = Request.to(
             BEN,
@@ -105,12 +105,12 @@ class Legs:
     callee: DecodingLeg
     sockets: Sockets
     tasks: asyncio.TaskGroup
-    "The owner of the tasks of endpoints that are attached to them; all have to have ended when the legs do."
+    "The owner of the tasks of attached endpoints. All tasks must have ended when the legs end."
 
 
 @asynccontextmanager
 async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
-    """Both legs of a one-link call, not yet connected: the caller doesn't know the callee's port."""
+    """Make both legs of a one-link call without connecting them. The caller doesn't know the callee's port yet."""
     async with two_sockets(kind) as sockets:
         caller = DecodingLeg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
         callee = DecodingLeg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
@@ -124,7 +124,7 @@ async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[L
 
 @asynccontextmanager
 async def connected(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
-    """Both legs of a one-link call, connected."""
+    """Make and connect both legs of a one-link call."""
     async with two_legs(kind) as legs:
         await together(legs.caller, legs.callee)
         yield legs
@@ -138,7 +138,7 @@ async def together(*legs: Leg) -> None:
 
 
 class Stranger:
-    """Somebody with a plain UDP socket at any loopback address. asyncio's own would not send empty datagrams."""
+    """A stranger with a plain UDP socket at any loopback address. A socket of asyncio wouldn't send empty datagrams."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -147,7 +147,7 @@ class Stranger:
     @classmethod
     @asynccontextmanager
     async def at(cls, address: IPv4Address, port: int = 0) -> AsyncIterator[Stranger]:
-        """Bind a socket there."""
+        """Bind a socket to this address and port."""
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
@@ -163,13 +163,13 @@ class Stranger:
         self.heard.put_nowait(self._socket.recv(2**16))
 
     async def hear(self) -> bytes:
-        """The next datagram that is sent here."""
+        """Wait for the next datagram to this socket."""
         async with asyncio.timeout(PATIENCE):
             return await self.heard.get()
 
     @property
     def port(self) -> int:
-        """The port the socket is bound to."""
+        """The port of the socket."""
         port: int = self._socket.getsockname()[1]
         return port
 

@@ -1,4 +1,4 @@
-"""The network sockets that a process has, as the kernel sees them."""
+"""The network sockets of a process, as the kernel lists them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sockets_of(process: int | str) -> Sockets:
     for descriptor in os.listdir(f"/proc/{process}/fd"):
         try:
             target = os.readlink(f"/proc/{process}/fd/{descriptor}")
-        except FileNotFoundError:  # the folder's own descriptor
+        except FileNotFoundError:  # the descriptor of the folder itself
             continue
         if target.startswith("socket:["):
             inodes.add(target[len("socket:[") : -1])
@@ -40,6 +40,6 @@ def sockets_of(process: int | str) -> Sockets:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address:
-    # Words of 32 bits, each in the machine's byte order.
+    # Words of 32 bits in the machine's byte order.
     raw = b"".join(bytes.fromhex(host[at : at + 8])[::-1] for at in range(0, len(host), 8))
     return IPv4Address(raw) if len(raw) == 4 else IPv6Address(raw)

@@ -1,7 +1,7 @@
-"""`copybara` for tests, without the second that its imports take: forked from a process that has them.
+"""`copybara` for tests without a second of imports: it is forked from a process that has imported everything.
 
-Each is a process like any other, with arguments, environment, streams and an exit code of its own, and can be killed.
-Tests about how a program starts, or what it imports when, start Python itself.
+Each is a process like any other, with its own arguments, environment, streams and exit code, and can be killed. Tests
+about a program's start, or about the time of its imports, start Python itself.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import sys
 from collections.abc import Mapping, Sequence
 
 READ_LIMIT = 256 * 1024
-"Bytes of the longest line that is read from a program."
+"The most bytes in a line that is read from a program."
 
 
 class Program:
-    """A running program; as asyncio.subprocess.Process."""
+    """A running program, with the methods of asyncio.subprocess.Process."""
 
     def __init__(self, pid: int, ended: int, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader) -> None:
-        """`ended` is where its exit code comes from when it ends."""
+        """The exit code arrives at `ended` when the program ends."""
         self.pid = pid
         self.stdin = stdin
         self.stdout = stdout
@@ -36,12 +36,12 @@ class Program:
 
     @property
     def returncode(self) -> int | None:
-        """Its exit code, or the negative number of the signal that ended it; None while it runs."""
+        """The exit code, or the negative number of the signal that ended the program. None while it runs."""
         return int(self._code.result()) if self._code.done() else None
 
     async def communicate(self, written: bytes) -> bytes:
-        """Write that and nothing more, and return all of its stdout once it has ended."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may read nothing, or not all
+        """Write this, close the input, and return the whole output once the program has ended."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the program may read nothing, or not all
             self.stdin.write(written)
             await self.stdin.drain()
         self.stdin.close()
@@ -50,23 +50,23 @@ class Program:
         return said
 
     async def wait(self) -> int:
-        """Wait until it has ended, and return its exit code."""
+        """Wait until the program has ended, and return its exit code."""
         return int(await asyncio.shield(self._code))
 
     def send_signal(self, number: int) -> None:
-        """Raises ProcessLookupError if it is known to have ended."""
+        """Send a signal. Raises ProcessLookupError if the program is known to have ended."""
         if self._code.done():
             raise ProcessLookupError
-        # It may have ended a moment ago, without our having heard of it.
+        # The program may have ended a moment ago, before we have heard of it.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """As Ctrl-C of a service manager."""
+        """Send SIGTERM, as a service manager does."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """At once."""
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     def _read_code(self) -> None:
@@ -74,7 +74,7 @@ class Program:
         asyncio.get_running_loop().remove_reader(self._ended)
         os.close(self._ended)
         if not self._code.done():
-            # Nothing comes if the process that it was forked from is gone, and it with that.
+            # Nothing arrives if the server process has ended, and the program has ended with it.
             self._code.set_result(int(code or -signal.SIGKILL))
 
 
@@ -87,7 +87,7 @@ async def start(arguments: Sequence[str], environment: Mapping[str, str], stderr
         server = _server()
         socket.send_fds(server, [json.dumps(request).encode()], [their_in, their_out, stderr, their_end])
         pid = int(server.recv(16))
-        # It comes from a process that began earlier, perhaps outside of before_others().
+        # The server began earlier, perhaps outside of before_others().
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0))
     finally:
@@ -101,12 +101,12 @@ async def start(arguments: Sequence[str], environment: Mapping[str, str], stderr
 
 @functools.cache
 def _server() -> socket.socket:
-    """The process that has everything imported, one for each process that runs tests."""
+    """The process that has imported everything. There is one for each process that runs tests."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(theirs.fileno())],
-            # Pipes, as its programs have.
+            # Pipes, like those of its programs.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[theirs.fileno()],

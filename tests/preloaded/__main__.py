@@ -1,4 +1,4 @@
-"""The process that has everything imported, and becomes a program when one is asked for; see __init__.py."""
+"""The process that has imported everything and forks a program for each request. See __init__.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONGEST_REQUEST = 256 * 1024
 
 
 def program(control: socket.socket) -> dict[str, Any] | None:
-    """Fork a program for each request. Returns that in the program, and None when nobody asks any more."""
+    """Fork a program for each request. Returns the request in the program, and None when no more requests come."""
     running = selectors.DefaultSelector()
     running.register(control, selectors.EVENT_READ)
     while True:
@@ -69,29 +69,29 @@ def _tell_code(pid: int, told: int) -> None:
 
 
 def become(request: dict[str, Any]) -> None:
-    """Take the place of a program that was started."""
+    """Become a program that was just started."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["folder"])
     sys.argv[1:] = request["arguments"]
-    # Made when 2 was another file, which may have been one that can be rewound.
+    # Python made sys.stderr when descriptor 2 was another file, perhaps one that can be rewound.
     sys.stderr = os.fdopen(2, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
 
 
 def _end(code: int) -> None:
-    """As an interpreter ends, but for taking everything apart that was imported: half of what a short program costs."""
+    """End like an interpreter, but without deleting all imported objects, half the time of a short program."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    with contextlib.suppress(OSError):  # as the interpreter does, which has nobody to tell either
+    with contextlib.suppress(OSError):  # the interpreter does the same, and has nobody to report to either
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
 
 
 if __name__ == "__main__":
-    # Ctrl-C is for the programs, and for who runs the tests.
+    # Ctrl-C is for the programs, and for the process that runs the tests.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for each in WHAT_A_CALL_IMPORTS:
         importlib.import_module(each)

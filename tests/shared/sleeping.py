@@ -1,6 +1,6 @@
-"""Sleep of the machine, for one process: its clock for that jumps, and the monotonic one goes on (time_namespaces(7)).
+"""Sleep of the machine for one process: its boot-time clock jumps, the monotonic one doesn't (time_namespaces(7)).
 
-The kernel lets a process with one thread go into another time namespace while it runs. So tests that sleep run in a
+The kernel lets a process with one thread enter another time namespace while it runs. So tests with sleep run in a
 process of their own: `python -m tests.shared.sleeping MODULE FUNCTION` runs a coroutine function, which gets `sleep`.
 """
 
@@ -25,7 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sleep() -> None:
-    """Sleep for ten minutes, which take no time."""
+    """Sleep for ten minutes, without taking any time."""
     namespace = os.open(os.environ["SLEPT"], os.O_RDONLY)
     if _libc.setns(namespace, CLONE_NEWTIME):
         raise OSError(ctypes.get_errno(), "the time namespace can't be entered")
@@ -34,7 +34,7 @@ def sleep() -> None:
 
 @contextlib.contextmanager
 def slept() -> Iterator[str]:
-    """A time namespace in which the machine has slept for ten minutes more: its path."""
+    """Make a time namespace in which the machine has slept for ten more minutes. Yields its path."""
     need("unshare", "sh")
     command = ["unshare", "--time", f"--boottime={SECONDS:.0f}", "--fork", "sh", "-c", "echo $$; read nothing"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

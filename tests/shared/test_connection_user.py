@@ -1,4 +1,4 @@
-"""Which user is at the other end of a connection."""
+"""The user at the other end of a connection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_table_of_another_form_names_nobody(tables: list[str]) -> None:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """A connection within this process: the client's end, and the server's."""
+    """A connection within this process: the client's end and the server's."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
@@ -127,5 +127,5 @@ for _ in range(3):
 
 @ON_LINUX
 def test_one_socket_answers_one_question_after_the_other_also_after_one_that_came_too_late() -> None:
-    """In a process of its own, which asks through that socket from then on."""
+    """Runs in a process of its own, which asks through that socket from then on."""
     subprocess.run([sys.executable, "-c", QUESTIONS], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""How an optional library is added: as the program itself is installed, for no package index has it."""
+"""How an optional library is added: in the same way as the program itself, because no package index has it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_command_names_the_libraries_that_the_project_lists(extra: str) -> N
 
 
 def _parts(requirement: str) -> set[str]:
-    """Whatever the order of its bounds."""
+    """The parts of a requirement, whatever the order of its bounds."""
     name = requirement.partition("<")[0].partition(">")[0].partition("=")[0]
     return {name, *requirement.removeprefix(name).split(",")}
 

@@ -1,4 +1,4 @@
-"""Parts that are kept running: whatever ends one, it begins again after a pause, and the others don't notice."""
+"""Parts that are kept running: after any end a part begins again after a pause, and the others don't notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = 30.0
 
 
 class Work:
-    """Something that runs for ever, and counts its beginnings."""
+    """Runs for ever, and counts its starts."""
 
     def __init__(self, what: str = "The work") -> None:
         self.what = what
@@ -48,7 +48,7 @@ def fail(work: Work) -> None:
 
 
 def leak(work: Work) -> None:
-    work.end = asyncio.CancelledError()  # as from something that was awaited and that somebody else has cancelled
+    work.end = asyncio.CancelledError()  # as from an awaited task that somebody else has cancelled
     work.wanted.set()
 
 
@@ -84,7 +84,7 @@ async def test_before_it_begins_again_there_is_a_pause(end: Callable[[Work], Non
     async with kept_running(work.part):
         await work.begins()
         end(work)
-        for _ in range(1000):  # turns of the loop, in which something without a pause begins hundreds of times
+        for _ in range(1000):  # turns of the loop; without a pause the work would begin hundreds of times
             await asyncio.sleep(0)
         assert work.beginnings == 1
         assert work.failures == ["The work"]

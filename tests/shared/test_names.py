@@ -22,7 +22,7 @@ def node(number: int) -> NodeId:
 
 
 class Table:
-    """A resolver that knows what it was told, raises what it was told to raise, and keeps what it was asked."""
+    """A resolver with fixed answers or errors that keeps the questions."""
 
     def __init__(self, **known: NodeId | Exception) -> None:
         self.known = known

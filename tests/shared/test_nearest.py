@@ -1,4 +1,4 @@
-"""A mistyped word is asked back, if a known one is spelled like it."""
+"""For a mistyped word the program suggests a known one with a similar spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign bytes that aren't the JSON that was expected end in the reader's one error, whoever reads them."""
+"""Foreign bytes that aren't the expected JSON end in the one error of their reader, for every reader."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FOREIGN = {
 def test_what_isnt_json_is_one_error(raw: bytes) -> None:
     with pytest.raises(OverlayError):
         by_country(raw, minor=5)
-    # Others skip what they don't look at, so that some of it may pass.
+    # Other readers skip fields that they don't need, so they may accept some of it.
     with contextlib.suppress(BadAnswer):
         json_rpc.decode(raw)
     with contextlib.suppress(HandsetError):

@@ -29,7 +29,7 @@ def contact(
 
 
 def decision(who: Contact | None, **changes: Any) -> Decision:
-    """What is decided at noon about a fresh link for this node, sealed with a contact's key, but for `changes`."""
+    """The decision at noon about a new link for this node, encrypted with a contact's key, with these `changes`."""
 
     def made(kind: type[Any], **usual: Any) -> Any:
         return kind(**usual | {name: changes.pop(name) for name in kind.__slots__ if name in changes})
@@ -175,7 +175,7 @@ def test_whoever_would_not_get_through_never_learns_that_we_are_busy(changes: di
     assert decision(contact(Trust.BLOCK), busy=True) == ignored(Reason.BLOCKED)
 
 
-# A wrong link, faults added from the last check to the first: each hides those after it.
+# A wrong link, with faults added from the last check to the first: each fault hides those after it.
 FAULTS: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.NOT_ALLOWED_NOW, {"who": contact(hours=DAY), "local_time": NIGHT, "busy": True}),
     (Reason.BLOCKED, {"who": contact(Trust.BLOCK, hours=DAY)}),

@@ -1,4 +1,4 @@
-"""What people see of a text, and which names pass for one another."""
+"""What people see of a text, and which names look alike."""
 
 from __future__ import annotations
 
@@ -162,7 +162,10 @@ def test_the_edges_of_a_text_take_time_linear_in_it(text: str) -> None:
 
 
 def test_ascii_is_judged_as_the_tables_judge_it() -> None:
-    """It needs none of them, so each is met here with a character that does and changes nothing."""
+    """ASCII needs none of the tables.
+
+    So each character is tested here beside one that needs them and changes nothing.
+    """
     characters = [chr(number) for number in range(128)]
     for text in map("".join, itertools.chain.from_iterable(itertools.product(characters, repeat=n) for n in range(3))):
         assert is_printable(f"a{text}z") == is_printable(f"é{text}é"), repr(text)

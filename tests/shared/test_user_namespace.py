@@ -1,4 +1,4 @@
-"""Whom a user namespace hides."""
+"""Which users a user namespace hides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.user_namespace import UNMAPPED, hides
 @pytest.mark.parametrize(
     ("uid_map", "uid", "hidden"),
     [
-        ("         0          0 4294967295\n", UNMAPPED, False),  # no namespace: it is the user "nobody"
+        ("         0          0 4294967295\n", UNMAPPED, False),  # no namespace: this is the user "nobody"
         ("      1000       1000          1\n", UNMAPPED, True),
         ("      1000       1000          1\n", 1000, False),
         ("         0       1000          1\n         1     100000      65536\n", UNMAPPED, False),

@@ -1,5 +1,5 @@
-"""Many calls, one after the other, between programs that are never started again: does anything pile up?
+"""Many calls, one after the other, between programs that run all the time, to see whether anything accumulates.
 
 `make soak` is the long form, test_soak.py the short one. The scenes are those of the campaign of kills (tests/campaign)
-and one in which a third person hears that the line is busy. footprint.py says what a program holds at a moment.
+and one in which a third person finds the line busy. footprint.py measures a program at a moment.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.soak --calls 1000` or `--hour`: the long forms, a line for each look, and a summary at the end."""
+"""`python -m tests.soak --calls 1000` or `--hour`: the long forms, with a line for each look and a summary."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.soak.hour import long_call
 from tests.soak.soak import soak
 
 PACE_SECONDS = 3.4
-"So nobody calls one contact more often than 120 times in ten minutes (peer/calls/budget.py)."
+"Seconds between calls, so that nobody calls one contact more than 120 times in ten minutes (peer/calls/budget.py)."
 
 MOST_KILOBYTES = 5.0
-"A call, in the second half: the store's cache, the allocator's own, and what is remembered of used links."
+"Growth per call, in the second half: the store's cache, the allocator's own memory, and used links."
 
 MOST_KILOBYTES_A_MINUTE = 20.0
-"Of a call of an hour, in its second half."
+"Growth in a call of an hour, in its second half."
 
 MINUTES = 60
 
@@ -56,7 +56,7 @@ async def _hour(folder: Path) -> bool:
 
 
 def _summed_up(footprints: dict[str, list[Footprint]], each: str, most: float) -> bool:
-    """Whether nothing piled up."""
+    """Print the summary. Returns whether nothing has accumulated."""
     clean = True
     for name, looks in footprints.items():
         late = looks[len(looks) // 2 :]

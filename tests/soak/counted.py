@@ -1,6 +1,6 @@
-"""`python -m tests.soak.counted FILE …`: `copybara` that writes what it has, at each SIGUSR2.
+"""`python -m tests.soak.counted FILE …` runs a `copybara` that writes two numbers at each SIGUSR2.
 
-That is two numbers: of asyncio tasks, and of calls in memory, also of those that are over.
+They are the number of asyncio tasks, and that of calls in memory, including ended calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from peer.calls.line import Line
 
 
 def begin() -> None:
-    """Let the signal do that. Python runs what it does in the thread of the event loop."""
+    """Install the signal handler. Python runs it in the thread of the event loop."""
     place = Path(sys.argv.pop(1))
 
     def count(*_: object) -> None:

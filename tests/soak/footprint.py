@@ -1,4 +1,4 @@
-"""What a program holds at a moment, as Linux sees it, and how it grows."""
+"""What a program uses at a moment, as Linux measures it, and how that grows."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from benchmarks.processes import memory
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Of one program."""
+    """The resources of one program."""
 
     at: float
-    "How far it has come: in calls that it has had, or in minutes of the one that it is in."
+    "The progress: the number of calls so far, or the minutes of the current call."
 
     tasks: int
     "Unfinished asyncio tasks."
 
     calls: int
-    "Calls in memory, also of those that are over: a call that somebody keeps has its session and all its buffers."
+    "Calls in memory, including ended ones. If anything refers to a call, its session and all its buffers are kept."
 
     descriptors: int
     threads: int
     files: int
-    "In its home."
+    "Files in its home."
 
     heaps: int
-    "Of malloc's, beside the first one: each thread may have its own."
+    "Heaps of malloc beside the first one. Each thread may have its own."
 
     memory: float
-    "Megabytes, resident."
+    "Resident memory in megabytes."
 
 
 def footprint(pid: int, home: Path, at: float, tasks: int, calls: int) -> Footprint:
-    """Look at a running program."""
+    """Measure a running program."""
     process = Path(f"/proc/{pid}")
     return Footprint(
         at=at,
@@ -53,11 +53,11 @@ def footprint(pid: int, home: Path, at: float, tasks: int, calls: int) -> Footpr
 
 
 HEAP_BYTES = 64 << 20
-"What glibc reserves for a heap that isn't the first one, and to which it aligns it, on machines of 64 bits."
+"The size and alignment of each glibc heap but the first, on 64-bit machines."
 
 
 def heaps(pid: int) -> int:
-    """How many heaps a program has beside the first one: the used part of each and the reserved one fill HEAP_BYTES."""
+    """Count a program's heaps beside the first one. The used and the reserved part of each fill HEAP_BYTES."""
     ranges = []
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         place, permissions, _ = line.split(maxsplit=2)
@@ -70,22 +70,22 @@ def heaps(pid: int) -> int:
 
 
 def kilobytes_each(footprints: Sequence[Footprint]) -> float:
-    """The slope of the memory over the calls or minutes, by least squares."""
+    """The growth of the memory per call or minute, by least squares."""
     slope, _ = linear_regression([each.at for each in footprints], [each.memory for each in footprints])
     return slope * 1000
 
 
 SLACK = {"tasks": 3, "calls": 3, "descriptors": 3, "threads": 6, "files": 3}
-"What there may be more of by chance: somebody's question, a journal of SQLite's, worker threads of the event loop."
+"Growth by chance: an open question, a journal of SQLite, worker threads of the event loop."
 
 
 def piled_up(footprints: Sequence[Footprint]) -> list[str]:
-    """What there was clearly more of at the end than ever in the first half of the looks."""
+    """What was clearly more at the end than ever in the first half."""
     return more_than(footprints[: len(footprints) // 2], footprints[-1])
 
 
 def more_than(before: Sequence[Footprint], last: Footprint) -> list[str]:
-    """What there is clearly more of than there was at any look before."""
+    """What is clearly more than at any look before."""
     return [
         f"{what}: {getattr(last, what)}, before at most {most}"
         for what, slack in SLACK.items()

@@ -1,7 +1,7 @@
-"""One long call: the caller's test picture and tone, which the callee records while it sends its own.
+"""One long call: the caller sends test picture and tone, and the callee records them while it sends its own.
 
-All numbers of what they send wrap in its first seconds (wrapping.py). The recording is put together from sequence
-numbers and timestamps, so it is looked at afterwards.
+All numbers in their packets wrap in the first seconds (wrapping.py). The recording is assembled by sequence numbers and
+timestamps, so it is checked afterwards.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from tests.soak.soak import Counted
 CONFIGS = {"bob": "[media]\nrecordings_leave_mb = 1\n"}
 
 WRAPPED = 200
-"Packets of sound, after which both numbers have wrapped: see BEFORE_WRAP."
+"Packets of sound until both numbers have wrapped. See BEFORE_WRAP."
 
 
 class Wrapping(Counted):
-    """A person whose packets' numbers wrap soon."""
+    """A person whose packet numbers wrap soon."""
 
     program = "tests.soak.wrapping"
 
 
 @dataclass
 class Recorded:
-    """What the callee's recording holds."""
+    """The content of the callee's recording."""
 
     seconds: float
-    "From the first frame of sound to the last."
+    "Seconds from the first frame of sound to the last."
 
     audio_frames: int
     video_frames: int
@@ -48,14 +48,14 @@ class Recorded:
 
 @dataclass
 class LongCall:
-    """What came of it."""
+    """The result of the call."""
 
     seconds: float = 0.0
     footprints: dict[str, list[Footprint]] = field(default_factory=dict)
-    "By person, in the call."
+    "The footprints in the call, by person."
 
     left: dict[str, list[str]] = field(default_factory=dict)
-    "By person, what there is more of after the call than before it."
+    "By person, what is more after the call than before it."
 
     packets: dict[str, tuple[int, int]] = field(default_factory=dict)
     "By person, the packets of sound and picture that arrived."
@@ -67,13 +67,13 @@ class LongCall:
 async def long_call(
     folder: Path, looks: int, said: Callable[[str], None] = lambda line: None, *, every: float = 0.0
 ) -> LongCall:
-    """A call with so many looks at both programs, `every` so many seconds or as soon as the numbers have wrapped."""
+    """Make a call with this many looks at both programs, `every` seconds apart or once the numbers have wrapped."""
     result = LongCall()
     async with people(folder, "anna", "bob", configs=CONFIGS, kind=Wrapping) as everybody:
         anna, bob = everybody
         await befriend(anna, bob)
         await bob.asked("/contact endpoint anna pattern+recorder", kind=Kind.CONTACT_ENDPOINT)
-        await connect(anna, bob, answer="/answer anna")  # what a first call leaves is no leak of the second
+        await connect(anna, bob, answer="/answer anna")  # the remains of a first call are no leak of the second
         await asyncio.gather(anna.media(), bob.media())
         await hang_up(anna, bob)
         before = {person.name: await _calm(person) for person in everybody}
@@ -108,14 +108,14 @@ async def _calm(person: Person) -> Footprint:
 
 
 async def _arrived(person: Person, before: tuple[int, int]) -> tuple[int, int]:
-    """The packets of sound and picture, once more of both have come than before."""
+    """Wait until more packets of sound and of picture have arrived than before, and return both counts."""
     async with asyncio.timeout(SECONDS):
         while True:
             (call,) = [call for call in (await person.status())["calls"] if call["state"] != "ended"]
             audio, video = call["audio_packets_received"], call["video_packets_received"]
             if audio > before[0] and video > before[1]:
                 return audio, video
-            await asyncio.sleep(0.2)  # there is no event for a count
+            await asyncio.sleep(0.2)  # a count has no event to wait for
 
 
 def recorded(path: Path) -> Recorded:

@@ -17,16 +17,16 @@ from tests.campaign import scenes
 from tests.soak.footprint import Footprint, footprint
 
 FIRST_CONTACT_EVERY = 20
-"Calls."
+"Calls between two first contacts."
 
 
 class Counted(Person):
-    """A person whose program counts what it has."""
+    """A person whose program reports its tasks and calls."""
 
     program = "tests.soak.counted"
 
     def command(self, *arguments: str) -> list[str]:
-        """Not the usual one, so it isn't forked from a program that has imported everything."""
+        """Another command than usual, so it isn't forked from a process that has imported everything."""
         return [sys.executable, "-m", self.program, str(self._counts), "--home", str(self.home), *arguments]
 
     @property
@@ -34,24 +34,24 @@ class Counted(Person):
         return self.home.with_suffix(".counts")
 
     async def footprint(self, at: float) -> Footprint:
-        """What it holds now."""
+        """The current footprint of the program."""
         self._counts.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR2)
         async with asyncio.timeout(SECONDS):
             while not self._counts.exists():
-                await self.in_order()  # the signal is taken between two steps of the program
+                await self.in_order()  # the signal takes effect between two steps of the program
         tasks, calls = map(int, self._counts.read_text().split())
         return footprint(self.process.pid, self.home, at, tasks, calls)
 
 
 @dataclass
 class Soaked:
-    """What came of it."""
+    """The result of the calls."""
 
     calls: int = 0
     by_scene: Counter[str] = field(default_factory=Counter)
     footprints: dict[str, list[Footprint]] = field(default_factory=dict)
-    "By person."
+    "Footprints by person."
 
     seconds: float = 0.0
 
@@ -59,9 +59,9 @@ class Soaked:
 async def soak(
     folder: Path, calls: int, said: Callable[[str], None] = lambda line: None, *, every: int, pace: float = 0.0
 ) -> Soaked:
-    """So many calls, one in `pace` seconds or slower, and a look after `every` of them.
+    """Make this many calls, at least `pace` seconds apart, with a look after `every` of them.
 
-    Without a pace a few hundred are too many: a contact may call 120 times in ten minutes (peer/calls/budget.py).
+    Without a pace, a few hundred are too many: a contact may call 120 times in ten minutes (peer/calls/budget.py).
     """
     result, began = Soaked(), time.monotonic()
     async with people(folder, "anna", "bob", "carol", kind=Counted) as (anna, bob, carol):
@@ -90,7 +90,7 @@ async def soak(
 
 
 async def _busy(caller: Person, callee: Person, carol: Person) -> None:
-    """Carol calls Bob, who is in a call with Anna."""
+    """Let Carol call Bob, who is in a call with Anna."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     carol.write("/call bob")
     await carol.call("ended", reason="remote-busy")

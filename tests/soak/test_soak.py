@@ -19,10 +19,10 @@ async def test_a_call_goes_on_when_the_numbers_of_its_packets_begin_again(tmp_pa
     result = await long_call(tmp_path, looks=4)
     assert result.left == {"anna": [], "bob": []}
     assert {name: piled_up(looks) for name, looks in result.footprints.items()} == {"anna": [], "bob": []}
-    # A new encoder would leave what the last one had in the heap of another thread.
+    # A new encoder would leave the last encoder's memory in the heap of another thread.
     assert {look.heaps for looks in result.footprints.values() for look in looks} == {0}
     assert result.reconnected == 0
     assert result.recorded is not None
-    # A timestamp that isn't followed over its end would be a day's gap, or frames that go back.
+    # A timestamp whose wrap was missed would make a gap of a day, or frames that go back in time.
     assert result.recorded.audio_frames > 150
     assert result.recorded.longest_gap < 30

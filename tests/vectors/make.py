@@ -1,10 +1,10 @@
 """Write protocol-v1.json: a second implementation of docs/protocol.md, as plain as possible.
 
-It uses nothing of `shared`, only primitives, and writes every derivation out, HPKE included, so that the vectors and
+It uses nothing from `shared`, only primitives, and writes every derivation out, including HPKE, so that the vectors and
 the program check each other. Every input is fixed but one: nothing here can repeat an ML-KEM encapsulation, so those
-two ciphertexts are taken from the file that is already there.
+two ciphertexts come from the existing file.
 
-    python -m tests.vectors.make
+python -m tests.vectors.make
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def card_bytes(*fields: tuple[int, bytes]) -> bytes:
 
 
 def paired(name: str, source: bytes, destination: bytes, operation: int, media: int, port: int, call: bytes) -> Vectors:
-    """A token between paired contacts; `call` is the CALL that it is about, or nothing."""
+    """A token between paired contacts. `call` is the CALL that the token is about, or empty."""
     reference = sha256(call)[:8] if call else bytes(8)
     body = struct.pack(">BBIH", operation, media, CREATED, port) + reference + bytes(3)
     key = hkdf(PAIR_SECRET, b"copybara/1 link key" + source + destination)
@@ -255,7 +255,7 @@ def mlkem_key(role: str) -> MLKEM768PrivateKey:
 
 
 def mlkem_ciphertext(sender: str, recipient: str) -> bytes:
-    """The one that is in the file; a new one if there is no file yet."""
+    """The ciphertext in the file, or a new one if there is no file yet."""
     if FILE.exists():
         return bytes.fromhex(json.loads(FILE.read_text())["pairing"][sender]["sealed"])[:1088]
     return mlkem_key(recipient).public_key().encapsulate()[1]

@@ -1,4 +1,4 @@
-"""The Yggdrasil node: the real one, and things that only pretend to be one."""
+"""The Yggdrasil node: the real one, and programs that pretend to be one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.peer.own_namespace import in_own_namespace, need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 PATIENCE = 60.0
-"Seconds that an answer or a packet of a node on a busy machine may take."
+"Seconds that an answer or a packet of a node may take on a busy machine."
 
 keys = st.binary(min_size=32, max_size=32)
 
@@ -49,7 +49,7 @@ def test_the_program_itself_derives_the_same_address(zeros: int, tmp_path: Path)
     need("yggdrasil")
     key = Ed25519PrivateKey.from_private_bytes(os.urandom(32))
     public = key.public_key().public_bytes_raw()
-    # A key with leading zero bits is rare; the program takes the public half as it is written.
+    # A key with leading zero bits is rare. The program uses the public half as it is written.
     number = int.from_bytes(public, "big") >> zeros | 1 << (255 - zeros)
     node = NodeId((number & ((1 << (256 - zeros)) - 1)).to_bytes(32, "big"))
     file = tmp_path / "yggdrasil.json"
@@ -154,7 +154,7 @@ def test_a_real_node_tells_its_key_and_address_and_whose_an_address_is(tmp_path:
 
 
 def exchange_packets(address: Address) -> None:
-    """Return when a packet came back: a closed port is answered by the other side's kernel."""
+    """Return when a packet has come back. The other side's kernel answers for a closed port."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
         sender.settimeout(0.1)
         sender.connect((str(address), 9))
@@ -171,7 +171,7 @@ def exchange_packets(address: Address) -> None:
 
 def test_a_real_node_answers_over_tcp_and_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("yggdrasil")
-    # The files are everybody's, so a node of the machine itself would be found first.
+    # Everybody uses these paths, so a node of the machine itself would be found first.
     monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", (AdminSocket(path=str(tmp_path / "no")), USUAL_PLACES[-1]))
 
     async def work() -> None:
@@ -307,7 +307,7 @@ async def test_a_socket_that_belongs_to_another_group_is_said_plainly() -> None:
 
 
 def leave_behind(path: Path) -> None:
-    """The socket of a node that was killed. Since Python 3.13 asyncio's servers take theirs away."""
+    """Leave the socket of a killed node behind. Since Python 3.13, asyncio's servers remove theirs."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()

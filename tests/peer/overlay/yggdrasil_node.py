@@ -52,7 +52,7 @@ class YggdrasilNode:
 
     @asynccontextmanager
     async def running(self, *before: str) -> AsyncIterator[None]:
-        """The node runs within the block, started by the words in `before` if there are any."""
+        """Run the node during the block, with the words in `before` in front of its command."""
         file = self.folder / "yggdrasil.json"
         file.write_text(json.dumps(self.configuration))
         process = await asyncio.create_subprocess_exec(
@@ -77,7 +77,7 @@ class YggdrasilNode:
                 async with asyncio.timeout(SECONDS_TO_START):
                     await draining
         except BaseException:
-            # Not process.kill(): that reaps a process that has just ended, behind the event loop's back.
+            # Not process.kill(): that reaps a process that has just ended, and the event loop doesn't hear of it.
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             raise

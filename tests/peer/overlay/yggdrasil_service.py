@@ -1,4 +1,4 @@
-"""Something that listens at an admin socket like a Yggdrasil node, and says what a test wants."""
+"""A server that listens at an admin socket like a Yggdrasil node, and gives the answers that a test wants."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.node_id import NodeId
 
 US = NodeId(bytes.fromhex("c5ebbd4efc79f36accb225961fa6b8f18e8d4559826745503cf86d43187c9deb"))
 OUR_ADDRESS = IPv6Address("200:7428:8562:70c:192a:669b:b4d3:c0b2")
-"A key and what yggdrasil 0.4.7 said its address is."
+"A key, and the address that yggdrasil 0.4.7 reported for it."
 
 
 @asynccontextmanager
 async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncIterator[str]:
-    """Something that listens at an admin socket and gives every request this answer."""
+    """Listen at an admin socket and give this answer to every request."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError):
@@ -35,7 +35,7 @@ async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncI
 
 @asynccontextmanager
 async def answering(path: Path, answer: Callable[[str], bytes | None]) -> AsyncIterator[str]:
-    """The same, with what `answer` gives for the name of a request; None: nothing, ever."""
+    """Listen at an admin socket and give the answer of `answer` for a request's name. None: never answer."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Sound first: what is given up over a path that carries little, and when it is tried again."""
+"""Sound first: what is given up on a slow path, and when it is tried again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from peer.transport.audio_first import STEPS, WAITS, PathState, Seen, next_state
 FINE = Seen(bits=2_000_000, lost=0.0, late=0.0, pictured=True)
 NARROW = Seen(bits=60_000, lost=0.4, late=0.3, pictured=True)
 CALM = replace(NARROW, lost=0.0, late=0.0)
-"The same path, with no more on it than it carries."
+"The same path without more traffic than it can carry."
 
 
 def after(state: PathState, *looks: Seen) -> PathState:
@@ -46,7 +46,7 @@ def test_on_a_path_for_sound_alone_the_picture_pauses_within_two_looks_and_sound
 
 def test_a_path_for_a_small_picture_keeps_it_and_nothing_larger_is_tried_on_it() -> None:
     full = Seen(bits=85_000, lost=0.2, late=0.5, pictured=True)
-    # What was lost before is still reported when less is sent already.
+    # Losses from before are still reported after the sender has reduced its rate.
     state = after(PathState(), full, full, full, full, full)
     for _ in range(200):
         state = next_state(state, replace(full, lost=0.0, late=0.0))
@@ -79,9 +79,9 @@ def test_a_try_that_fills_the_path_ends_before_anything_is_reported_as_lost() ->
         waiting = next_state(waiting, CALM)
     later = replace(CALM, late=0.3)
     assert after(waiting, later, later) == replace(after(PathState(), NARROW, NARROW), failed=1)
-    # Where there is room for it, something else is to blame.
+    # If the path has room for it, something else is to blame.
     assert after(waiting, *[replace(FINE, late=0.3)] * 2).step < 2
-    # On a path that is always as late as that it isn't the try.
+    # On a path that is always this late, the attempt isn't to blame.
     assert after(replace(waiting, late=0.3), later, later).trying
 
 

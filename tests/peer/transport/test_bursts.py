@@ -1,4 +1,4 @@
-"""Sockets that are read in bursts: media together, everything else in turns; what the kernel doesn't take waits."""
+"""Sockets that are read in bursts: media together, all else in turns. What the kernel doesn't take waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEDIA, RECORD, CHECK = b"\x80\x6f", b"\x16\xfe", b"\0\1"
 
 
 class Heard(BurstProtocol):
-    """Notes what comes, and in which turn of the loop."""
+    """Notes what arrives, and in which turn of the loop."""
 
     def __init__(self) -> None:
         self.turn = 0
@@ -39,7 +39,7 @@ class Heard(BurstProtocol):
 
 @asynccontextmanager
 async def listening(place: Path, **limits: int) -> AsyncIterator[tuple[Heard, BurstTransport]]:
-    """A socket of this machine alone: its sender waits where one of the network would lose."""
+    """A unix socket: its sender waits where a network socket would lose datagrams."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         sock.bind(str(place))

@@ -1,4 +1,4 @@
-"""The control channel: between two real legs, and against a side that breaks the protocol."""
+"""The control channel, between two real legs and against a side that breaks the protocol."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def collect(messages: AsyncIterator[Message | Unknown], read: list[Message
 
 
 async def send_raw(leg: Leg, data: bytes | str) -> None:
-    """Send something that isn't a message, once the channel is open."""
+    """Send data that isn't a message, once the channel is open."""
     leg.control.send(Ping(0))
     await leg.control.drain()
     leg.control._channel.send(data)
@@ -115,7 +115,7 @@ async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
         await legs.caller.control.drain()
         await legs.caller.close()
         assert len([message async for message in legs.callee.control]) == 100
-        # With nothing to say, and after the end, there is nothing to wait for.
+        # Without messages, and after the end, draining returns at once.
         await legs.callee.control.drain()
         await legs.caller.control.drain()
 
@@ -239,7 +239,7 @@ def data_chunk(
 def wild_sack(leg: Leg) -> SackChunk:
     chunk = SackChunk()
     chunk.cumulative_tsn = leg._sctp._last_received_tsn
-    # The second one would hide the first from a sum of their lengths.
+    # A sum of the lengths would miss the first gap, because the second one has a negative length.
     chunk.gaps = [(1, 65535), (65535, 1)]
     return chunk
 
@@ -253,7 +253,7 @@ class Truncated(Chunk):
 
 
 class Endless(Chunk):
-    """A chunk with a whole parameter, and one that says it is shorter than its own header."""
+    """A chunk with a whole parameter, and one whose length is less than its own header."""
 
     def __init__(self, kind: type[Chunk], length: int) -> None:
         before = bytes(16) if issubclass(kind, BaseInitChunk) else b""
@@ -300,7 +300,7 @@ async def test_a_side_that_breaks_sctp_ends_the_leg_and_nothing_else(chunks: obj
         await received(legs.callee, 1)
         for chunk in chunks(legs.caller):
             await legs.caller._sctp._send_chunk(chunk)
-            # One turn of the loop takes one datagram; the kernel doesn't keep a thousand.
+            # One turn of the loop reads one datagram, and the kernel doesn't keep a thousand.
             await asyncio.sleep(0)
         await broken_by(legs)
         assert legs.callee.closed.is_set()
@@ -308,7 +308,7 @@ async def test_a_side_that_breaks_sctp_ends_the_leg_and_nothing_else(chunks: obj
 
 
 async def test_what_comes_in_one_datagram_is_all_read_at_once() -> None:
-    """Else it would wait in OpenSSL's memory, for as many datagrams more, and there is no end to how much that is."""
+    """Otherwise it would wait in OpenSSL's memory until as many more datagrams arrive, without any limit."""
     async with connected() as legs:
         legs.caller.control.send(Ping(0))
         await received(legs.callee, 1)
@@ -330,7 +330,7 @@ async def test_what_comes_in_one_datagram_is_all_read_at_once() -> None:
     [
         b"",
         b"\x28\xfe\xfd" + bytes(8) + b"\0\0",
-        # Records of the wrong version: OpenSSL passes over their header alone, and reads what they hold.
+        # Records of the wrong version. OpenSSL skips only their header, and reads their content.
         b"\x17\0\0" + bytes(8) + b"\x05\x00",
         b"\x17\xfe\xff\0\1" + bytes(6) + b"\x05\x00",
     ],
@@ -398,7 +398,7 @@ async def test_a_side_that_names_streams_without_number_has_none_of_them_made() 
             chunk.cumulative_tsn = (legs.caller._sctp._local_tsn + number) % 2**32
             chunk.streams = [(stream, 0) for stream in range(first, min(first + 250, 2**16))]
             await legs.caller._sctp._send_chunk(chunk)
-            await asyncio.sleep(0)  # one datagram a turn, as above
+            await asyncio.sleep(0)  # one datagram per turn, as above
         await legs.caller._sctp._send_chunk(Truncated(ForwardTsnChunk.type))
         await broken_by(legs)
         assert set(legs.callee._sctp._inbound_streams) == {0}
@@ -452,5 +452,5 @@ def test_any_packet_is_passed_on_only_if_reading_it_comes_to_an_end(rest: bytes)
     packet = bytes(12) + rest
     with contextlib.suppress(RemoteProtocolError, ValueError, struct.error):
         check(packet)
-        # aiortc reads nothing without the right sum.
+        # aiortc reads nothing without the correct checksum.
         parse_packet(packet[:8] + struct.pack("<L", crc32c(packet)) + rest)

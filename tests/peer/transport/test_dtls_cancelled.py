@@ -1,4 +1,4 @@
-"""A handshake that is given up ends at once, whatever comes at that moment."""
+"""A cancelled handshake ends at once, whatever arrives at that moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 20.0
 
 
 class Path:
-    """A connection on which a test sends."""
+    """A connection whose incoming datagrams come from the test."""
 
     def __init__(self) -> None:
         self.waited = asyncio.Event()
@@ -26,7 +26,7 @@ class Path:
         return await self.coming.get()
 
     async def _send(self, datagram: bytes) -> None:
-        """Nobody is there."""
+        """Drop the datagram."""
 
 
 @pytest.mark.parametrize("client", [True, False])

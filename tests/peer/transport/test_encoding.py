@@ -16,7 +16,7 @@ from tests.peer.pair import PATIENCE, connected
 
 
 class Given(MediaStreamTrack):
-    """The frames that a test gives it."""
+    """Frames that a test provides."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ async def test_the_first_picture_is_taken_after_the_first_sound() -> None:
         group.create_task(pair.picture.recv())
         await _it_could_go_on()
         assert not pair.camera.taken.is_set()
-        for _ in range(2):  # an encoder may keep the first
+        for _ in range(2):  # an encoder may keep the first one
             pair.microphone.frames.put_nowait(sound())
         group.create_task(pair.sound.recv())
     assert pair.order[0] == "audio"
@@ -88,7 +88,7 @@ async def test_the_first_picture_is_taken_after_the_other_sides_first_sound() ->
 
 
 async def _it_could_go_on() -> None:
-    """Give other tasks the turns of the loop that they need, if nothing holds them."""
+    """Give other tasks enough turns of the loop to continue, unless something blocks them."""
     for _ in range(3):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""What takes the fast path of a relay, and that it comes to the same as the usual path."""
+"""What takes the fast path of a relay, and that the result is the same as on the usual path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from peer.transport.srtp_streams import IDLE_SECONDS, MOST, BoundedSession
 
 SOUND, PICTURE = AUDIO_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 LEFT_OUT = 9
-"The SSRC of what stays here."
+"The SSRC of a stream that isn't relayed."
 
 
 def session(kind: int) -> pylibsrtp.Session:
@@ -32,14 +32,14 @@ def rtp(sequence: int, *, kind: int = PICTURE, ssrc: int = 7, timestamp: int = 0
 
 
 def extended(sequence: int, words: int, **fields: int) -> bytes:
-    """A packet with so many words of header extensions."""
+    """A packet with this many words of header extensions."""
     packet = rtp(sequence, rest=b"\xbe\xde" + words.to_bytes(2) + bytes(4 * words) + b"picture", **fields)
     return bytes([packet[0] | EXTENDED]) + packet[1:]
 
 
 @dataclass
 class Way:
-    """From one leg to another, with all that it counts."""
+    """A relay from one leg to another, with all its counters."""
 
     payload_types: frozenset[int] = frozenset({SOUND, PICTURE})
     clock: list[float] = field(default_factory=lambda: [0.0])
@@ -60,7 +60,7 @@ class Way:
         return packet[8:12] == LEFT_OUT.to_bytes(4)
 
     def usual(self, datagrams: list[bytes]) -> list[bytes]:
-        """Step by step, as dtls.py and relay.py do it with RTP."""
+        """Relay step by step, as peer/transport does with RTP without the fast path."""
         passed = []
         for datagram in datagrams:
             try:
@@ -79,7 +79,7 @@ class Way:
         return passed
 
     def known(self, *packets: bytes) -> pylibsrtp.Session:
-        """What encrypts for it, after these packets of the streams that it shall know."""
+        """The session that encrypts for this relay. It already knows the streams of these packets."""
         sender = session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
         self.usual([sender.protect(packet) for packet in packets])
         return sender
@@ -103,7 +103,7 @@ def opened(datagrams: list[bytes]) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Sent:
-    """A packet, but for its sequence number, and what becomes of it on its way."""
+    """A packet without its sequence number, and what happens to it on its way."""
 
     stream: tuple[int, int]
     "Second byte and SSRC."
@@ -111,7 +111,7 @@ class Sent:
     timestamp: int
     rest: bytes
     words: int | None
-    "Of header extensions; None: there are none."
+    "Words of header extensions. None: no extension."
 
     fate: str
 

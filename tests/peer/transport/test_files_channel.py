@@ -1,4 +1,4 @@
-"""The channel for files against a side that makes much work with little: it costs the files, and not the call."""
+"""The channel for files against a side that causes much work with little data. It loses only the files."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from shared.messages import MAX_MESSAGE, Ping
 from tests.peer.pair import PATIENCE, Legs, connected
 
 FIRST, LAST = 2, 1
-"Fragments of a message."
+"Flags of the first and the last fragment of a message."
 
 
 class Read(list[bytes]):
-    """What the receiver has read; it takes no message that begins with a 2."""
+    """The messages that the receiver has read. It refuses a message that begins with a 2."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Read(list[bytes]):
 
 @dataclass
 class Ends:
-    """Both ends of one, open."""
+    """Both ends of an open channel."""
 
     legs: Legs
     sends: FilesTransport
-    "The association at the sender."
+    "The association of the sender."
 
     receiver: FilesChannel
     read: Read
@@ -71,13 +71,13 @@ class Ends:
         return self.receiver._sctp
 
     async def handed(self, chunks: Sequence[Chunk]) -> None:
-        """One packet with these, as if it had just been decrypted."""
+        """Handle one packet with these chunks, as if it had just been decrypted."""
         head = struct.pack("!HHL", self.sends.port, self.receives.port, self.receives._local_verification_tag)
         body = b"".join(map(bytes, chunks))
         await self.receives._handle_data(head + struct.pack("<L", crc32c(head + bytes(4) + body)) + body)
 
     async def call_goes_on(self) -> None:
-        """The call has another association."""
+        """Check that the call still works. It has another association."""
         self.legs.caller.control.send(Ping(7))
         async with asyncio.timeout(PATIENCE):
             assert await anext(self.legs.callee.control) == Ping(7)
@@ -155,7 +155,7 @@ async def told() -> AsyncIterator[ToldEnds]:
 
 
 def part(both: Ends, number: int, data: bytes, *, message: int = 0, flags: int = FIRST | LAST) -> DataChunk:
-    """The chunk `number` from now on."""
+    """The chunk with this number, counted from now."""
     chunk = DataChunk(flags)
     assert both.receives._last_received_tsn is not None
     chunk.tsn = (both.receives._last_received_tsn + 1 + number) % 2**32
@@ -193,7 +193,7 @@ async def test_a_chunk_counts_what_it_makes_to_do() -> None:
         sctp, sack = both.receives, SackChunk()
         assert sctp._counts(part(both, 0, bytes(SMALL_CHUNK))) == 1
         assert sctp._counts(part(both, 0, bytes(SMALL_CHUNK - 1))) == SMALL_COUNTS
-        # A sender fills its chunks but the last one of a message.
+        # A sender fills all chunks of a message but the last.
         assert sctp._counts(part(both, 0, b"x", flags=FIRST)) == SMALL_COUNTS
         assert sctp._counts(part(both, 0, b"x", flags=0)) == SMALL_COUNTS
         assert sctp._counts(part(both, 0, b"x", flags=LAST)) == 1
@@ -222,7 +222,7 @@ async def test_a_message_in_crumbs_ends_the_association_and_not_the_call() -> No
 async def test_after_a_wrong_message_the_association_is_over_and_nothing_more_is_read(wrong: bytes | str) -> None:
     async with channels() as both:
         both.sender._channel.send(wrong)
-        # The sender hears of it: the association is over, not only the channel.
+        # The sender hears of it: the association has ended, not only the channel.
         await ended(both.sender)
         assert both.receiver.closed.is_set()
         before = both.receives._last_received_tsn

@@ -1,4 +1,4 @@
-"""The other side's clock costs nothing, wherever it jumps."""
+"""Jumps of the other side's clock do no harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from peer.transport.foreign_clock import MAX_AHEAD, MAX_BEHIND, ForeignClock
 
 TIMES = st.floats(0, 2**24 * 0.064 + 2**15, allow_nan=False)
-"All that a report can say: 24 bits of 64 ms, and the steps of its packets."
+"All times that a report can contain: 24 bits of 64 ms, and the steps between its packets."
 
 
 @given(st.lists(st.tuples(TIMES, st.lists(TIMES, max_size=5), st.floats(0, 3600)), min_size=1, max_size=30))

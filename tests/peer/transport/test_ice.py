@@ -1,4 +1,4 @@
-"""ICE between two overlay addresses, below DTLS: which candidates it takes, and when it connects."""
+"""ICE between two overlay addresses, below DTLS: which candidates it accepts, and when it connects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Sockets, Stranger, one_lin
 
 @dataclass(slots=True)
 class Connections:
-    """Both ends; the callee knows the caller's port, the caller nothing."""
+    """Both ends. The callee knows the caller's port, and the caller knows none."""
 
     caller: OverlayConnection
     callee: OverlayConnection
@@ -143,7 +143,7 @@ async def test_two_neighbours_with_the_right_credentials_get_one_connection() ->
     async with two_connections() as ends, Stranger.at(loopback_address(BEN)) as neighbour:
         await ends.caller.add_remote_candidate(host_candidate(loopback_address(BEN), neighbour.port))
         await asyncio.gather(ends.caller.connect(), ends.callee.connect())
-        # The one that answers; the check to the other one is given up.
+        # The address that answers. The check to the other one is given up.
         assert ends.caller.remote_address == (str(loopback_address(BEN)), ends.sockets.callee.port)
         assert all(pair.task is None or pair.task.cancelling() for pair in ends.caller._check_list)
 
@@ -165,7 +165,7 @@ async def test_nothing_is_gathered() -> None:
 
 
 async def test_errors_without_end_make_no_checks_without_end() -> None:
-    """To the one about the roles the library sends another check at once."""
+    """After an error about the roles, the library sends another check at once."""
 
     class Quarrelsome(OverlayConnection):
         def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
@@ -174,7 +174,7 @@ async def test_errors_without_end_make_no_checks_without_end() -> None:
             answer.add_message_integrity(self.local_password.encode())
             protocol.send_stun(answer, addr)
             answered.append(message.transaction_id)
-            # The one that is left is repeated by the clock.
+            # The check that is left is repeated by the clock.
             if answered.count(answered[-1]) == 3:
                 enough.set()
 

@@ -1,4 +1,4 @@
-"""One leg: how it connects, to whom it doesn't, and that nothing of it is left."""
+"""One leg: how it connects, to whom it doesn't connect, and that nothing of it remains."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_caller_that_reads_the_response_late_connects_at_once() -> None:
         callee = Leg(sockets.callee, callee_handshake, remote_port=sockets.caller.port)
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             group.create_task(callee.connect())
-            # The callee dials 0, 0.5 and 1.5 seconds after its start, unheard, and would again after 3.5.
+            # The callee dials 0, 0.5 and 1.5 seconds after its start without an answer, and would dial again after 3.5.
             await third_refusal
             started = time.monotonic()
             caller = Leg(sockets.caller, caller_handshake, remote_port=sockets.callee.port)
@@ -104,7 +104,7 @@ async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing()
     async with two_sockets() as sockets, Stranger.at(loopback_address(BEN)) as forger:
         contact = FirstContact.of(sockets.caller.port)
         true_caller, callee = contact.answered(sockets.callee.port)
-        # One forger knows another port of the same node, one writes the very port of the true response.
+        # One forger knows another port of the same node, and one writes the very port of the true response.
         elsewhere, _ = contact.answered(forger.port, seed=b"forged 1")
         same_port, _ = contact.answered(sockets.callee.port, seed=b"forged 2")
         attempts = [
@@ -113,7 +113,7 @@ async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing()
         ]
         async with asyncio.timeout(PATIENCE):
             tries = [asyncio.create_task(leg.connect()) for leg in attempts]
-            # They are on their way before the true response is read.
+            # The forged ones are being dialled before the true response is read.
             await forger.hear()
             legs = (
                 Leg(sockets.caller, true_caller, remote_port=sockets.callee.port),
@@ -126,7 +126,7 @@ async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing()
             for attempt in tries:
                 with pytest.raises(LegFailed):
                     await attempt
-        # The port stays open for the one that connected.
+        # The port stays open for the leg that has connected.
         legs[0].control.send(Ping(7))
         assert await anext(legs[1].control) == Ping(7)
         for leg in legs:
@@ -151,7 +151,7 @@ async def test_somebody_with_another_certificate_is_refused_and_notices(
                 await legs[refusing].connect()
             assert not legs[refusing].connected
             await legs[refusing].closed.wait()
-            # The other side may have seen a whole handshake by then, but no connection stays.
+            # The other side may have seen a whole handshake by then, but no connection remains.
             await legs[refusing.other].closed.wait()
             await asyncio.wait([other])
             if other.exception() is not None:
@@ -163,7 +163,7 @@ async def test_somebody_with_another_certificate_is_refused_and_notices(
 
 VERSION = b"\xa0\x03\x02\x01\x02"
 DATE = b"\x17\x0d00"
-"Of a certificate (RFC 5280, section 4.1): version 3, and the year 2000."
+"The version and date in a certificate (RFC 5280, section 4.1): version 3, and the year 2000."
 
 
 @pytest.mark.parametrize("refusing", list(Role))
@@ -196,7 +196,7 @@ async def test_a_certificate_that_cannot_be_read_is_refused_like_any_other(
 
 
 async def test_a_server_that_wants_another_handshake_gets_none() -> None:
-    """Nobody would look at its certificate then, and each is work."""
+    """Nobody would check its certificate then, and each handshake causes work."""
     async with two_legs(RecordingSocket) as legs:
         server = legs.caller._dtls
         certificate = RTCCertificate(*_key_and_certificate(server))
@@ -213,7 +213,7 @@ async def test_a_server_that_wants_another_handshake_gets_none() -> None:
         with contextlib.suppress(SSL.Error):
             server._ssl.do_handshake()
         await server._write_ssl()
-        # A packet of sound shows that what came before it was read.
+        # A packet of sound shows that everything before it was read.
         heard = asyncio.Event()
 
         async def tap(packet: bytes) -> None:
@@ -228,7 +228,7 @@ async def test_a_server_that_wants_another_handshake_gets_none() -> None:
 
 
 HANDSHAKE = 22
-"What a record of a DTLS handshake begins with (RFC 6347, section 4.1)."
+"The first byte of a record of a DTLS handshake (RFC 6347, section 4.1)."
 
 
 def _key_and_certificate(transport: PinnedDtlsTransport) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -237,7 +237,7 @@ def _key_and_certificate(transport: PinnedDtlsTransport) -> tuple[ec.EllipticCur
 
 
 class RecordingSocket(OverlaySocket):
-    """A socket that keeps what it sends, so that it can be sent again."""
+    """A socket that keeps what it sends, so that a test can send it again."""
 
     def __init__(self, local: IPv4Address | IPv6Address, remote: IPv4Address | IPv6Address) -> None:
         super().__init__(local, remote)
@@ -250,7 +250,7 @@ class RecordingSocket(OverlaySocket):
 
 @contextlib.asynccontextmanager
 async def recorded_call() -> AsyncIterator[tuple[Leg, Leg, OverlaySocket, list[bytes]]]:
-    """A connected call; the caller's socket, and everything that the callee has sent to it: checks, DTLS and SRTP."""
+    """A connected call, the caller's socket, and all datagrams from the callee to it: checks, DTLS and SRTP."""
     anna, ben = loopback_address(ANNA), loopback_address(BEN)
     to_caller = await OverlaySocket.open(anna, ben, interface="lo")
     to_callee = await RecordingSocket.open(ben, anna, interface="lo")
@@ -271,7 +271,7 @@ async def recorded_call() -> AsyncIterator[tuple[Leg, Leg, OverlaySocket, list[b
 
 
 async def still_talking(caller: Leg, callee: Leg) -> None:
-    """A message gets through, and so everything that was sent before it has been handled too."""
+    """Check that a message arrives, which means that everything that was sent before it has been handled too."""
     callee.control.send(Ping(2))
     assert await anext(caller.control) == Ping(2)
     assert caller.connected
@@ -351,7 +351,7 @@ async def test_the_credentials_of_an_epoch_do_not_give_the_keys_of_its_connectio
     exported = []
     for _ in range(2):
         async with two_sockets() as sockets:
-            # All that is on the disk while a call is up is this secret and the epoch's number.
+            # During a call the disk contains only this secret and the epoch's number.
             both = (
                 Leg(sockets.caller, epoch(b"s" * 32, 7, Role.CALLER), remote_port=sockets.callee.port),
                 Leg(sockets.callee, epoch(b"s" * 32, 7, Role.CALLEE), remote_port=sockets.caller.port),
@@ -360,7 +360,8 @@ async def test_the_credentials_of_an_epoch_do_not_give_the_keys_of_its_connectio
             exported.append(both[0].exported)
             ssl = both[0]._dtls._ssl
             assert ssl is not None
-            # An ephemeral key exchange: both certificates' keys are of no use to who has recorded the handshake.
+            # An ephemeral key exchange: the keys of both certificates don't help anybody who has recorded the
+            # handshake.
             assert str(ssl.get_cipher_name()).startswith("ECDHE-ECDSA-")
             for leg in both:
                 await leg.close()
@@ -431,7 +432,7 @@ async def test_the_loss_of_the_port_ends_the_leg() -> None:
 
 
 async def test_a_silent_path_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Half a minute is too long for a test: the first missing answer counts here, of checks that begin at once.
+    # Half a minute is too long for a test. Here the first missing answer counts, and the checks begin at once.
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.0)
     monkeypatch.setattr(ice, "CONSENT_FAILURES", 1)
     async with connected() as legs, asyncio.timeout(PATIENCE):
@@ -457,7 +458,7 @@ async def test_a_leg_that_never_connected_can_be_closed() -> None:
         assert legs.caller.closed.is_set()
         with pytest.raises(LocalProtocolError):
             await legs.caller.connect()
-        # Its credentials are free again.
+        # The credentials are free again.
         await Leg(legs.sockets.caller, one_link_handshake(Role.CALLER), remote_port=None).close()
 
 
@@ -495,19 +496,19 @@ async def test_a_cancelled_attempt_can_be_closed() -> None:
 
 @contextlib.asynccontextmanager
 async def nothing_left(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    """No task, no thread, no socket and no complaint of asyncio's is left of what happens inside."""
+    """Check that the block leaves no task, no thread, no socket and no complaint of asyncio."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     tasks, threads, sockets = asyncio.all_tasks(), set(threading.enumerate()), own_sockets()
     with caplog.at_level(logging.WARNING):
         yield
         assert asyncio.all_tasks() == tasks
-        # The loop keeps its worker threads; encoders run in them.
+        # The loop keeps its worker threads, and encoders run in them.
         left = set(threading.enumerate()) - threads
         assert not [thread for thread in left if not thread.name.startswith("asyncio_")]
         assert own_sockets() == sockets
         gc.collect()
-    # In debug mode asyncio tells of slow callbacks too, which is no complaint.
+    # In debug mode asyncio also logs slow callbacks. They are no complaint.
     assert not [record for record in caplog.records if "took" not in record.message]
 
 
@@ -533,7 +534,7 @@ async def test_a_closed_call_leaves_nothing(first: Role, caplog: pytest.LogCaptu
 
 
 async def ended(track: MediaStreamTrack) -> None:
-    """Read what is left of a track."""
+    """Read the rest of a track."""
     with contextlib.suppress(MediaStreamError):
         while True:
             await track.recv()

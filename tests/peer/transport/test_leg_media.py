@@ -25,7 +25,7 @@ from tests.peer.pair import PATIENCE, connected, together, two_legs
 
 
 class Tap:
-    """Keeps what passes, and tells when there is enough of it."""
+    """Keeps packets, and reports when it has enough."""
 
     def __init__(self, enough: Callable[[list[bytes]], bool]) -> None:
         self.packets: list[bytes] = []
@@ -127,12 +127,12 @@ async def test_the_first_packet_of_each_kind_is_told() -> None:
 async def test_packets_pass_from_leg_to_leg_untouched() -> None:
     async with connected() as first, connected() as second:
         tap = Tap(lambda packets: len(packets) == 5)
-        # A relay in the middle: what the first call's callee gets, the second call's caller sends.
+        # A relay between two calls: what the first call's callee receives, the second call's caller sends.
         first.callee.tap(second.caller.send_rtp)
         second.callee.tap(tap)
         report = b"\x80\xc9\x00\x01\x00\x00\x00\x07"
         packets = [rtp(1), report, rtp(2, payload_type=96, first=0x90, rest=b"\xbe\xde\x00\x01\x10\x30\x00\x00data")]
-        # As large as they come in a datagram.
+        # The greatest size that fits into a datagram.
         packets += [rtp(3, rest=bytes(1_440)), report + bytes([0x80, 203, 1, 99]) + bytes(4 * 355)]
         for packet in packets:
             await first.caller.send_rtp(packet)
@@ -168,19 +168,19 @@ async def test_what_is_no_packet_is_not_sent(packet: bytes) -> None:
 
 
 HOSTILE = [
-    # A send time of two bytes, where three belong; then extensions that end too early.
+    # A send time of two bytes instead of three, and then extensions that end too early.
     rtp(2, payload_type=96, first=0x90, rest=b"\xbe\xde\x00\x01\x21\x00\x00\x00"),
     rtp(3, first=0x90, rest=b"\xbe\xde\x00\x01\x1f\x00\x00\x00"),
     rtp(4, first=0x90, rest=b"\xbe\xde\xff\xff"),
     rtp(5, first=0x90, rest=b"\x10\x00\x00\x01\x01\xff\x00\x00"),
-    # A MID that isn't UTF-8, padding longer than the packet, CSRCs that aren't there, an unknown payload type.
+    # A MID that isn't UTF-8, padding longer than the packet, missing CSRCs, an unknown payload type.
     rtp(6, first=0x90, rest=b"\xbe\xde\x00\x01\x11\xff\xff\x00"),
     rtp(7, first=0xA0, rest=b"\xff"),
     rtp(8, first=0x8F, rest=b""),
     rtp(9, payload_type=3),
     # VP8 payload descriptors that end too early.
     *(rtp(10 + n, payload_type=96, rest=rest) for n, rest in enumerate((b"", b"\x80", b"\x80\xf0", b"\x80\xff\x80"))),
-    # RTCP: lengths that don't fit, a REMB that names SSRCs it doesn't hold, a BYE without its source.
+    # RTCP: wrong lengths, a REMB without the SSRCs that it announces, a BYE without its source.
     b"\x80\xc8\x00\xff" + bytes(8),
     b"\x9f\xc9\x00\x01" + bytes(4),
     b"\x8f\xce\x00\x04" + bytes(8) + b"REMB\xff\x00\x00\x00",
@@ -208,7 +208,7 @@ async def test_hostile_packets_of_the_authenticated_side_cost_only_themselves() 
 
 
 async def test_reports_without_end_are_read_up_to_a_limit() -> None:
-    """A datagram full of them takes as long to read as thirty of sound."""
+    """Reading a datagram full of reports takes as long as reading thirty packets of sound."""
     async with connected() as legs:
         last = rtp(50)
         tap = Tap(lambda packets: packets[-1] == last)
@@ -224,7 +224,7 @@ async def test_reports_without_end_are_read_up_to_a_limit() -> None:
 
 
 def protected(leg: Leg, packet: bytes) -> bytes:
-    """Encrypt without any check of our own."""
+    """Encrypt a packet without any check of ours."""
     session = leg._dtls._tx_srtp
     try:
         data: bytes = session.protect_rtcp(packet) if is_rtcp(packet) else session.protect(packet)
@@ -247,7 +247,7 @@ async def test_another_track_takes_the_place_of_the_one_before() -> None:
         tap = Tap(lambda packets: len(legs.callee.counters.audio.streams) == 2 and len(payload_types(packets)) > 10)
         legs.callee.tap(tap)
         await tap.done()
-        # The decoder goes on with the new stream, though the old one said goodbye.
+        # The decoder continues with the new stream, though the old one has sent a BYE.
         async with asyncio.timeout(PATIENCE):
             for _ in range(decoded._queue.qsize() + 1):
                 assert isinstance(await decoded.recv(), AudioFrame)
@@ -292,7 +292,7 @@ async def test_a_slow_reader_gets_the_newest_frames_and_memory_stays_bounded() -
     async with two_legs() as legs:
         track = await legs.callee.receive("video")
         frames = [VideoFrame(16, 16) for _ in range(200)]
-        # As the decoder's thread does.
+        # The decoder's thread does the same.
         for frame in frames:
             await track._queue.put(frame)
         kept = [await track.recv() for _ in range(TRACK_FRAMES["video"])]

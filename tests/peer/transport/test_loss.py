@@ -1,4 +1,4 @@
-"""Connecting over a path that loses packets: what is lost is sent again soon, and nothing gives up meanwhile."""
+"""Connecting over a path that loses packets: lost packets are soon sent again, and nothing gives up meanwhile."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.peer.transport.lossy_socket import LossySocket
 
 
 class LosesFirstOfEveryFlight(LossySocket):
-    """Of every datagram of a DTLS handshake only the second copy arrives."""
+    """Of each datagram of a DTLS handshake, only the second copy arrives."""
 
     def loses(self, datagram: bytes) -> bool:
         return 20 <= datagram[0] <= 22 and self.copies[datagram] < 2
 
 
 class LosesChecks(LossySocket):
-    """Only the sixth copy of a check arrives: after 15.5 seconds, if the wait is doubled from half a second on."""
+    """Only the sixth copy of a check arrives: after 15.5 seconds, if half a second is doubled each time."""
 
     def loses(self, datagram: bytes) -> bool:
         return datagram[:2] == b"\x00\x01" and self.copies[datagram] < 6
@@ -38,7 +38,7 @@ class LosesHandshakes(LossySocket):
 
 
 class LosesThirty(LossySocket):
-    """Three packets of ten are lost; each socket has its own way to do so, the same in every run."""
+    """Loses three packets of ten. Each socket loses other ones, but the same in every run."""
 
     sockets = 0
 
@@ -53,7 +53,7 @@ class LosesThirty(LossySocket):
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copies follow each other quickly; the order of things is what counts."""
+    """Send copies quickly, because only their order matters."""
     monkeypatch.setattr(ice, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(last_flight, "FLIGHT_SECONDS", 0.02)
 
@@ -104,7 +104,7 @@ async def test_the_control_channel_waits_for_the_other_side_however_long_it_take
 
 
 def lose(leg: Leg, kind: type[Chunk], count: int) -> None:
-    """Have a leg lose its first chunks of a kind, and not wait long before it sends another."""
+    """Make a leg lose its first chunks of a kind, and soon send another."""
     sctp = leg._sctp
     sctp._rto = 0.05
     send, left = sctp._send_chunk, count
@@ -120,7 +120,7 @@ def lose(leg: Leg, kind: type[Chunk], count: int) -> None:
 
 
 async def greeted(*legs: Leg) -> bool:
-    """Send a message each way, and wait until it is there."""
+    """Send a message each way, and wait for its arrival."""
     for leg in legs:
         leg.control.send(Hello(1, 3))
     async with asyncio.timeout(PATIENCE):
@@ -141,7 +141,7 @@ async def test_a_handshake_that_openssl_gives_up_is_a_failed_leg(monkeypatch: py
     def gives_up(connection: SSL.Connection) -> bool:
         raise SSL.Error
 
-    # OpenSSL does so after five minutes.
+    # OpenSSL does this after five minutes.
     monkeypatch.setattr(SSL.Connection, "DTLSv1_get_timeout", lambda connection: 0.01)
     monkeypatch.setattr(SSL.Connection, "DTLSv1_handle_timeout", gives_up)
     async with two_legs(LosesHandshakes) as legs, asyncio.timeout(PATIENCE):

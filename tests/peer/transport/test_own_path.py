@@ -1,4 +1,4 @@
-"""What our own encoders are told to send, whatever the other side says of the path."""
+"""The rates that our own encoders get, whatever the other side says about the path."""
 
 from __future__ import annotations
 

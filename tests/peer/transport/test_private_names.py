@@ -1,8 +1,8 @@
-"""Names of libraries that they promise nothing about and that we use all the same.
+"""Names in libraries that come without any promise, but that we use.
 
-Their next release may drop any of them. These tests then say which, and in which of our files it is used, before a
-call fails in a stranger way. Each file has a list, and only the file in whose list a name is may use it. PRIVATE
-are the inner workings of objects, INNER what is imported from modules that the documentation doesn't mention.
+Their next release may drop any of them. These tests then say which, and which of our files uses it, before a call fails
+in a stranger way. Each file has a list, and only that file may use the names in its list. PRIVATE contains internals of
+objects, INNER contains names that are imported from undocumented modules.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ INNER: dict[str, dict[str, str]] = {
     },
     "peer/transport/connections.py": {"aioice.stun": "Class Message Transaction parse_message"},
 }
-"By file, by module: the names."
+"The names by file and module."
 
 PRIVATE: dict[Path, dict[type, list[str]]] = {
     BOUNDED_HTTP: {
@@ -110,7 +110,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_queue",
             "_remote_candidates",
             "_valid_username",
-            # Without an underscore and without documentation.
+            # Names without an underscore and without documentation.
             "check_incoming",
             "check_start_task",
             "data_received",
@@ -200,7 +200,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
 
 
 def one_of_each() -> dict[type, object]:
-    """The libraries' own objects, put together as for a call. No socket is opened."""
+    """The libraries' own objects, connected as in a call. No socket is opened."""
     connection = Connection(ice_controlling=True)
     protocol = StunProtocol(connection)
     candidate = protocol.local_candidate = host_candidate(loopback_address(ANNA), 1)
@@ -264,7 +264,7 @@ def test_the_list_of_what_is_imported_from_inner_modules_is_complete_and_nothing
 @pytest.mark.parametrize("path", PRIVATE, ids=lambda path: path.stem)
 async def test_the_list_of_a_file_is_complete_and_nothing_in_it_is_needless(path: Path) -> None:
     used = private_names(path) & all_of_theirs()
-    # RTCIceTransport takes `_recv` of any connection that it is given.
+    # RTCIceTransport uses `_recv` of any connection that it gets.
     assert used == listed(path) - {"_recv"}
 
 
@@ -280,7 +280,7 @@ async def test_no_other_file_uses_one() -> None:
 
 
 def all_of_theirs() -> set[str]:
-    """Every private name of the objects that we use private names of."""
+    """Every private name of the objects whose private names we use."""
     return {name for thing in one_of_each().values() for name in dir(thing) if is_private(name)}
 
 
@@ -305,7 +305,7 @@ def private_names(path: Path) -> set[str]:
 
 
 def inner_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """What a file uses of modules inside the libraries, unless it is exported at their top; and sounddevice's own."""
+    """Names in internal modules of libraries that a file uses, unless the library exports them; sounddevice's too."""
     at_the_top = {"aioice": set(aioice.__all__), "aiortc": set(aiortc.__all__)}
     modules = {"stun": "aioice.stun", "sounddevice": sounddevice.__name__}
     for node in ast.walk(tree):
@@ -320,7 +320,7 @@ def inner_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def foreign_private_names(path: Path) -> set[str]:
-    """Private names that a file uses of something that isn't `self` or `cls`."""
+    """Private names that a file uses on anything but `self` or `cls`."""
     return {
         node.attr
         for node in ast.walk(parsed(path.read_text()))

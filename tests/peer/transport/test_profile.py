@@ -1,4 +1,4 @@
-"""The fixed RTP profile: other implementations and our own browser page rely on these very numbers."""
+"""The fixed RTP profile. Other implementations and our own page rely on exactly these numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay between two real legs: every packet as it was, in both directions, and nothing that wasn't agreed."""
+"""The relay between two real legs: all packets unchanged in both directions, and nothing that wasn't agreed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXTENSIONS = bytes.fromhex("bede0003103022010203310004000000") + b"\x90\x80\x01p
 "A one-byte header extension (RFC 8285) with MID, abs-send-time and a transport-wide sequence number."
 
 TRANSPORT_CC = bytes.fromhex("8fcd0005000000010000000800010004000001002004040404040000")
-"Transport-wide feedback, which aiortc can't read."
+"Transport-wide feedback that aiortc can't read."
 
 
 class Sink:
@@ -48,14 +48,14 @@ class Sink:
             return await self.packets.get()
 
     async def gets(self, packet: bytes) -> None:
-        """Wait for it. An end that decodes may ask for a whole picture before."""
+        """Wait for this packet. An end that decodes may request a whole picture before it."""
         while (there := await self.next()) != packet:
             assert not is_rtp(there)
 
 
 @dataclass
 class Relayed:
-    """`far`, over the overlay to `overlay`, which is relayed with `own`, and over another leg to `near`."""
+    """`far` is connected over the overlay to `overlay`, which is relayed with `own`, which is connected to `near`."""
 
     far: DecodingLeg
     overlay: DecodingLeg
@@ -71,7 +71,7 @@ async def relayed(
     async with connected() as first, connected() as second:
         relay = Relay(first.callee, second.caller, media, RelayCounters(), left_out)
         relay.start()
-        # The two ends stand for browsers, which answer when they like.
+        # The two ends stand for browsers, and browsers answer when they like.
         first.caller.feedback.enable(False)
         second.callee.feedback.enable(False)
         try:

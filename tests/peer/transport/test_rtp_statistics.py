@@ -1,4 +1,4 @@
-"""Counting what arrives, as RFC 3550 does."""
+"""Counting arriving packets as RFC 3550 does."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_wild_number_changes_nothing() -> None:
 def test_what_was_taken_out_is_what_is_lost(start: int, taken: set[int], seed: int) -> None:
     order = random.Random(seed)
     left = [number for number in range(1000) if number not in taken]
-    # Neighbours change places, but for the first: what comes before the first packet isn't known to be expected.
+    # Neighbours change places, except the first: nobody can expect a packet before the first one.
     for at in range(1, len(left) - 2, 2):
         if order.random() < 0.3:
             left[at], left[at + 1] = left[at + 1], left[at]
@@ -87,7 +87,7 @@ def test_packets_at_an_even_pace_have_no_jitter() -> None:
 def test_jitter_comes_close_to_the_mean_deviation() -> None:
     stream = StreamCounter(48000)
     for number in range(1000):
-        # Every other packet is 5 ms late, so each deviates by 5 ms from the one before.
+        # Every other packet is 5 ms late, so each differs by 5 ms from the one before.
         stream.add(number, number * 960 + 2**32 - 960, 100, number * 0.02 + number % 2 * 0.005)
     assert stream.jitter == pytest.approx(0.005, rel=0.01)
 

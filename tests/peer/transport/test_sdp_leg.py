@@ -33,13 +33,13 @@ OURS, THEIRS = IPv4Address("10.83.0.7"), IPv4Address("10.83.0.1")
 CHANNEL = 123
 
 PATIENCE = 40.0
-"Seconds; the machine may be busy."
+"Seconds after which a missing event counts as a failure. The machine may be busy."
 
 VP8 = frozenset({VideoCodec.VP8})
 
 
 class Other:
-    """Another program: a peer connection of aiortc's that sends sound and picture and reads what comes."""
+    """Another program: an RTCPeerConnection of aiortc that sends sound and picture and reads what arrives."""
 
     def __init__(self) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -60,7 +60,7 @@ class Other:
             await track.recv()
 
     def restrict(self, mime: str) -> None:
-        """Know no other picture than in that codec."""
+        """Allow only this codec for the picture."""
         codecs = [codec for codec in RTCRtpReceiver.getCapabilities("video").codecs if codec.mimeType == mime]
         for transceiver in self.connection.getTransceivers():
             if transceiver.kind == "video":
@@ -83,7 +83,7 @@ class Other:
 
 @dataclass
 class Side:
-    """Our side, before it knows the other's description."""
+    """Our side before it knows the other side's description."""
 
     socket: OverlaySocket
     own: OwnSide
@@ -127,7 +127,7 @@ async def both_sides(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator
 
 
 async def talk(leg: DecodingSdpLeg, other: Other) -> None:
-    """Connect, and see sound, picture and text pass both ways."""
+    """Connect, and wait until sound, picture and text pass both ways."""
     async with asyncio.timeout(PATIENCE):
         heard: asyncio.Queue[tuple[int, str | bytes]] = asyncio.Queue()
         leg.messages.listen(lambda number, message: heard.put_nowait((number, message)))
@@ -154,7 +154,7 @@ async def talk(leg: DecodingSdpLeg, other: Other) -> None:
 
 
 async def answered(side: Side, other: Other, video: frozenset[VideoCodec] = VP8) -> DecodingSdpLeg:
-    """They call, and have our answer."""
+    """Let the other side call, and give it our answer."""
     answer, leg = side.answer(await other.offer(), video)
     await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     return leg
@@ -163,7 +163,7 @@ async def answered(side: Side, other: Other, video: frozenset[VideoCodec] = VP8)
 async def taken(
     side: Side, other: Other, video: frozenset[VideoCodec] = VP8, *, setup: str = "actpass"
 ) -> DecodingSdpLeg:
-    """We call, and have their answer; `setup` is what our offer says of who begins the handshake."""
+    """Call, and read the other side's answer. `setup` says in our offer which side begins the handshake."""
     offered = write_offer(side.own, Media.BOTH, video)
     sdp = offered.sdp.replace("setup:actpass", f"setup:{setup}")
     return side.take(await other.answer(sdp), offered)
@@ -172,7 +172,10 @@ async def taken(
 def both_talk(
     begin: Callable[[Side, Other], Awaitable[DecodingSdpLeg]], *, only: str = "", video: VideoCodec = VideoCodec.VP8
 ) -> None:
-    """After that beginning sound, picture and text pass both ways, the picture in `video`; `only`: all they can do."""
+    """Check that sound, picture and text pass both ways, with the picture in `video`.
+
+    `only`: the one codec of the other.
+    """
 
     async def scene() -> None:
         async with both_sides() as (side, other):

@@ -1,6 +1,6 @@
-"""An SDP leg on a path that loses packets: what NACK, PLI and REMB ask for passes through the translation, both ways.
+"""An SDP leg on a path that loses packets: requests by NACK, PLI and REMB pass through the translation, both ways.
 
-The other program is aiortc's own RTCPeerConnection. What is lost is lost at our socket, where it is encrypted.
+The other program is aiortc's own RTCPeerConnection. Our socket loses the packets, which are encrypted there.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from tests.peer.own_namespace import in_own_namespace
 from tests.peer.transport.test_sdp_leg import PATIENCE, Other, Side, both_sides
 
 ONE_OF = 7
-"Of so many packets of the picture one is lost, when it comes first."
+"One of this many packets of the picture is lost when it is sent first."
 
 ENOUGH = 5
-"Packets that were lost and came again."
+"Packets that were lost and then arrived."
 
 Header = tuple[int, int, int]
-"Payload type, sequence number and SSRC, which encryption leaves as they are."
+"Payload type, sequence number and SSRC. Encryption leaves these unchanged."
 
 
 def header(datagram: bytes) -> Header | None:
-    """Of RTP that is encrypted; None for anything else (RFC 7983)."""
+    """The header of an encrypted RTP packet, None for anything else (RFC 7983)."""
     if not 128 <= datagram[0] < 192 or not is_rtp(datagram):
         return None
     _, second, sequence, _, ssrc = RTP_HEADER.unpack_from(datagram)
@@ -57,7 +57,7 @@ class Way:
 
     def __init__(self) -> None:
         self.picture = -1
-        "The payload type of what is lost."
+        "The payload type of the packets that are lost."
 
         self.lost: set[Header] = set()
         self.again: asyncio.Queue[Header] = asyncio.Queue()
@@ -95,7 +95,7 @@ class LossySocket(OverlaySocket):
 
 
 class Call:
-    """A call between a leg and the other program, and what of RTCP each sender was asked."""
+    """A call between a leg and the other program, and the RTCP requests that each sender got."""
 
     def __init__(self, side: Side, other: Other, leg: DecodingSdpLeg) -> None:
         self.side, self.other, self.leg = side, other, leg
@@ -135,7 +135,7 @@ class Call:
 
 @contextlib.asynccontextmanager
 async def call() -> AsyncIterator[Call]:
-    """The other program calls, and sound and picture flow over a path that loses some of the picture."""
+    """Let the other program call, and send sound and picture over a path that loses some of the picture."""
     async with both_sides(LossySocket) as (side, other), asyncio.timeout(PATIENCE):
         answer, leg = side.answer(await other.offer())
         assert isinstance(side.socket, LossySocket)
@@ -165,7 +165,7 @@ async def until(queue: asyncio.Queue[AnyRtcpPacket], wanted: Callable[[AnyRtcpPa
 
 
 def whole_picture_begins(packet: RtpPacket) -> bool:
-    """Of VP8 (RFC 7741, sections 4.2 and 4.3)."""
+    """Whether a packet of VP8 begins a whole picture (RFC 7741, sections 4.2 and 4.3)."""
     descriptor, data = VpxPayloadDescriptor.parse(packet.payload)
     return bool(descriptor.partition_start and descriptor.partition_id == 0 and data and not data[0] & 1)
 

@@ -1,4 +1,4 @@
-"""What our own encoders learn of a path from reports of arrivals."""
+"""What our own encoders learn about a path from reports of arrivals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.network.bad_path import Direction, Path
 from tests.peer.pair import PATIENCE, connected
 
 PACKET = 300
-"Bytes."
+"Bytes in a packet."
 
 
 def followed(path: Path, seconds: int = 40, most: float = 600_000) -> SendPath:
-    """Send as much as is believed to fit, `most` bits a second at most, over a path. Time is only counted."""
+    """Send over a path as much as the sender believes to fit, at most `most` bits per second. The time is simulated."""
     carries, way = SendPath(), Direction(seed=1)
     under_way: list[tuple[float, int]] = []
     now, budget, reported, count, number = 1000.0, 0.0, 0, 0, 0
@@ -123,7 +123,7 @@ def test_small_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -
     for count in (MAX_UNDER_WAY // 2, 0):
         path = SendPath()
         path.number(PACKET, 1.0)
-        # One run of packets that haven't arrived: 24 bytes, however many it names.
+        # One run of packets that haven't arrived. It takes 24 bytes, however many packets it covers.
         report = feedback((1, 2), 0, [0.0], 0)[:14] + struct.pack("!H3sBHxx", count, bytes(3), 0, max(1, count))
         for second in range(2, 4):
             read = sum(path.reported(report, float(second)) for _ in range(5 * MAX_UNDER_WAY))

@@ -1,4 +1,4 @@
-"""What the other side can have an encoder send, however often it asks."""
+"""Limits of what the other side can make an encoder send by repeated requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.peer.pair import together as connect
 
 
 class Noting(OverlaySocket):
-    """A socket that notes the sequence numbers of the RTP packets that it sends, which SRTP leaves in the clear."""
+    """A socket that notes the sequence numbers of its RTP packets, which SRTP doesn't encrypt."""
 
     def __init__(self, local: IPv4Address | IPv6Address, remote: IPv4Address | IPv6Address) -> None:
         super().__init__(local, remote)
@@ -40,7 +40,7 @@ class Noting(OverlaySocket):
         super().send(datagram, remote_port)
 
     async def sent(self, count: int) -> None:
-        """Wait until so many packets in all were sent."""
+        """Wait until this many packets in all were sent."""
         async with asyncio.timeout(PATIENCE):
             while len(self.numbers) < count:
                 self.news.clear()
@@ -48,7 +48,7 @@ class Noting(OverlaySocket):
 
 
 async def first_packet(legs: Legs) -> tuple[int, int]:
-    """Begin to send sound from the caller; the number and the SSRC of the first packet that arrives."""
+    """Send sound from the caller. Returns the number and the SSRC of the first packet that arrives."""
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def sink(packet: bytes) -> None:
@@ -162,7 +162,7 @@ async def test_bit_rates_without_end_make_no_new_encoder_with_each_picture(monke
 
 
 def nack(ssrc: int, lost: list[int]) -> bytes:
-    """A generic NACK that names each of these once more (RFC 4585, section 6.2.1)."""
+    """A generic NACK that requests each of these packets once (RFC 4585, section 6.2.1)."""
     packet = bytearray(bytes(RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc)))
     body = b"".join(struct.pack("!HH", number, 0) for number in lost)
     packet[2:4] = struct.pack("!H", (len(packet) + len(body)) // 4 - 1)

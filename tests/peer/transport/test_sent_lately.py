@@ -1,4 +1,4 @@
-"""What is asked for again of a relayed picture is sent by the relay: what the page sends again is dropped there."""
+"""The relay itself resends lost packets of a relayed picture, and drops what the page resends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nack(*numbers: int, ssrc: int = SSRC) -> bytes:
 
 
 def after(*numbers: int) -> SentLately:
-    """One that has sent these."""
+    """A SentLately that has sent these numbers."""
     lately = SentLately()
     for number in numbers:
         lately.sent(picture(number))
@@ -80,7 +80,7 @@ def test_whatever_is_asked_can_be_read(packet: bytes) -> None:
 
 
 class Loses(OverlaySocket):
-    """Loses the first datagram of each number that it is told."""
+    """Loses the first datagram of each of these numbers."""
 
     def __init__(self, local: Address, remote: Address) -> None:
         super().__init__(local, remote)
@@ -109,6 +109,6 @@ async def test_a_picture_from_a_page_is_complete_over_a_path_that_lost_some_of_i
         async with asyncio.timeout(PATIENCE):
             numbers = [RtpPacket.parse(await heard.get()).sequence_number for _ in range(20)]
             assert sorted(numbers) == list(range(20))
-            # The page hears what comes after it, and of this nothing.
+            # The page gets the later PLI, and nothing of the NACK.
             legs.callee.send_now([PLI])
             assert await page_is_asked.get() == [PLI]

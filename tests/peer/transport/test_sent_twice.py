@@ -1,4 +1,4 @@
-"""What is sent twice over a path that loses packets, when that begins and ends; the other side gets it once."""
+"""What is sent twice over a lossy path, and when that begins and ends. The other side gets it once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOUND, PICTURE = 1, 2
 
 
 def report(lost: float, ssrc: int = SOUND) -> bytes:
-    """A receiver's, that this part of a stream's packets was lost."""
+    """A receiver report about this share of lost packets in a stream."""
     info = RtcpReceiverInfo(
         ssrc=ssrc, fraction_lost=int(lost * 256), packets_lost=0, highest_sequence=0, jitter=0, lsr=0, dlsr=0
     )
@@ -51,7 +51,7 @@ def picture(number: int, size: int = 12) -> bytes:
 
 
 def active(lost: float = 0.1) -> SentTwice:
-    """One that has just begun, at the time 0."""
+    """A SentTwice that has just begun, at the time 0."""
     twice = SentTwice()
     twice.reported(report(lost), 0.0)
     assert twice.active
@@ -67,7 +67,7 @@ def test_where_next_to_nothing_is_lost_nothing_is_sent_twice() -> None:
 
 
 def proven() -> tuple[SentTwice, float]:
-    """One whose copies help, and the time since."""
+    """A SentTwice whose copies help, and the time since they do."""
     twice = active()
     twice.reported(report(0.09), SETTLE_SECONDS)
     twice.reported(report(0.01), SETTLE_SECONDS + 5)
@@ -84,7 +84,7 @@ def test_sound_is_sent_twice_and_of_pictures_what_was_asked_for_again() -> None:
 
 def test_once_copies_have_helped_small_pictures_are_sent_twice_at_once() -> None:
     twice, now = proven()
-    # 40,000 bits a second, and 800,000.
+    # 40,000 bits per second, and 800,000.
     assert all(twice.wants(picture(number, 1_000), now + number / 5) for number in range(100))
     large = sum(twice.wants(picture(100 + number, 1_000), now + 20 + number / 100) for number in range(1_000))
     assert 200 < large < 300
@@ -112,7 +112,7 @@ def test_copies_that_do_not_help_end_and_are_tried_less_and_less_often() -> None
     twice, now = active(), 0.0
     rests: list[float] = []
     for _ in range(10):
-        # The first of these may tell of the time before.
+        # The first of these reports may be about the time before.
         assert [copies_after(twice, 0.1, now + second) for second in (1, 2)] == [True, False]
         now = ended = now + 2
         while not copies_after(twice, 0.1, now):
@@ -124,7 +124,7 @@ def test_copies_that_do_not_help_end_and_are_tried_less_and_less_often() -> None
 
 
 def copies_after(twice: SentTwice, lost: float, now: float) -> bool:
-    """Whether there are copies once that much of the sound was reported as lost."""
+    """Whether copies are sent after a report with this share of lost sound."""
     twice.reported(report(lost), now)
     return twice.active
 
@@ -154,7 +154,7 @@ def test_sound_that_is_packed_closer_from_then_on_is_not_sent_twice_unless_that_
     assert twice.wants(sound(1), 0.0)
     assert not twice.wants(sound(2, samples=1920), 0.0)
     assert not twice.active
-    # What is still lost then isn't lost because the path is full.
+    # Losses that continue until then aren't caused by a full path.
     twice.reported(report(0.1), REST_SECONDS - 1)
     assert not twice.active
     twice.reported(report(0.1), REST_SECONDS)
@@ -181,7 +181,7 @@ def test_whatever_is_reported_can_be_read(packet: bytes, kind: int) -> None:
 
 
 class LosesFirst(OverlaySocket):
-    """Once it is told to, it loses each datagram of media, and only what is sent again comes through."""
+    """Once it is switched on, it loses each datagram of media, and only repeated datagrams arrive."""
 
     def __init__(self, local: Address, remote: Address) -> None:
         super().__init__(local, remote)

@@ -1,4 +1,4 @@
-"""Numbers that begin again at zero."""
+"""Sequence numbers that start again at zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However many streams the other side begins, a packet costs the same."""
+"""A packet costs the same, however many streams the other side begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rtp(ssrc: int, number: int = 1) -> bytes:
 
 
 def both(clock: list[float]) -> tuple[pylibsrtp.Session, BoundedSession]:
-    """Who sends without a limit, and who receives with one; the time is in the list."""
+    """A sender without a limit and a receiver with one. The list contains the time."""
     sender = pylibsrtp.Session(policy(pylibsrtp.Policy.SSRC_ANY_OUTBOUND))
     receiver = pylibsrtp.Session(policy(pylibsrtp.Policy.SSRC_ANY_INBOUND))
     return sender, BoundedSession(receiver, lambda: clock[0])

@@ -1,4 +1,4 @@
-"""What a browser is told about the arrival of its packets, read by a reader of its own."""
+"""What a browser learns about the arrival of its packets. The test has its own reader for the reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.peer.pair import PATIENCE, connected
 
 
 def numbered(number: int, *, before: bytes = b"\x10\x31", ssrc: int = 8) -> bytes:
-    """An RTP packet with that transport-wide number in extension 3; `before` are the elements before it."""
+    """An RTP packet with this transport-wide number in extension 3. `before` are the elements in front of it."""
     elements = before + b"\x31" + struct.pack("!H", number)
     elements += bytes(-len(elements) % 4)
     extension = struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements
@@ -73,7 +73,7 @@ class Browser:
             self.now += every
 
     def reported(self) -> list[tuple[int, bool]]:
-        """Every number that was reported, and whether it had arrived."""
+        """Every reported number, and whether its packet had arrived."""
         told = []
         for report in self.reports:
             base, arrivals = read(report)

@@ -1,4 +1,4 @@
-"""The choke point: what gets past it, and that nothing else does."""
+"""The choke point: what passes it, and that nothing else does."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_a_port_can_be_bound_again_with_the_same_number() -> None:
 
 @asynccontextmanager
 async def waiting_caller(connections: Connections | None = None, heard: int = 0) -> AsyncIterator[OverlaySocket]:
-    """A port with one connection on it that waits to be called; it has proved itself at the remote port `heard`."""
+    """A port with one connection that waits for a call. It has proved itself at the remote port `heard`."""
     sock = await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", connections=connections)
     attempt = connection(sock, CALLER)
     if heard:
@@ -82,7 +82,10 @@ async def waiting_caller(connections: Connections | None = None, heard: int = 0)
 
 
 async def answer_to(neighbour: Stranger, request: stun.Message, sock: OverlaySocket) -> stun.Message:
-    """Send a good check and wait for its answer. The kernel keeps the order, so all before it has been handled too."""
+    """Send a good check and wait for its answer.
+
+    The kernel keeps the order, so everything before it has been handled too.
+    """
     neighbour.send(bytes(request), sock)
     answer = stun.parse_message(await neighbour.hear())
     assert answer.transaction_id == request.transaction_id
@@ -90,7 +93,7 @@ async def answer_to(neighbour: Stranger, request: stun.Message, sock: OverlaySoc
 
 
 async def refused_of(datagrams: list[bytes], sock: OverlaySocket) -> dict[str, int]:
-    """What is refused of datagrams that come from the other node."""
+    """The counts of refused datagrams, after these datagrams have come from the other node."""
     async with Stranger.at(THEIR_ADDRESS) as neighbour:
         for datagram in datagrams:
             neighbour.send(datagram, sock)
@@ -117,25 +120,25 @@ async def test_a_flood_from_other_addresses_is_dropped_by_the_kernel_and_the_cal
             refused = sock.counters.refused[Refusal.FOREIGN_ADDRESS]
             for _ in range(100):
                 eve.send(b"junk", sock)
-            # What the kernel keeps of these comes before the answer.
+            # The datagrams that the kernel keeps come before the answer.
             await answer_to(neighbour, check(CALLEE), sock)
         assert refused > FOREIGN.at_once
         assert eve.heard.empty()
 
 
 FEW = Rates(*[Limit(at_once=50, per_second=1.0)] * 4)
-"So that little is a flood, however slow the machine is."
+"Low limits, so that a few datagrams are a flood on any machine."
 
 
 async def read_of(sock: OverlaySocket, sender: Stranger, datagram: bytes, times: int) -> int:
-    """How many of these datagrams the program has read when all that the kernel keeps of them has come."""
+    """How many of these datagrams the program has read, once all that the kernel keeps of them have arrived."""
     before = sock.counters.refused.total()
     for _ in range(times):
         sender.send(datagram, sock)
     last = -1
     while last != sock.counters.refused.total():
         last = sock.counters.refused.total()
-        await asyncio.sleep(0)  # the loop reads one datagram a turn
+        await asyncio.sleep(0)  # the loop reads one datagram per turn
         await asyncio.sleep(0)
     return last - before
 

@@ -1,4 +1,4 @@
-"""docs/call.md is what the table says."""
+"""docs/call.md agrees with the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call on hold: of one side, the other, or both."""
+"""A call on hold: by one side, by the other, or by both."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_call_on_hold_whose_path_is_lost_is_restored_on_hold() -> None:
         (state, event)
         for state in NOT_UP
         for event in HOLDS
-        if not (state in CONNECTS and event in (Hold(), Resume()))  # one that joins a conversation is held with it
+        if not (state in CONNECTS and event in (Hold(), Resume()))  # joining a conversation keeps its hold
     ],
 )
 def test_only_a_call_that_was_connected_can_be_on_hold(state: State, event: Event) -> None:

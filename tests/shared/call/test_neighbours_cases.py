@@ -1,7 +1,7 @@
-"""What RingRTC, Signal's calling library, tests of its signalling, case by case: how our table decides each of them.
+"""The cases that RingRTC, Signal's calling library, tests in its signalling, and what our table decides in each.
 
-The age limit of an offer, a stale call's id and a request that was read before aren't the table's: those links
-never come so far (tests/peer/calls, tests/shared/secrets).
+The age limit of an offer, the id of a stale call and a request that was read before don't belong to the table: such
+links never reach it (tests/peer/calls, tests/shared/secrets).
 """
 
 from __future__ import annotations

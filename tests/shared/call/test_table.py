@@ -1,4 +1,4 @@
-"""The call's table: stories as people would tell them, then what holds for every story."""
+"""The call's table: stories as people would tell them, and then rules that hold in every story."""
 
 from __future__ import annotations
 

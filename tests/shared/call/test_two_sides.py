@@ -1,4 +1,4 @@
-"""Two nodes, wired to each other by the effects of their calls; chat, path and clocks as Hypothesis wants them."""
+"""Two nodes that are connected by the effects of their calls. Hypothesis decides what chat, paths and clocks do."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from shared.links.tokens import LinkKind
 from shared.secrets.handshake import Role
 
 Link = bytes
-"Names a call in these tests: the link that began it."
+"The name of a call in these tests: the link that began it."
 
 
 @dataclass
@@ -68,12 +68,12 @@ class Ear:
 
     up: bool = False
     farewell: bool = False
-    "The other side has said goodbye, which is still to be heard."
+    "The other side has said goodbye, and this side has yet to hear it."
 
 
 @dataclass
 class Node:
-    """One side: its calls, their timers, and its ends of their legs."""
+    """One side: its calls, their timers, and its ends of the legs."""
 
     calls: dict[Link, Call] = field(default_factory=dict)
     timers: dict[Link, Timer] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class World:
     def __init__(self) -> None:
         self.nodes = (Node(), Node())
         self.chat: list[tuple[int, Link, str]] = []
-        "To whom, about which call, what."
+        "Messages: the recipient, the link of the call, and the text."
 
     # What people do
 
@@ -113,7 +113,7 @@ class World:
         return [lambda letter=letter: self._read(*letter) for letter in self.chat]  # type: ignore[misc]
 
     def sounds(self) -> list[Step]:
-        """Legs that come up, goodbyes, and paths that are found to be lost."""
+        """Legs that connect, goodbyes, and paths that are found to be lost."""
         steps: list[Step] = []
         for at, node in enumerate(self.nodes):
             for link, ear in node.ears.items():
@@ -135,12 +135,12 @@ class World:
         ]
 
     def settle(self) -> None:
-        """Deliver everything, in the order in which it was said."""
+        """Deliver everything in the order in which it was sent."""
         while steps := self.letters() or self.sounds():
             steps[0]()
 
     def lose(self, at: int, link: Link) -> None:
-        """One side finds that the path is lost; the other will, once this one has left the leg."""
+        """Let one side find that the path is lost. The other side finds it once this one has left the leg."""
         self.nodes[at].ears[link].up = False
         self.nodes[1 - at].ears[link].dials = self.nodes[1 - at].ears[link].up = False
         self.happen(at, link, PathLost())
@@ -213,7 +213,7 @@ class World:
             if AnswerTheirs() in effects:
                 self._set(at, link, *incoming(Answer(), paired=paired))
         else:
-            # Every second link finds an answering machine.
+            # Every second link reaches an answering machine.
             first = Busy() if node.live() else Offered(machine=link[1] % 2 == 1)
             self._set(at, link, *incoming(first, paired=paired))
 
@@ -300,7 +300,7 @@ FORGERIES: list[Event] = [RemoteAccepted(), RemoteDeclined(False), RemoteBusy(Fa
 
 
 def move(world: World, data: st.DataObject, *, paired: bool) -> None:
-    """One thing that people, the chat, the path or the clocks do."""
+    """Let people, the chat, the path or the clocks do one thing."""
     match data.draw(st.sampled_from(MOVES)):
         case "go on":
             steps = world.letters() + world.sounds()

@@ -1,4 +1,4 @@
-"""The configuration file: what is read, and what is said about a mistake."""
+"""The configuration file: how it is read, and the error for each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On which line a key is found."""
+"""Finding the line of a key."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def test_the_line_of_a_key_is_found(key: tuple[str, ...], line: int | None) -> N
 
 
 def test_a_long_text_is_searched_in_linear_time() -> None:
-    # A search in quadratic time would take minutes for this, not a part of a second.
+    # A search in quadratic time would take minutes here, and a linear one takes a fraction of a second.
     text = '[calls]\nunknown = "' + "\\\\" * 200_000 + '"\n' + "".join(f"k{n} = [1, '#']\n" for n in range(20_000))
     assert line_of(text, ("calls", "k19999")) == 20_002

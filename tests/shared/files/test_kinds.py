@@ -1,4 +1,4 @@
-"""What a name says that a file is."""
+"""The kind of a file, by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that others choose: what file systems, folders and people must never get to see of them."""
+"""File names that others choose: which parts file systems, folders and people must never see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an offer."""
+"""What happens to an offer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_be
         (False, False, False, True),
         (True, False, False, False),
         (True, False, True, False),
-        (False, False, True, False),  # meant for the one who called, before they shared a key; now that could be proven
+        (False, False, True, False),  # meant for the caller before the two shared a key; now the key could prove it
     ],
 )
 def test_a_file_of_ours_is_only_offered_again_to_somebody_who_is_as_surely_the_one(

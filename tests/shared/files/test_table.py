@@ -1,4 +1,4 @@
-"""What can become of a transfer."""
+"""What can happen to a transfer."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ moved_tokens = st.binary(min_size=64, max_size=64).map(lambda rest: MovedToken(b
 
 
 def _names(longest: int) -> st.SearchStrategy[str]:
-    """Visible text of few enough bytes that two of them always fit on a card together."""
+    """Visible text that is short enough for two of them to fit on a card."""
     visible = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])
     return st.text(visible, max_size=longest).map(lambda text: text.encode()[:30].decode(errors="ignore").strip())
 
@@ -116,16 +116,16 @@ near_tokens = st.one_of(
         lambda kind, rest: to_text(bytes([kind.first_byte]) + rest), st.sampled_from(LinkKind), st.binary(max_size=192)
     ),
 )
-"Text that looks more and more like a token."
+"Text that resembles a token more and more."
 
 
 def is_accepted(token: str) -> bool:
-    """Whether the token is decoded, in which case it must be exactly what its value encodes to."""
+    """Whether the token is decoded. If so, it must be exactly what its value encodes to."""
     try:
         link = decode(token)
     except BadLink:
         return False
-    # Cards may hold fields of a later version, in any order.
+    # Cards may contain fields of a later version, in any order.
     assert link.token == token or isinstance(link, Card)
     assert decode(link.token) == link
     return True

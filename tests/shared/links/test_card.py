@@ -21,7 +21,7 @@ SEALING_KEY = b"\x02\x20" + b"k" * 32
 
 
 def card_bytes(*fields: bytes) -> bytes:
-    """A card of any content, with the right checksum."""
+    """A card with any content and the correct checksum."""
     content = b"\x15" + b"".join(fields)
     return content + hashlib.sha256(content).digest()[:4]
 
@@ -59,7 +59,8 @@ def test_a_flipped_bit_is_noticed(card: Card, data: st.DataObject) -> None:
     raw = bytearray(card.encode())
     bit = data.draw(st.integers(0, 8 * len(raw) - 1))
     raw[bit // 8] ^= 1 << bit % 8
-    # Read as a card, for a flipped kind can give the right length of another kind: of a sealed request, anything.
+    # Read it as a card: with a flipped kind it may have the length of another kind, and a sealed request has any
+    # content.
     with pytest.raises(BadLink):
         Card.decode(bytes(raw))
 

@@ -60,7 +60,7 @@ RESPONSE: dict[str, Any] = {
 
 
 def link_of(content: bytes, page: str = PAGE) -> str:
-    """The page's own way to write a link, by the format's description."""
+    """A link as the page itself writes it, by the description of the format."""
     return f"{page}?{quote(base64.b64encode(gzip.compress(content)).decode(), safe='')}"
 
 

@@ -149,7 +149,7 @@ def test_a_link_is_found_whatever_surrounds_it(link: Link, before: str, after: s
 
 
 def calls_made(text: str) -> int:
-    """Function calls, in Python and in C, that looking through a text takes."""
+    """How many function calls, in Python and in C, searching a text takes."""
     calls = 0
 
     def count(_frame: FrameType, event: str, _arg: Any) -> None:

@@ -1,4 +1,4 @@
-"""A link is found wherever a person would see one, however it was packed on its way."""
+"""A link is found wherever a person would see one, however it was encoded on its way."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_link_is_found_whatever_wrote_it_in_another_way(link: Link, pack: Call
 def test_a_damaged_link_is_found_as_whole_as_it_came(pack: Callable[[str], str]) -> None:
     damaged = TOKEN[:-1]
     packed = pack(as_copybara(damaged))
-    if not any(end in packed for end in ("\n", "\r", "\f", "\u2028", "<br")):  # it may go on in the next line
+    if not any(end in packed for end in ("\n", "\r", "\f", "\u2028", "<br")):  # the link may continue in the next line
         assert tokens(f"so: {packed} ok") == [damaged]
 
 

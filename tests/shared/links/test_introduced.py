@@ -1,4 +1,4 @@
-"""Links of an introduction are bound to it, in bytes that docs/protocol.md names."""
+"""Links of an introduction are bound to it, as docs/protocol.md defines in bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECRET, NODE, CONVERSATION = b"s" * 32, NodeId(b"n" * 32), b"c" * 16
 
 
 def test_both_are_what_the_protocol_says() -> None:
-    # HKDF of RFC 5869 by hand: no salt, and one block.
+    # HKDF (RFC 5869) by hand, without a salt and with one block.
     extracted = hmac.digest(bytes(32), SECRET, "sha256")
     expected = hmac.digest(extracted, b"copybara/1 introduced secret" + CONVERSATION + b"\1", "sha256")
     assert introduced_secret(SECRET, CONVERSATION) == expected

@@ -55,7 +55,7 @@ def reason_of(token: str) -> Reason:
 
 
 def changed(link: Link, offset: int, value: bytes) -> str:
-    """The token of a link of which some bytes are replaced."""
+    """The token of a link with some bytes replaced."""
     raw = link.encode()
     return to_text(raw[:offset] + value + raw[offset + len(value) :])
 
@@ -102,7 +102,7 @@ def test_thousands_of_random_tokens_give_a_value_or_one_error() -> None:
         size = dice.choice(SIZES[kind]) if dice.random() < 0.9 else dice.randrange(200)
         token = to_text(bytes([kind.first_byte]) + dice.randbytes(max(0, size - 1)))
         accepted[kind] += is_accepted(token)
-    # Random bytes are a valid request only with three of 256 media values; a card's checksum never fits by chance.
+    # Random bytes are a valid request only with three of 256 media values. A card's checksum never fits by chance.
     assert accepted[LinkKind.PAIRED] > 1_000
     assert accepted[LinkKind.SEALED] > 1_000
     assert accepted[LinkKind.REQUEST] < 100

@@ -29,7 +29,7 @@ ACCEPT = PairedBody(Operation.ACCEPT, Media.AUDIO, 1_700_000_001, 50_000, b"refe
 
 
 def sealed_raw(body: bytes) -> PairedToken:
-    """Any 19 bytes, sealed by Alice to Bob as docs/protocol.md has it, without the code under test."""
+    """Any 19 bytes, encrypted from Alice to Bob as docs/protocol.md says, without the code under test."""
     direction = ALICE.key + BOB.key
     key = HKDF(SHA256(), length=32, salt=None, info=b"copybara/1 link key" + direction).derive(SECRET)
     associated = b"copybara/1 link" + b"\x13" + direction
@@ -41,7 +41,7 @@ def opened(token: PairedToken) -> PairedBody | None:
 
 
 def opened_by(token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> PairedBody | None:
-    """What `destination` reads, with the secret that they share with `source`."""
+    """What `destination` reads, with the secret that it shares with `source`."""
     read = Keyring(destination, [(source, secret)]).open(token)
     return None if read is None else read.paired
 
@@ -202,7 +202,7 @@ def test_a_token_that_none_of_1000_contacts_wrote_is_read_quickly() -> None:
         assert keyring.open(PAIRED) is None
         return time.process_time() - started
 
-    # Milliseconds are measured in benchmarks/; this only catches a key derived for each reading.
+    # benchmarks/ measures the milliseconds. This only detects a key derivation for each reading.
     assert min(seconds() for _ in range(5)) < 0.02
 
 

@@ -36,7 +36,7 @@ ROLES = [Role.CALLER, Role.CALLEE]
 
 
 def raw(path: str) -> bytes:
-    """The bytes that stand in the file, in hexadecimal, under a path like `request.seed`."""
+    """The bytes at a path like `request.seed` in the file, where they are hexadecimal."""
     return bytes.fromhex(text(path))
 
 

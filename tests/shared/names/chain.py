@@ -1,9 +1,8 @@
-"""A chain with AZERO.ID's contracts on it, as far as a reader can tell: a WebSocket JSON-RPC server.
+"""A stand-in for a chain with AZERO.ID's contracts: a WebSocket JSON-RPC server.
 
-It answers the way a contracts node does (pallet-contracts, both forms of a read's reply), well enough for our
-resolver, for substrate-interface and for @polkadot/api. What the contracts return is made here and not by the code
-that is tested. Metadata is that of a real node, from the npm package `@polkadot/types-support`; only the two others
-need it.
+It answers like a contracts node (pallet-contracts, both forms of a read's reply), well enough for our resolver, for
+substrate-interface and for @polkadot/api. The contracts' return values are made here and not by the tested code. The
+metadata is that of a real node, from the npm package `@polkadot/types-support`; only the other two clients need it.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ NODE_PACKAGES = Path(__file__).parent / "node"
 METADATA = NODE_PACKAGES / "node_modules/@polkadot/types-support/metadata/v14"
 
 GENESIS = "0x70255b4d28de0fc4e1a193d7e175ad1ccef431598211c55538f1018651a0344e"
-"Of Aleph Zero: the configuration's default, so that nothing has to be switched off."
+"The genesis hash of Aleph Zero: the default of the configuration, so no check needs to be switched off."
 
 ROUTER = "5FfRtDtpS3Vcr7BTChjPiQNrcAKu3VLv4E1NGF6ng6j3ZopJ"
 REGISTRY = "5CTQBfBC9SfdrCDBJdfLiyW2pg9z5W6C6Es8sK313BLnFgDf"
 OWNER = ss58.encode(bytes(range(32)))
 
 EVENTS = bytes.fromhex("0104") + bytes.fromhex("02") + bytes.fromhex("0000") + bytes(10) + bytes.fromhex("0000") + b"\0"
-"Some(Vec of one EventRecord), as newer runtimes add it; a reader has no need to understand it."
+"Some(Vec of one EventRecord), as newer runtimes add it. A reader need not understand it."
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -51,19 +50,19 @@ class Name:
 
 @dataclass
 class Chain:
-    """What is on the chain, and how the server behaves."""
+    """The content of the chain, and the behaviour of the server."""
 
     names: dict[str, Name] = field(default_factory=dict)
-    "By label, without `.azero`."
+    "Names by label, without `.azero`."
 
     primary: dict[str, str] = field(default_factory=dict)
-    "Account to domain."
+    "The domain of each account."
 
     events: bool = True
     registry: str = REGISTRY
     router: str = ROUTER
     gone: set[str] = field(default_factory=set)
-    "Contracts that aren't there any more."
+    "Contracts that no longer exist."
 
     genesis: str = GENESIS
     pallet_version: int = 9
@@ -141,7 +140,7 @@ class Chain:
     # The server.
 
     async def answer(self, connection: ServerConnection) -> None:
-        """Answer questions until the other side goes."""
+        """Answer questions until the other side closes the connection."""
         with contextlib.suppress(ConnectionClosed):
             async for message in connection:
                 question = json.loads(message)
@@ -208,7 +207,7 @@ class Chain:
 
     @contextlib.asynccontextmanager
     async def running(self, handler: Handler | None = None) -> AsyncIterator[Chain]:
-        """Serve on a port of its own for the length of the block, the same one when it is started again."""
+        """Serve on a port of its own during the block. After a restart the port is the same."""
         async with serve(
             handler or self.answer, "127.0.0.1", self.port, ping_interval=None, close_timeout=0.1, max_size=None
         ) as server:
@@ -217,14 +216,14 @@ class Chain:
 
 
 def script(name: str) -> Any:
-    """What a module of the package exports by default."""
+    """The default export of a module in the package."""
     source = (METADATA / f"{name}.js").read_text()
     exported = re.sub(r"^.*?export default\s*", "", source, flags=re.DOTALL).strip().rstrip(";")
     return exported.strip("'") if exported.startswith("'") else json.loads(exported)
 
 
 def compact(number: int) -> bytes:
-    """SCALE's compact numbers, below 2^30."""
+    """A compact number of SCALE, below 2^30."""
     if number < 64:
         return bytes([number << 2])
     if number < 1 << 14:
@@ -233,7 +232,7 @@ def compact(number: int) -> bytes:
 
 
 def text(value: str) -> bytes:
-    """SCALE's strings."""
+    """A string of SCALE."""
     return compact(len(value.encode())) + value.encode()
 
 
@@ -254,7 +253,7 @@ def read_text(raw: bytes) -> tuple[str, bytes]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port at which no program listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -1,7 +1,7 @@
 """Ethereum on this machine: real ENS contracts in a real EVM, behind JSON-RPC over HTTP.
 
-Registry and public resolver are the bytecode that ENS has published (tests/vectors/ens-contracts.json). Resolvers that
-answer for all names below theirs, and that send the reader to a web server, are written in EVM assembly here, as is a
+Registry and public resolver are the bytecode that ENS has published (tests/vectors/ens-contracts.json). EVM assembly
+here defines a resolver that answers for all names below its own, one that sends the reader to a web server, and a
 registrar that only knows when names expire.
 """
 
@@ -27,7 +27,7 @@ ZERO = bytes(32)
 
 
 def node_of(name: str) -> bytes:
-    """The hash of a name, by another Keccak than the tested code uses."""
+    """The hash of a name, by another implementation of Keccak than the tested code uses."""
     node = ZERO
     for label in reversed(name.split(".")):
         node = keccak(node + keccak(text=label))
@@ -41,7 +41,7 @@ def call_of(signature: str, *values: Any) -> bytes:
 
 
 class Ethereum:
-    """A chain of one account, with ENS on it."""
+    """A chain with one account and ENS."""
 
     def __init__(self) -> None:
         from tests.shared.names import evm  # here, for it computes for seconds
@@ -69,14 +69,14 @@ class Ethereum:
         return str(self.tester.get_transaction_receipt(sent)["contract_address"])
 
     def send(self, to: str, data: bytes) -> None:
-        """Call a contract so that the chain changes."""
+        """Call a contract in a transaction that changes the chain."""
         self._send({"to": to, "data": f"0x{data.hex()}"})
 
     def _send(self, transaction: dict[str, Any]) -> str:
         return str(self.tester.send_transaction({"from": self.account, "gas": 6_000_000, **transaction}))
 
     def give(self, name: str, resolver: str | None = None) -> None:
-        """Register a name below one that is registered, perhaps with a resolver."""
+        """Register a name below a registered one, perhaps with a resolver."""
         label, _, parent = name.partition(".")
         above = node_of(parent) if parent else ZERO
         self.send(
@@ -113,7 +113,7 @@ class Ethereum:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Ethereum]:
-        """Serve on a port of its own for the length of the block."""
+        """Serve on a port of its own during the block."""
 
         async def answer(body: bytes) -> bytes:
             return json.dumps(self.reply(json.loads(body))).encode()
@@ -134,7 +134,7 @@ def _reverted(failed: Exception) -> bytes:
 async def http_server(
     answer: Callable[[bytes], Awaitable[bytes]], port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Answer POSTs with JSON for the length of the block; gives the port."""
+    """Answer POST requests with JSON during the block. Yields the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -153,12 +153,12 @@ async def http_server(
 
 
 def push(value: int, size: int = 2) -> bytes:
-    """PUSHn."""
+    """The EVM instruction PUSHn."""
     return bytes([0x5F + size]) + value.to_bytes(size, "big")
 
 
 def contract(code: Callable[[int], bytes], data: bytes = b"") -> bytes:
-    """What deploys `code` with `data` behind it; `code` is given the data's offset."""
+    """The code that deploys `code` with `data` behind it. `code` gets the offset of the data."""
     runtime = code(len(code(0))) + data
     header = 13
     # CODECOPY(0, header, size); RETURN(0, size)
@@ -166,7 +166,7 @@ def contract(code: Callable[[int], bytes], data: bytes = b"") -> bytes:
 
 
 def answers(cases: dict[bytes, bytes], *, reverting: frozenset[bytes] = frozenset()) -> bytes:
-    """A contract that returns, or reverts with, fixed bytes for each selector, and reverts with nothing for others."""
+    """A contract that returns or reverts with fixed bytes for each selector, and reverts with nothing for others."""
     data = b"".join(cases.values())
 
     def code(offset: int) -> bytes:

@@ -1,7 +1,7 @@
-"""A local EVM, without what importing it does to everything else that is tested.
+"""A local EVM whose import leaves the other tests alone.
 
-py-evm raises the interpreter's recursion limit a hundredfold, which takes the protection of the stack away: a parser
-that is given a hundred thousand brackets would crash instead of refusing them.
+py-evm raises the interpreter's recursion limit a hundredfold, which removes the protection of the stack: a parser would
+crash on a hundred thousand brackets instead of refusing them.
 """
 
 from __future__ import annotations

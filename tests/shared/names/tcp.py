@@ -1,4 +1,4 @@
-"""Servers that say whatever a test wants."""
+"""Servers that send whatever a test wants."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-"What is done with a connection."
+"What a server does with a connection."
 
 
 @contextlib.asynccontextmanager
 async def tcp(serve: Serve, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server of bytes; gives its port."""
+    """Run a server of bytes. Yields its port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

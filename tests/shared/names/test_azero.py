@@ -1,4 +1,4 @@
-"""AZERO.ID: names on the stand-in chain, what is wrong with them, and the second opinions of others' clients."""
+"""AZERO.ID: names on the stand-in chain, faulty names, and the answers of other clients to the same questions."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ async def test_without_servers_it_says_what_to_configure(chain: Chain) -> None:
     assert error.hint == "Name one under [names] of copybara.toml."
 
 
-# Second opinions: clients that others have written, on the same chain.
+# Second opinions: clients of other authors, on the same chain.
 
 
 def needs(present: bool, what: str) -> None:
@@ -173,7 +173,7 @@ def needs(present: bool, what: str) -> None:
 
 
 async def javascript(chain: Chain, *questions: str) -> list[dict[str, Any]]:
-    """What @azns/resolver-core answers."""
+    """The answers of @azns/resolver-core."""
     needs(shutil.which("node") is not None and METADATA.exists(), "node and the packages of tests/shared/names/node")
     process = await asyncio.create_subprocess_exec(
         *("node", "resolve.mjs", chain.url, ROUTER),
@@ -214,7 +214,7 @@ async def test_the_javascript_resolver_agrees(chain: Chain, events: bool) -> Non
 
 
 async def test_substrate_interface_reads_the_same_value(chain: Chain) -> None:
-    """In the plain form: with events it needs the pallet's version to be told right, which is why it isn't used."""
+    """In the plain form. With events it needs the correct version of the pallet, so that form isn't used."""
     needs(METADATA.exists(), "the packages of tests/shared/names/node")
     chain.events = False
 

@@ -1,4 +1,4 @@
-"""What names that can be looked up end in."""
+"""The endings of names that can be looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ENS: the published contracts in a local EVM, and resolvers that behave otherwise."""
+"""ENS: the published contracts in a local EVM, and resolvers with other behaviour."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def test_an_expired_registration_leads_nowhere_though_the_records_are_ther
     ethereum.give("old.eth", ethereum.resolver)
     ethereum.write("old.eth", "staex-id", str(NODE))
     registrar = ethereum.deploy(answers({selector("nameExpires(uint256)"): encode(["uint256"], [1_500_000_000])}))
-    # What the registry has as the owner of `eth` is asked when its names expire.
+    # The reader asks the registry's owner of `eth` when its names expire.
     ethereum.send(ethereum.registry, call_of("setOwner(bytes32,address)", node_of("eth"), registrar))
     async with ethereum.running():
         assert type(await fails(ethereum, "old.eth")) is NameExpired

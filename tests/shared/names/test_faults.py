@@ -1,4 +1,4 @@
-"""Servers that are gone, hang, lie or talk nonsense: each is left after a bounded time, and the next one is asked."""
+"""Servers that are gone, hang, lie or send nonsense. The resolver leaves each within limits and asks the next one."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from tests.shared.names.tcp import Serve, tcp
 
 NODE = NodeId(bytes(range(32)))
 SECONDS = 2.0
-"What a server that never answers may take here, and is waited for."
+"Seconds that a server without an answer may take here, and that a test waits for it."
 
 PATIENT_SECONDS = 15.0
-"What one that answers, or fails at once, may take on a busy machine."
+"Seconds that a server with an answer, or with an immediate failure, may take on a busy machine."
 
 BOTH_SECONDS = 6.0
-"What each of two may take, of which one answers and the other one is waited for."
+"Seconds for each of two servers, of which one answers and the other one never does."
 
 BOUND = 40.0
-"What a fault may take altogether on a slow machine; the limits are shorter."
+"Seconds for a whole fault on a slow machine. The limits in the code are shorter."
 
 SILENCE = "No answer within {seconds:g} seconds."
 
@@ -59,7 +59,7 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000:
         writer.write(bytes([byte]))
         await writer.drain()
-        await asyncio.sleep(0.05)  # the fault itself: each byte comes before a limit per byte would end
+        await asyncio.sleep(0.05)  # the fault itself: each byte would come before a limit per byte
 
 
 async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +86,7 @@ REDIRECT = _status(b"302 Found", b"Location: http://127.0.0.1:1/")
 
 
 def ws(handler: Callable[[ServerConnection], Awaitable[None]]) -> Callable[[], Running[int]]:
-    """A server that gets as far as the WebSocket's opening."""
+    """A server that completes the WebSocket's opening."""
 
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[int]:
@@ -110,7 +110,7 @@ async def _huge(connection: ServerConnection) -> None:
 
 
 def _endless(frame: bytes) -> Callable[[ServerConnection], Awaitable[None]]:
-    """The smallest frames, as many as are read."""
+    """Sends the smallest possible frames, as many as are read."""
 
     async def send(connection: ServerConnection) -> None:
         while not connection.transport.is_closing():
@@ -121,7 +121,7 @@ def _endless(frame: bytes) -> Callable[[ServerConnection], Awaitable[None]]:
 
 
 async def _half_a_frame(connection: ServerConnection) -> None:
-    connection.transport.write(b"\x81\x7e\x03\xe8" + b'{"id":0')  # says 1,000 bytes
+    connection.transport.write(b"\x81\x7e\x03\xe8" + b'{"id":0')  # announces 1,000 bytes
     await connection.wait_closed()
 
 
@@ -192,7 +192,7 @@ def azero(*urls: str, seconds: float) -> AzeroId:
 async def is_left_for_the_next(
     system: Callable[[Sequence[str], float], NameSystem], bad: str, good: str, name: str, sentence: str
 ) -> None:
-    """The bad server alone is told with its sentence, in time; beside a good one it costs nothing but that time."""
+    """Check that the bad server alone gives its sentence in time, and costs only this time beside a good one."""
     silent = sentence is SILENCE
     alone, beside = (SECONDS, BOTH_SECONDS) if silent else (PATIENT_SECONDS, PATIENT_SECONDS)
     begun = time.monotonic()
@@ -311,7 +311,7 @@ async def test_a_key_in_a_servers_address_is_not_logged(good_chain: Chain, caplo
 
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 def test_nothing_is_imported_in_the_time_of_a_server(scheme: str) -> None:
-    """Imports take longer than a question, and would be taken for the server's silence on a slow machine."""
+    """Imports take longer than a question, so on a slow machine they would look like the server's silence."""
     script = """
 import asyncio, sys
 from shared.errors import ServerFault
@@ -351,11 +351,11 @@ async def test_all_servers_together_take_no_longer_than_a_lookup_may(monkeypatch
         with pytest.raises(NamesUnreachable):
             await servers.ask("x", Trace(), lambda _: asyncio.sleep(0))
         assert time.monotonic() - begun < BOUND
-    assert LOOKUP_SECONDS < REPLY_SECONDS  # what `copybara call` waits for the running program
+    assert LOOKUP_SECONDS < REPLY_SECONDS  # how long `copybara call` waits for the running program
 
 
 async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The resolver of the system can't be stopped; nobody waits for its thread, not even the end of the program."""
+    """The system's resolver can't be stopped. Nobody waits for its thread, not even the end of the program."""
     import threading
 
     release = threading.Event()

@@ -1,4 +1,4 @@
-"""The benchmark of look-ups runs and gives numbers. What the numbers are is not a test."""
+"""The benchmark of look-ups runs and prints numbers. The numbers themselves aren't tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new answer means beside what is known: plain values."""
+"""What a new answer means beside the stored one, tested with plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names held against what is known of them: contacts, memory, and what the owner has decided."""
+"""Names, compared with what is known about them: contacts, stored answers, and decisions of the owner."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CLOCK = Clock()
 
 
 def names(store: Store, chain: Chain | None, **options: Any) -> SystemNames:
-    """With no chain, nobody answers."""
+    """Without a chain, no server answers."""
     rpc = (chain.url,) if chain else ()
     azero = AzeroId(Network(rpc, GENESIS, ROUTER, {"azero": REGISTRY}), seconds=2.0)
     return SystemNames([azero], store, clock=CLOCK, **options)
@@ -210,7 +210,7 @@ def test_there_is_nothing_to_decide_about_other_names(store: Store, command: Any
 
 
 async def test_a_name_that_is_gone_is_not_called_from_memory(store: Store, chain: Chain) -> None:
-    """Whoever registers it next is somebody else; what is known of it is said, for the owner to use."""
+    """The next person to register it is somebody else. The program says what it knew, and the owner may use that."""
     await names(store, chain).resolve("anna.azero")
     chain.names["anna"].records.clear()
     error = await fails(names(store, chain))
@@ -222,7 +222,7 @@ async def test_a_name_that_is_gone_is_not_called_from_memory(store: Store, chain
 
 
 async def test_what_a_card_claims_is_not_enough_when_nobody_answers(store: Store) -> None:
-    """Else somebody's card with another's name on it would take that one's calls while the chain is down."""
+    """Otherwise a card with another person's name on it would take that person's calls while the chain is down."""
     contact(store, "mallory", NEW, alias="anna.azero")
     error = await fails(names(store, None))
     assert type(error) is NamesUnreachable

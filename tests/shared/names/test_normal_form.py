@@ -1,4 +1,4 @@
-"""How names are written, and which are taken for others."""
+"""The normal form of names, and which names look like others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record may hold."""
+"""What a record may contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers with a certificate: the one that is asked for is verified, over both ways to ask."""
+"""Servers with a certificate: it is verified for the requested name, over both ways to ask."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = "The server's certificate isn't good for its name."
 
 
 def certificate(folder: Path, *names: x509.GeneralName) -> Path:
-    """A certificate that vouches for itself, with its key, good for those names."""
+    """A self-signed certificate with its key, valid for those names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -50,7 +50,7 @@ def certificate(folder: Path, *names: x509.GeneralName) -> Path:
 
 @pytest.fixture(params=["wss", "https"])
 async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, str, Path]]:
-    """A server with a certificate for `localhost` only: its address by that name, that by number, the certificate."""
+    """A server with a certificate for `localhost` only: its address by name and by number, and the certificate."""
     file = certificate(tmp_path, x509.DNSName("localhost"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(file)

@@ -1,4 +1,4 @@
-"""Two servers of a chain are asked at once and must agree: none of them can lead a name elsewhere alone."""
+"""Two servers of a chain are asked at once and must agree, so neither of them can redirect a name alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of contract reads: those of two real runtimes, and anything else."""
+"""The bytes of contract reads: those of two real runtimes, and any others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def value(form: str, read: str) -> bytes:
 def test_a_request_has_exactly_the_bytes_of_a_real_one(form: str, read: str) -> None:
     contract, message = REQUESTS[read]
     request = bytes.fromhex(VECTORS[form][read]["request"][2:])
-    # The recorded ones name another account as the reader, which is the first 32 bytes.
+    # The recorded requests have another account as the reader, in the first 32 bytes.
     assert ink.request(ss58.decode(contract), message, origin=request[:32]) == request
 
 
@@ -57,7 +57,7 @@ class TestRealAnswers:
 
     def test_the_routers_account_is_read(self, form: str) -> None:
         read = VECTORS[form]["router get_address staex.azero"]
-        assert azns.account(ink.answer(from_hex(read["response"]))) == from_hex(read["request"])[:32]  # who asked
+        assert azns.account(ink.answer(from_hex(read["response"]))) == from_hex(read["request"])[:32]  # the reader
 
     def test_a_contract_that_does_not_know_the_message_says_so(self, form: str) -> None:
         with pytest.raises(BadAnswer, match="doesn't know"):
@@ -69,7 +69,7 @@ class TestRealAnswers:
 
 
 def test_the_stand_in_answers_as_the_real_runtimes_do() -> None:
-    """Byte for byte behind what the read cost, so that what holds against the stand-in holds against a chain."""
+    """Byte for byte after the cost of the read. So what holds against the stand-in holds against a chain."""
     names = {"staex": chain.Name({"staex-id": NODE})}
     for form in FORMS:
         fake = chain.Chain(names, events=form == "events")

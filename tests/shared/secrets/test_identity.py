@@ -49,7 +49,7 @@ def test_every_material_gives_a_scalar_of_the_group(number: int, scalar: int) ->
 
 
 def test_generated_identities_differ_and_no_two_have_the_same_serial_number() -> None:
-    """Firefox would refuse the second of two at a time: they have the same issuer."""
+    """Firefox would refuse the second of two certificates with one number, because they have the same issuer."""
     one, other = DtlsIdentity.generate(), DtlsIdentity.generate()
     assert one.public_pin != other.public_pin
     assert one.certificate.serial_number != other.certificate.serial_number

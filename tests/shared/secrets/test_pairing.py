@@ -22,7 +22,7 @@ RANDOMS = st.binary(min_size=32, max_size=32)
 
 @dataclass
 class Side:
-    """One side, and what it did: the effects in their order, and the messages on their way to the other side."""
+    """One side, and what it did: its effects in order, and its messages on their way to the other side."""
 
     pairing: Pairing
     sent: deque[PairMessage] = field(default_factory=deque)
@@ -60,7 +60,7 @@ def unchanged(message: PairMessage) -> PairMessage:
 
 
 def deliver(one: Side, other: Side, change: Callable[[PairMessage], PairMessage] = unchanged) -> None:
-    """Carry messages until none is left; what `one` sends may be changed on the way."""
+    """Deliver messages until none is left. `change` may replace what `one` sends."""
     while one.sent or other.sent:
         if one.sent:
             other.receive(change(one.sent.popleft()))
@@ -148,7 +148,7 @@ def test_a_message_out_of_order_is_refused_and_changes_nothing(before: int, kind
 
 
 def flipped(message: PairMessage, place: int) -> PairMessage:
-    """The message with one bit of its bytes changed."""
+    """The message with one flipped bit."""
 
     def flip(data: bytes, bit: int) -> bytes:
         changed = bytearray(data)
@@ -234,7 +234,7 @@ def test_a_commitment_binds_its_random_bytes_and_its_role(one: bytes, other: byt
 def test_a_machine_in_the_middle_gives_the_two_sides_different_phrases(
     caller: bytes, middle: bytes, callee: bytes
 ) -> None:
-    """It answers each side in the other's name, even with that side's true transcript and the same random bytes."""
+    """The attacker answers each side in the other's name, even with its true transcript and the same random bytes."""
     to_anna, anna = Side(Pairing(Role.CALLEE, CALL, middle)), Side(Pairing(Role.CALLER, CALL, caller))
     to_ben, ben = Side(Pairing(Role.CALLER, CALL, middle)), Side(Pairing(Role.CALLEE, CALL, callee))
     for side in (anna, to_anna, to_ben, ben):
@@ -247,7 +247,7 @@ def test_a_machine_in_the_middle_gives_the_two_sides_different_phrases(
 
 
 def test_a_machine_in_the_middle_that_passes_the_seals_on_is_found_out() -> None:
-    """It replaces the keys, so that it could read, and keeps the commitments, so that they can be kept."""
+    """The attacker replaces the keys in order to read, and passes the commitments on so that they fit."""
     anna, ben = sides()
     middle, _ = sides()
     anna_key, ben_key, middle_key = anna.sent.popleft(), ben.sent.popleft(), middle.sent.popleft()

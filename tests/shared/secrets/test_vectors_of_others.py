@@ -1,6 +1,6 @@
-"""What others found out about the primitives that everything here rests on; tests/vectors/others says who.
+"""Test vectors of others for the primitives that everything here uses. tests/vectors/others names their authors.
 
-Where one of our functions takes the foreign bytes, the vector goes through it.
+Where one of our functions accepts the foreign bytes, the vector goes through it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ AS_TEXT = ("result", "flags", "comment")
 
 
 def cases(name: str) -> list[Case]:
-    """Fields in hexadecimal are bytes here."""
+    """The cases of a file. Its hexadecimal fields become bytes."""
     return [
         {key: bytes.fromhex(of) if isinstance(of, str) and key not in AS_TEXT else of for key, of in case.items()}
         for case in json.loads((FOLDER / f"{name}.json").read_bytes())
@@ -139,7 +139,7 @@ def _private(case: Case) -> X25519PrivateKey | hpke.MLKEM768X25519PrivateKey:
 )
 def test_what_rfc_9180_and_its_post_quantum_successor_sealed_opens_with_our_suites(kem: int, suite: hpke.Suite) -> None:
     (case,) = [case for case in cases("hpke") if case["kem_id"] == kem]
-    # Their messages have associated data, which the public function has no place for.
+    # These messages have associated data, and the public function has no parameter for it.
     opened = openssl.hpke._decrypt_with_aad(
         suite, case["enc"] + case["ct"], _private(case), info=case["info"], aad=case["aad"]
     )

@@ -1,4 +1,4 @@
-"""Root may read and write everything, so what is refused to others is tried as one of them."""
+"""An ordinary user for tests of refused access, because root may read and write everything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOBODY = 65_534
 
 @contextlib.contextmanager
 def ordinary_user(*own: Path, uid: int = NOBODY) -> Iterator[None]:
-    """Go on as a user without privileges, to whom the paths in `own` belong. Nothing to do for such a user."""
+    """Continue as a user without privileges who owns the paths in `own`. Does nothing for such a user."""
     if os.geteuid() != 0:
         yield
         return
@@ -28,7 +28,7 @@ def ordinary_user(*own: Path, uid: int = NOBODY) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reachable_folder() -> Iterator[Path]:
-    """A new folder that every user can go into (pytest's own can't be)."""
+    """Make a new folder that every user can enter. pytest's own folders can't be entered."""
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         yield Path(name)

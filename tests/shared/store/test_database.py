@@ -74,7 +74,7 @@ def record(number: int = 1) -> CallRecord:
 
 @pytest.fixture
 def other(store: Store, path: Path) -> Iterator[Store]:
-    """A second connection to the same file, as another process has it."""
+    """A second connection to the same file, like that of another process."""
     with Store(path) as other:
         yield other
 
@@ -609,7 +609,7 @@ class TestDamage:
         return caught.value
 
     def kept(self, path: Path) -> dict[str, bytes]:
-        """All that is in the folder but what SQLite makes anew whenever it opens a file."""
+        """Everything in the folder except what SQLite writes again whenever it opens a file."""
         return {
             name: content
             for name, content in everything_in(path.parent).items()

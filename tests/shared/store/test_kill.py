@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what the store has said is done is done, and nothing is done by half."""
+"""kill -9 at any moment: what the store has reported as done is done, and nothing is done by half."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from shared.node_id import NodeId
 from shared.store import Store
 
 PROCESSES = multiprocessing.get_context("forkserver")
-"Makes writers that needn't import anything, from a process that has nothing else in it."
+"Forks writers from a server process that has imported this module and does nothing else."
 PROCESSES.set_forkserver_preload([__name__])
 
 KILLS_WHILE_WRITING = 25
 KILLS_WHILE_OPENING = 15
 
 STEADY = NodeId(b"steady".ljust(32))
-"A contact that is paired anew in every round."
+"A contact that is paired again in every round."
 WALKER = NodeId(b"walker".ljust(32))
 "A contact that is renamed in every round."
 
 
 def guest(number: int) -> NodeId:
-    """Whoever is saved, paired and removed again in that round."""
+    """The contact that is saved, paired and removed again in this round."""
     return NodeId(b"guest".ljust(24) + number.to_bytes(8, "big"))
 
 
@@ -46,7 +46,10 @@ def number_of(secret: bytes) -> int:
 
 
 def write_for_ever(path: Path, first: int, said: Connection) -> None:
-    """What the child does: rounds of writes, each followed by a word that says it is done, with the round's number."""
+    """The child's work: rounds of writes.
+
+    After each write the child sends a word for it and the number of the round.
+    """
 
     def done(what: str) -> None:
         said.send((what, number))
@@ -103,14 +106,14 @@ def write_for_ever(path: Path, first: int, said: Connection) -> None:
 
 
 def spin(seconds: float) -> None:
-    """Let the child come to a random place inside a transaction."""
+    """Let the child reach a random place inside a transaction."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
 
 
 def killed(path: Path, first: int, words: int, delay: float) -> dict[str, int]:
-    """Kill a child some time after it has said that many words; returns the last number of each it has said."""
+    """Kill a child some time after it has sent this many words. Returns its last number for each word."""
     heard, said = PROCESSES.Pipe(duplex=False)
     child = PROCESSES.Process(target=write_for_ever, args=(path, first, said))
     child.start()
@@ -130,15 +133,15 @@ def killed(path: Path, first: int, words: int, delay: float) -> dict[str, int]:
 
 
 def check(path: Path, done: dict[str, int], used: set[int]) -> int:
-    """Open the store that a killed child left and compare it with what the child had said; returns its last round.
+    """Open the store of a killed child and compare it with the child's words. Returns its last round.
 
-    `used` are the links that all children before said they used; those of this one are added.
+    `used` are the links that all earlier children reported as used. Those of this child are added.
     """
     with Store(path) as store:
         assert store.rows("PRAGMA integrity_check") == [("ok",)]
         newest = max(done.values())
 
-        # Every contact is whole and found by both its keys.
+        # Every contact is whole, and both its keys lead to it.
         contacts = store.contacts()
         for contact in contacts:
             assert store.contact_named(contact.name) == contact
@@ -150,7 +153,7 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
             assert saved is not None
             assert saved.created == number
 
-        # A secret that was said to be kept is; one that was said to be erased is not.
+        # A secret that was reported as stored is there. One that was reported as erased isn't.
         mine = [number_of(each) for node, each in store.readable_secrets() if node == STEADY]
         assert mine == sorted(mine, reverse=True)
         assert not mine or mine[0] - done.get("proposed", mine[0]) in (0, 1)
@@ -163,19 +166,19 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
         if "used-secret" in done:
             assert mine[-1] >= done["used-secret"]
 
-        # A link that was said to be used can't be used again.
+        # A link that was reported as used can't be used again.
         used |= set(range(done["opening"] + 1, done.get("link", 0) + 1))
         for number in used:
             assert store.link_seen(secret(number)) == "used", number
             assert not store.use_link(secret(number), ours=False, expires=0)
 
-        # A removed contact leaves no secret behind: both go together.
+        # A removed contact leaves no secret behind: both are deleted together.
         paired = {node for node, _ in store.readable_secrets()} - {STEADY}
         assert paired <= {contact.node for contact in contacts}
         if "removed" in done:
             assert store.contact_of(guest(done["removed"])) is None
 
-        # A renamed contact is there once, under the old name or the new one.
+        # A renamed contact exists once, with the old name or the new one.
         walkers = [contact for contact in contacts if contact.node == WALKER]
         assert len(walkers) <= 1
         if "renamed" in done:
@@ -183,7 +186,7 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
 
         calls = store.running_calls()
         assert len(calls) <= 1
-        # A call is up or in the log, never neither and never both.
+        # A call is active or in the log, never neither and never both.
         logged = max((record.started for record in store.call_log(1)), default=0)
         if calls:
             assert calls[0].epoch > logged
@@ -193,7 +196,7 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
         if "ended" in done:
             assert logged >= done["ended"]
 
-        # What the child did and could not say any more is not to be taken for what the next one does.
+        # Remove guests, so that unreported work of this child isn't taken for work of the next one.
         for contact in contacts:
             if contact.name.startswith("Guest"):
                 store.remove_contact(contact.name)

@@ -1,4 +1,4 @@
-"""A key that was agreed in a call that proved nothing waits beside the one that is proven, until the owner confirms."""
+"""A key that comes from an unproven call waits beside the proven key until the owner confirms it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def secret(number: int) -> bytes:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """With Anna as a contact who has proved to have secret 1."""
+    """A store with Anna as a contact who has proved to have secret 1."""
     with Store(tmp_path / "copybara.db") as store:
         store.save_contact(Contact(name="anna", node=ANNA, created=0))
         store.propose_secret(ANNA, secret(1), 0)
@@ -57,7 +57,7 @@ def test_the_keys_of_a_call_whose_words_differ_prove_nothing_and_the_rest_stays(
         store.commit_secret(BOB, secret(number))
     store.words_differ(BOB, [secret(3)])
     assert (store.secrets_of(BOB), store.quarantined_secrets(BOB)) == ([secret(2)], [secret(3)])
-    # Also a contact's only key: anybody may have been in their first call.
+    # This also holds for a contact's only key: anybody may have been in their first call.
     store.words_differ(ANNA, [secret(1)])
     assert not store.keyed(ANNA)
     assert store.writable_secret(ANNA) is None
@@ -141,7 +141,7 @@ def test_a_key_that_was_only_proposed_quarantines_nothing(store: Store) -> None:
 
 
 def test_what_was_agreed_with_a_node_before_it_was_saved_proves_nothing(store: Store) -> None:
-    """Whatever saves it: a card, a node id, a name that leads there now."""
+    """It doesn't matter how the node is saved: by a card, a node id, or a name that leads there now."""
     bob = NodeId(b"bob".ljust(32))
     for number in range(10, 10 + 2 * QUARANTINED_KEPT):
         store.propose_secret(bob, secret(number), 0)
@@ -184,10 +184,10 @@ def test_a_name_that_leads_to_another_node_takes_no_key_from_there(store: Store)
     ("agreed", "there", "counts"),
     [
         ([11], [11], [11]),
-        ([10, 11], [10, 11], [10, 11]),  # the call was made with the first
+        ([10, 11], [10, 11], [10, 11]),  # the call was made with the first key
         ([11], [10, 11], []),  # somebody else's call, before or after
-        ([], [10], []),  # a call in which nothing was agreed, as with another program
-        (None, [10], [10]),  # the program has begun again since
+        ([], [10], []),  # a call without any agreement, as with another program
+        (None, [10], [10]),  # the program has started again since
         (None, [10, 11], []),
     ],
 )
@@ -204,7 +204,7 @@ def test_if_the_owner_doesnt_say_in_which_call_they_save_somebody_there_must_be_
 
 
 def ended(number: int, *, proven: bool = False) -> CallRecord:
-    """A call with Bob's node that was up."""
+    """A call with Bob's node that had connected."""
     return CallRecord(
         reference=bytes([number]) * 8,
         peer=BOB,
@@ -251,7 +251,7 @@ ORDERS = [*itertools.permutations(["commit 10", "commit 11", "use 10", "use 11"]
 def test_of_two_calls_that_proved_nothing_one_gives_the_first_key_and_the_other_proves_nothing(
     store: Store, order: tuple[str, ...]
 ) -> None:
-    """Whichever of the two other sides holds back what it has to say."""
+    """Either of the two other sides may hold its messages back."""
     bob = NodeId(b"bob".ljust(32))
     store.save_contact(Contact(name="bob", node=bob, created=0))
     for number in (10, 11):
@@ -284,7 +284,7 @@ def test_who_is_saved_later_from_a_call_with_compared_words_has_the_key_of_that_
 
 
 def test_a_later_call_of_whose_words_were_compared_is_theirs_as_well(store: Store) -> None:
-    """The other side has saved the owner and needs one link; the first key is gone once the second was used."""
+    """The other side has saved the owner and needs one link. The first key is erased once the second was used."""
     agreed_with_bob(store, 10)
     store.words_match(BOB, FIRST, secret(10))
     chain = store.chain_of(BOB, secret(10))
@@ -317,7 +317,7 @@ def test_of_calls_with_compared_words_the_latest_are_kept(store: Store) -> None:
 
 
 def test_the_words_of_a_contacts_first_call_make_its_key_their_first(store: Store) -> None:
-    """Also before the other side has said that it has the key: what is agreed elsewhere meanwhile waits."""
+    """This holds before the other side has confirmed the key, too: a key from another call waits meanwhile."""
     store.save_contact(Contact(name="bob", node=BOB, created=0))
     for number in (10, 11):
         store.propose_secret(BOB, secret(number), 0)

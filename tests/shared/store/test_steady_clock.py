@@ -1,4 +1,4 @@
-"""What time it is for sure."""
+"""The time that has certainly been reached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 def looked_at(*looks: tuple[float, float]) -> list[float]:
-    """What is past at each look; of each: what the clock says, and how many seconds have passed."""
+    """What counts as past at each look. A look is the time on the clock and the seconds that have passed."""
     said, passed = iter([said for said, _ in looks]), iter([passed for _, passed in looks])
     clock = SteadyClock(lambda: next(said), lambda: next(passed))
     return [clock.past() for _ in looks]

@@ -1,4 +1,4 @@
-"""The thread that writes: the event loop never waits for the disk, and nothing that was begun is lost."""
+"""The thread that writes: the event loop never waits for the disk, and no write that was begun is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ LOCK_SECONDS = 4.0
 "How long another process holds the database."
 
 STALL_SECONDS = 1.0
-"A loop that waited for the lock would stand for all of LOCK_SECONDS; a busy machine pauses it for less than this."
+"""A loop that waited for the lock would stand still for all of LOCK_SECONDS. A busy machine pauses it for less than
+this."""
 
 
 def node(number: int) -> NodeId:
@@ -47,7 +48,7 @@ async def thread(store: Store) -> AsyncIterator[StoreThread]:
 
 @contextlib.contextmanager
 def foreign_lock(path: Path) -> Iterator[sqlite3.Connection]:
-    """What another process does that writes for a long time."""
+    """Lock the database like another process that writes for a long time."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other
@@ -74,7 +75,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 async def longest_stall(until: asyncio.Event) -> float:
-    """The longest time in which the loop did nothing, in seconds."""
+    """The longest time in seconds in which the loop did nothing."""
     longest, last = 0.0, time.monotonic()
     while not until.is_set():
         await asyncio.sleep(0.01)
@@ -340,7 +341,7 @@ async def test_a_secret_that_was_replaced_leaves_the_disk_once_no_one_reads_the_
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM pair_secrets").fetchone() == (2,)
         await thread.write(lambda store: store.secret_used(node(1), new))
-        # Nobody waits for that reader, and other writes are done meanwhile.
+        # Nobody waits for that reader, and other writes continue meanwhile.
         await thread.write(lambda store: store.save_contact(contact()))
         assert on_the_disk(old)
         reader.execute("ROLLBACK")
@@ -415,7 +416,7 @@ def tidied(path: Path) -> bool:
 
 
 def test_a_used_link_is_kept_for_as_long_as_any_lifetime_that_can_be_set(store: Store) -> None:
-    """A longer `lifetime` after a restart must not bring back what was used under a shorter one."""
+    """A longer `lifetime` after a restart must not bring back a link that was used under a shorter one."""
     created, lifetime = 1_700_000_000, 600
     store.use_link(b"link", ours=False, expires=created + lifetime)
     for later in (lifetime + 1, 3600, LONGEST_LIFETIME):

@@ -1,4 +1,4 @@
-"""Files on their way, as they are kept beyond their calls."""
+"""Files that are being sent, as they are stored beyond their calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANNA, BOB = NodeId(b"a" * 32), NodeId(b"b" * 32)
 
 
 def kept(number: int, peer: NodeId = ANNA, *, ours: bool = False) -> KeptFile:
-    """The file of that number."""
+    """The file with that number."""
     return KeptFile(peer=peer, ours=ours, digest=number.to_bytes(32), size=number, name=f"{number}.txt", at=number)
 
 
@@ -65,7 +65,7 @@ def test_with_a_new_node_of_a_contact_their_files_go_along_and_nobody_elses_come
         assert store.kept_files(ANNA) == []
         moved = store.kept_files()
         assert [(each.peer, each.size, each.ours) for each in moved] == [(BOB, 1, False), (BOB, 2, True)]
-        assert [part_name(each) for each in moved] == parts  # what is there of them is found
+        assert [part_name(each) for each in moved] == parts  # the parts of these files are found
 
 
 def test_with_another_node_of_a_name_nothing_is_on_its_way(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who hears whom."""
+"""Who in a conversation hears whom."""
 
 from __future__ import annotations
 

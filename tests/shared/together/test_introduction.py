@@ -1,4 +1,4 @@
-"""Merging calls, at the one who does it."""
+"""Merging calls, on the side of the person who does it."""
 
 from __future__ import annotations
 

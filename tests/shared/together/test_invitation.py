@@ -1,4 +1,4 @@
-"""Being asked into a conversation."""
+"""An invitation into a conversation, on the side of the invited person."""
 
 from __future__ import annotations
 

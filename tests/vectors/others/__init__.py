@@ -1,1 +1,1 @@
-"""Vectors that others made for the primitives that we use; README.md says where they come from."""
+"""Vectors of other authors for the primitives that we use. README.md says where they come from."""

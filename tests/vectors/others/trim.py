@@ -1,6 +1,6 @@
-"""`python -m tests.vectors.others.trim WYCHEPROOF CRYPTOGRAPHY_VECTORS`: write the files beside this one again.
+"""`python -m tests.vectors.others.trim WYCHEPROOF CRYPTOGRAPHY_VECTORS` writes the files beside this one again.
 
-The arguments are the folder of Wycheproof's source and the package folder of `cryptography_vectors`.
+The arguments are the source folder of Wycheproof and the package folder of `cryptography_vectors`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ PLACE = Path(__file__).parent
 Case = dict[str, Any]
 
 EACH_COMMENT = 2
-"Cases of ML-KEM that are kept with the same comment: each is 5 kB."
+"The number of kept ML-KEM cases with the same comment. Each has 5 kB."
 
 BAD_KEYS = 20
-"Kept of those whose coefficients aren't reduced."
+"The number of kept keys whose coefficients aren't reduced."
 
 
 def cases(wycheproof: Path, name: str, *fields: str) -> Iterator[Case]:
-    """Each case of a file, with what its group says, reduced to number, result and those fields."""
+    """Each case of a file together with its group, reduced to number, result and those fields."""
     whole = json.loads((wycheproof / "testvectors_v1" / f"{name}_test.json").read_bytes())
     for group in whole["testGroups"]:
         for case in group["tests"]:
@@ -32,7 +32,7 @@ def cases(wycheproof: Path, name: str, *fields: str) -> Iterator[Case]:
 
 
 def few(found: Iterable[Case], most: dict[str, int]) -> Iterator[Case]:
-    """The first ones with each comment, whatever number it ends in."""
+    """The first cases with each comment, ignoring a number at its end."""
     seen = Counter[str]()
     for case in found:
         comment = case.get("comment", "").rstrip("0123456789 ")

@@ -1,8 +1,8 @@
-"""Records offers of the installed Chromium: `python -m tests.vectors.sdp.make`.
+"""`python -m tests.vectors.sdp.make` records offers of the installed Chromium.
 
-firefox-offer.sdp is the one printed in the article about the original Copybara, deltachat-offer.sdp one of Delta Chat's
-call page and aiortc-offer.sdp one of aiortc 1.16's RTCPeerConnection, with documentation addresses in them; none of
-these is made here.
+firefox-offer.sdp is printed in the article about the original Copybara. deltachat-offer.sdp comes from Delta Chat's
+call page, and aiortc-offer.sdp from the RTCPeerConnection of aiortc 1.16, with documentation addresses. This script
+makes none of these three.
 """
 
 from __future__ import annotations

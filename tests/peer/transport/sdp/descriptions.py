@@ -1,4 +1,4 @@
-"""Offers of real programs, with candidates made to their pattern."""
+"""Offers of real programs, and candidates in the same form."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FOLDER = Path(__file__).parents[3] / "vectors" / "sdp"
 NAMES = ("firefox-offer", "aiortc-offer", "deltachat-offer", "chromium-audio-video-channel", "chromium-audio")
 
 OVERLAY = IPv4Address("10.83.0.1")
-"The other node's address, as our own node has it."
+"The other node's address on our node."
 
 PORTS = (50_001, 50_003)
-"The ports of the two candidates among the sixty that are that node's."
+"The ports of the two candidates, among the sixty, that belong to that node."
 
 ATTRIBUTES = "generation 0 ufrag 1ad1f3f2 network-cost 50"
 
@@ -29,7 +29,7 @@ def offer(name: str) -> str:
 
 
 def sixty_candidates() -> list[str]:
-    """Candidates as a Firefox on a machine with many networks lists them; two are UDP at OVERLAY."""
+    """Candidates as a Firefox on a machine with many networks lists them. Two of them are UDP at OVERLAY."""
     hosts = [
         "10.83.0.10", "10.83.0.100", "10.83.0.11", "110.83.0.1", "10.83.0.2", "192.168.1.17", "172.17.0.1",
         "203.0.113.10", "169.254.7.7", "127.0.0.1", "fd00::10:83:0:1", "2001:db8::1", "fe80::1", "::ffff:10.83.0.10",
@@ -67,6 +67,6 @@ def with_candidates(sdp: str, candidates: list[str]) -> str:
 
 
 def own_side(address: str = "10.83.0.7", *, trickled: bool = False) -> OwnSide:
-    """What our own descriptions are made of here."""
+    """Our own values for descriptions in these tests."""
     parsed: Address = ip_address(address)
     return OwnSide(IceCredentials.of(bytes(range(24))), Fingerprint(bytes(32)), parsed, 40_404, trickled)

@@ -6,7 +6,7 @@ import random
 
 
 def mutated(text: str, chance: random.Random) -> str:
-    """The description with one to six changes: lines gone, twice, cut, with other characters or numbers, elsewhere."""
+    """The description with one to six changes: lines deleted, doubled, cut or moved, or other characters or numbers."""
     lines = text.split("\r\n")
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(lines))

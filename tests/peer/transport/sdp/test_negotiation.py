@@ -1,4 +1,4 @@
-"""What two descriptions agree on, and the texts that say so."""
+"""What two descriptions agree on, and the texts that describe the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign descriptions: what is read of them, what is dropped, and what is refused."""
+"""Descriptions of other programs: what is read, what is dropped, and what is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.peer.transport.sdp.mutations import mutated
 BOTH_CODECS = frozenset(VideoCodec)
 
 MUTATIONS = 1_000
-"Of each recorded offer."
+"The number of mutations of each recorded offer."
 
 
 def test_of_sixty_candidates_only_those_of_the_other_node_survive() -> None:

@@ -1,4 +1,4 @@
-"""Packets in the other side's numbers and in ours, and streams that go on under the SSRC that was announced."""
+"""Packets in the other side's numbers and in ours, and streams that continue under the announced SSRC."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from shared.media import Media
 from tests.peer.transport.sdp.descriptions import offer
 
 AUDIO, VIDEO = 0x1000_0001, 0x1000_0002
-"What our description announced."
+"The SSRCs that our description announced."
 
 PAGE, RELOADED = 0xAAAA, 0xBBBB
 

@@ -1,4 +1,4 @@
-"""Offers that mean the same and are written another way, and what is no way to write them: one table each."""
+"""Two tables: offers with the same meaning in different forms, and forms that are wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USERNAME, PASSWORD = "a=ice-ufrag:1ad1f3f2", "a=ice-pwd:44159564e974788c91d05618
 
 
 def answered(sdp: str) -> tuple[Agreement, str]:
-    """What is agreed on, and our answer, which another program reads too."""
+    """The agreement about an offer, and our answer. Another program reads the answer too."""
     description = read_description(sdp)
     agreed = accept_offer(description, Media.BOTH, ANY)
     answer = write_answer(own_side(), description, agreed)
@@ -43,7 +43,7 @@ def without(sdp: str, *beginnings: str) -> str:
 
 
 def moved_up(sdp: str, *beginnings: str) -> str:
-    """The first of the lines of each kind stands before all sections, and nowhere else."""
+    """Move the first line of each kind to the place before all sections, and delete the others."""
     lines = sdp.split("\r\n")
     moved = [next(line for line in lines if line.startswith(each)) for each in beginnings]
     head, *sections = without(sdp, *beginnings).split("m=")
@@ -56,7 +56,7 @@ def in_the_first_section_alone(sdp: str, *beginnings: str) -> str:
 
 
 def renumbered(sdp: str, old: int, new: int) -> str:
-    """Under another payload type, everywhere."""
+    """Change a payload type everywhere."""
     sdp = re.sub(rf"(a=(?:rtpmap|fmtp|rtcp-fb):){old}\b", rf"\g<1>{new}", sdp)
     return re.sub(rf"(m=[^\r]*) {old}\b", rf"\g<1> {new}", sdp)
 
