@@ -1,28 +1,35 @@
-"""Reads AZERO.ID a second time with an independent client: substrate-interface, with its own connection and codec.
+"""AZERO.ID read a second time by an independent client: substrate-interface, with its own codec.
 
-It needs the extra `substrate`, and only this file imports it, when somebody asks for a second opinion. It blocks and
-takes a second to import, so it runs in a thread. It reads the bytes of `ContractsApi_call`. The library's types decode
-them up to the contract's answer; what follows varies between versions and isn't needed.
+It comes with the extra `substrate`, and is imported only here, when somebody asks for it. It blocks and takes a second
+to import, so it works in a thread. What it reads are the bytes of `ContractsApi_call`, decoded by the library's types
+up to the contract's answer; what pallets add behind that differs from version to version and isn't needed.
+
+Its own connections read as much as a server sends, for as long as it sends, so it is given one of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from shared.errors import InputError, NamesUnreachable, NoNodeRecord
+import msgspec
+
+from shared.errors import CopybaraError, InputError, NamesUnreachable, NoNodeRecord, ServerFault
 from shared.extras import how_to_add
 from shared.in_thread import in_thread
 from shared.names.azero import Network
+from shared.names.json_rpc import JsonRpc, JsonRpcError, Question
 from shared.names.records import node_in
 from shared.names.server import Server
+from shared.names.servers import ask_one, load
 from shared.node_id import NodeId
 
 CLIENT = "substrate-interface"
 
 CHECK_SECONDS = 20.0
-"The limit for everything, because the library's connection has no better one."
+"What one server may take for everything."
 
 LONGEST_ANSWER = 64 * 1024
 "The most hexadecimal digits of an answer that are decoded."
@@ -30,22 +37,27 @@ LONGEST_ANSWER = 64 * 1024
 _NOBODY = "0x" + "00" * 32
 
 
-async def second_opinion(network: Network, name: str, records: Sequence[str]) -> tuple[str, NodeId]:
-    """The server that was asked (for people), and the node in the first of those records that the name has.
+async def second_opinion(
+    network: Network, name: str, records: Sequence[str], *, seconds: float = CHECK_SECONDS
+) -> tuple[str, NodeId]:
+    """The server that was asked (for people), and the node that the first of those records of a name holds.
 
     Raises InputError without the extra, NoNodeRecord, BadRecord, and NamesUnreachable if no server could be read.
     """
+    await in_thread(_load)
+    servers = [Server.parse(url) for url in network.rpc]
+    await load(servers)
+
+    async def ask(rpc: JsonRpc) -> dict[str, str]:
+        carried = _Carried(rpc, asyncio.get_running_loop())
+        return await in_thread(lambda: _read(network, carried, name, records))
+
     faults: list[str] = []
-    for url in network.rpc:
-        server = Server.parse(url)
+    for server in servers:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                found = await in_thread(lambda url=url: _read(network, url, name, records))  # type: ignore[misc]
-        except TimeoutError:
-            faults.append(f"{server.shown}: no answer within {CHECK_SECONDS:g} seconds.")
-            continue
-        if isinstance(found, str):
-            faults.append(f"{server.shown}: {found}")
+            found = await ask_one(server, seconds, ask)
+        except ServerFault as fault:
+            faults.append(f"{server.shown}: {fault.sentence}")
             continue
         for record in records:
             if record in found:
@@ -54,23 +66,60 @@ async def second_opinion(network: Network, name: str, records: Sequence[str]) ->
     raise NamesUnreachable(f"{CLIENT} couldn't read {name}. {' '.join(faults)}")
 
 
-def _read(network: Network, url: str, name: str, records: Sequence[str]) -> dict[str, str] | str:
-    """The records by name, or the reason why they couldn't be read."""
+def _load() -> None:
+    """Import the client. Raises InputError if it isn't installed."""
     try:
-        from substrateinterface import SubstrateInterface
+        importlib.import_module("substrateinterface")
     except ImportError:
         raise InputError(f"--check needs {CLIENT}, which isn't installed.", how_to_add("substrate")) from None
+
+
+def _read(network: Network, carried: _Carried, name: str, records: Sequence[str]) -> dict[str, str]:
+    """The records by their names. Raises ServerFault."""
+    from substrateinterface import SubstrateInterface
+
     label, _, tld = name.rpartition(".")
     try:
-        with SubstrateInterface(url=url, auto_discover=False, ws_options={"timeout": CHECK_SECONDS}) as client:
-            reader = _Reader(client)
-            if network.genesis and client.rpc_request("chain_getBlockHash", [0]).get("result") != network.genesis:
-                return "that is a server of another chain."
-            registry = (network.router and reader.registry(network.router, tld)) or _key(network.registries[tld])
-            found = {record: reader.record(registry, label, record) for record in records}
-    except Exception as error:  # the library raises anything for bad data, and has no error of its own for that
-        return f"{type(error).__name__}."
+        client = SubstrateInterface(websocket=carried, auto_discover=False)
+        if network.genesis and client.rpc_request("chain_getBlockHash", [0]).get("result") != network.genesis:
+            raise ServerFault("That is a server of another chain.")
+        reader = _Reader(client)
+        registry = (network.router and reader.registry(network.router, tld)) or _key(network.registries[tld])
+        found = {record: reader.record(registry, label, record) for record in records}
+    except (CopybaraError, ExceptionGroup):
+        raise
+    except Exception as error:  # whatever the library makes of what a server sends; it has no error of its own for that
+        raise ServerFault(f"{type(error).__name__}.") from error
     return {record: value for record, value in found.items() if value is not None}
+
+
+class _Carried:
+    """What the library takes for a WebSocket: carries its questions over a connection of ours, from its thread."""
+
+    def __init__(self, rpc: JsonRpc, loop: asyncio.AbstractEventLoop) -> None:
+        self._rpc = rpc
+        self._loop = loop
+        self._reply = b""
+
+    def send(self, message: str) -> None:
+        """Put one question, and wait for its answer. Raises ServerFault, or a group of it."""
+        asked = msgspec.json.decode(message, type=_Asked)
+        question = Question(asked.method, asked.params)
+        [result] = asyncio.run_coroutine_threadsafe(self._rpc.ask([question]), self._loop).result()
+        answer = {"error": {"code": result.code}} if isinstance(result, JsonRpcError) else {"result": result}
+        self._reply = msgspec.json.encode({"id": asked.id, **answer})
+
+    def recv(self) -> bytes:
+        """The answer."""
+        return self._reply
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A question as the library writes it."""
+
+    id: int
+    method: str
+    params: list[Any]
 
 
 class _Reader:

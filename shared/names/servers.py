@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -63,7 +63,7 @@ class Servers:
             raise NamesUnreachable(
                 f"No server of {self._system} is configured.", "Name one under [names] of copybara.toml."
             )
-        await in_thread(self._load)
+        await load(self._servers)
         faults: dict[Server, ServerFault] = {}
         waiting = iter(self._servers)
         end = asyncio.get_running_loop().time() + LOOKUP_SECONDS
@@ -75,7 +75,7 @@ class Servers:
                     return None
                 try:
                     with trace.step(f"ask {server.shown}"):
-                        return server, await self._one(server, limit, ask)
+                        return server, await ask_one(server, limit, ask)
                 except ServerFault as fault:
                     faults[server] = fault
                 except CopybaraError as said:
@@ -96,11 +96,6 @@ class Servers:
         silent = [server.shown for server in faults] if len(answers) < len(tasks) else []
         return ServersReply(agreed, tuple(silent))
 
-    def _load(self) -> None:
-        """Import the clients. That takes longer than asking, and must not count as the servers' time."""
-        for way in {_way(server) for server in self._servers}:
-            way.load()
-
     def _unreachable(self, faults: dict[Server, ServerFault]) -> CopybaraError:
         found = list(faults.values())
         if found and all(isinstance(fault, ContractGone) for fault in found):
@@ -108,16 +103,24 @@ class Servers:
         said = " ".join(f"{server.shown}: {fault.sentence}" for server, fault in faults.items())
         return NamesUnreachable(f"No server of {self._system} could be asked. {said}")
 
-    async def _one(self, server: Server, limit: float, ask: Callable[[JsonRpc], Awaitable[_Result]]) -> _Result:
-        try:
-            async with asyncio.timeout(limit), _way(server).connect(server) as rpc:
-                return await ask(rpc)
-        except TimeoutError:
-            raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
-        except BaseExceptionGroup as group:  # one server had several questions; the first fault says enough
-            if faults := group.subgroup(ServerFault):
-                raise first_error(faults) from None
-            raise
+
+async def load(servers: Iterable[Server]) -> None:
+    """Import the clients. That takes longer than asking, and must not count as the servers' time."""
+    ways = {_way(server) for server in servers}
+    await in_thread(lambda: [way.load() for way in ways])
+
+
+async def ask_one(server: Server, limit: float, ask: Callable[[JsonRpc], Awaitable[_Result]]) -> _Result:
+    """What `ask` returns for a server, which has `limit` seconds for everything. Raises what it raises, ServerFault."""
+    try:
+        async with asyncio.timeout(limit), _way(server).connect(server) as rpc:
+            return await ask(rpc)
+    except TimeoutError:
+        raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
+    except BaseExceptionGroup as group:  # of the questions to one server; the first fault tells enough
+        if faults := group.subgroup(ServerFault):
+            raise first_error(faults) from None
+        raise
 
 
 class _Way(Protocol):

@@ -96,6 +96,7 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "peer/media/sound/speaker.py Sound._samples",
     ),
     "A library's own client, for `copybara resolve --check`; whatever it raises is that server's fault.": (
+        "shared/names/second_opinion.py _Carried.send",
         "shared/names/second_opinion.py _Reader._call",
         "shared/names/second_opinion.py _Reader._decoded",
     ),

@@ -19,6 +19,7 @@ from shared.errors import NamesUnreachable
 from shared.names.azero import AzeroId, Network
 from shared.names.ens import Chain as EnsChain
 from shared.names.ens import Ens
+from shared.names.second_opinion import second_opinion
 from shared.names.server import Server
 from shared.names.servers import LOOKUP_SECONDS, Servers
 from shared.names.system import NameSystem
@@ -281,6 +282,34 @@ async def test_an_http_server_that_fails_is_left_for_the_next(fault: str) -> Non
         await is_left_for_the_next(system, bad, good.url, "anna.eth", sentence)
 
 
+OVER_HTTP = ("silent", "slow", "redirect", "refuses", "garbage", "half an answer", "100 MB", "other answers")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fault"),
+    [("ws", fault) for fault in SOCKETS if fault != "limited"] + [("http", fault) for fault in OVER_HTTP],
+)
+async def test_what_a_second_opinion_is_read_from_has_the_same_bounds(
+    good_chain: Chain, scheme: str, fault: str
+) -> None:
+    make, sentence = (SOCKETS if scheme == "ws" else REQUESTS)[fault]
+    seconds = SECONDS if sentence is SILENCE else PATIENT_SECONDS
+    async with make() as port:
+        bad = f"{scheme}://127.0.0.1:{port}"
+
+        def network(*urls: str) -> Network:
+            return Network(urls, good_chain.genesis, ROUTER, {"azero": REGISTRY})
+
+        begun = time.monotonic()
+        with pytest.raises(NamesUnreachable) as caught:
+            await second_opinion(network(bad), "anna.azero", ("staex-id",), seconds=seconds)
+        assert caught.value.sentence.endswith(sentence.format(seconds=seconds))
+        beside = BOTH_SECONDS if sentence is SILENCE else PATIENT_SECONDS
+        found = await second_opinion(network(bad, good_chain.url), "anna.azero", ("staex-id",), seconds=beside)
+        assert found == (good_chain.url.removeprefix("ws://"), NODE)
+        assert time.monotonic() - begun < BOUND
+
+
 async def test_a_name_system_may_be_asked_over_http_as_well(good_chain: Chain) -> None:
     import json
 
@@ -292,6 +321,8 @@ async def test_a_name_system_may_be_asked_over_http_as_well(good_chain: Chain) -
             "anna.azero", ("staex-id",), Trace()
         )
         assert record.node == NODE
+        network = Network((f"http://127.0.0.1:{port}",), good_chain.genesis, ROUTER, {"azero": REGISTRY})
+        assert await second_opinion(network, "anna.azero", ("staex-id",)) == (f"127.0.0.1:{port}", NODE)
 
 
 async def test_a_key_in_a_servers_address_is_not_logged(good_chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
@@ -317,6 +348,7 @@ import asyncio, sys
 from shared.errors import ServerFault
 from shared.names import rpc_http, rpc_websocket
 from shared.names.json_rpc import Question
+from shared.names.second_opinion import second_opinion
 from shared.names.server import Server
 
 async def ask(way, url):
