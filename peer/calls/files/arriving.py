@@ -14,7 +14,7 @@ import msgspec
 from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import MAX_PIECE, Piece
 from peer.calls.files.pace import LARGEST
-from peer.calls.files.part_file import Damaged, PartFile, remove
+from peer.calls.files.part_file import Damaged, PartFile, part_name, remove
 from peer.calls.files.processor import Restraint, wanted
 from peer.calls.files.shelf import FileShelf
 from shared.errors import CopybaraError, FileRefused, RemoteProtocolError
@@ -125,12 +125,18 @@ class ArrivingFiles:
             return
         try:
             if entry.part is None:
-                kept = entry.kept
-                part = entry.part = await in_thread_to_its_end(lambda: PartFile(self._shelf.folder, kept))
+                kept, folder = entry.kept, self._shelf.folder
+                path = await in_thread_to_its_end(lambda: folder.published(part_name(kept)))
+                if path is not None:
+                    await self._arrived(entry, path)
+                    return
+                part = entry.part = await in_thread_to_its_end(lambda: PartFile(folder, kept))
                 await in_thread_to_its_end(part.promise)
             if entry.part.written < entry.kept.size:
                 await self._accept(entry, entry.part.written)
                 return
+            if not entry.aside:
+                await self._shelf.keep(entry.kept)  # an empty one, which needs no word to its sender
         except CopybaraError as error:
             outcome = FileOutcome.NO_ROOM if isinstance(error, FileRefused) else FileOutcome.FAILED
             if entry.part is not None:
@@ -190,7 +196,12 @@ class ArrivingFiles:
             await self._ended(entry, FileOutcome.FAILED, error.sentence, None)
         else:
             entry.part = None
-            await self._ended(entry, FileOutcome.DONE, "", path)
+            await self._arrived(entry, path)
+
+    async def _arrived(self, entry: FileEntry, path: Path) -> None:
+        """It has its name. Cut short by a kill, or the call's end, it is found there when it is offered again."""
+        await self._ended(entry, FileOutcome.DONE, "", path)
+        await in_thread_to_its_end(lambda: self._shelf.folder.published_is_kept(part_name(entry.kept)))
 
     async def _drop(self, entry: FileEntry) -> None:
         part, entry.part = entry.part, None

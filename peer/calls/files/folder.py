@@ -1,7 +1,8 @@
 """The folder for files that others send. Everything in here blocks: it is called in threads.
 
 What isn't whole yet is in `.parts` below it, and gets its name by a hard link, which never replaces anything and never
-follows a symbolic link. All files are 0600, and nothing here opens or runs one.
+follows a symbolic link. It stays in `.parts` too until it is kept that it has arrived: whenever the program is killed,
+the next one finds out. All files are 0600, and nothing here opens or runs one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from peer.calls.files.room import DiskRoom, Promise
-from shared.errors import FileRefused
+from shared.errors import FileRefused, StoreError
 from shared.files.names import numbered
 from shared.store.files import FILE_MODE, FOLDER_MODE, make_folder
 from shared.store.replaceable import replaceable
@@ -64,7 +65,8 @@ class FilesFolder:
         with self.opened() as (folder, parts):
 
             def held() -> int:
-                return sum(_size(entry) for each in (folder, parts) for entry in _entries(each))
+                # A file that has just got its name is in both, and leaves `.parts` at any moment.
+                return sum({entry.inode(): _size(entry) for each in (parts, folder) for entry in _entries(each)}.values())
 
             return self.room.promise(descriptor, self.path, size, written=written, held=held)
 
@@ -75,7 +77,6 @@ class FilesFolder:
             descriptor = os.open(name, flags, FILE_MODE, dir_fd=parts)
             status = os.fstat(descriptor)
             if not (stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1):
-                # Perhaps it was linked to its name, and the program was killed before it was taken off here.
                 os.close(descriptor)
                 os.unlink(name, dir_fd=parts)
                 descriptor = os.open(name, flags | os.O_EXCL, FILE_MODE, dir_fd=parts)
@@ -85,9 +86,9 @@ class FilesFolder:
     def publish(self, part: str, name: str) -> Path:
         """Give a part file, which is on the disk, its name in the folder; a number is added if that is taken.
 
-        Raises FileRefused.
+        Once it is kept that it has arrived, `published_is_kept` takes it off `.parts`. Raises FileRefused.
         """
-        with self.opened() as (folder, parts), self.room.deciding:
+        with self.opened() as (folder, parts):
             for number in itertools.count(1):
                 target = name if number == 1 else numbered(name, number)
                 try:
@@ -98,8 +99,26 @@ class FilesFolder:
                 else:
                     break
             os.fsync(folder)
-            os.unlink(part, dir_fd=parts)
             return self.path / target
+
+    def published(self, part: str) -> Path | None:
+        """Where a part file has its name in the folder already, perhaps another one by now; None if it has none.
+
+        It may have changed since: nothing is written to it any more. Raises FileRefused.
+        """
+        with self.opened() as (folder, parts):
+            status = _linked(part, parts)
+            for entry in _entries(folder) if status is not None else ():
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(status, entry.stat(follow_symlinks=False)):
+                        return self.path / entry.name
+        return None
+
+    def published_is_kept(self, part: str) -> None:
+        """Take a part file that has its name off `.parts`. A folder that can't be used keeps it, until a later look."""
+        with contextlib.suppress(StoreError, FileRefused), self.opened() as (_, parts):
+            if _linked(part, parts) is not None:
+                os.unlink(part, dir_fd=parts)
 
     def remove_part(self, name: str) -> None:
         """Remove a part file, if there is one."""
@@ -155,6 +174,15 @@ def _check_own(descriptor: int, path: Path) -> None:
             f"Others can write to {path}, so no file of a call is put there.",
             f"Run: chmod 700 {path}. Or name another `folder` under [files] of copybara.toml.",
         )
+
+
+def _linked(name: str, folder: int) -> os.stat_result | None:
+    """The status of a file that has another name as well; None if it hasn't, or isn't there."""
+    with contextlib.suppress(FileNotFoundError):
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            return status
+    return None
 
 
 def _entries(descriptor: int) -> list[os.DirEntry[str]]:

@@ -84,7 +84,7 @@ class PartFile:
             ) from error
 
     def finish(self) -> Path:
-        """Give the file its name, once it is on the disk, and close it. Raises Damaged, FileRefused."""
+        """Give the file its name as well, once it is on the disk, and close it. Raises Damaged, FileRefused."""
         if self.written != self._kept.size or self._digest.digest() != self._kept.digest:
             raise Damaged
         try:

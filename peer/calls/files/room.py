@@ -73,7 +73,7 @@ class DiskRoom:
     def __init__(self, limits: FileLimits) -> None:
         self._limits = limits
         self.deciding = threading.Lock()
-        "Held while room is looked for, and while a file gets another name in the folder, where it would count twice."
+        "Held while room is looked for."
 
         self._promises: set[Promise] = set()
         "Only added to with the lock. To give back waits for no lock: that is done in the event loop too."
