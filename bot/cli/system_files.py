@@ -15,7 +15,7 @@ from bot.cli.setup.yggdrasil import firewall, let_in, plan
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.terminal.as_root import as_root, has_sudo, is_root
 from bot.terminal.asking import Asking
-from shared.store.files import known_errors
+from shared.store.files import replace_file
 
 IN_PACKAGE = "/usr/lib/copybara-relay"
 "Where Debian's package installs the program."
@@ -118,8 +118,7 @@ def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/
     asking.say("", HEADING, *(f"  - {line}" for line in listed(there, user)))
     if asking.at_terminal and not can_become_root():
         file = Path.home() / FOR_ROOT
-        with known_errors(file):
-            file.write_text("\n".join(["set -e", *commands, 'rm -- "$0"', ""]))
+        replace_file(file, "\n".join(["set -e", *commands, 'rm -- "$0"', ""]).encode())
         asking.say("", BY_ADMINISTRATOR, "")
         asking.say(f"  {as_root(f'sh {shlex.quote(str(file))}')}", to_copy=True)
         asking.say("", f"Read it first: less {file}")

@@ -6,8 +6,6 @@ that it was.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from bot.desktop import entries
@@ -16,7 +14,7 @@ from bot.desktop.places import ENTRY, Places
 from bot.terminal.streams import print_text
 from peer import handset
 from shared.errors import StoreError
-from shared.store.files import known_errors, make_folder
+from shared.store.files import known_errors, make_folder, replace_file
 
 ICON = Path(handset.__file__).parent / "static" / "icon.svg"
 "The page's own."
@@ -103,15 +101,7 @@ def _write(path: Path, text: str) -> None:
         # What the link points to: some people keep such files in one place, and link to them.
         true_path = path.resolve()
         make_folder(true_path.parent)
-        number, name = tempfile.mkstemp(dir=true_path.parent, prefix=f".{path.name}.")
-        try:
-            with open(number, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                file.write(text)
-            os.chmod(name, 0o644)
-            os.replace(name, true_path)
-        except BaseException:
-            os.unlink(name)
-            raise
+    replace_file(true_path, text.encode("utf-8", "surrogateescape"), 0o644)
     print_text(f"Wrote {path}")
 
 

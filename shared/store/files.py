@@ -1,7 +1,9 @@
 """Files that only their owner can read, and their folder.
 
-In POSIX a rename happens completely or not at all. So a file that must be whole is written under another name first.
-Only `replace_file` replaces existing files.
+A file that must be whole is written without a name (O_TMPFILE in open(2)), so that a kill leaves nothing of it. A new
+one then gets its name; one that replaces another needs a second name for a moment, from which a rename, all or nothing,
+takes it. Where there are no files without a name it is written under that second name, and what a kill leaves there goes
+with the next write. Nothing in here but `replace_file` ever replaces a file that is already there.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -94,37 +97,95 @@ def make_private(path: Path) -> None:
 def write_new_file(path: Path, content: bytes) -> None:
     """Write a file of mode 0600. It is either complete or missing, and on the disk on return.
 
-    Call it inside `locked_folder`. Raises StoreError, also if the file exists already.
+    Raises StoreError, also when the file already exists.
     """
-    _write(path, content, replaces=False)
+    _write(path, content, FILE_MODE, replaces=False)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that may exist already. At every moment it has either its old content or the new one.
+def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """The same, for a file that may be there: it has its old content or the new one, at every moment.
 
-    Of a symbolic link, the target is replaced and the link stays. Call it inside `locked_folder`. Raises StoreError.
+    What a symbolic link leads to is replaced, and the link stays. Raises StoreError.
     """
     with known_errors(path):
         target = path.resolve()
-    _write(target, content, replaces=True)
+    _write(target, content, mode, replaces=True)
 
 
-def _write(path: Path, content: bytes, *, replaces: bool) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+def file_without_name(folder: Path) -> int | None:
+    """A descriptor of a new file of mode 0600 in a folder, which `give_name` can give a name there.
+
+    None where the system or the disk can't do that, and where nothing can be written: that shows when one with a name
+    is made.
+    """
+    flags = getattr(os, "O_TMPFILE", None)
+    if flags is None:
+        return None
+    try:
+        descriptor = os.open(folder, os.O_WRONLY | flags | os.O_CLOEXEC, FILE_MODE)
+    except OSError:
+        return None
+    if os.path.lexists(_opened(descriptor)):
+        return descriptor
+    os.close(descriptor)  # without /proc it would never get a name
+    return None
+
+
+def give_name(descriptor: int, path: Path) -> None:
+    """Give a file of `file_without_name` its name. Raises FileExistsError if it is taken, OSError."""
+    # As in open(2), O_TMPFILE. Python follows the link only if a folder is given, which isn't used then.
+    os.link(_opened(descriptor), path, src_dir_fd=descriptor, follow_symlinks=True)
+
+
+def _opened(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _write(path: Path, content: bytes, mode: int, *, replaces: bool) -> None:
+    second = path.with_name(f".{path.name}.{os.getpid()}.new")
     with known_errors(path):
-        unfinished.unlink(missing_ok=True)  # left by a dead process with the same number
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        _remove_left(path)
+        nameless = file_without_name(path.parent)
         try:
-            with open(descriptor, "wb") as file:
+            with open(nameless if nameless is not None else _make(second), "wb") as file:
+                os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
-                os.fsync(descriptor)
-            if not replaces and path.exists():
+                os.fsync(file.fileno())
+                if nameless is not None:
+                    give_name(nameless, second if replaces else path)
+            if nameless is None and not replaces and path.exists():
                 raise FileExistsError(None, "It is already there", str(path))
-            unfinished.rename(path)
+            if nameless is None or replaces:
+                second.rename(path)
         finally:
-            unfinished.unlink(missing_ok=True)
+            second.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def _make(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what writes of that file have left whose process has ended, or had our number."""
+    pattern = re.compile(re.escape(f".{path.name}.") + r"([0-9]{1,10})\.new")
+    with os.scandir(path.parent) as entries:
+        left = [(entry.path, int(found[1])) for entry in entries if (found := pattern.fullmatch(entry.name))]
+    for name, process in left:
+        if process == os.getpid() or not _runs(process):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def remove_unfinished(folder: Path) -> None:

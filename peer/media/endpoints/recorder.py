@@ -27,6 +27,7 @@ from shared.config.schema import Config
 from shared.errors import MediaError
 from shared.in_thread import in_thread_to_its_end
 from shared.media import Media
+from shared.store.files import file_without_name, give_name
 
 if TYPE_CHECKING:
     from peer.media import CallContext
@@ -205,7 +206,7 @@ class Recorder:
         """
         self._check()
         try:
-            descriptor = _without_name(self._folder)
+            descriptor = file_without_name(self._folder)
             if descriptor is None:
                 for path in self._names():
                     with contextlib.suppress(FileExistsError):
@@ -233,10 +234,7 @@ class Recorder:
         """Give the file its name. Raises OSError."""
         for path in self._names():
             with contextlib.suppress(FileExistsError):
-                # See open(2), O_TMPFILE. Python follows the link only if a folder is given; it doesn't use that folder
-                # here.
-                number = recording.descriptor
-                os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number, follow_symlinks=True)
+                give_name(recording.descriptor, path)
                 self.path = path
                 return
         raise OSError(errno.EEXIST, "There are too many recordings of one second", str(self._folder))
@@ -247,15 +245,6 @@ class Recorder:
         stem = "_".join(filter(None, (f"{self._began:%Y-%m-%d_%H%M%S}", label)))
         for number in range(1, MAX_NAMES):
             yield self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"
-
-
-def _without_name(folder: Path) -> int | None:
-    """Open a new file in `folder` without a name. None if the system or the disk can't do that (open(2))."""
-    flags = getattr(os, "O_TMPFILE", None)
-    try:
-        return None if flags is None else os.open(folder, os.O_WRONLY | flags, 0o600)
-    except OSError:
-        return None  # if something else is wrong, opening a file with a name shows it
 
 
 class RecordingFile:
