@@ -128,7 +128,7 @@ class ArrivingFiles:
                 kept, folder = entry.kept, self._shelf.folder
                 path = await in_thread_to_its_end(lambda: folder.published(part_name(kept)))
                 if path is not None:
-                    await self._arrived(entry, path)
+                    await self._ended(entry, FileOutcome.DONE, "", path)
                     return
                 part = entry.part = await in_thread_to_its_end(lambda: PartFile(folder, kept))
                 await in_thread_to_its_end(part.promise)
@@ -196,12 +196,7 @@ class ArrivingFiles:
             await self._ended(entry, FileOutcome.FAILED, error.sentence, None)
         else:
             entry.part = None
-            await self._arrived(entry, path)
-
-    async def _arrived(self, entry: FileEntry, path: Path) -> None:
-        """It has its name. Cut short by a kill, or the call's end, it is found there when it is offered again."""
-        await self._ended(entry, FileOutcome.DONE, "", path)
-        await in_thread_to_its_end(lambda: self._shelf.folder.published_is_kept(part_name(entry.kept)))
+            await self._ended(entry, FileOutcome.DONE, "", path)
 
     async def _drop(self, entry: FileEntry) -> None:
         part, entry.part = entry.part, None

@@ -23,6 +23,7 @@ from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import Piece, Taken, decode
 from peer.calls.files.leaving import LeavingFiles
 from peer.calls.files.other_side import Meant, OtherSide
+from peer.calls.files.part_file import part_name
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described, describe
 from peer.calls.files.transfer import FileChanged, Transfer
@@ -432,22 +433,26 @@ class CallFiles:
 
     async def _received(self, entry: FileEntry, outcome: FileOutcome, why: str, path: Path | None) -> None:
         """A file has arrived, or can't be written."""
+        if outcome is FileOutcome.DONE:
+            await self._keep_arrived(entry)
         if not entry.open:
             return
+        self._result(entry, outcome)
         if outcome is FileOutcome.DONE:
+            self._end(entry, FileEvent.FINISH, done=entry.kept.size, path=path)
+        else:
+            self._end(entry, FileEvent.FAIL, why=why, by_us=True)
+
+    async def _keep_arrived(self, entry: FileEntry) -> None:
+        """A file has its name. Cut short by a kill or the call's end, that is noticed when it is offered again."""
+        if entry.open:
             entry.kept = msgspec.structs.replace(entry.kept, done=True, at=self._shelf.now())
             try:
                 if not entry.aside:
                     await self._shelf.keep(entry.kept)
             except StoreError as error:
                 logger.warning("that a file has arrived can't be kept: %s", error.sentence)
-            if entry.transfer.ended:
-                return
-            self._result(entry, FileOutcome.DONE)
-            self._end(entry, FileEvent.FINISH, done=entry.kept.size, path=path)
-        else:
-            self._result(entry, outcome)
-            self._end(entry, FileEvent.FAIL, why=why, by_us=True)
+        await in_thread_to_its_end(lambda: self._shelf.folder.published_is_kept(part_name(entry.kept)))
 
     def _withheld(self, entry: FileEntry) -> None:
         """Our file isn't for the other side any more: the call has lost its proof or its contact. Let the file wait."""
