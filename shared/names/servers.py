@@ -106,8 +106,8 @@ class Servers:
 
 async def load(servers: Iterable[Server]) -> None:
     """Import the clients. That takes longer than asking, and must not count as the servers' time."""
-    ways = {_way(server) for server in servers}
-    await in_thread(lambda: [way.load() for way in ways])
+    for way in {_way(server) for server in servers}:
+        await in_thread(way.load)
 
 
 async def ask_one(server: Server, limit: float, ask: Callable[[JsonRpc], Awaitable[_Result]]) -> _Result:

@@ -2,8 +2,8 @@
 
 A file that must be whole is written without a name (O_TMPFILE in open(2)), so that a kill leaves nothing of it. A new
 one then gets its name; one that replaces another needs a second name for a moment, from which a rename, all or nothing,
-takes it. Where there are no files without a name it is written under that second name, and what a kill leaves there goes
-with the next write. Nothing in here but `replace_file` ever replaces a file that is already there.
+takes it. Without O_TMPFILE it is written under that second name, and what a kill leaves there goes with the next write.
+Nothing in here but `replace_file` ever replaces a file that is already there.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ class FilesFolder:
 
             def held() -> int:
                 # A file that has just got its name is in both, and leaves `.parts` at any moment.
-                return sum({entry.inode(): _size(entry) for each in (parts, folder) for entry in _entries(each)}.values())
+                there = (entry for each in (parts, folder) for entry in _entries(each))
+                return sum({entry.inode(): _size(entry) for entry in there}.values())
 
             return self.room.promise(descriptor, self.path, size, written=written, held=held)
 
@@ -107,8 +108,9 @@ class FilesFolder:
         It may have changed since: nothing is written to it any more. Raises FileRefused.
         """
         with self.opened() as (folder, parts):
-            status = _linked(part, parts)
-            for entry in _entries(folder) if status is not None else ():
+            if (status := _linked(part, parts)) is None:
+                return None
+            for entry in _entries(folder):
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(status, entry.stat(follow_symlinks=False)):
                         return self.path / entry.name

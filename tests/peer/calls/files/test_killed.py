@@ -21,14 +21,15 @@ from shared.store import Store, StoreThread
 from tests.peer.calls.files.calls import KEY, call, written
 from tests.peer.calls.files.test_shelf import ANNA, kept
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import LIMITS, node, over
+from tests.peer.calls.nodes import LIMITS, Clock, node, over
 
 PROCESSES = multiprocessing.get_context("forkserver")
 "Makes nodes that needn't import anything."
 PROCESSES.set_forkserver_preload([__name__])
 
-STEPS = ("link", "unlink", "execute")
-"The functions in C at whose beginning and end a process is killed, from the moment on in which a file gets its name."
+BEGUN, DONE = "c_call", "c_return"
+STEPS = {(BEGUN, "link"), (DONE, "link"), (DONE, "execute"), (BEGUN, "unlink"), (DONE, "unlink")}
+"Where a process is killed from the moment on in which a file gets its name: functions in C, begun or done."
 
 
 def die_at(number: int) -> None:
@@ -36,10 +37,10 @@ def die_at(number: int) -> None:
     steps, begun = iter(range(number, -1, -1)), threading.Event()
 
     def step(frame: FrameType, event: str, function: object) -> None:
-        name = getattr(function, "__name__", "") if event in ("c_call", "c_return") else ""
-        if (event, name) == ("c_call", "link"):
+        at = event, getattr(function, "__name__", "")
+        if at == (BEGUN, "link"):
             begun.set()
-        if name in STEPS and begun.is_set() and next(steps) == 0:
+        if at in STEPS and begun.is_set() and next(steps) == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     threading.setprofile(step)
@@ -64,8 +65,8 @@ async def delivered(folder: Path, path: Path) -> None:
 async def swept(folder: Path) -> None:
     """What Ben's program does when it starts."""
     with Store(folder / "ben.db") as store:
-        async with StoreThread(store) as writes:
-            await FileShelf(folder / "ben-files", LIMITS, writes).sweep()
+        async with StoreThread(store, clock=Clock()) as writes:
+            await FileShelf(folder / "ben-files", LIMITS, writes, clock=Clock()).sweep()
 
 
 def deliver(folder: Path, path: Path, number: int) -> None:
