@@ -1,9 +1,9 @@
 """Kills, one after the other, in two homes that survive all of them.
 
-Each round draws a scene, a victim (caller, callee or both) and a moment within the scene's usual length. It kills the
-victim then, and sometimes a second time just after its next start, perhaps while it restores its call. Then both
-programs run, all calls are ended, and both homes are checked. One seed decides all draws, but not what the machine does
-in between.
+A round: a scene, who takes part, a victim (one of them or all) and a moment within the scene's usual length are drawn;
+the victim is killed then, sometimes a second time just after it has started again (it may be taking its call up). Then
+all run, all calls are ended, and all homes are checked. All is drawn from one seed; what the machine does in between
+isn't.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import random
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bot.kinds import Kind
 from shared.errors import CopybaraError
-from tests.bot.console import Person, befriend, connect, hang_up, people
+from tests.bot.console import befriend, connect, hang_up, people
 from tests.campaign import checks
 from tests.campaign.moments import what_it_is_in
+from tests.campaign.participant import Participant
 from tests.campaign.result import Result
-from tests.campaign.scenes import SCENES, Scene, first_contact, glare
+from tests.campaign.scenes import SCENES, Scene, first_contact, glare, size_of
 
 SETTLED_SECONDS = 90.0
-"Seconds that a busy machine may need until both programs run again and no call is left."
+"What it may take on a busy machine until all programs run again and no call is left."
 
 PROOF_EVERY = 10
 "Rounds after which a call has to be possible in both directions, with one link each."
@@ -45,17 +46,20 @@ SECOND_KILL = 0.3
 CONFIG = {
     "anna": '[answer]\nendpoint = "pattern"\n',
     "bob": '[answer]\nendpoint = "recorder"\n',
+    "carol": '[answer]\nendpoint = "pattern"\n',
 }
+
+ROLES = ("the caller", "the callee", "the third")
 
 
 class Campaign:
-    """Two people, and the rounds that kill their programs."""
+    """A few people, and who kills their programs."""
 
     def __init__(
-        self, anna: Person, bob: Person, seed: int, said: Callable[[str], None], scenes: Mapping[str, Scene]
+        self, people: Sequence[Participant], seed: int, said: Callable[[str], None], scenes: Mapping[str, Scene]
     ) -> None:
         self._scenes = scenes
-        self._people = (anna, bob)
+        self._people = people
         self._draw = random.Random(seed)
         self._next: list[str] = []
         "The scenes left in this pass. Each scene comes once in a pass."
@@ -67,8 +71,8 @@ class Campaign:
 
         self._crossing: set[bytes] = set()
         self._tokens: list[tuple[str, str]] = []
-        self._began: dict[Person, int] = {}
-        "For each person, the number of lines written before the latest start of the program."
+        self._began: dict[Participant, int] = {}
+        "How much each had written in all when its program was started last."
 
         self._usual = dict.fromkeys(scenes, 1.0)
         "The shortest time, in seconds, that each scene has taken without a kill."
@@ -83,7 +87,7 @@ class Campaign:
         began = time.monotonic()
         for name, scene in self._scenes.items():
             start = time.monotonic()
-            await scene(*self._people)
+            await scene(*self._people[: size_of(scene)])
             self._usual[name] = time.monotonic() - start
             await self._settle()
             self._note_links(name)
@@ -93,7 +97,7 @@ class Campaign:
             try:
                 await self._round(number)
             except (AssertionError, TimeoutError) as stuck:
-                # Nobody was killed in that, so a step that fails here is a fault too.
+                # Nobody was killed in that: what people then can't do is a fault as well.
                 self._stuck(number, stuck)
                 self._note_links("glare")  # the scene may have been this one
                 await asyncio.gather(*(self._again(person) for person in self._people))
@@ -106,13 +110,13 @@ class Campaign:
     async def _round(self, number: int) -> None:
         name = self._drawn()
         scene = self._scenes[name]
-        caller, callee = self._draw.sample(self._people, 2)
-        victims = self._draw.choice([[caller], [callee], [caller, callee]])
+        taking_part = self._draw.sample(self._people, size_of(scene))
+        victims = self._draw.choice([*([person] for person in taking_part), taking_part])
         moment = self._draw.uniform(0.0, 1.1 * self._usual[name])
         again = self._draw.uniform(0.0, 1.5) if self._draw.random() < SECOND_KILL else None
-        which = "both" if len(victims) == 2 else "the caller" if victims == [caller] else "the callee"
+        which = "all" if victims is taking_part else ROLES[taking_part.index(victims[0])]
         await self._befriended()
-        took = await self._killed_in(scene, caller, callee, victims, moment)
+        took = await self._killed_in(scene, taking_part, victims, moment)
         self._usual[name] = min(self._usual[name], took)
         if again is not None:
             starts = [asyncio.create_task(self._begin(victim)) for victim in victims]
@@ -154,22 +158,22 @@ class Campaign:
         self._said(f"round {number}: stuck in {place}:\n  " + "\n  ".join(said))
         self.result.faults.append(f"round {number}: stuck in {place}")
 
-    async def _again(self, person: Person) -> None:
+    async def _again(self, person: Participant) -> None:
         if person.running:
             person.process.send_signal(signal.SIGKILL)
             await person.gone()
         await self._begin(person)
 
-    async def _begin(self, person: Person) -> None:
+    async def _begin(self, person: Participant) -> None:
         self._began[person] = len(person.said)
         await person.begin()
 
     async def _killed_in(
-        self, scene: Scene, caller: Person, callee: Person, victims: list[Person], moment: float
+        self, scene: Scene, taking_part: list[Participant], victims: list[Participant], moment: float
     ) -> float:
         """Kill the victims in a scene. Returns the seconds that the scene took, infinity if it was cut short."""
         began = time.monotonic()
-        playing = asyncio.ensure_future(scene(caller, callee))
+        playing = asyncio.ensure_future(scene(*taking_part))
         await asyncio.wait([playing], timeout=moment)
         whole = playing.done() and playing.exception() is None
         took = time.monotonic() - began if whole else math.inf
@@ -180,28 +184,27 @@ class Campaign:
         await self._gone(victims)
         return took
 
-    def _kill(self, victims: list[Person]) -> None:
+    def _kill(self, victims: list[Participant]) -> None:
         for victim in victims:
             if victim.running:
                 self.result.by_moment[what_it_is_in(victim.said[self._began.get(victim, 0) :])] += 1
                 victim.process.send_signal(signal.SIGKILL)
                 self.result.kills += 1
 
-    async def _gone(self, victims: list[Person]) -> None:
+    async def _gone(self, victims: list[Participant]) -> None:
         for victim in victims:
             await victim.gone()
 
     async def _settle(self) -> None:
-        """Wait until both programs run and no call is left."""
+        """All run, and no call is left."""
         async with asyncio.timeout(SETTLED_SECONDS):
             await asyncio.gather(*(person.calm() for person in self._people))
             # Wait for what the latest links of one person do on the other side.
             await asyncio.gather(*(person.calm() for person in self._people))
 
     async def _faults(self, scene: str) -> list[str]:
-        anna, bob = self._people
         self._note_links(scene)
-        found = checks.faults(anna, bob, self._begun, self._crossing)
+        found = checks.faults(self._people, self._begun, self._crossing)
         again = self._tokens[-LINKS_TRIED_AGAIN:]
         for person in self._people:
             found += await checks.used_again(person, again)
@@ -221,21 +224,20 @@ class Campaign:
         self._seen = len(chat.posts)
 
     async def _befriended(self) -> None:
-        """Let the two meet again without a kill, because a kill in a first contact may have left one or no contact."""
-        anna, bob = self._people
-        with anna.store() as hers, bob.store() as his:
-            paired = [
-                store.contact_of(other.id) is not None and store.writable_secret(other.id) is not None
-                for store, other in ((hers, bob), (his, anna))
-            ]
-        if all(paired):
-            return
-        await first_contact(anna, bob)
-        await self._settle()
+        """A kill in a first contact may have left them half or no contacts: meet again, nobody is killed in that."""
+        for person, other in itertools.combinations(self._people, 2):
+            with person.store() as ours, other.store() as theirs:
+                paired = [
+                    store.contact_of(each.id) is not None and store.writable_secret(each.id) is not None
+                    for store, each in ((ours, other), (theirs, person))
+                ]
+            if not all(paired):
+                await first_contact(person, other)
+                await self._settle()
 
     async def _proof(self) -> None:
-        """Check that a call is possible in both directions, with one link each. Raises AssertionError."""
-        for caller, callee in (self._people, self._people[::-1]):
+        """A call is possible from each to each, with one link. Raises AssertionError."""
+        for caller, callee in itertools.permutations(self._people, 2):
             link = await connect(caller, callee, answer=f"/answer {caller.name}")
             assert len(link["token"]) == 64, "one link is enough between contacts"
             await hang_up(caller, callee)
@@ -272,7 +274,9 @@ async def campaign(
     *,
     scenes: Mapping[str, Scene] = SCENES,
 ) -> Result:
-    """Make two new people in `folder`, befriend them, and kill this often in these scenes."""
-    async with people(folder, "anna", "bob", configs=CONFIG) as (anna, bob):
-        await befriend(anna, bob)
-        return await Campaign(anna, bob, seed, said, scenes).run(kills)
+    """New people in `folder`, as many as the scenes need, befriended, and so many kills in these scenes."""
+    names = list(CONFIG)[: max(map(size_of, scenes.values()))]
+    async with people(folder, *names, configs=CONFIG, kind=Participant) as everybody:
+        for caller, callee in itertools.combinations(everybody, 2):
+            await befriend(caller, callee)
+        return await Campaign(everybody, seed, said, scenes).run(kills)

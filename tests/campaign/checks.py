@@ -1,11 +1,13 @@
-"""What must be true of two homes after a kill, once both programs run again and no call is left."""
+"""What has to be true of all homes after a kill, once all programs run again and no call is left."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -17,6 +19,7 @@ from shared.links.kinds import PairedToken, Request, decode
 from shared.links.paired import reference_of
 from shared.store import Store
 from tests.bot.console import Person
+from tests.campaign.participant import SETTINGS, Participant
 from tests.campaign.scenes import content_of
 
 CALLS_COMPARED = 1000
@@ -30,21 +33,22 @@ def request_of(token: str) -> bytes:
     return reference_of(link)
 
 
-def faults(caller: Person, callee: Person, begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> list[str]:
-    """All that is wrong in both homes, as one sentence each.
+def faults(people: Sequence[Participant], begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> list[str]:
+    """All that is wrong in their homes, a sentence each.
 
     `begun`: token and caller of each call of this campaign, by its 8 bytes. `crossing`: the calls that were meant to
     cross another one.
     """
     found = []
-    for person, other in ((caller, callee), (callee, caller)):
-        found += [f"{person.name}: {fault}" for fault in _home(person)]
+    for person in people:
+        found += [f"{person.name}: {fault}" for fault in (*_home(person), *_settings(person))]
         found += [f"{person.name}: {fault}" for fault in _log(person, begun, crossing)]
-        found += _readable(person, other)
+    for person, other in itertools.permutations(people, 2):
+        found += (*_readable(person, other), *_messages(person, other))
     return found
 
 
-def _home(person: Person) -> Iterator[str]:
+def _home(person: Participant) -> Iterator[str]:
     home = Home(person.home)
     for path in sorted(home.folder.rglob("*")):
         if path.parent.name == PARTS:
@@ -54,11 +58,13 @@ def _home(person: Person) -> Iterator[str]:
     for recording in sorted(home.recordings.glob("*")) if home.recordings.exists() else ():
         if (why := _unreadable(recording)) is not None:
             yield f"the recording {recording.name} can't be played: {why}"
-        recording.unlink()  # each recording is checked once
-    for received in sorted(home.files.glob("*.bin")) if home.files.exists() else ():
-        if received.read_bytes() != content_of(received.name):
+        recording.unlink()  # each is looked at once
+    for received, digest in person.newly_received():
+        if received.suffix == ".bin" and digest != hashlib.sha256(content_of(received.name)).digest():
             yield f"the file {received.name} isn't what was sent"
-        received.unlink()
+    for digest, times in person.received().items():
+        if times > 1:
+            yield f"a file has come {times} times: SHA-256 {digest.hex()}"
     with contextlib.closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)) as database:
         if (state := database.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
             yield f"the database is damaged: {state}"
@@ -100,6 +106,26 @@ def _readable(writer: Person, reader: Person) -> Iterator[str]:
         secret = ours.writable_secret(reader.id) if contacts else None
         if secret is not None and (writer.id, secret) not in theirs.readable_secrets():
             yield f"{reader.name} can't read the links that {writer.name} writes"
+
+
+def _settings(person: Participant) -> Iterator[str]:
+    """What was confirmed holds; what wasn't may hold, and does so from now on."""
+    with person.store() as store:
+        for (node, word), possible in person.settings.items():
+            contact = store.contact_of(node)
+            value = SETTINGS[word].of(contact) if contact is not None else None
+            if value not in possible:
+                yield f"{word} of {contact.name if contact else node} is {value}, not {' or '.join(possible)}"
+            if value is not None:
+                person.settings[node, word] = {value}
+
+
+def _messages(writer: Participant, reader: Participant) -> Iterator[str]:
+    """What waits for the reader, and what has come there, is all that was left for them."""
+    with writer.store() as store:
+        waiting = {kept.digest for kept in store.kept_files(reader.id) if kept.ours and kept.voice}
+    for digest in writer.promised.get(reader.id, set()) - waiting - reader.received().keys():
+        yield f"a voice message of {writer.name} for {reader.name} is lost: SHA-256 {digest.hex()}"
 
 
 async def used_again(person: Person, tokens: list[tuple[str, str]]) -> list[str]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from bot.demo.node import Said
 from bot.kinds import Kind
 
-UNDER_WAY = {Kind.FILE_OFFERING, Kind.FILE_OFFERED, Kind.FILE_SENDING, Kind.FILE_RECEIVING}
+UNDER_WAY = {
+    *(Kind.FILE_OFFERING, Kind.FILE_OFFERED, Kind.FILE_SENDING, Kind.FILE_RECEIVING),
+    Kind.MESSAGE_OFFERED,
+}
 FILES = UNDER_WAY | {
     Kind.FILE_PAUSED,
     Kind.FILE_DELIVERED,
@@ -15,6 +18,8 @@ FILES = UNDER_WAY | {
     Kind.FILE_DECLINED,
     Kind.FILE_CANCELLED,
     Kind.FILE_FAILED,
+    Kind.MESSAGE_DELIVERED,
+    Kind.MESSAGE_RECEIVED,
 }
 
 
@@ -31,6 +36,7 @@ def what_it_is_in(said: Sequence[Said]) -> str:
         "a first contact": not call["paired"],
         "on hold": call["on_hold"] or call["remote_on_hold"],
         "recorded": call["recording"] or call["remote_recording"],
+        "in a conversation": call["conversation"],
         "a file on its way": bool(files) and files[-1] in UNDER_WAY,
     }
     return ", ".join([str(call["state"]), *(name for name, so in details.items() if so)])

@@ -1,27 +1,41 @@
-"""What the two people do while their programs are killed. An uncut scene begins and ends without a call."""
+"""What people do while the killing goes on. Each scene begins and ends with no call, unless it is cut short."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import itertools
 import re
+import wave
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from bot.kinds import Kind
-from tests.bot.console import Person, connect, hang_up, ring
+from tests.bot.console import SECONDS, Person, connect, hang_up, ring
+from tests.campaign.participant import Participant
 
 FILE_BYTES = 5_000_000
 "Size of a file that takes a second or two in a call on this machine."
 
+MESSAGE_SECONDS, RATE = 40, 24_000
+"Of a voice message: two megabytes."
+
 _files = itertools.count(1)
 
-Scene = Callable[[Person, Person], Awaitable[None]]
+Scene = Callable[..., Awaitable[None]]
+"Is given the people who take part: a caller, a callee, and perhaps a third."
 
 
-async def first_contact(caller: Person, callee: Person) -> None:
-    """The two remove each other, meet again as strangers, pair, and save each other."""
+def size_of(scene: Scene) -> int:
+    """How many people take part."""
+    return len(inspect.signature(scene).parameters)
+
+
+async def first_contact(caller: Participant, callee: Participant) -> None:
+    """They remove each other, meet again as strangers, pair, and save each other."""
     for person, other in ((caller, callee), (callee, caller)):
+        person.begins_anew_with(other)
         person.write(f"/contact remove {other.name}")
         await person.in_order()
     caller.write(f"/call {callee.node}")
@@ -39,45 +53,45 @@ async def first_contact(caller: Person, callee: Person) -> None:
     await hang_up(caller, callee)
 
 
-async def answered(caller: Person, callee: Person) -> None:
-    """A contact calls and is answered. The two write a line of text, and the caller hangs up."""
+async def answered(caller: Participant, callee: Participant) -> None:
+    """A contact calls, and is answered; a line of text beside the call; the caller hangs up."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     caller.write(f"/say {callee.name}: Hello")
     await callee.until(lambda said: "Hello" in said.get("text", ""))
     await hang_up(caller, callee)
 
 
-async def declined(caller: Person, callee: Person) -> None:
-    """The callee declines the call."""
+async def declined(caller: Participant, callee: Participant) -> None:
+    """The callee doesn't want to."""
     await ring(caller, callee)
     callee.write("/decline")
     await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
 
 
-async def taken_back(caller: Person, callee: Person) -> None:
-    """The caller hangs up while the call rings."""
+async def taken_back(caller: Participant, callee: Participant) -> None:
+    """The caller hangs up while it rings."""
     await ring(caller, callee)
     caller.write("/hangup")
     await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
 
 
-async def glare(caller: Person, callee: Person) -> None:
-    """Both call each other at once, and the two calls become one."""
+async def glare(caller: Participant, callee: Participant) -> None:
+    """Both call each other at once; what comes of it is one call."""
     caller.write(f"/call {callee.name}")
     callee.write(f"/call {caller.name}")
     await asyncio.gather(*(person.call("active") for person in (caller, callee)))
     await hang_up(callee, caller)
 
 
-async def recorded(caller: Person, callee: Person) -> None:
-    """The two have a longer call, and the callee records it."""
+async def recorded(caller: Participant, callee: Participant) -> None:
+    """A call of some length: the callee records what arrives."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     await callee.media()
     await hang_up(callee, caller)
 
 
-async def on_hold(caller: Person, callee: Person) -> None:
-    """The callee puts the call on hold and continues it."""
+async def on_hold(caller: Participant, callee: Participant) -> None:
+    """The callee puts the call on hold and takes it off again."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     await callee.asked(f"/hold {caller.name}", kind=Kind.ON_HOLD)
     await caller.told(callee.name, kind=Kind.HELD)
@@ -89,15 +103,70 @@ async def on_hold(caller: Person, callee: Person) -> None:
     await hang_up(callee, caller)
 
 
-async def file_sent(caller: Person, callee: Person) -> None:
-    """The caller sends a file, and the callee accepts each file. Unfinished files of earlier rounds arrive too."""
-    await callee.asked(f"/contact files {caller.name} always", kind=Kind.CONTACT_FILES)
+async def file_sent(caller: Participant, callee: Participant) -> None:
+    """The caller sends a file, which the callee always accepts. What an earlier round left unfinished comes as well."""
+    await callee.sets(caller, "files", "always")
     await connect(caller, callee, answer=f"/answer {caller.name}")
     path = caller.home.with_name(f"{caller.name}-{next(_files)}.bin")
     path.write_bytes(content_of(path.name))
     caller.write(f"/send {callee.name}: {path}")
     await callee.file(lambda report: report["name"] == path.name and report["state"] == "done")
     await hang_up(caller, callee)
+
+
+async def voice_message(caller: Participant, callee: Participant) -> None:
+    """The caller leaves a voice message, and brings it with a call. What waits from an earlier round comes as well."""
+    await callee.sets(caller, "files", "always")
+    path = caller.home.with_name(f"{caller.name}-{next(_files)}.wav")
+    _record(path)
+    await caller.leaves_message(callee, path)
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    await caller.file(lambda report: report["path"] == str(path) and report["state"] == "done")
+    await hang_up(caller, callee)
+
+
+async def settings(caller: Participant, callee: Participant) -> None:
+    """The caller changes what the callee may, one after the other, and changes it back."""
+    for word, value in (
+        *(("files", "always"), ("endpoint", "pattern"), ("ring", "00:00-24:00")),
+        *(("files", "ask"), ("endpoint", "default"), ("ring", "")),
+    ):
+        await caller.sets(callee, word, value)
+
+
+async def conversation(caller: Participant, callee: Participant, third: Participant) -> None:
+    """Two call the callee, who makes one conversation of that and leaves it; they go on with each other."""
+    await connect(caller, callee, "audio", answer=f"/answer {caller.name}")
+    await callee.asked(f"/hold {caller.name}", kind=Kind.ON_HOLD)
+    await ring(third, callee, "audio")
+    callee.write(f"/answer {third.name}")
+    await third.call("active")
+    await _has_calls(callee, 2)
+    await callee.asked("/merge", kind=Kind.CONVERSATION_ASKING)
+    for person in (caller, third):
+        await person.told(callee.name, kind=Kind.CONVERSATION_ASKED)
+        await person.asked("/agree", kind=Kind.CONVERSATION_AGREED)
+    await asyncio.gather(*(person.told(kind=Kind.CONVERSATION_JOINED) for person in (caller, callee, third)))
+    callee.write("/hangup")
+    await asyncio.gather(*(person.told(callee.name, kind=Kind.CONVERSATION_LEFT) for person in (caller, third)))
+    caller.write("/hangup")
+    await asyncio.gather(*(_has_calls(person, 0) for person in (caller, callee, third)))
+
+
+async def _has_calls(person: Person, number: int) -> None:
+    """Wait until it has so many calls, and each is up."""
+    async with asyncio.timeout(SECONDS):
+        while [call["state"] for call in (await person.status())["calls"]] != ["active"] * number:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # a report of one call could be taken for one of another
+
+
+def _record(path: Path) -> None:
+    """Make a sound file, whose content is no other's."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(hashlib.shake_256(path.name.encode()).digest(2 * RATE * MESSAGE_SECONDS))
 
 
 def content_of(name: str) -> bytes:
@@ -114,4 +183,7 @@ SCENES: dict[str, Scene] = {
     "recorded": recorded,
     "on hold": on_hold,
     "file": file_sent,
+    "voice message": voice_message,
+    "settings": settings,
+    "conversation": conversation,
 }

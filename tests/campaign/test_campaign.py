@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.campaign import messenger
 from tests.campaign.campaign import campaign
 from tests.campaign.scenes import SCENES
 
 
-async def test_whatever_a_kill_interrupts_both_homes_are_whole_afterwards(tmp_path: Path) -> None:
-    # Each of these scenes comes once. The other scenes consist of parts of these.
-    quick = {name: SCENES[name] for name in ("first contact", "glare", "on hold", "file")}
-    result = await campaign(tmp_path, kills=4, seed=7, scenes=quick)
+@pytest.mark.parametrize(
+    "names", [("first contact", "glare", "on hold", "file", "settings"), ("voice message", "conversation")]
+)
+async def test_whatever_a_kill_interrupts_all_homes_are_whole_afterwards(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    # Each comes once; what the others do is part of these.
+    quick = {name: SCENES[name] for name in names}
+    result = await campaign(tmp_path, kills=len(quick), seed=7, scenes=quick)
     assert result.faults == []
-    assert result.kills >= 4
+    assert result.kills >= len(quick)
     assert set(result.by_scene) == set(quick)
 
 
