@@ -6,10 +6,14 @@ import grp
 import os
 import shlex
 import shutil
-import subprocess
+
+from bot.process.asked import asked
 
 SUDOERS = ("sudo", "wheel", "admin")
 "Groups whose members may use sudo on the usual systems."
+
+SUDO_SECONDS = 30.0
+"What sudo may take to say whether it would ask for a password: it may look into a directory of users far away."
 
 
 def is_root() -> bool:
@@ -29,8 +33,7 @@ def may_use_sudo() -> bool:
     known = {group.gr_gid for group in grp.getgrall() if group.gr_name in SUDOERS}
     if known & {os.getegid(), *os.getgroups()}:
         return True
-    asked = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S607
-    return asked.returncode == 0
+    return asked(["sudo", "-n", "true"], SUDO_SECONDS).returncode == 0
 
 
 def as_root(command: str) -> str:

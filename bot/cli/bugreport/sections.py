@@ -8,7 +8,6 @@ import re
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from bot.cli.doctor import checks_of, summary
 from bot.cli.doctor.check import Check
 from bot.cli.service.units import SERVICE
 from bot.home import Home
+from bot.process.asked import asked
 from bot.settings import settings
 from shared.errors import ConfigError, CopybaraError
 from shared.store.files import known_errors
@@ -124,9 +124,7 @@ def _journal() -> list[str]:
         return []
     command = ["journalctl", "--user", "--unit", SERVICE, "--lines", str(LOG_LINES), "--output", "cat", "--quiet"]
     try:
-        ended = subprocess.run(  # noqa: S603 - no shell
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=JOURNAL_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        ended = asked(command, JOURNAL_SECONDS)
+    except OSError:
         return []
-    return ended.stdout.decode(errors="replace").splitlines() if ended.returncode == 0 else []
+    return ended.stdout.splitlines() if ended.returncode == 0 else []

@@ -12,7 +12,6 @@ import getpass
 import os
 import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from bot.cli.service import units
 from bot.command_socket import AskStatus, ask
 from bot.home import Home, who_runs
+from bot.process.asked import asked
 from bot.process.own_program import own_program
 from bot.process.user_units import folder as folder
 from bot.process.user_units import keeps_port
@@ -320,7 +320,7 @@ def _need_systemd() -> None:
 def _systemctl(*words: str) -> None:
     """Run a systemctl command. Raises StoreError if systemd refuses."""
     with said_if_slow(f"Waiting for systemd: systemctl --user {' '.join(words)}"):
-        result = _run(["systemctl", "--user", *words])
+        result = asked(["systemctl", "--user", *words], SECONDS)
     if result.returncode and words[0] != "stop":
         said = result.stderr.strip().splitlines()
         raise StoreError(
@@ -335,7 +335,7 @@ def _forget_failures() -> None:
     After too many, systemd refuses to start a unit for five minutes, and lists it even when it is gone.
     """
     if shutil.which("systemctl") is not None:
-        _run(["systemctl", "--user", "reset-failed", *NAMES])
+        asked(["systemctl", "--user", "reset-failed", *NAMES], SECONDS)
 
 
 def state_of(name: str, *, of_user: bool = True) -> str:
@@ -345,7 +345,8 @@ def state_of(name: str, *, of_user: bool = True) -> str:
     """
     if shutil.which("systemctl") is None:
         return "unknown"
-    return _run(["systemctl", *(["--user"] if of_user else []), "is-active", name]).stdout.strip() or "unknown"
+    command = ["systemctl", *(["--user"] if of_user else []), "is-active", name]
+    return asked(command, SECONDS).stdout.strip() or "unknown"
 
 
 def fails() -> bool:
@@ -368,7 +369,7 @@ def _shown(*properties: str) -> dict[str, str]:
     """Some properties of the service (systemctl(1), `show`)."""
     if shutil.which("systemctl") is None:
         return {}
-    shown = _run(["systemctl", "--user", "show", "-p", ",".join(properties), units.SERVICE]).stdout
+    shown = asked(["systemctl", "--user", "show", "-p", ",".join(properties), units.SERVICE], SECONDS).stdout
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
@@ -385,11 +386,11 @@ def cause(since: int = 0) -> str:
     if shutil.which("journalctl") is None:
         return ""
     journal = ("journalctl", "--user", "--no-pager", "--quiet", "--output=cat", "--lines=50", f"--since=@{since}")
-    said = _run([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"]).stdout.splitlines()
+    said = asked([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"], SECONDS).stdout.splitlines()
     begin = max((at for at, line in enumerate(said) if line.startswith("error:")), default=None)
     if begin is not None:
         return joined(*(line.removeprefix("error:").removeprefix("hint:") for line in said[begin : begin + 2]))
-    told = _run([*journal, f"--unit={units.SERVICE}"]).stdout.splitlines()
+    told = asked([*journal, f"--unit={units.SERVICE}"], SECONDS).stdout.splitlines()
     return next((line.strip() for line in told if "Failed at" in line), told[-1].strip() if told else "")
 
 
@@ -416,19 +417,4 @@ def _lingering() -> str:
 
 
 def _keep_without_login() -> bool:
-    return shutil.which("loginctl") is not None and _run(["loginctl", "enable-linger"]).returncode == 0
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(  # noqa: S603 - no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", "it took too long")
+    return shutil.which("loginctl") is not None and asked(["loginctl", "enable-linger"], SECONDS).returncode == 0

@@ -21,6 +21,7 @@ from peer.media.sound.types import (
     SoundHangs,
     SoundKind,
 )
+from peer.overlay.bounded import read_bounded
 from shared.errors import MediaError
 
 PROGRAMS = ("parec", "pacat", "pactl")
@@ -36,6 +37,9 @@ PIPE_BYTES = 4096
 
 REPLY_SECONDS = 3.0
 "How long the sound server may take to reply."
+
+REPLY_BYTES = 1 << 20
+"Of an answer: of so many a list of sources would have thousands."
 
 NUDGE_SECONDS = 0.5
 "How long a new subscription waits for its first event. After that it causes one."
@@ -212,13 +216,16 @@ async def _start(program: str, *arguments: str) -> asyncio.subprocess.Process:
 async def _pactl(*arguments: str) -> str:
     """What pactl prints. Raises MediaError if there is no server, or it doesn't reply."""
     process = await _start("pactl", *arguments)
+    assert process.stdout is not None
     try:
         async with asyncio.timeout(REPLY_SECONDS):
-            out, _ = await process.communicate()
+            out = await read_bounded(process.stdout, REPLY_BYTES)
+            if out is not None:
+                await process.wait()
     except TimeoutError:
         raise SoundHangs from None
     finally:
         await end_process(process)
-    if process.returncode:
+    if process.returncode or out is None:
         raise SoundGone
     return out.decode("utf-8", "replace")

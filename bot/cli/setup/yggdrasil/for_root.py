@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
 from bot.home import Home
+from bot.process.asked import asked
 from bot.terminal.as_root import as_root, has_sudo
 from bot.terminal.asking import Asking
 from shared.errors import OverlayError
@@ -38,6 +39,9 @@ NO_PEER = (
     'No peer is given here. If the node has none, nobody can be called: --peers "tls://HOST:PORT?key=KEY" adds one.'
 )
 
+POLICY_SECONDS = 30.0
+"What apt may take to read its lists, on a slow disk."
+
 _VERSION = re.compile(r"^\s+(?:Installed|Candidate): (?:\d+:)?0\.(\d+)", re.MULTILINE)
 
 
@@ -57,15 +61,7 @@ def minor() -> int | None:
     """The minor version of the protocol 0.x in the installed or available package. None if that isn't known."""
     if shutil.which("apt-cache") is None:
         return None
-    said = subprocess.run(
-        ["apt-cache", "policy", "yggdrasil"],  # noqa: S607
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return minor_in(said.stdout)
+    return minor_in(asked(["apt-cache", "policy", "yggdrasil"], POLICY_SECONDS).stdout)
 
 
 def minor_in(policy: str) -> int | None:

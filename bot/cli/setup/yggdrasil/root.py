@@ -5,6 +5,7 @@ Users who can't become root get all steps as one script for an administrator.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -26,6 +27,9 @@ AGAIN = "`copybara setup overlay` does what is missing."
 
 LAST_LINES = 10
 "How many lines of a failed step's output are shown."
+
+LAST_BYTES = 64 * 1024
+"Of what a step wrote that are read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def run(asking: Asking, number: int, step: Step) -> str:
 
 
 def _ran(asking: Asking, step: Step) -> tuple[int, str]:
-    """Run a step. Returns its exit code and output."""
+    """How it ended, and the last that it wrote. It takes as long as whoever watches it lets it."""
     command = ["sh", "-e"] if is_root() else ["sudo", "sh", "-e"]
     # Every user of the computer can see a command's arguments, so sh reads the step from a file, and all of it first.
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as written:
@@ -133,9 +137,9 @@ def _ran(asking: Asking, step: Step) -> tuple[int, str]:
         with subprocess.Popen(command, stdin=source, stdout=written, stderr=subprocess.STDOUT) as process:  # noqa: S603
             while not _ended(process):
                 if asking.at_terminal:
-                    asking.begin(".", then="")
-        written.seek(0)
-        return process.returncode, written.read().decode(errors="replace")
+                    asking.begin(".")
+        written.seek(max(0, written.seek(0, os.SEEK_END) - LAST_BYTES))
+        return process.returncode, written.read(LAST_BYTES).decode(errors="replace")
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
