@@ -48,11 +48,11 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "shared/store/restored.py links_from",
     ),
     "The kernel of this machine, what is installed on it, and programs that it runs for its user.": (
-        "bot/cli/bugreport/sections.py _journal",
         "bot/cli/setup/yggdrasil/root.py _ran",
         "bot/command_socket.py ask",
         "bot/command_socket.py user_of",
         "bot/demo/node.py DemoNode._read",
+        "bot/process/asked.py _written",
         "bot/program_source.py _installed_from",
         "peer/handset/devices/quiet_listener.py waiting",
         "peer/media/picture/camera.py _last_line",
