@@ -1,4 +1,4 @@
-"""Other programs of this machine that are asked something: each has so long, and no more than so much of it is read."""
+"""Asks other programs of this machine, with a limit of time and a limit of what is read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from collections.abc import Sequence
 
 MOST_BYTES = 1 << 20
-"Of what it writes to stdout and stderr together: more than systemd, the journal and apt ever say."
+"The most that is read of stdout and stderr together. systemd, the journal and apt write less."
 
 CHUNK = 64 * 1024
 
 GIVEN_UP = 124
-"The exit code, as of timeout(1), of one that took too long or wrote too much."
+"The exit code of a program that took too long or wrote too much, as in timeout(1)."
 
 
 def asked(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a program, and return how it ended and what it wrote. Raises OSError if it can't be started."""
+    """Run a program. Returns its exit code and output. Raises OSError if it can't be started."""
     until = time.monotonic() + seconds
     with subprocess.Popen(  # noqa: S603 - no shell
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -36,11 +36,11 @@ def asked(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess
 
 
 class _TooMuch(Exception):
-    """More than is read."""
+    """The program wrote more than is read."""
 
 
 def _written(process: subprocess.Popen[bytes], until: float) -> tuple[str, str]:
-    """What it writes up to the end of both streams. Raises TimeoutError, _TooMuch."""
+    """The output up to the end of both streams. Raises TimeoutError, _TooMuch."""
     assert process.stdout is not None
     assert process.stderr is not None
     written = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}

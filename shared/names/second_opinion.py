@@ -1,10 +1,10 @@
-"""AZERO.ID read a second time by an independent client: substrate-interface, with its own codec.
+"""Reads AZERO.ID a second time with an independent client: substrate-interface, with its own codec.
 
-It comes with the extra `substrate`, and is imported only here, when somebody asks for it. It blocks and takes a second
-to import, so it works in a thread. What it reads are the bytes of `ContractsApi_call`, decoded by the library's types
-up to the contract's answer; what pallets add behind that differs from version to version and isn't needed.
+It needs the extra `substrate`, and only this file imports it, when somebody asks for a second opinion. It blocks and
+takes a second to import, so it runs in a thread. It reads the bytes of `ContractsApi_call`. The library's types decode
+them up to the contract's answer; what follows varies between versions and isn't needed.
 
-Its own connections read as much as a server sends, for as long as it sends, so it is given one of ours.
+The library's own connections read without limit, so its questions go over one of ours.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from shared.node_id import NodeId
 CLIENT = "substrate-interface"
 
 CHECK_SECONDS = 20.0
-"What one server may take for everything."
+"How long one server may take for everything."
 
 LONGEST_ANSWER = 64 * 1024
 "The most hexadecimal digits of an answer that are decoded."
@@ -40,7 +40,7 @@ _NOBODY = "0x" + "00" * 32
 async def second_opinion(
     network: Network, name: str, records: Sequence[str], *, seconds: float = CHECK_SECONDS
 ) -> tuple[str, NodeId]:
-    """The server that was asked (for people), and the node that the first of those records of a name holds.
+    """The server that was asked (for people), and the node in the first of those records that the name has.
 
     Raises InputError without the extra, NoNodeRecord, BadRecord, and NamesUnreachable if no server could be read.
     """
@@ -75,7 +75,7 @@ def _load() -> None:
 
 
 def _read(network: Network, carried: _Carried, name: str, records: Sequence[str]) -> dict[str, str]:
-    """The records by their names. Raises ServerFault."""
+    """The records by name. Raises ServerFault."""
     from substrateinterface import SubstrateInterface
 
     label, _, tld = name.rpartition(".")
@@ -88,13 +88,13 @@ def _read(network: Network, carried: _Carried, name: str, records: Sequence[str]
         found = {record: reader.record(registry, label, record) for record in records}
     except (CopybaraError, ExceptionGroup):
         raise
-    except Exception as error:  # whatever the library makes of what a server sends; it has no error of its own for that
+    except Exception as error:  # the library raises anything for bad data, and has no error of its own for that
         raise ServerFault(f"{type(error).__name__}.") from error
     return {record: value for record, value in found.items() if value is not None}
 
 
 class _Carried:
-    """What the library takes for a WebSocket: carries its questions over a connection of ours, from its thread."""
+    """Passes for a WebSocket in the library's thread, and carries its questions over a connection of ours."""
 
     def __init__(self, rpc: JsonRpc, loop: asyncio.AbstractEventLoop) -> None:
         self._rpc = rpc
@@ -102,7 +102,7 @@ class _Carried:
         self._reply = b""
 
     def send(self, message: str) -> None:
-        """Put one question, and wait for its answer. Raises ServerFault, or a group of it."""
+        """Ask one question, and wait for the reply. Raises ServerFault, or a group of them."""
         asked = msgspec.json.decode(message, type=_Asked)
         question = Question(asked.method, asked.params)
         [result] = asyncio.run_coroutine_threadsafe(self._rpc.ask([question]), self._loop).result()
@@ -110,7 +110,7 @@ class _Carried:
         self._reply = msgspec.json.encode({"id": asked.id, **answer})
 
     def recv(self) -> bytes:
-        """The answer."""
+        """The reply to the last question."""
         return self._reply
 
 

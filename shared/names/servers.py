@@ -117,7 +117,7 @@ async def ask_one(server: Server, limit: float, ask: Callable[[JsonRpc], Awaitab
             return await ask(rpc)
     except TimeoutError:
         raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
-    except BaseExceptionGroup as group:  # of the questions to one server; the first fault tells enough
+    except BaseExceptionGroup as group:  # one server had several questions; the first fault says enough
         if faults := group.subgroup(ServerFault):
             raise first_error(faults) from None
         raise

@@ -1,9 +1,9 @@
 """Files that only their owner can read, and their folder.
 
-A file that must be whole is written without a name (O_TMPFILE in open(2)), so that a kill leaves nothing of it. A new
-one then gets its name; one that replaces another needs a second name for a moment, from which a rename, all or nothing,
-takes it. Without O_TMPFILE it is written under that second name, and what a kill leaves there goes with the next write.
-Nothing in here but `replace_file` ever replaces a file that is already there.
+A file that must be whole is written without a name (O_TMPFILE in open(2)), so a kill leaves nothing of it. A new file
+then gets its name. A file that replaces another gets a temporary name first, for a rename happens completely or not at
+all. Without O_TMPFILE it is written under the temporary name; the next write of it removes what a kill has left there.
+Only `replace_file` replaces existing files.
 """
 
 from __future__ import annotations
@@ -97,15 +97,15 @@ def make_private(path: Path) -> None:
 def write_new_file(path: Path, content: bytes) -> None:
     """Write a file of mode 0600. It is either complete or missing, and on the disk on return.
 
-    Raises StoreError, also when the file already exists.
+    Raises StoreError, also if the file exists already.
     """
     _write(path, content, FILE_MODE, replaces=False)
 
 
 def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
-    """The same, for a file that may be there: it has its old content or the new one, at every moment.
+    """Write a file that may exist already. At every moment it has either its old content or the new one.
 
-    What a symbolic link leads to is replaced, and the link stays. Raises StoreError.
+    Of a symbolic link, the target is replaced and the link stays. Raises StoreError.
     """
     with known_errors(path):
         target = path.resolve()
@@ -113,10 +113,9 @@ def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 
 
 def file_without_name(folder: Path) -> int | None:
-    """A descriptor of a new file of mode 0600 in a folder, which `give_name` can give a name there.
+    """A descriptor of a new file of mode 0600 in a folder. `give_name` can give it a name there.
 
-    None where the system or the disk can't do that, and where nothing can be written: that shows when one with a name
-    is made.
+    None if the system or the disk can't do that, or if nothing can be written, which making a named one will show.
     """
     flags = getattr(os, "O_TMPFILE", None)
     if flags is None:
@@ -142,24 +141,24 @@ def _opened(descriptor: int) -> str:
 
 
 def _write(path: Path, content: bytes, mode: int, *, replaces: bool) -> None:
-    second = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     with known_errors(path):
         _remove_left(path)
         nameless = file_without_name(path.parent)
         try:
-            with open(nameless if nameless is not None else _make(second), "wb") as file:
+            with open(nameless if nameless is not None else _make(temporary), "wb") as file:
                 os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
                 if nameless is not None:
-                    give_name(nameless, second if replaces else path)
+                    give_name(nameless, temporary if replaces else path)
             if nameless is None and not replaces and path.exists():
                 raise FileExistsError(None, "It is already there", str(path))
             if nameless is None or replaces:
-                second.rename(path)
+                temporary.rename(path)
         finally:
-            second.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 
@@ -168,7 +167,7 @@ def _make(path: Path) -> int:
 
 
 def _remove_left(path: Path) -> None:
-    """Remove what writes of that file have left whose process has ended, or had our number."""
+    """Remove what killed writes of that file have left. Their processes have ended, or had our number."""
     pattern = re.compile(re.escape(f".{path.name}.") + r"([0-9]{1,10})\.new")
     with os.scandir(path.parent) as entries:
         left = [(entry.path, int(found[1])) for entry in entries if (found := pattern.fullmatch(entry.name))]

@@ -128,7 +128,7 @@ def run(asking: Asking, number: int, step: Step) -> str:
 
 
 def _ran(asking: Asking, step: Step) -> tuple[int, str]:
-    """How it ended, and the last that it wrote. It takes as long as whoever watches it lets it."""
+    """Run a step. Returns its exit code and the end of its output. The person who watches may stop it."""
     command = ["sh", "-e"] if is_root() else ["sudo", "sh", "-e"]
     # Every user of the computer can see a command's arguments, so sh reads the step from a file, and all of it first.
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as written:
