@@ -15,7 +15,7 @@ from bot.messengers.inbox import Inbox
 from bot.messengers.outbox import Refused
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.incoming import Incoming, Tapped, TelegramMessage, stranger, to_bytes
+from bot.messengers.telegram.incoming import Incoming, Tapped, TelegramMessage, from_bytes, stranger, to_bytes
 from bot.messengers.telegram.limits import TAP_SECONDS, UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
 from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.update_reader import UpdateReader
@@ -91,6 +91,8 @@ class Polling:
                 if isinstance(entry, Tapped) and tapped is not None:
                     entry = msgspec.structs.replace(entry, since=int(time.time() - tapped))
                 kept = to_bytes(entry) if entry is not None else b""
+                if entry is not None:
+                    from_bytes(kept)  # the library checks no types
             except Exception as error:
                 # A newer Bot API may have sent it. The other updates of the batch must not be lost because of it.
                 logger.info("An update couldn't be read: %s", type(error).__name__)
