@@ -94,7 +94,7 @@ def _read(network: Network, carried: _Carried, name: str, records: Sequence[str]
 
 
 class _Carried:
-    """Passes for a WebSocket in the library's thread, and carries its questions over a connection of ours."""
+    """Passes for a WebSocket in the library's thread, and carries its questions over our own connection."""
 
     def __init__(self, rpc: JsonRpc, loop: asyncio.AbstractEventLoop) -> None:
         self._rpc = rpc

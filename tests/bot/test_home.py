@@ -185,7 +185,7 @@ if sys.argv[2] == "telegram":
 else:
     write_account(home, MatrixAccount("@bob:chat.test", "http://127.0.0.1", "DEVICE", "secret"))
 """
-"Is killed when a token is written and doesn't have its name yet."
+"A program that is killed when a token is written and doesn't have its name yet."
 
 
 @pytest.mark.parametrize("messenger", ["telegram", "matrix"])

@@ -1,9 +1,9 @@
-"""Kills, one after the other, in two homes that survive all of them.
+"""Kills, one after the other, in homes that survive all of them.
 
-A round: a scene, who takes part, a victim (one of them or all) and a moment within the scene's usual length are drawn;
-the victim is killed then, sometimes a second time just after it has started again (it may be taking its call up). Then
-all run, all calls are ended, and all homes are checked. All is drawn from one seed; what the machine does in between
-isn't.
+Each round draws a scene, its people, a victim (one of them or all) and a moment within the scene's usual length. It
+kills the victim then, and sometimes a second time just after its next start, perhaps while it restores its call. Then
+all programs run, all calls are ended, and all homes are checked. One seed decides all draws, but not what the machine
+does in between.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.campaign.result import Result
 from tests.campaign.scenes import SCENES, Scene, first_contact, glare, size_of
 
 SETTLED_SECONDS = 90.0
-"What it may take on a busy machine until all programs run again and no call is left."
+"Seconds that a busy machine may need until all programs run again and no call is left."
 
 PROOF_EVERY = 10
 "Rounds after which a call has to be possible in both directions, with one link each."
@@ -53,7 +53,7 @@ ROLES = ("the caller", "the callee", "the third")
 
 
 class Campaign:
-    """A few people, and who kills their programs."""
+    """A few people, and the rounds that kill their programs."""
 
     def __init__(
         self, people: Sequence[Participant], seed: int, said: Callable[[str], None], scenes: Mapping[str, Scene]
@@ -72,7 +72,7 @@ class Campaign:
         self._crossing: set[bytes] = set()
         self._tokens: list[tuple[str, str]] = []
         self._began: dict[Participant, int] = {}
-        "How much each had written in all when its program was started last."
+        "For each person, the number of lines written before the latest start of the program."
 
         self._usual = dict.fromkeys(scenes, 1.0)
         "The shortest time, in seconds, that each scene has taken without a kill."
@@ -97,7 +97,7 @@ class Campaign:
             try:
                 await self._round(number)
             except (AssertionError, TimeoutError) as stuck:
-                # Nobody was killed in that: what people then can't do is a fault as well.
+                # Nobody was killed in that, so a step that fails here is a fault too.
                 self._stuck(number, stuck)
                 self._note_links("glare")  # the scene may have been this one
                 await asyncio.gather(*(self._again(person) for person in self._people))
@@ -196,7 +196,7 @@ class Campaign:
             await victim.gone()
 
     async def _settle(self) -> None:
-        """All run, and no call is left."""
+        """Wait until all programs run and no call is left."""
         async with asyncio.timeout(SETTLED_SECONDS):
             await asyncio.gather(*(person.calm() for person in self._people))
             # Wait for what the latest links of one person do on the other side.
@@ -224,7 +224,7 @@ class Campaign:
         self._seen = len(chat.posts)
 
     async def _befriended(self) -> None:
-        """A kill in a first contact may have left them half or no contacts: meet again, nobody is killed in that."""
+        """Let those meet again without a kill whom a killed first contact has left without each other as contacts."""
         for person, other in itertools.combinations(self._people, 2):
             with person.store() as ours, other.store() as theirs:
                 paired = [
@@ -236,7 +236,7 @@ class Campaign:
                 await self._settle()
 
     async def _proof(self) -> None:
-        """A call is possible from each to each, with one link. Raises AssertionError."""
+        """Check that a call is possible from each person to each other, with one link. Raises AssertionError."""
         for caller, callee in itertools.permutations(self._people, 2):
             link = await connect(caller, callee, answer=f"/answer {caller.name}")
             assert len(link["token"]) == 64, "one link is enough between contacts"
@@ -274,7 +274,7 @@ async def campaign(
     *,
     scenes: Mapping[str, Scene] = SCENES,
 ) -> Result:
-    """New people in `folder`, as many as the scenes need, befriended, and so many kills in these scenes."""
+    """Make new people in `folder`, as many as the scenes need, befriend them, and kill this often in these scenes."""
     names = list(CONFIG)[: max(map(size_of, scenes.values()))]
     async with people(folder, *names, configs=CONFIG, kind=Participant) as everybody:
         for caller, callee in itertools.combinations(everybody, 2):

@@ -1,4 +1,4 @@
-"""What has to be true of all homes after a kill, once all programs run again and no call is left."""
+"""What must be true of all homes after a kill, once all programs run again and no call is left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def request_of(token: str) -> bytes:
 
 
 def faults(people: Sequence[Participant], begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> list[str]:
-    """All that is wrong in their homes, a sentence each.
+    """All that is wrong in their homes, as one sentence each.
 
     `begun`: token and caller of each call of this campaign, by its 8 bytes. `crossing`: the calls that were meant to
     cross another one.
@@ -58,7 +58,7 @@ def _home(person: Participant) -> Iterator[str]:
     for recording in sorted(home.recordings.glob("*")) if home.recordings.exists() else ():
         if (why := _unreadable(recording)) is not None:
             yield f"the recording {recording.name} can't be played: {why}"
-        recording.unlink()  # each is looked at once
+        recording.unlink()  # each recording is checked once
     for received, digest in person.newly_received():
         if received.suffix == ".bin" and digest != hashlib.sha256(content_of(received.name)).digest():
             yield f"the file {received.name} isn't what was sent"
@@ -109,7 +109,7 @@ def _readable(writer: Person, reader: Person) -> Iterator[str]:
 
 
 def _settings(person: Participant) -> Iterator[str]:
-    """What was confirmed holds; what wasn't may hold, and does so from now on."""
+    """Settings that differ from what was confirmed. An unconfirmed change may hold, and then must hold from now on."""
     with person.store() as store:
         for (node, word), possible in person.settings.items():
             contact = store.contact_of(node)
@@ -121,7 +121,7 @@ def _settings(person: Participant) -> Iterator[str]:
 
 
 def _messages(writer: Participant, reader: Participant) -> Iterator[str]:
-    """What waits for the reader, and what has come there, is all that was left for them."""
+    """Voice messages for the reader that neither wait nor have arrived."""
     with writer.store() as store:
         waiting = {kept.digest for kept in store.kept_files(reader.id) if kept.ours and kept.voice}
     for digest in writer.promised.get(reader.id, set()) - waiting - reader.received().keys():

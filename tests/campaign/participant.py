@@ -1,4 +1,4 @@
-"""A person of the campaign, who remembers what their program has promised to keep."""
+"""A person of the campaign, with a record of what their program has confirmed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.bot.console import Chat, Person
 
 
 class Setting(NamedTuple):
-    """Something that the owner sets for a contact with `/contact WORD NAME VALUE`."""
+    """A setting of a contact that the owner changes with `/contact WORD NAME VALUE`."""
 
     kind: Kind
-    "Of the answer."
+    "The kind of the answer."
 
     of: Callable[[Contact], str]
-    "The value that a contact has."
+    "The value of the setting in a contact."
 
 
 SETTINGS = {
@@ -33,21 +33,21 @@ SETTINGS = {
 
 
 class Participant(Person):
-    """One of them."""
+    """A person of the campaign."""
 
     def __init__(self, name: str, folder: Path, chat: Chat, *, config: str = "") -> None:
         super().__init__(name, folder, chat, config=config)
         self.settings: dict[tuple[NodeId, str], set[str]] = {}
-        "What each setting of a contact may be: one value, and another one as long as that wasn't confirmed."
+        "The values that each setting of a contact may have: the confirmed one, and one that wasn't confirmed yet."
 
         self.promised: dict[NodeId, set[bytes]] = {}
-        "Voice messages that were confirmed to wait for a contact, by their SHA-256."
+        "The SHA-256 of the voice messages whose waiting for a contact was confirmed."
 
         self._looked_at: dict[str, bytes] = {}
-        "The SHA-256 of received files, by name."
+        "The SHA-256 of received files by name."
 
     async def sets(self, other: Person, word: str, value: str) -> None:
-        """Change a setting of a contact. From the answer on it has to hold."""
+        """Change a setting of a contact. It must hold from the answer on."""
         possible = self.settings.setdefault((other.id, word), set())
         if not possible:
             with self.store() as store:
@@ -59,23 +59,23 @@ class Participant(Person):
         self.settings[other.id, word] = {value}
 
     async def leaves_message(self, other: Person, path: Path) -> None:
-        """Leave a voice message. From the answer on it has to wait until it has come, once."""
+        """Leave a voice message. From the answer on it must wait until it has arrived, once."""
         await self.asked(f"/message {other.name} {path}", kind=Kind.MESSAGE_KEPT)
         self.promised.setdefault(other.id, set()).add(_digest(path))
 
     def begins_anew_with(self, other: Person) -> None:
-        """The contact is removed, with all that was set and waits for them."""
+        """Forget the settings and messages of a contact who is removed."""
         self.settings = {which: values for which, values in self.settings.items() if which[0] != other.id}
         self.promised.pop(other.id, None)
 
     def received(self) -> Counter[bytes]:
-        """How often each file has come, by its SHA-256."""
+        """The number of times that each file has arrived, by SHA-256."""
         for path, digest in self.newly_received():
             self._looked_at[path.name] = digest
         return Counter(self._looked_at.values())
 
     def newly_received(self) -> Iterator[tuple[Path, bytes]]:
-        """The files that have come since `received` was called last, and the SHA-256 of each."""
+        """The files that have arrived since the last call of `received`, each with its SHA-256."""
         folder = Home(self.home).files
         for path in sorted(folder.iterdir()) if folder.exists() else ():
             if path.is_file() and path.name not in self._looked_at:

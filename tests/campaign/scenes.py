@@ -1,4 +1,4 @@
-"""What people do while the killing goes on. Each scene begins and ends with no call, unless it is cut short."""
+"""What people do while their programs are killed. An uncut scene begins and ends without a call."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ FILE_BYTES = 5_000_000
 "Size of a file that takes a second or two in a call on this machine."
 
 MESSAGE_SECONDS, RATE = 40, 24_000
-"Of a voice message: two megabytes."
+"Length and sample rate of a voice message, which has two megabytes."
 
 _files = itertools.count(1)
 
 Scene = Callable[..., Awaitable[None]]
-"Is given the people who take part: a caller, a callee, and perhaps a third."
+"A scene is given its people: a caller, a callee, and perhaps a third."
 
 
 def size_of(scene: Scene) -> int:
-    """How many people take part."""
+    """The number of people in a scene."""
     return len(inspect.signature(scene).parameters)
 
 
 async def first_contact(caller: Participant, callee: Participant) -> None:
-    """They remove each other, meet again as strangers, pair, and save each other."""
+    """The two remove each other, meet again as strangers, pair, and save each other."""
     for person, other in ((caller, callee), (callee, caller)):
         person.begins_anew_with(other)
         person.write(f"/contact remove {other.name}")
@@ -54,7 +54,7 @@ async def first_contact(caller: Participant, callee: Participant) -> None:
 
 
 async def answered(caller: Participant, callee: Participant) -> None:
-    """A contact calls, and is answered; a line of text beside the call; the caller hangs up."""
+    """A contact calls and is answered. The two write a line of text, and the caller hangs up."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     caller.write(f"/say {callee.name}: Hello")
     await callee.until(lambda said: "Hello" in said.get("text", ""))
@@ -62,21 +62,21 @@ async def answered(caller: Participant, callee: Participant) -> None:
 
 
 async def declined(caller: Participant, callee: Participant) -> None:
-    """The callee doesn't want to."""
+    """The callee declines the call."""
     await ring(caller, callee)
     callee.write("/decline")
     await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
 
 
 async def taken_back(caller: Participant, callee: Participant) -> None:
-    """The caller hangs up while it rings."""
+    """The caller hangs up while the call rings."""
     await ring(caller, callee)
     caller.write("/hangup")
     await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
 
 
 async def glare(caller: Participant, callee: Participant) -> None:
-    """Both call each other at once; what comes of it is one call."""
+    """Both call each other at once, and the two calls become one."""
     caller.write(f"/call {callee.name}")
     callee.write(f"/call {caller.name}")
     await asyncio.gather(*(person.call("active") for person in (caller, callee)))
@@ -84,14 +84,14 @@ async def glare(caller: Participant, callee: Participant) -> None:
 
 
 async def recorded(caller: Participant, callee: Participant) -> None:
-    """A call of some length: the callee records what arrives."""
+    """The two have a longer call, and the callee records it."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     await callee.media()
     await hang_up(callee, caller)
 
 
 async def on_hold(caller: Participant, callee: Participant) -> None:
-    """The callee puts the call on hold and takes it off again."""
+    """The callee puts the call on hold and continues it."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     await callee.asked(f"/hold {caller.name}", kind=Kind.ON_HOLD)
     await caller.told(callee.name, kind=Kind.HELD)
@@ -104,7 +104,7 @@ async def on_hold(caller: Participant, callee: Participant) -> None:
 
 
 async def file_sent(caller: Participant, callee: Participant) -> None:
-    """The caller sends a file, which the callee always accepts. What an earlier round left unfinished comes as well."""
+    """The caller sends a file, and the callee accepts each file. Unfinished files of earlier rounds arrive too."""
     await callee.sets(caller, "files", "always")
     await connect(caller, callee, answer=f"/answer {caller.name}")
     path = caller.home.with_name(f"{caller.name}-{next(_files)}.bin")
@@ -115,7 +115,7 @@ async def file_sent(caller: Participant, callee: Participant) -> None:
 
 
 async def voice_message(caller: Participant, callee: Participant) -> None:
-    """The caller leaves a voice message, and brings it with a call. What waits from an earlier round comes as well."""
+    """The caller leaves a voice message and delivers it with a call. Messages of earlier rounds arrive too."""
     await callee.sets(caller, "files", "always")
     path = caller.home.with_name(f"{caller.name}-{next(_files)}.wav")
     _record(path)
@@ -126,7 +126,7 @@ async def voice_message(caller: Participant, callee: Participant) -> None:
 
 
 async def settings(caller: Participant, callee: Participant) -> None:
-    """The caller changes what the callee may, one after the other, and changes it back."""
+    """The caller changes settings of the contact, one after the other, and changes them back."""
     for word, value in (
         *(("files", "always"), ("endpoint", "pattern"), ("ring", "00:00-24:00")),
         *(("files", "ask"), ("endpoint", "default"), ("ring", "")),
@@ -135,7 +135,7 @@ async def settings(caller: Participant, callee: Participant) -> None:
 
 
 async def conversation(caller: Participant, callee: Participant, third: Participant) -> None:
-    """Two call the callee, who makes one conversation of that and leaves it; they go on with each other."""
+    """Two people call the callee, who merges the calls and leaves the conversation. The two continue."""
     await connect(caller, callee, "audio", answer=f"/answer {caller.name}")
     await callee.asked(f"/hold {caller.name}", kind=Kind.ON_HOLD)
     await ring(third, callee, "audio")
@@ -154,14 +154,14 @@ async def conversation(caller: Participant, callee: Participant, third: Particip
 
 
 async def _has_calls(person: Person, number: int) -> None:
-    """Wait until it has so many calls, and each is up."""
+    """Wait until a person has this number of calls and each is up."""
     async with asyncio.timeout(SECONDS):
         while [call["state"] for call in (await person.status())["calls"]] != ["active"] * number:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # a report of one call could be taken for one of another
 
 
 def _record(path: Path) -> None:
-    """Make a sound file, whose content is no other's."""
+    """Make a sound file with content of its own."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

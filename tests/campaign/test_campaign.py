@@ -17,7 +17,7 @@ from tests.campaign.scenes import SCENES
 async def test_whatever_a_kill_interrupts_all_homes_are_whole_afterwards(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    # Each comes once; what the others do is part of these.
+    # Each of these scenes comes once. The other scenes consist of parts of these.
     quick = {name: SCENES[name] for name in names}
     result = await campaign(tmp_path, kills=len(quick), seed=7, scenes=quick)
     assert result.faults == []

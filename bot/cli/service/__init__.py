@@ -398,7 +398,8 @@ def groups_of_systemd() -> frozenset[int] | None:
     """The ids of the groups that this user's systemd has, from when it began; None if it doesn't run."""
     if shutil.which("systemctl") is None:
         return None
-    process = _run(["systemctl", "show", "--property=MainPID", "--value", f"user@{os.geteuid()}.service"]).stdout
+    command = ["systemctl", "show", "--property=MainPID", "--value", f"user@{os.geteuid()}.service"]
+    process = asked(command, SECONDS).stdout
     try:
         lines = Path(f"/proc/{int(process)}/status").read_text(errors="replace").splitlines()
     except (OSError, ValueError):

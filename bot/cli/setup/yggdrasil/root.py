@@ -137,7 +137,7 @@ def _ran(asking: Asking, step: Step) -> tuple[int, str]:
         with subprocess.Popen(command, stdin=source, stdout=written, stderr=subprocess.STDOUT) as process:  # noqa: S603
             while not _ended(process):
                 if asking.at_terminal:
-                    asking.begin(".")
+                    asking.begin(".", then="")
         written.seek(max(0, written.seek(0, os.SEEK_END) - LAST_BYTES))
         return process.returncode, written.read(LAST_BYTES).decode(errors="replace")
 
