@@ -33,7 +33,7 @@ class Bounds(NamedTuple):
     seconds: str
 
 
-ASKED = Bounds("bot/process/asked.py _written MOST_BYTES", "bot/process/asked.py _written until")
+ASKED = Bounds("bot/asked.py _written MOST_BYTES", "bot/asked.py _written until")
 DELTACHAT = Bounds(
     "bot/messengers/deltachat/rpc.py Rpc.running LINE_BYTES", "bot/messengers/deltachat/rpc.py Rpc.call seconds"
 )
@@ -72,7 +72,7 @@ BOUNDED: dict[str, Bounds] = {
         "bot/messengers/telegram/switches.py _replied MOST_BYTES",
         "bot/messengers/telegram/switches.py _replied seconds",
     ),
-    "bot/process/asked.py asked": ASKED,
+    "bot/asked.py asked": ASKED,
     "peer/media/picture/camera.py CameraProgram.open": Bounds(
         "peer/media/picture/camera.py CameraProgram.open READ_BYTES",
         "peer/media/picture/camera.py CameraProgram.read STILL_SECONDS",

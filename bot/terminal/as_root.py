@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 
-from bot.process.asked import asked
+from bot.asked import asked
 
 SUDOERS = ("sudo", "wheel", "admin")
 "Groups whose members may use sudo on the usual systems."

@@ -52,7 +52,7 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "bot/command_socket.py ask",
         "bot/command_socket.py user_of",
         "bot/demo/node.py DemoNode._read",
-        "bot/process/asked.py _written",
+        "bot/asked.py _written",
         "bot/program_source.py _installed_from",
         "peer/handset/devices/quiet_listener.py waiting",
         "peer/media/picture/camera.py _last_line",

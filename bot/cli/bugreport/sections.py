@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bot.asked import asked
 from bot.cli.bugreport.database import shape
 from bot.cli.bugreport.scrubber import Scrubber
 from bot.cli.bugreport.settings import changed
@@ -21,7 +22,6 @@ from bot.cli.doctor import checks_of, summary
 from bot.cli.doctor.check import Check
 from bot.cli.service.units import SERVICE
 from bot.home import Home
-from bot.process.asked import asked
 from bot.settings import settings
 from shared.errors import ConfigError, CopybaraError
 from shared.store.files import known_errors

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bot.asked import asked
 from bot.cli.service import units
 from bot.command_socket import AskStatus, ask
 from bot.home import Home, who_runs
-from bot.process.asked import asked
 from bot.process.own_program import own_program
 from bot.process.user_units import folder as folder
 from bot.process.user_units import keeps_port

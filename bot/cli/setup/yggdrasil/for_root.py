@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
+from bot.asked import asked
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
 from bot.home import Home
-from bot.process.asked import asked
 from bot.terminal.as_root import as_root, has_sudo
 from bot.terminal.asking import Asking
 from shared.errors import OverlayError

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.process.asked import GIVEN_UP, MOST_BYTES, asked
+from bot.asked import GIVEN_UP, MOST_BYTES, asked
 
 SECONDS = 30.0
 "More than any of them takes on a slow machine."
