@@ -58,7 +58,7 @@ def backup(home: Home, file: Path) -> int:
     passphrase = _new_passphrase(file)
     with said_if_slow("Packing and encrypting the home"):
         write(home, file, passphrase)
-    print_text(texts.backed_up(file))
+    print_text(texts.backed_up(file, *_places(home)))
     return 0
 
 
@@ -73,15 +73,19 @@ def write(home: Home, file: Path, passphrase: str, *, largest: int = LARGEST) ->
     write_new_file(file.absolute(), seal(archive, passphrase))
 
 
-def _folders_of_calls(home: Home) -> list[Path]:
-    """The configured folders for recordings and received files that are in the home, as paths relative to it."""
+def _places(home: Home) -> tuple[Path, Path]:
+    """The folders of recordings and of received files."""
     try:
         config = load(home.config)
     except InputError:
-        return []  # a backup matters most when something in the home is broken
+        return home.recordings, home.files  # a backup matters most when something in the home is broken
+    return Path(config.media.record_to or home.recordings), Path(config.files.folder or home.files)
+
+
+def _folders_of_calls(home: Home) -> list[Path]:
+    """Those of them that are in the home, as paths relative to it."""
     whole = home.folder.resolve()
-    folders = [Path(folder).resolve() for folder in (config.media.record_to, config.files.folder) if folder]
-    return [folder.relative_to(whole) for folder in folders if whole in folder.parents]
+    return [folder.relative_to(whole) for each in _places(home) if whole in (folder := each.resolve()).parents]
 
 
 def restore(home: Home, file: Path) -> int:
@@ -94,7 +98,7 @@ def restore(home: Home, file: Path) -> int:
     archive = _unsealed(read(file), Asking(Answers(), f"copybara restore {shlex.quote(str(file))}"))
     with said_if_slow("Making a home of it"):
         contacts = _made_from(archive, home)
-    print_text(texts.brought_back(home.folder, contacts))
+    print_text(texts.brought_back(home.folder, contacts, *_places(home)))
     return 0
 
 

@@ -95,17 +95,18 @@ def left_out(lines: int) -> str:
     return f"{lines} {were} left out: nothing could be written in time."
 
 
-def backed_up(file: Path) -> str:
-    """After `copybara backup`."""
+def backed_up(file: Path, recordings: Path, files: Path) -> str:
+    """After `copybara backup`. `recordings` and `files` are the folders of recordings and of what others sent."""
     return (
         f"The home is in {file}, encrypted. Keep the passphrase apart from it: without it the file is of no use.\n"
-        "Recordings and the overlay's own key aren't in it. To get it back:\n"
+        f"Not in it: recordings ({recordings}), files that others sent you ({files}), and the overlay's own key.\n"
+        "To get the home back:\n"
         f"  copybara restore {shlex.quote(str(file))}"
     )
 
 
-def brought_back(folder: Path, contacts: int) -> str:
-    """After `copybara restore`."""
+def brought_back(folder: Path, contacts: int, recordings: Path, files: Path) -> str:
+    """After `copybara restore`. `recordings` and `files` as in `backed_up`."""
     people = "1 contact" if contacts == 1 else f"{contacts or 'no'} contacts"
     return (
         f"The home is in {folder}, with {people}.\n"
@@ -113,5 +114,7 @@ def brought_back(folder: Path, contacts: int) -> str:
         "compare the four words, and confirm them on both sides: They match on the page, or in a chat "
         "/contact confirm NAME WORDS.\n"
         "All calls ring now: you may have allowed less since the backup, and whom you removed or blocked since is a "
-        "contact again. To have calls answered automatically: copybara contacts trust NAME"
+        "contact again. To have calls answered automatically: copybara contacts trust NAME\n"
+        "Recordings, and files that others sent you, aren't in a backup. What you still have of them belongs in "
+        f"{recordings} and {files}. The page lists only what has come since Copybara was last started."
     )

@@ -43,23 +43,31 @@ PASSPHRASE = b"four words nobody guesses\n"
 
 
 async def backed_up(person: Person, file: Path) -> None:
-    code, _, errors = await person.cli("backup", str(file), stdin=PASSPHRASE)
+    code, out, errors = await person.cli("backup", str(file), stdin=PASSPHRASE)
     assert (code, errors) == (0, "")
+    says_where_recordings_are(person, out)
+
+
+def says_where_recordings_are(person: Person, said: str) -> None:
+    for folder in ("recordings", "files"):
+        assert str(person.home / folder) in said
 
 
 async def brought_back(person: Person, file: Path) -> None:
     """End the program, lose the home, and restore it from the file."""
     assert await person.signalled(signal.SIGTERM) == 0
     shutil.rmtree(person.home)
-    code, _, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
+    code, out, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
     assert (code, errors) == (0, "")
+    says_where_recordings_are(person, out)
     await person.begin()
     await next_second()
 
 
 @pytest.mark.parametrize(("contacts", "said"), [(0, "no contacts."), (1, "1 contact."), (2, "2 contacts.")])
 def test_a_restore_says_how_many_contacts_came_back(contacts: int, said: str) -> None:
-    assert texts.brought_back(Path("home"), contacts).startswith(f"The home is in home, with {said}\n")
+    folders = Path("recordings"), Path("files")
+    assert texts.brought_back(Path("home"), contacts, *folders).startswith(f"The home is in home, with {said}\n")
 
 
 async def next_second() -> None:
