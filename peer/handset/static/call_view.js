@@ -72,8 +72,9 @@ export class CallView {
     press("held-resume", () => calls.resume(this.#call.id));
     press("held-aside", () => calls.setAside(true));
     press("c-hangup", () => calls.hangUp());
-    press("words-done", () => this.#wordsSeen());
+    press("words-done", () => this.#match(this.#words, "stage-name"));
     press("words-differ", () => this.#differ(this.#words?.id));
+    press("about-match", () => this.#match(this.#call, "panel-title"));
     press("about-differ", () => this.#differ(this.#call.id));
     press("keep-not", () => this.#keepNot());
     onSubmit("keep-form", "keep-problem", () => this.#keep());
@@ -354,6 +355,7 @@ export class CallView {
     const due = [call, ...this.#calls.companions].find(wait);
     show($("words"), Boolean(due));
     if (due?.id !== this.#words?.id || due?.phrase !== this.#words?.phrase) unsettle($("words"));
+    $("words").classList.toggle("in-about", due === call);
     this.#words = due ?? null;
     this.#drawKeep(due ? null : [call, ...this.#calls.companions].find((each) => each.compared && !each.contact && !this.#notKept.has(each.id)));
     if (!due) return;
@@ -363,13 +365,13 @@ export class CallView {
     put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? within(due.name) : "the other person")} by voice. If they differ, someone is between you:`);
   }
 
-  #wordsSeen() {
-    if (!this.#words) return;
-    const { id, phrase } = this.#words;
-    this.#compared.add(id);
-    this.#confirm(id, phrase);
+  // The four words of that call match. What is pressed goes; the element with the id `next` takes its place.
+  #match(call, next) {
+    if (!call) return;
+    this.#compared.add(call.id);
+    this.#confirm(call.id, call.phrase);
     this.draw(this.#call);
-    $("stage-name").focus({ preventScroll: true });
+    $(next).focus({ preventScroll: true });
   }
 
   #differ(id) {

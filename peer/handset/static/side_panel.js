@@ -2,6 +2,7 @@
 
 import { $, make, onSubmit, problem, put, redraw, show, toast } from "./dom.js";
 import { wantedName, within } from "./names.js";
+import { unsettle } from "./settled.js";
 
 const OPENERS = { chat: "c-chat", about: "c-about" };
 
@@ -10,6 +11,8 @@ export class SidePanel extends EventTarget {
   #calls;
   #call = null;
   #open = "";
+  // The words that are shown to be compared.
+  #words = null;
   // The call for which something is written that wasn't sent yet, and who were in its conversation when that was begun.
   #writtenFor = null;
 
@@ -106,7 +109,9 @@ export class SidePanel extends EventTarget {
     put($("phrase-text"), call.compared ? "You confirmed them." : call.phrase
       ? `Read them to each other. If ${call.contact ?? "the other person"} sees the same four, nobody is between you.`
       : "Both programs are still agreeing on them.");
-    show($("about-differ"), Boolean(call.phrase) && !call.compared);
+    show($("about-compared"), Boolean(call.phrase) && !call.compared);
+    if (call.phrase !== this.#words) unsettle($("about-compared"));
+    this.#words = call.phrase;
     put($("path-full"), path);
     const quality = this.#calls.quality.get(call.id);
     redraw($("figures"), quality ? figures(quality, size) : [], ([name, value]) =>
