@@ -299,4 +299,5 @@ def make_handset(
         DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
     ]
     last_place = LastPlace(node.pages, node.thread)
-    return open_handset(node.pages, presenter, requests, devices, serving, last_place, held=held, port=port, key=key)
+    tell = functools.partial(presenter.run, switchboard.look_at_book)
+    return open_handset(node.pages, tell, requests, devices, serving, last_place, held=held, port=port, key=key)

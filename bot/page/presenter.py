@@ -109,8 +109,12 @@ class Presenter:
         self._kept_ends = KeptEnds(self._is_to_save)
         self._conversations = ShownConversations(lines)
         self._book = ShownContacts(store)
+        self._logged: list[LogEntry] = []
         self._revision: tuple[int, int] | None = None
-        "The revision of the store whose contacts are shown."
+        "The revision of the store that is shown."
+
+        self._differed: int | None = None
+        "The number of the call that was over when its owner said that its words differ."
 
         self._changes: deque[str] = deque(maxlen=CHANGES_KEPT)
         "Changes to the contacts by other devices, until somebody at home has seen them."
@@ -160,10 +164,11 @@ class Presenter:
             if line.number == number:
                 self._answered_alone(line, chime=True)
 
-    async def run(self) -> None:
+    async def run(self, look_at_book: Callable[[], None]) -> None:
         """Once a second, send pages the quality of calls, and what has changed elsewhere. Runs until cancelled.
 
-        An error while reading is shown once, and reading is tried again the next second.
+        An error while reading is shown once, and reading is tried again the next second. `look_at_book` gives the calls
+        the names and proofs that the contact book has by now.
         """
         before: dict[int, page_protocol.Report] = {}
         loop = asyncio.get_running_loop()
@@ -178,15 +183,16 @@ class Presenter:
             before, last = reports, now
             if overlay != (overlay := self._overlay_state()):
                 self._pages.send(page_protocol.OverlayState(overlay=overlay))
-            await self._look_at_store()
+            await self._look_at_store(look_at_book)
 
-    async def _look_at_store(self) -> None:
-        """Send contacts and devices again if they have changed. The command line, too, may change them."""
+    async def _look_at_store(self, look_at_book: Callable[[], None]) -> None:
+        """Send contacts, calls, the log and devices again if anything was written, also by another process."""
         if not self._pages.open:
             return
         try:
             if self._revision != (revision := self._store.revision()):
-                await self._refresh_contacts()
+                look_at_book()
+                await self.book_changed()
                 self._revision = revision
             self._devices.refresh()
             self._failing = False
@@ -202,6 +208,8 @@ class Presenter:
     async def hello(self, page: Page) -> Hello:
         """Everything that a new page needs."""
         await self._refresh_contacts()
+        self._refresh_log()
+        self._look_for_differed()
         await self._card.look_at_peers()
         own, ends = self._card.shown(), self._kept_ends.now()
         shown = [self._calls.of(line.number) for line in self._lines if _is_shown(line)]
@@ -216,7 +224,7 @@ class Presenter:
                 *(self._call(line, page) for line in self._lines if _is_shown(line)),
                 *map(self._ended, ends),
             ],
-            log=self._log(),
+            log=self._logged,
             texts=[text for line in self._lines for text in self._calls.of(line.number).texts],
             links=[
                 *(each.link() for each in shown if each.link is not None),
@@ -336,6 +344,15 @@ class Presenter:
     def _ended(self, end: KeptEnd) -> page_protocol.Call:
         """The call with its recordings. The last one may have finished after the call's end."""
         return msgspec.structs.replace(end.call, recorded=[*self._files.recordings_of(end.reference)])
+
+    def _look_for_differed(self) -> None:
+        """The owner may say of a call that is over that its words differ: its page doesn't offer to save them then."""
+        latest = self._lines.latest
+        if latest is None or not (latest.call.ended and latest.shown.differed) or latest.number == self._differed:
+            return
+        self._differed = latest.number
+        self._keep_end(latest)
+        self._pages.send(self._shown_call(latest, at_page=False, elsewhere=None))
 
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
@@ -467,6 +484,7 @@ class Presenter:
     async def book_changed(self) -> None:
         """Send contacts, calls, files and the log again, because the contact book has changed."""
         await self._refresh_contacts()
+        self._look_for_differed()
         for line in self._lines:
             self._show(line)
             for transfer in self._files.of(line):
@@ -491,9 +509,15 @@ class Presenter:
 
     def _show_log(self) -> None:
         if self._pages.open:
-            self._pages.send(page_protocol.Log(log=self._log()))
+            self._refresh_log()
 
-    def _log(self) -> list[LogEntry]:
+    def _refresh_log(self) -> None:
+        log = self._read_log()
+        if self._logged != log:
+            self._logged = log
+            self._pages.send(page_protocol.Log(log=log))
+
+    def _read_log(self) -> list[LogEntry]:
         return [
             view.logged(
                 record,

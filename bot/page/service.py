@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from bot.devices.book import DeviceBook
 from bot.devices.serving import DeviceServing
 from bot.page.last_place import LastPlace
-from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.process.user_units import keeps_port
 from bot.texts import page as texts
@@ -24,7 +23,7 @@ class HandsetService:
 
     def __init__(
         self,
-        presenter: Presenter,
+        tell: Callable[[], Awaitable[None]],
         server: LateServer,
         book: DeviceBook,
         devices: Sequence[DeviceServing],
@@ -33,7 +32,7 @@ class HandsetService:
         *,
         lasts: bool,
     ) -> None:
-        self._presenter = presenter
+        self._tell = tell
         self._last_place = last_place
         self._book = book
         self._devices = devices
@@ -67,7 +66,7 @@ class HandsetService:
         if rejoins:
             self._last_place.expect()
         keeping = Part("Keeping where sound and picture are", self._last_place.run)
-        telling = Part("Telling the page", self._presenter.run)
+        telling = Part("Telling the page", self._tell)
         erasing = Part("Erasing removed devices", self._book.erase_removed)
         serving = [Part(each.what, each.run) for each in self._devices]
         async with self._server.running(), kept_running(telling, erasing, keeping, *serving):
@@ -76,7 +75,7 @@ class HandsetService:
 
 def open_handset(
     pages: Pages,
-    presenter: Presenter,
+    tell: Callable[[], Awaitable[None]],
     requests: PageRequests,
     book: DeviceBook,
     devices: Sequence[DeviceServing],
@@ -88,14 +87,15 @@ def open_handset(
 ) -> HandsetService:
     """Use the socket that systemd holds, or else the configured port, or else any port.
 
-    `key` is the home's 32-byte key, which pages of earlier runs know.
+    `tell` sends pages, until cancelled, what nothing else sends them. `key` is the home's 32-byte key, which pages of
+    earlier runs know.
     """
     listening, notices = listening_at(port, held)
     # Another program may have any other port at the next run, and would then get what the browser allows for this
     # address.
     lasts = port != 0 and not notices
     server = LateServer(pages, requests, listening, key)
-    return HandsetService(presenter, server, book, devices, last_place, notices, lasts=lasts)
+    return HandsetService(tell, server, book, devices, last_place, notices, lasts=lasts)
 
 
 def listening_at(port: int, held: socket.socket | None = None) -> tuple[socket.socket, list[str]]:

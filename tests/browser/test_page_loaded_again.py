@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.kinds import Kind
@@ -12,6 +13,7 @@ from peer.handset.protocol import (
     Contacts,
     Devices,
     Hello,
+    Log,
     Recorded,
     Said,
     SaveContact,
@@ -21,7 +23,7 @@ from peer.handset.protocol import (
     Text,
 )
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import BOB, NOW, Theatre, adding, call, contact, greeting, link, sends, theatre
+from tests.browser.scripted import BOB, NOW, Theatre, adding, call, contact, greeting, link, logged, sends, theatre
 from tests.browser.test_page_told import STRANGER
 from tests.browser.test_page_voice_message import UNHEARD
 
@@ -72,6 +74,29 @@ async def test_who_is_saved_elsewhere_after_a_call_is_offered_no_more() -> None:
         await play.view.shows(SAVE_THEM_NOW)
         play.tell(Contacts(contacts=[contact("bob", BOB)]))
         await play.page.locator("#ended-save").wait_for(state="hidden")
+
+
+async def test_who_was_in_a_call_that_is_over_is_offered_no_more_once_its_words_are_said_to_differ() -> None:
+    async with theatre(greeting(contacts=[], calls=[call(1, "ended", **MET)])) as play:
+        await play.view.shows(SAVE_THEM_NOW)
+        play.tell(call(1, "ended", **MET, differed=True))
+        await play.view.shows("The words didn't match, so someone may have listened in.")
+        await play.page.locator("#ended-save").wait_for(state="hidden")
+
+
+async def test_who_is_being_saved_from_the_log_is_shown_as_they_are_by_now() -> None:
+    met = logged("Somebody you haven't saved", "hung-up", seconds=70, reference="00" * 8)
+    compared = msgspec.structs.replace(met, compared=True)
+    async with theatre(greeting(contacts=[], log=[compared])) as play:
+        await play.page.locator("#log [title='Save them in your contacts']").click()
+        await play.view.shows("You confirmed the four words")
+        await play.page.locator("#add-name").fill("Ann")
+        play.tell(Log(log=[met]))
+        await play.view.shows("Its four words weren't confirmed")
+        assert await play.page.locator("#add-name").input_value() == "Ann"
+        play.tell(Log(log=[msgspec.structs.replace(met, contact="anna", reference="")]))
+        await play.view.shows("They were saved as anna.")
+        await play.page.locator("#add").wait_for(state="hidden")
 
 
 async def test_whom_nobody_saved_is_offered_again_after_a_call_in_vain_and_not_after_one_that_connected() -> None:

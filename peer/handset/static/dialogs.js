@@ -14,8 +14,9 @@ export class Dialogs {
   #program;
   #world;
   #contact = null;
-  // The call of the log whose other side is being saved.
+  // The call of the log whose other side is being saved, and whether the program has been asked to.
   #from = null;
+  #saving = false;
   #explained = null;
   #preview = null;
   onDevice = () => {};
@@ -36,6 +37,7 @@ export class Dialogs {
     onSubmit("rename-form", "contact-problem", () => this.#rename());
     $("trust-form").addEventListener("change", ({ target }) => this.#setTrust(target));
     program.addEventListener("contacts", ({ detail }) => this.#changed(detail.contacts));
+    program.addEventListener("log", ({ detail }) => this.#logChanged(detail.log));
     $("contact-remove").addEventListener("click", () => this.#remove());
     $("settings").addEventListener("close", () => this.#stopPreview());
     // What nobody looks at has no camera on: another tab, a phone in a pocket, a page whose program is gone.
@@ -112,25 +114,45 @@ export class Dialogs {
   }
 
   #openAdd(entry) {
-    this.#from = entry;
     $("add-form").reset();
     put($("add-title"), entry ? "Save this person" : "Add a contact");
-    const how = entry?.compared ? COMPARED : entry?.seconds == null ? NOT_TALKED : NOT_COMPARED;
-    put($("add-from"), entry ? `From the call of ${moment(entry.started)}. ${how}` : "");
-    show($("add-from"), Boolean(entry));
+    this.#saveFrom(entry);
     show($("add-whom").parentElement, !entry);
     put($("add-name-label"), entry ? "Save as" : "Name (if empty, the one on the card)");
     problem($("add-problem"), null);
     $("add").showModal();
   }
 
+  #saveFrom(entry) {
+    this.#from = entry;
+    const how = entry?.compared ? COMPARED : entry?.seconds == null ? NOT_TALKED : NOT_COMPARED;
+    put($("add-from"), entry ? `From the call of ${moment(entry.started)}. ${how}` : "");
+    show($("add-from"), Boolean(entry));
+  }
+
+  // Elsewhere the words of that call were confirmed or found to differ, or its other side was saved.
+  #logChanged(log) {
+    if (!$("add").open || !this.#from || this.#saving) return;
+    const now = log.find(({ node, started }) => node === this.#from.node && started === this.#from.started);
+    if (!now) return;
+    this.#saveFrom(now);
+    if (!now.contact) return;
+    $("add").close();
+    toast(`They were saved as ${now.contact}.`);
+  }
+
   async #add() {
     const name = this.#from ? wantedName("add-name") : $("add-name").value.trim();
     const whom = this.#from?.node ?? $("add-whom").value.trim();
     if (!whom) throw { sentence: "Paste their contact card or node id.", hint: "" };
-    const done = await this.#program.ask("add-contact", { name, whom, reference: this.#from?.reference ?? "" });
-    $("add").close();
-    toast(done);
+    this.#saving = true;
+    try {
+      const done = await this.#program.ask("add-contact", { name, whom, reference: this.#from?.reference ?? "" });
+      $("add").close();
+      toast(done);
+    } finally {
+      this.#saving = false;
+    }
   }
 
   // A link that was tapped, or that the person has `pasted`: what it is, and one button. A call that is pasted rings, an
