@@ -269,9 +269,9 @@ class Assistant:
             case commands.Hold():
                 await calling.hold(calling.holdable(command.whom))
             case commands.Resume():
-                await calling.resume(calling.held("/resume", command.whom))
+                await calling.resume(turn, calling.held("/resume", command.whom))
             case commands.Swap():
-                await calling.resume(calling.held("/swap", command.whom), swap=True)
+                await calling.resume(turn, calling.held("/swap", command.whom), swap=True)
             case commands.Record():
                 await record_command.obey(turn, command, self.switchboard, calling)
             case commands.Merge() | commands.Agree() | commands.Refuse():

@@ -366,12 +366,12 @@ class Calling:
         """Put a call on hold, see Switchboard.hold. Raises NothingToHold, LocalProtocolError."""
         await self._switchboard.hold(line)
 
-    async def resume(self, line: Line, *, swap: bool = False) -> None:
+    async def resume(self, turn: Turn, line: Line, *, swap: bool = False) -> None:
         """Take a call off hold. With `swap`, put the owner's present call on hold.
 
         Raises NotOnHold, InCall, NothingToHold, LocalProtocolError.
         """
-        await self._switchboard.resume(line, swap=swap)
+        await self._switchboard.resume(line, swap=swap, begins_off=turn.in_clear)
 
     def ignore(self, line: Line) -> None:
         """Stop all ringing calls of that caller, who gets no reply. Raises CallRefused.

@@ -46,7 +46,7 @@ class Taps:
             case Act.HOLD:
                 await calling.hold(calling.of_id(action.call))
             case Act.RESUME:
-                await calling.resume(calling.of_id(action.call), swap=True)
+                await calling.resume(turn, calling.of_id(action.call), swap=True)
             case Act.DECLINE:
                 await calling.decline(calling.of_id(action.call))
             case Act.BLOCK:

@@ -465,6 +465,10 @@ class Line:
         if media is not None:
             self.agree(self.media & media or self.media)
 
+    def begins_off(self) -> None:
+        """It goes on without microphone and camera of the page, see Presented."""
+        self._shown = replace(self._shown, begins_off=True)
+
     def turned_on(self) -> None:
         """The owner has switched on microphone or camera at the page."""
         self._shown = replace(self._shown, begins_off=False)

@@ -133,8 +133,8 @@ class Presented:
     "A test call with our own echo, see echo_calls.py: no person is at the other side, and nothing of it is kept."
 
     begins_off: bool = False
-    """Microphone and camera of the page stay off until the owner switches them on there. For a call that was placed or
-    answered in a chat where others can write in the owner's place."""
+    """Microphone and camera of the page stay off until the owner switches them on there. For a call that was placed,
+    answered or taken off hold in a chat where others can write in the owner's place."""
 
     @classmethod
     def coming(cls, contact: Contact | None, *, automatic: bool) -> Presented:

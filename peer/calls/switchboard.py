@@ -397,12 +397,14 @@ class Switchboard:
         if line.on_hold:
             raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")
 
-    async def resume(self, line: Line, *, swap: bool = False, begins: Callable[[], None] = lambda: None) -> None:
+    async def resume(
+        self, line: Line, *, swap: bool = False, begins_off: bool = False, begins: Callable[[], None] = lambda: None
+    ) -> None:
         """Take a call off hold, and all calls of the same conversation.
 
         With `swap`, calls that leave no room for it are put on hold first. `begins` is called when nothing can refuse
-        this any more. Raises NotOnHold; InCall beside another call; NothingToHold if that one isn't connected;
-        LocalProtocolError if this is done too often.
+        this any more; `begins_off` see Presented. Raises NotOnHold; InCall beside another call; NothingToHold if that
+        one isn't connected; LocalProtocolError if this is done too often.
         """
         if not line.on_hold or line.session is None:
             raise NotOnHold(f"The call with {line.name} isn't on hold.")
@@ -422,6 +424,8 @@ class Switchboard:
         begins()
         for each, _ in held:
             if each.on_hold:
+                if begins_off:
+                    each.begins_off()
                 each.put(Resume())
                 await each.until(lambda each=each: not each.on_hold)  # type: ignore[misc]
 

@@ -50,6 +50,26 @@ async def test_the_owner_puts_a_call_on_hold_and_takes_it_off_and_the_microphone
         await play.until("!document.getElementById('c-mic').disabled")
 
 
+async def test_what_is_taken_off_hold_where_others_can_write_has_no_microphone_before_it_is_switched_on_here() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        for _ in range(2):
+            await play.page.keyboard.press("m")
+        await play.page.locator("#c-mic", has_text="Mute").wait_for()
+        play.tell(call(1, "active", **ON_HOLD))
+        await play.view.shows("anna is on hold")
+        play.tell(call(1, "active", begins_off=True))
+        await play.view.shows("Turn them on here.")
+        await play.page.locator("#c-mic", has_text="Unmute").wait_for()
+        await play.page.locator("#c-camera", has_text="Camera on").wait_for()
+        await play.can_be_used()
+        await play.view.press("Unmute")
+        await play.page.locator("#stage-devices").wait_for(state="hidden")
+        # And so it stays when the program has heard of it.
+        play.tell(call(1, "active", **ON_HOLD), call(1, "active"))
+        await play.page.locator("#c-mic", has_text="Mute").wait_for()
+
+
 async def test_the_side_that_is_held_sees_it_and_hears_a_quiet_tone_until_it_is_over() -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
         await play.page.evaluate(TONES)

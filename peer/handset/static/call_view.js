@@ -18,7 +18,7 @@ import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 
-const BEGINS_OFF = "Your microphone and camera are off: this call was begun in a chat that isn't only yours. Turn them on here.";
+const BEGINS_OFF = "Your microphone and camera are off: this call was begun or taken off hold in a chat that isn't only yours. Turn them on here.";
 const PAUSED = "The connection is slow: picture paused, sound goes on.";
 const pausedFor = (names) => `The connection to ${names} is slow: your picture is paused for them, sound goes on.`;
 

@@ -9,13 +9,14 @@ const OFF = { muted: true, cameraOff: true };
 export class SwitchedOff {
   #kept = new Map(JSON.parse(sessionStorage.getItem(NAME) ?? "[]"));
 
+  // A call may begin off again: where others can write, somebody has taken it off hold.
   of(call) {
-    return this.#kept.get(nameOf(call)) ?? (call?.begins_off ? OFF : ON);
+    return call?.begins_off ? OFF : this.#kept.get(nameOf(call)) ?? ON;
   }
 
   keep(call, { muted, cameraOff }) {
     if (call?.connected_at == null) return;
-    const before = this.of(call);
+    const before = this.#kept.get(nameOf(call)) ?? this.of(call);
     if (before.muted === muted && before.cameraOff === cameraOff) return;
     this.#kept.set(nameOf(call), { muted, cameraOff });
     // Of calls whose end this tab never heard of.

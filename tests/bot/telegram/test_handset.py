@@ -262,6 +262,12 @@ async def test_telegram_lets_nobody_else_hear_what_is_switched_on_at_the_page(tm
                 seen = len(bob.chat.messages)
                 bob.says(command)
                 await bob.reads("let somebody in who would hear you", since=seen)
+            for command in ("/resume", "/swap"):
+                await page.say("hold", call=hello["calls"][0]["id"])
+                await page.next("call", on_hold=True)
+                bob.says(command)
+                assert (await page.next("call", on_hold=False))["begins_off"]
+                await page.say("set-media", call=hello["calls"][0]["id"], audio=True, video=True, screen=False)
             bob.says("/hangup")
             await page.next("call", state="ended")
             bob.says("/call echo")
