@@ -314,7 +314,7 @@ async def test_two_different_passphrases_are_asked_for_again_three_times_at_most
         await terminal.asks("Passphrase for the backup: ", "short")
         await terminal.asks(r"too short: it needs 8 characters or more\. Try again\.\nPassphrase.*: ", "four words")
         await terminal.asks("The same once more: ", "four words")
-        await terminal.shows(f"To get it back:\n  copybara restore {re.escape(shlex.quote(str(file)))}\n")
+        await terminal.shows(f"To get the home back:\n  copybara restore {re.escape(shlex.quote(str(file)))}\n")
     assert file.exists()
 
 
