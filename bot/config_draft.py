@@ -31,7 +31,7 @@ class ConfigDraft:
         "Whether there is no configuration yet."
 
         self.has_written = False
-        "Whether it has changed the file."
+        "Whether this draft has changed the file."
 
     @classmethod
     def of(cls, home: Home) -> ConfigDraft:

@@ -27,14 +27,14 @@ AboutSeveral = AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged |
 "News of conversations of several people."
 
 FromCall = Recorded | RecordingChanged | MediaTrouble | AboutSeveral
-"What names things that the other side has said or sent, or files: where others can read, the owner gets less of it."
+"News that names files, or that contains what the other side has said. In a chat that others read it is shortened."
 
 InWords = Rings | AnsweredAlone | TakesMessage | RemoteAnsweredAlone | Said | HoldChanged | NotKept | FromCall
-"What is one sentence."
+"News that becomes one sentence."
 
 
 def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
-    """The sentence about one of the calls. `clear`: without what others shouldn't read."""
+    """The sentence for news of a call. `clear` leaves out what others must not read."""
     match news:
         case Rings():
             return texts.rings(line, news.reason)

@@ -49,7 +49,7 @@ class SystemFiles:
     "Whether the user is in the group that may ask the node."
 
     let_in: bool
-    "Whether the user's background service was let in until the computer restarts."
+    "Whether the user's background service has access to the node until the computer restarts (let_in.py)."
 
     installed: bool
     "Whether there is a program yggdrasil, no matter who installed it."
@@ -90,7 +90,7 @@ def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
         commands += [f"systemctl disable --now {plan.UNIT}"]
     if there.member:
         commands += [f"gpasswd --delete {shlex.quote(user)} {plan.GROUP}"]
-    if there.let_in:  # what its socket's ACL says has gone with the node
+    if there.let_in:  # the ACL of the socket is gone with the node
         commands += [f"rm -f {shlex.quote(let_in.drop_in(user))}"]
     if there.installed:
         commands += ["apt-get remove -y yggdrasil"]

@@ -1,4 +1,4 @@
-"""What a page asks for about calls: to place, answer, hold or end one, to act on a link, to merge, to record."""
+"""Requests of a page about calls: place, answer, hold or end one, act on a link, merge, record."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CallRequest = Answer | TakeHere | Decline | HangUp | Hold | Resume | Record | Me
 
 
 class CallRequests:
-    """Carries that out.
+    """Carries out a page's requests about calls.
 
     A page gets sound and picture only when its request is sure to succeed, and before anything of it is shown. So a
     refused request moves no call, and nothing opens at another page.
@@ -92,7 +92,7 @@ class CallRequests:
         return line.number, None
 
     async def do(self, page: Page, message: CallRequest) -> Sentence | None:
-        """Do what a page asks for; returns what to say of it, if anything. Raises CopybaraError."""
+        """Carry out a request. Returns a sentence if there is something to say. Raises CopybaraError."""
         if isinstance(message, Merge):
             await self._switchboard.together.merge()
             self._pages.take(page)
@@ -126,7 +126,7 @@ class CallRequests:
     def _end_carried(self) -> None:
         """End the calls whose sound and picture were at a device that was removed.
 
-        Calls on hold have nothing there.
+        Calls on hold have no sound and picture there.
         """
         for line in tuple(self._lines):
             if line.number in self._pages.calls and not line.on_hold:

@@ -1,4 +1,4 @@
-"""Changes of the contact book that a page asks for."""
+"""Requests of a page that change the contact book."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ContactRequest = Block | SaveContact | AddContact | ConfirmWords | SetTrust | Re
 
 
 class ContactRequests:
-    """Carries them out."""
+    """Carries out a page's requests about contacts."""
 
     def __init__(self, assistant: Assistant, presenter: Presenter, store: Store, lines: Lines) -> None:
         self._assistant = assistant
@@ -40,7 +40,7 @@ class ContactRequests:
         self._lines = lines
 
     async def do(self, page: Page, message: ContactRequest) -> Sentence:
-        """Do what a page asks for, show it on all pages, and return what was done. Raises CopybaraError."""
+        """Carry out a request, update all pages, and return a sentence about it. Raises CopybaraError."""
         said = await self._do(page, message)
         await self._presenter.book_changed()
         if page.device:
@@ -68,7 +68,7 @@ class ContactRequests:
                 return await self._remove(message)
 
     async def _confirm(self, page: Page, line: Line, words: str) -> Sentence:
-        """The owner has compared the words of this call. Other calls may have claimed to be from the same contact."""
+        """Confirm the key of a call after the owner has compared its words. Other calls may claim the same contact."""
         known = self._store.contact_of(line.peer)
         if known is not None and line.shown.quarantined:
             confirmed = await self._assistant.confirm_words(known.name, words, in_clear=bool(page.device))
@@ -115,7 +115,7 @@ class ContactRequests:
         return contact_texts.removed(await self._assistant.write(remove))
 
     async def _save(self, message: SaveContact) -> Sentence:
-        """Save the person of a call as a contact. The call may be over, if it was the last one that connected."""
+        """Save the other person of a call as a contact. The call may have ended, if it was the last that connected."""
         latest = self._lines.latest
         line = latest if latest is not None and latest.number == message.call else None
         if message.node:
@@ -146,7 +146,7 @@ class ContactRequests:
 
 
 def _reference(written: str) -> bytes:
-    """The reference of the ended call from which somebody is saved. Empty: none. Raises HandsetError."""
+    """The reference of the ended call from which a person is saved, empty for none. Raises HandsetError."""
     try:
         return bytes.fromhex(written)
     except ValueError:

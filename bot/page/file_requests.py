@@ -1,4 +1,4 @@
-"""What a page asks for about files: those of a call, and voice messages that wait for a contact."""
+"""Requests of a page about files: files of a call, and voice messages that wait for a contact."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Upload = SendFile | LeaveVoice
 
 
 class FileRequests:
-    """Carries that out."""
+    """Carries out a page's requests about files."""
 
     def __init__(self, switchboard: Switchboard, presenter: Presenter, store: Store, shelf: FileShelf) -> None:
         self._switchboard = switchboard
@@ -35,7 +35,7 @@ class FileRequests:
         "The files that pages are sending."
 
     def do(self, page: Page, message: FileRequest) -> str:
-        """Do what a page asks for; returns the address of the file that it wants to save, else nothing.
+        """Carry out a request. Returns the address of the file that the page wants to save, else an empty text.
 
         Raises CopybaraError.
         """
@@ -52,7 +52,7 @@ class FileRequests:
         return ""
 
     async def take(self, page: Page, message: Upload) -> None:
-        """Take a file from a page. Replies once bytes can come, and returns once the file is offered or kept.
+        """Receive a file from a page. Replies once the page may send, and returns once the file is offered or kept.
 
         Raises CopybaraError.
         """

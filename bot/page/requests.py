@@ -40,7 +40,7 @@ from shared.messages import MediaState
 from shared.store import Store
 
 MediaRequest = SetMedia | MediaAnswer | WantOffer
-"From the page that has sound and picture of a call; of another page they come too late."
+"Messages that count only from the page with the call's sound and picture. From another page they come too late."
 
 
 class _Outcome(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the page shows with calls beside what their lines say, also to a page that comes later."""
+"""What the page shows for calls in addition to their lines. A page that connects later gets it too."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.protocol import Said, ShowLink, Text
 
 TEXTS_KEPT = 200
-"How many lines of text of one call a page gets that connects late."
+"How many lines of text of one call a page gets if it connects late."
 
 
 @dataclass(slots=True)
 class ShownBesideCall:
-    """What is shown with one call."""
+    """What the page shows for one call in addition to its line."""
 
     endpoint: HandsetEndpoint | None = None
-    "If sound and picture of the call are at the page."
+    "The endpoint, if sound and picture of the call are at the page."
 
     texts: deque[Text] = field(default_factory=lambda: deque(maxlen=TEXTS_KEPT))
 
@@ -27,29 +27,29 @@ class ShownBesideCall:
     call."""
 
     end: Callable[[], ShowLink] | None = None
-    "The same, if that link says that the call is over."
+    "Makes the link to be sent, if that link says that the call has ended."
 
     note: Said | None = None
-    "What its other side has said last while it waits."
+    "What the other side has said last while the call waits."
 
     rings_there: bool = False
     "Whether the other side has said that it rings."
 
 
 class ShownBesideCalls:
-    """What is shown beside all calls, by their numbers."""
+    """What the page shows for all calls, by their numbers."""
 
     def __init__(self) -> None:
         self._calls: dict[int, ShownBesideCall] = {}
 
     def of(self, number: int) -> ShownBesideCall:
-        """What is shown with that call, to be read."""
+        """What the page shows for this call, only for reading."""
         return self._calls.get(number) or ShownBesideCall()
 
     def change(self, number: int) -> ShownBesideCall:
-        """The same, to be changed; it is kept until `forget`."""
+        """What the page shows for this call, for changing. It is kept until `forget`."""
         return self._calls.setdefault(number, ShownBesideCall())
 
     def forget(self, number: int) -> None:
-        """Keep nothing of a call that is over."""
+        """Drop everything about a call that has ended."""
         self._calls.pop(number, None)

@@ -36,7 +36,7 @@ class ShownContacts:
 
         self._reading = asyncio.Lock()
         self.contacts: list[page_protocol.Contact] = []
-        "Those that can be read, in the order of their names."
+        "The contacts that could be read, sorted by name."
 
     async def refresh(self) -> bool:
         """Read the book again; returns whether it has changed. Raises StoreError."""

@@ -69,7 +69,7 @@ class Asking:
         """`command` is what is to be run again if the person stops."""
         self.answers = answers
         self.put_off: list[str] = []
-        "What the person doesn't want now, as lines about how to do it later."
+        "Steps that the user has put off, as lines about how to do them later."
 
         self.command = command
         self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not (answers.yes or answers.only_prints)
@@ -85,7 +85,7 @@ class Asking:
         sys.stdout.flush()
 
     def begin(self, line: str, *, then: str = " ") -> None:
-        """Print the beginning of a line, and what parts it from the next one, which goes on there."""
+        """Print the beginning of a line and then `then`. The next output continues on the same line."""
         sys.stdout.write(f"{as_wide_as(sys.stdout, visible(line, lines=True))}{then}")
         sys.stdout.flush()
 
@@ -180,7 +180,7 @@ def until_stopped(command: str = SETUP) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupted_by_ctrl_c() -> Iterator[None]:
-    """Ctrl-C ends the wait for an answer within an event loop, too: its own handler would only take note of it."""
+    """Let Ctrl-C end the wait for an answer in an event loop too. The loop's own handler would only note the signal."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield

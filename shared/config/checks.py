@@ -19,8 +19,8 @@ _PROGRAM = re.compile(
     r"(?:file://|(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?)/"
     r"[A-Za-z0-9._~/%+=-]*"
 )
-"""Nothing in it means anything to a shell: people paste it there. On the way of `http:` and `git:` anyone could put
-another program in its place. A folder is for people who share a disk.
+"""An address without characters that mean something to a shell, because people paste it there. With `http:` and `git:`,
+anybody between could replace the program. A folder is for people who share a disk.
 """
 
 
@@ -56,14 +56,14 @@ def web_address(text: str) -> bool:
 
 
 def address_for_secrets(text: str) -> bool:
-    """An address of HTTP that a secret may be sent to: by TLS, or on this machine or in a private network."""
+    """Whether a secret may be sent to this HTTP address: it uses TLS, or is on this machine or in a private network."""
     return web_address(text) and (text.startswith("https:") or is_near(urlsplit(text).hostname or ""))
 
 
 def program_address(text: str) -> bool:
-    """Where people get a program: a git repository or a package that nobody on the way can exchange; or nothing.
+    """Whether people can safely get a program from this address: a git repository or a package, or empty for none.
 
-    There is no password in it.
+    Nobody between can replace the program, and the address contains no password.
     """
     return not text or bool(len(text) <= MOST_ADDRESS and _PROGRAM.fullmatch(text))
 

@@ -150,7 +150,7 @@ class Person(PreloadedNode):
         return answer.status
 
     async def until_status(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Ask for the status until it is as wanted: nobody is told of what is only counted."""
+        """Ask for the status until it is as wanted. Counts make no message, so the test polls."""
         async with asyncio.timeout(SECONDS):
             while not wanted(status := await self.status()):  # noqa: ASYNC110 -- there is no event for a count
                 await asyncio.sleep(LOOK_SECONDS)

@@ -239,7 +239,7 @@ async def test_a_contact_whose_clock_differs_is_worth_a_sentence_once(
     # Their program hears it too, in the chat of the link.
     assert (reply["to"], reply["kind"]) == ("chat", Kind.LINK_REFUSAL)
     assert reply["text"] == as_copybara(reply["token"])
-    # Nothing rings, whoever repeats it, and others repeat it without effect.
+    # Nothing rings, no matter who repeats it, and a repetition by others has no effect.
     assert await bob.after(link, sender="somebody") == []
     assert not (await bob.status())["calls"]
 

@@ -82,7 +82,7 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
 
 
 def _say_what_stays(stopped: Stopped, home: Home, draft: ConfigDraft) -> None:
-    """Add what the set-up has done until then, and how it goes on."""
+    """Add to the message what the set-up has kept so far, and how to continue."""
     if draft.has_written:
         stopped.hint = KEPT
     else:

@@ -170,9 +170,9 @@ def _install(home: Home, config: Config, asking: Asking, *, may_lack_peer: bool,
 
 
 def _complete(home: Home, config: Config, asking: Asking, *, device: str | None) -> None:
-    """A Yggdrasil node runs here: let this user ask it, and give it a peer and firewall rules if it has none.
+    """Let this user ask the Yggdrasil node that runs here, and give it a peer and firewall rules if it has none.
 
-    `device`: the node's; None if this user may not ask it.
+    `device` is the node's device, None if this user may not ask the node.
     """
     up: int | None = None
     # Users who may not ask the node can't know whether it has a peer.

@@ -1,4 +1,4 @@
-"""What the core's states mean for our call: each one in every state of ours, without events that aren't possible."""
+"""What the core's states mean for our call: each of them in every possible state of our call."""
 
 from __future__ import annotations
 

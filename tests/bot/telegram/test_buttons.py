@@ -133,7 +133,7 @@ async def test_what_is_too_long_for_a_tap_is_written_into_the_chat(tmp_path: Pat
 async def test_only_the_owner_can_tap(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, _world, _):
         ringing = await ring(anna, bob)
-        anna.human.taps_button(ringing, "Answer")  # whoever got hold of the message
+        anna.human.taps_button(ringing, "Answer")  # anybody who got hold of the message
         bob.says("/status")
         await bob.reads(says.status_of(bob), State.RINGING)
 

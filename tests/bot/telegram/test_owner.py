@@ -158,7 +158,7 @@ async def test_private_talk_leaves_no_trace(tmp_path: Path) -> None:
         carol.says(chat, f"zebrasecret {call_link(anna, bob, age=3600)} zebrasecret")
         bob.says("/contacts")
         await bob.reads(anna.id.short)
-        # A link of ours, an hour older than the message: that is noticed.
+        # Our link is an hour older than the message, and the program notices that.
         await bob.reads(clocks_differ("anna", -3600, sure=True).text)
         await bob.stop()
         kept = b"".join(path.read_bytes() for path in bob.home.iterdir() if path.is_file())

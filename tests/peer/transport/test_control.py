@@ -121,7 +121,7 @@ async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
 
 
 class LosesNext(LossySocket):
-    """Loses as many as it is told to, from then on."""
+    """Loses the next `left` datagrams."""
 
     left = 0
 

@@ -224,7 +224,7 @@ async def test_reports_without_end_are_read_up_to_a_limit() -> None:
 
 
 def protected(leg: Leg, packet: bytes) -> bytes:
-    """Encrypt a packet without any check of ours."""
+    """Encrypt a packet without our own checks."""
     session = leg._dtls._tx_srtp
     try:
         data: bytes = session.protect_rtcp(packet) if is_rtcp(packet) else session.protect(packet)

@@ -34,7 +34,7 @@ the kernel would answer with a reset, is dropped like everything else."""
 
 
 class Loaded(Enum):
-    """What can be known of the rules without root, and what a person reads of it."""
+    """The state of the rules, as far as it can be seen without root, and the words about it."""
 
     OURS = "only calls and your phone are let in from Yggdrasil"
     OTHERS = "the rules aren't those of this version: an earlier one has written them, or somebody has changed them"
@@ -51,7 +51,7 @@ BY_HAND = "How root loads rules by hand: copybara manual overlays"
 
 
 def loaded(device: str, source: Path = Path(RULES)) -> Loaded:
-    """What of the rules is loaded for this device."""
+    """The state of the rules for this device."""
     if service.state_of(UNIT_NAME, of_user=False) != "active":
         return Loaded.NONE
     try:
@@ -66,7 +66,7 @@ def loaded(device: str, source: Path = Path(RULES)) -> Loaded:
 
 
 def _only(device: str) -> str:
-    """The rule that leaves all other devices alone."""
+    """The rule that accepts all packets on other devices."""
     return f'iifname != "{device}" accept'
 
 

@@ -47,7 +47,7 @@ LINE = "The line, such as tls://HOST:PORT?key=KEY (empty: choose again):"
 COUNTRY = "Your country, or one near you (empty: choose again):"
 
 DO_LATER = "  copybara setup overlay   sets up the network for calls: until then nobody can be called"
-"Among what is next."
+"A line for the list of next steps."
 
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
@@ -109,9 +109,9 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
 
 
 def complete(asking: Asking, device: str) -> None:
-    """Of a node that runs and has a peer: what its firewall lets in, and the background service's way to it.
+    """Offer what a running node with a peer lacks: firewall rules, and access for the background service.
 
-    `device` is the node's. Raises OverlayError, InputError.
+    `device` is the node's device. Raises OverlayError, InputError.
     """
     machine = _machine()
     rules, entry = _rules(asking, machine, device), _let_service_in(asking, machine)
@@ -133,7 +133,7 @@ def say_firewall(asking: Asking, device: str) -> firewall.Loaded:
 
 
 def _rules(asking: Asking, machine: plan.NodeMachine, device: str) -> list[Step]:
-    """The steps that load them, if they are wanted. A script doesn't close what somebody offers there."""
+    """The steps that load the firewall rules, if the user wants them. Without a terminal the default is no."""
     found = say_firewall(asking, device)
     if found is firewall.Loaded.OURS:
         return []
@@ -144,7 +144,7 @@ def _rules(asking: Asking, machine: plan.NodeMachine, device: str) -> list[Step]
     if found is firewall.Loaded.OTHERS:
         steps, question, usual = [load], firewall.LOAD_AGAIN, False
     else:
-        # The rules need a device with a name of its own, which the node only has from its next start on.
+        # The rules need a fixed name of the device. The node uses that name from its next start on.
         steps = [plan.change_config([]), plan.keep_key(), load, plan.start_node()]
         question, usual = firewall.LOAD, asking.at_terminal
     if asking.yes(question, default=usual, what="firewall"):
@@ -154,7 +154,7 @@ def _rules(asking: Asking, machine: plan.NodeMachine, device: str) -> list[Step]
 
 
 def _let_service_in(asking: Asking, machine: plan.NodeMachine) -> list[Step]:
-    """The steps that let the background service ask the node, if it may not."""
+    """The steps that let the background service ask the node, if it can't yet."""
     if not machine.service_left_out:
         return []
     asking.say(f"service    {let_in.LEFT_OUT}")
@@ -165,7 +165,7 @@ def _let_service_in(asking: Asking, machine: plan.NodeMachine) -> list[Step]:
 
 
 def _are_wanted(asking: Asking, steps: Sequence[Step]) -> bool:
-    """List the steps and ask whether to go on; then steps can be run. Raises OverlayError, InputError."""
+    """List the steps and ask whether to run them. True: they can run now. Raises OverlayError, InputError."""
     asking.say("", "This is what will be done, as root:", *numbered(steps))
     if not (asking.at_terminal or asking.takes_defaults):
         raise InputError("Nobody is here to say yes to that, so nothing was changed.", f"To do it: {WITHOUT_ASKING}")

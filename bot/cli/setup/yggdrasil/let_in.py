@@ -1,8 +1,8 @@
-"""The background service asks the node already on the day on which its user joins the group.
+"""Lets the background service ask the node on the same day on which its user joins the group.
 
-The systemd that runs it began before that, outlives a log-out, and gives it the groups that it has itself. So its user
-gets a place of their own in the ACL (acl(5)) of the node's socket, until the computer restarts: then their systemd has
-the group as well. Meanwhile a node that restarts makes another socket, which inherits the place from its folder.
+The user's systemd runs the service with its own groups. It began before the user joined, and keeps running after a
+log-out. So the user gets an entry in the ACL (acl(5)) of the node's socket until the computer restarts: after that
+their systemd has the group too. If the node restarts meanwhile, its new socket inherits the entry from its folder.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from bot.cli.setup.yggdrasil.root import Step
 
 FOLDER = "/run/yggdrasil"
 SOCKET = f"{FOLDER}/yggdrasil.sock"
-"Where the node of Debian's packages listens. systemd makes the folder at each start of the node."
+"The admin socket of a node from Debian's package. systemd makes its folder at each start of the node."
 
 DROP_INS = "/run/systemd/system/yggdrasil.service.d"
-"Files of the node's unit that the computer forgets when it restarts (systemd.unit(5))."
+"The folder for additions to the node's unit that last until the computer restarts (systemd.unit(5))."
 
 LEFT_OUT = "a background service may not ask the node yet: your systemd, which runs it, began without the group"
 RESTART = "It may once you have restarted the computer."
@@ -29,19 +29,19 @@ NOT_HERE = "not possible here: it may once you have restarted the computer"
 
 ACL = "system.posix_acl_access"
 ACL_ENTRY = struct.Struct("<HHI")
-"Tag, permissions, id: as the kernel hands them over, after four bytes of a version (linux/posix_acl_xattr.h)."
+"One entry in the kernel's form: tag, permissions, id. A version of 4 bytes comes first (linux/posix_acl_xattr.h)."
 
 ACL_USER = 2
 READ_AND_WRITE = 6
 
 
 def drop_in(user: str) -> str:
-    """The file in which the node's unit learns of the user."""
+    """The file that adds the user to the node's unit."""
     return f"{DROP_INS}/copybara-{user}.conf"
 
 
 def is_left_out(socket: str = SOCKET) -> bool:
-    """Whether this user's systemd runs, isn't in the group, and has no other way to the node's socket either."""
+    """Whether this user's systemd runs without the group, and the socket's ACL has no entry for the user."""
     if os.geteuid() == 0 or (groups := service.groups_of_systemd()) is None:
         return False
     try:
@@ -52,7 +52,7 @@ def is_left_out(socket: str = SOCKET) -> bool:
 
 
 def names(acl: bytes, user_id: int) -> bool:
-    """Whether an ACL, in the kernel's form, lets this one user read and write. Pure."""
+    """Whether an ACL in the kernel's form has an entry that lets this user read and write. Pure."""
     own = [may for tag, may, each in ACL_ENTRY.iter_unpack(acl[4:]) if (tag, each) == (ACL_USER, user_id)]
     return any(may & READ_AND_WRITE == READ_AND_WRITE for may in own)
 
@@ -60,12 +60,12 @@ def names(acl: bytes, user_id: int) -> bool:
 def _acl_of(path: str) -> bytes:
     try:
         return os.getxattr(path, ACL)
-    except OSError:  # it has none, or isn't there
+    except OSError:  # no ACL, or no such file
         return b""
 
 
 def let_in(machine: plan.NodeMachine) -> list[Step]:
-    """Let in what this user's systemd runs, until the computer restarts."""
+    """The step that lets the user's background service ask the node until the computer restarts, if it is needed."""
     if not machine.service_left_out:
         return []
     user = shlex.quote(machine.user)

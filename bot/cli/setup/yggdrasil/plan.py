@@ -22,7 +22,7 @@ PROGRAMS = {"yggdrasil": "yggdrasil", "nftables": "nft", "python3": "python3"}
 "The programs that the steps use, by package."
 
 TO_LET_IN = {"acl": "setfacl"}
-"The same of let_in.py."
+"The programs that the step of let_in.py uses, by package."
 
 DEVICE = "ygg0"
 "The name of the node's device. The firewall rules need it."

@@ -152,7 +152,7 @@ async def test_a_file_continues_in_the_next_call_from_where_it_was(tmp_path: Pat
         assert arrived.path == ben.files / "large.bin"
         assert arrived.path.read_bytes() == path.read_bytes()
         assert arrived.resumed == 300_000
-        assert FileState.OFFERED not in [each.state for each in there.said()]  # nobody was asked again
+        assert FileState.OFFERED not in [each.state for each in there.said()]  # the owner wasn't asked again
 
 
 async def test_a_part_that_was_damaged_meanwhile_is_fetched_again_from_the_start(tmp_path: Path) -> None:

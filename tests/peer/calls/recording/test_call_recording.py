@@ -1,4 +1,4 @@
-"""Recordings of calls between whole nodes in memory: who hears of them and when, and what is in the file."""
+"""Recordings of calls between whole nodes in memory: the news about them, and the content of the file."""
 
 from __future__ import annotations
 
