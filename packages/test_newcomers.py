@@ -23,7 +23,12 @@ async def test_three_commands_lead_to_sound_and_picture(release: str, tmp_path: 
     both = await walk(release, tmp_path)
     for effort in (both.reader, both.friend):
         # How long it took is measured in benchmarks/newcomers.py; here it is only said.
-        print(f"{effort.seconds:.0f} s", *effort.slowest, sep="\n")  # noqa: T201
+        print(  # noqa: T201
+            f"{len(effort.commands)} commands, {effort.edits} edited files, {len(effort.answers)} questions, "
+            f"{effort.pastes} pastes, {effort.seconds:.0f} s",
+            *effort.slowest,
+            sep="\n",
+        )
         assert len(effort.commands) <= MOST_COMMANDS, effort
         assert effort.edits == 0
         assert effort.pastes <= MOST_PASTES, effort
