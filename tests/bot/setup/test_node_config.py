@@ -150,7 +150,7 @@ def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.Capt
     only_shown(Asking(Answers({"peers": PEER}, only_prints=True)))
     printed = capsys.readouterr().out
     assert subprocess.run(["sh", "-n"], input=printed, text=True, check=False).returncode == 0
-    assert "python3 - /etc/yggdrasil/yggdrasil.conf.new << 'CHANGE'\n" in printed
+    assert "python3 -I - /etc/yggdrasil/yggdrasil.conf.new << 'CHANGE'\n" in printed
     assert f'\npeers = [\n    "{PEER}",\n]\n' in printed, "no argument, which others on the computer could read"
     assert max(map(len, printed.splitlines())) < 140, "it can be read"
     assert "-normaliseconf -json > /etc/yggdrasil/yggdrasil.conf.new\n" in printed, "the node's private key stays there"
@@ -201,6 +201,25 @@ def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path
     for file in tmp_path.iterdir():
         assert (file.stat().st_mode & 0o777, file.stat().st_uid) == (0o600, owner), file
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("variable", ["PWD", "PYTHONPATH"])
+def test_root_runs_no_module_from_the_folder_that_it_is_in_nor_from_a_users_path(
+    tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("yggdrasil", packages="yggdrasil")
+    if os.geteuid():
+        pytest.skip("only root can give a file to the node's user")
+    config, foreign = tmp_path / "yggdrasil.conf", tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "json.py").write_text("raise SystemExit('a foreign module was run')\n")
+    if variable == "PWD":
+        monkeypatch.chdir(foreign)
+    else:
+        monkeypatch.setenv(variable, str(foreign))
+    carried_out(plan.make_config(str(config)))
+    carried_out(plan.change_config([PEER], str(config)))
+    assert PEER in config.read_text()
 
 
 def carried_out(step: Step) -> str:

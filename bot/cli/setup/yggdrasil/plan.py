@@ -128,7 +128,8 @@ def change_config(peers: Sequence[str], config: str = CONFIG) -> Step:
         "A node that nobody has set up yet also gets a named device, and announces itself to nobody.",
         "umask 077\n"
         f"yggdrasil -useconffile {path} -normaliseconf -json > {new}\n"
-        f"python3 - {new} << 'CHANGE'\n"
+        # -I: no module from the folder that an administrator happens to be in is run as root.
+        f"python3 -I - {new} << 'CHANGE'\n"
         f"{change.replace('{device}', DEVICE).replace('{peers}', listed)}\n"
         "CHANGE\n"
         f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
