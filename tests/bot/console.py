@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.command_socket import AskStatus, ask
-from bot.demo.node import DemoFailed, Said
+from bot.demo.node import DemoNode, Said
 from bot.home import Home
 from bot.kinds import Kind
+from shared.errors import DemoFailed
 from shared.node_id import NodeId
 from shared.store import Store
 from tests import preloaded
@@ -119,12 +120,13 @@ class Person(PreloadedNode):
 
     async def file(self, wanted: Callable[[Said], bool]) -> Said:
         """The next report of a file that is `wanted`. Waits without limit while more and more of the file arrives."""
-        report = await self.until(lambda said: said["type"] == "file")
-        while not wanted(report):
+        before = -1
+
+        def goes_on(said: Said) -> bool:
+            return said["type"] == "file" and (wanted(said) or said["done"] > before)
+
+        while not wanted(report := await self.until(goes_on)):
             before = report["done"]
-            report = await self.until(
-                lambda said, before=before: said["type"] == "file" and (wanted(said) or said["done"] > before)
-            )
         return report
 
     async def in_order(self) -> str:
@@ -207,7 +209,7 @@ class Person(PreloadedNode):
             for form in forms(secret):
                 assert form not in written
 
-    def _wrote(self, _: PreloadedNode, said: Said) -> None:
+    def _wrote(self, _: DemoNode, said: Said) -> None:
         self.said.append(said)
         if said["type"] == "post" and said["to"] == "chat":
             self.chat.posted(self, said)
@@ -331,7 +333,8 @@ async def cli(
 ) -> tuple[int, str, str]:
     """Run `copybara` without loading its imports again. Returns its exit code, stdout and stderr."""
     with tempfile.TemporaryFile() as errors:
-        program = await preloaded.start(arguments, environment_of_a_person() | (environment or {}), errors.fileno())
+        variables = {**environment_of_a_person(), **(environment or {})}
+        program = await preloaded.start(arguments, variables, errors.fileno())
         try:
             async with asyncio.timeout(seconds):
                 out = await program.communicate(stdin)

@@ -396,7 +396,7 @@ put_in_place(*map(Path, sys.argv[2:]))
 
 def test_wherever_a_restore_is_killed_nothing_is_lost(tmp_path: Path) -> None:
     mine = {"recordings/a.webm": "a", "files/Bob/cake.txt": "a recipe", "notes": "mine"}
-    ended = []
+    ended: list[int] = []
     while 0 not in ended:
         home = Home(tmp_path / f"home {len(ended)}")
         for name, text in mine.items():

@@ -43,7 +43,9 @@ async def program(
     """A program whose stdout is read, until the end of the block; another user's if root says whose."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        **({} if user is None else {"user": user, "group": user, "extra_groups": ()}),
+        user=user,
+        group=user,
+        extra_groups=None if user is None else (),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -16,10 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from bot.command_socket import AskStatus, ask
-from bot.demo.node import DemoFailed, Said
+from bot.demo.node import DemoNode, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
 from shared.contacts import Contact, Trust
+from shared.errors import DemoFailed
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
@@ -173,7 +174,7 @@ class Person(PreloadedNode):
 
         return await self.server.world.until(found)
 
-    def _wrote(self, _: PreloadedNode, said: Said) -> None:
+    def _wrote(self, _: DemoNode, said: Said) -> None:
         self.said.append(said)
 
 

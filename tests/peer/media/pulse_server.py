@@ -383,7 +383,7 @@ def _share(samples: array.array[int], hertz: float) -> float:
     """How much of the energy is at that frequency, 0 to 1."""
     energy = sum(map(operator.mul, samples, samples))
     parts = (sum(map(operator.mul, samples, wave)) for wave in _waves(hertz, len(samples)))
-    return 2 * sum(part * part for part in parts) / (len(samples) * energy)
+    return float(2 * sum(part * part for part in parts) / (len(samples) * energy))
 
 
 @functools.cache
