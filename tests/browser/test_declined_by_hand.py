@@ -9,7 +9,7 @@ from peer.handset.protocol import Act, Explain, Explained, SeenEnd, ShowLink
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import TOKEN, Theatre, call, greeting, link, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
 
 SO_THAT_THEY_KNOW = "Send this to anna so that they know."
 

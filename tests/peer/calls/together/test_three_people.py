@@ -572,7 +572,7 @@ async def test_nobody_comes_into_a_conversation_by_its_name(tmp_path: Path) -> N
 
 
 async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp_path: Path) -> None:
-    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+    async with anna_and(tmp_path, "ben", "carl", hurry=10) as (_, anna, (ben, carl)):
         await merged(anna, ben, carl)
         stranger = b"dora".ljust(32)
         await hears_of(anna, ben, (stranger, carl.id.key), lambda news: bool(news.unseen))
@@ -581,10 +581,16 @@ async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp
 
 async def hears_of(who: Node, other: Node, nodes: tuple[bytes, ...], wanted: Callable[[CircleChanged], bool]) -> None:
     """Let `other` report its connections until they are heard, because its own program may report others later."""
+
+    def heard() -> bool:
+        return any(isinstance(news, CircleChanged) and wanted(news) for _, news in who.heard)
+
     async with asyncio.timeout(PATIENCE):
-        while not any(isinstance(news, CircleChanged) and wanted(news) for _, news in who.heard):
+        while not heard():
             says(other, who, Members(line_with(who, other).together, nodes))
-            await asyncio.sleep(SETTLE_SECONDS + 0.5)  # after that the owner hears of it
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await who.until(heard)
 
 
 async def test_a_conversation_leaves_no_more_room_than_a_call(tmp_path: Path) -> None:
