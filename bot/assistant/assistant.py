@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from bot.assistant import commands, conversation_commands, device_commands, file_commands, record_command
+from bot.assistant import call_commands, commands, conversation_commands, device_commands, file_commands, record_command
 from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
 from bot.assistant.calling import Calling
@@ -245,63 +245,34 @@ class Assistant:
     # Commands.
 
     async def _obey(self, turn: Turn, command: commands.Command) -> None:
-        calling = self._calling
-        self.switchboard.look_at_book()
+        switchboard, calling = self.switchboard, self._calling
+        switchboard.look_at_book()
         match command:
-            case commands.Call():
-                await calling.call(turn, command.whom, command.media, command.program)
-            case commands.OfferSdp():
-                await calling.place(turn, await calling.whom(command.whom), command.media, "sdp")
+            case commands.Record():
+                await record_command.obey(turn, command, switchboard, calling)
             case commands.TakeSdp():
                 await self._reader.answer(turn, command.kind, command.text, command.whom)
             case commands.LookUp():
                 calling.look_up(turn, command.name, self._show_name)
-            case commands.Answer():
-                await calling.answer(turn, calling.answerable(command.whom), command.media, command.instead)
-            case commands.Decline():
-                await calling.decline(*calling.declinable(command.why))
-            case commands.HangUp(whom="") if (name_or_none := self.lookups.stop()) is not None:
-                turn.say(name_texts.given_up(name_or_none))
-            case commands.HangUp():
-                await calling.hang_up(calling.current(command.whom))
-            case commands.Differ():
-                await self._taps.differ(turn, calling.comparable(command.whom))
-            case commands.Hold():
-                await calling.hold(calling.holdable(command.whom))
-            case commands.Resume():
-                await calling.resume(turn, calling.held("/resume", command.whom))
-            case commands.Swap():
-                await calling.resume(turn, calling.held("/swap", command.whom), swap=True)
-            case commands.Record():
-                await record_command.obey(turn, command, self.switchboard, calling)
-            case commands.Merge() | commands.Agree() | commands.Refuse():
-                await conversation_commands.obey(turn, command, self.switchboard)
-            case commands.Say():
-                line, text, alone = calling.sayable(command.text)
-                turn.say(texts.text_sent(self.switchboard.write(line, text, alone=alone)))
-            case commands.SendFile() | commands.LeaveMessage() | commands.ListFiles() | commands.AnswerFile():
-                await file_commands.obey(turn, command, self.switchboard, calling)
+            case _ if isinstance(command, commands.CallCommand):
+                await call_commands.obey(turn, command, switchboard, calling, self._taps, self.lookups)
+            case _ if isinstance(command, commands.ConversationCommand):
+                await conversation_commands.obey(turn, command, switchboard)
+            case _ if isinstance(command, commands.FileCommand):
+                await file_commands.obey(turn, command, switchboard, calling)
+            case _ if isinstance(command, commands.ContactCommand):
+                await self._contact_commands.obey(turn, command)
+            case _ if isinstance(command, commands.DeviceCommand):
+                if self._devices is None:
+                    raise InputError(*device_texts.NO_PAGE)
+                await device_commands.obey(turn, command, self._devices)
+            case _:
+                await self._show(turn, command)
+
+    async def _show(self, turn: Turn, command: commands.ShowCommand) -> None:
+        match command:
             case commands.ShowLog():
                 turn.say(call_log.calls(self._store.call_log(call_log.SHOWN + 1)))
-            case (
-                commands.ListContacts()
-                | commands.AddContact()
-                | commands.ShowContact()
-                | commands.SetTrust()
-                | commands.ConfirmContact()
-                | commands.RenewContact()
-                | commands.TellMove()
-                | commands.AcceptMove()
-                | commands.SetProgram()
-                | commands.SetFiles()
-                | commands.ChooseApp()
-                | commands.SetEndpoint()
-                | commands.RenameContact()
-                | commands.RemoveContact()
-                | commands.FollowName()
-                | commands.KeepName()
-            ):
-                await self._contact_commands.obey(turn, command)
             case commands.ShowCard():
                 card = self._own_card()
                 turn.say(contact_texts.card(card.token, card.name), card.token)
@@ -312,20 +283,10 @@ class Assistant:
                     turn.say(NO_SOURCE_SHORT)
                 if (about_peers := peers_note(peers)) is not None:
                     turn.say(about_peers)
-            case (
-                commands.ListDevices()
-                | commands.AddDevice()
-                | commands.ConfirmDevice()
-                | commands.CancelDevice()
-                | commands.RemoveDevice()
-            ):
-                if self._devices is None:
-                    raise InputError(*device_texts.NO_PAGE)
-                await device_commands.obey(turn, command, self._devices)
-            case commands.OpenHandset() if self._has_page:
-                turn.say(texts.HANDSET_PAGE, handset=True)
             case commands.OpenHandset():
-                raise InputError(*refusals.NO_PAGE)
+                if not self._has_page:
+                    raise InputError(*refusals.NO_PAGE)
+                turn.say(texts.HANDSET_PAGE, handset=True)
             case commands.Status():
                 turn.say(texts.status(str(self._own), self._overlay, self._wrong(), self.switchboard.lines))
                 for line in self.switchboard.lines:

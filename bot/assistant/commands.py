@@ -395,6 +395,15 @@ class Help(Struct, frozen=True):
     """`/help`"""
 
 
+CallCommand = Call | OfferSdp | Answer | Decline | HangUp | Differ | Hold | Resume | Swap | Say
+"The commands about one call."
+
+ConversationCommand = Merge | Agree | Refuse
+"The commands about conversations of several people."
+
+FileCommand = SendFile | LeaveMessage | ListFiles | AnswerFile
+"The commands about files."
+
 ContactCommand = (
     ListContacts
     | AddContact
@@ -415,39 +424,22 @@ ContactCommand = (
 )
 "The commands about contacts."
 
+DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
+"The commands about the owner's other devices."
+
+ShowCommand = ShowLog | ShowCard | Invite | OpenHandset | Status | Help
+"The commands that show something else."
+
 Command = (
-    Call
-    | OfferSdp
-    | TakeSdp
-    | Answer
-    | Decline
-    | HangUp
-    | Differ
-    | Hold
-    | Resume
-    | Swap
-    | Record
-    | Merge
-    | Agree
-    | Refuse
-    | Say
-    | SendFile
-    | LeaveMessage
-    | ListFiles
-    | AnswerFile
-    | ShowLog
-    | LookUp
-    | ShowCard
-    | Invite
-    | ListDevices
-    | AddDevice
-    | ConfirmDevice
-    | CancelDevice
-    | RemoveDevice
-    | OpenHandset
-    | Status
-    | Help
+    CallCommand
+    | ConversationCommand
+    | FileCommand
     | ContactCommand
+    | DeviceCommand
+    | ShowCommand
+    | Record
+    | TakeSdp
+    | LookUp
 )
 
 

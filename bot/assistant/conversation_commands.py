@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.assistant.commands import Agree, Merge, Refuse
+from bot.assistant.commands import Agree, ConversationCommand, Merge, Refuse
 from bot.assistant.turn import Turn
 from bot.assistant.which_call import JUST_NOW_SECONDS, to_agree
 from bot.texts import conversations as texts
@@ -16,7 +16,7 @@ def _shows_the_room(line: Line) -> bool:
     return line.engaged and shows_the_room(line.shown.endpoint or "")
 
 
-async def obey(turn: Turn, command: Merge | Agree | Refuse, switchboard: Switchboard) -> None:
+async def obey(turn: Turn, command: ConversationCommand, switchboard: Switchboard) -> None:
     """Carry out one of these commands. Raises CantMerge, NotAsked, CallRefused, NoCall, WhichCall."""
     if turn.in_clear and not isinstance(command, Refuse) and any(map(_shows_the_room, switchboard.lines)):
         raise InputError(*texts.NOT_SAID_HERE)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bot.assistant.commands import AddDevice, CancelDevice, ConfirmDevice, ListDevices, RemoveDevice
+from bot.assistant.commands import AddDevice, CancelDevice, ConfirmDevice, DeviceCommand, ListDevices, RemoveDevice
 from bot.assistant.turn import Turn
 from bot.devices.book import DeviceBook
 from bot.texts import devices as texts
 from shared.errors import InputError
 from shared.paired_device import DeviceWay
-
-DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
 
 
 async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
-from bot.assistant.commands import AnswerFile, LeaveMessage, ListFiles, SendFile
+from bot.assistant.commands import AnswerFile, FileCommand, LeaveMessage, ListFiles, SendFile
 from bot.assistant.turn import Turn
 from bot.kinds import of_error
 from bot.messengers.console import CHAT
@@ -22,8 +22,6 @@ from shared.in_thread import in_thread_to_its_end
 
 LARGE = 50_000_000
 "How many bytes can be read in a fraction of a second."
-
-FileCommand = SendFile | LeaveMessage | ListFiles | AnswerFile
 
 
 async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calling: Calling) -> None:
