@@ -318,18 +318,40 @@ class CallFiles:
     # What the other side says.
 
     def _offered(self, message: FileOffer) -> None:
-        other_side = self._other_side
         known = self._entries.get((False, message.id))
-        theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
-        kept = other_side.arrived_before(message.id)
         is_voice = is_voice_message(
             safe_name(message.name),
             message.size,
             marked=message.voice,
-            proven=other_side.proven,
-            contact=other_side.is_contact,
+            proven=self._other_side.proven,
+            contact=self._other_side.is_contact,
         )
-        offered = OfferedFile(
+        offered = self._standing(message, known, is_voice=is_voice)
+        become = decide(offered, largest=self._shelf.limits.largest)
+        outcome = _OUTCOMES.get(become)
+        if outcome is not None:
+            self._send_message(FileResult(message.id, outcome))
+            return
+        if known is not None and known.kept.size != message.size:
+            raise RemoteProtocolError("The other side offered a file again, with another size.")
+        if become is Become.WAIT:
+            return
+        entry = known or self._enter_offered(message, offered, is_voice=is_voice, taken=become is Become.TAKE)
+        if become is Become.TAKE:
+            entry.transfer = replace(entry.transfer, automatic=known is None and offered.kept is None)
+            self._arriving.take(entry)
+        elif entry.transfer.state is FileState.PAUSED:
+            entry.wanted = False
+            self._change(entry, FileEvent.OFFER)
+        else:
+            self._say(entry)
+
+    def _standing(self, message: FileOffer, known: FileEntry | None, *, is_voice: bool) -> OfferedFile:
+        """How it stands with a file that is offered. Counts it among those that the owner hears of."""
+        other_side = self._other_side
+        theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
+        kept = other_side.arrived_before(message.id)
+        return OfferedFile(
             size=message.size,
             again=message.again,
             state=known.transfer.state if known is not None else None,
@@ -340,43 +362,26 @@ class CallFiles:
             running=len(theirs),
             told=known is not None or self._told.takes(time.monotonic()),
         )
-        become = decide(offered, largest=self._shelf.limits.largest)
-        outcome = _OUTCOMES.get(become)
-        if outcome is not None:
-            self._send_message(FileResult(message.id, outcome))
-            return
-        if known is not None and known.kept.size != message.size:
-            raise RemoteProtocolError("The other side offered a file again, with another size.")
-        if become is Become.WAIT:
-            return
+
+    def _enter_offered(self, message: FileOffer, offered: OfferedFile, *, is_voice: bool, taken: bool) -> FileEntry:
+        """Enter a file that is offered for the first time in this call. `taken`: its owner isn't asked."""
         before = continued(offered)
-        entry = known or self._enter(
-            before
-            if before is not None and not before.done
-            else KeptFile(
-                peer=other_side.node,
+        if before is None or before.done:
+            before = KeptFile(
+                peer=self._other_side.node,
                 ours=False,
                 digest=message.id,
                 size=message.size,
                 name=safe_name(message.name),
-                proven=other_side.proven,
-                to_contact=other_side.is_contact,
+                proven=self._other_side.proven,
+                to_contact=self._other_side.is_contact,
                 voice=is_voice,
-                automatic=become is Become.TAKE,
+                automatic=taken,
                 at=self._shelf.now(),
-            ),
-            FileState.OFFERED,
-        )
-        if known is None:
-            entry.aside = other_side.is_beside_a_proven_one(entry.kept)
-        if become is Become.TAKE:
-            entry.transfer = replace(entry.transfer, automatic=known is None and kept is None)
-            self._arriving.take(entry)
-        elif entry.transfer.state is FileState.PAUSED:
-            entry.wanted = False
-            self._change(entry, FileEvent.OFFER)
-        else:
-            self._say(entry)
+            )
+        entry = self._enter(before, FileState.OFFERED)
+        entry.aside = self._other_side.is_beside_a_proven_one(entry.kept)
+        return entry
 
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:
