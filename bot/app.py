@@ -41,7 +41,7 @@ from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
-from bot.page.no_overlay import until_there
+from bot.page.no_overlay import wait_until_available
 from bot.page.own_devices import OwnDevices
 from bot.process.ending import Ending
 from bot.process.one_heap import share_one_heap
@@ -116,7 +116,7 @@ def run(
             in_browser = not console and screen.opens
             if not console and (in_browser or manager.listens) and config.handset.enabled and not as_json:
                 page = functools.partial(
-                    until_there,
+                    wait_until_available,
                     program.find,
                     port=config.handset.port,
                     key=home.load_handset_key(),
@@ -214,9 +214,9 @@ def _run_once_it_can(
             if is_up.is_set() or _inode(home) != folder:
                 raise
             why = error
-        from bot.page.cant_start import until_mended  # with it comes aiohttp, see peer/handset/late_server.py
+        from bot.page.cant_start import wait_until_repaired  # with it comes aiohttp, see peer/handset/late_server.py
 
-        if not asleep.run(until_mended(why, look, manager, held=systemd.page, key=_page_key(home))):
+        if not asleep.run(wait_until_repaired(why, look, manager, held=systemd.page, key=_page_key(home))):
             return None
 
 

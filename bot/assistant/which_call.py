@@ -75,7 +75,7 @@ def to_answer(
             if found:
                 line = _one(found, "/answer")
                 ringing = line.call.state is State.RINGING
-                if ringing and (impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]):
+                if ringing and (impersonated := [each for each in gone if _claims_name_of(line, each, whom)]):
                     raise WhichCall(*refusals.another_rings(impersonated[0], line))
                 return line
         raise NothingRings(*refusals.does_not_ring(whom, rings))
@@ -198,7 +198,7 @@ def to_resume(
     held = [line for line in lines if line.engaged and (line.on_hold or whom)]
     line = _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
     # Usually people resume a call because another person has hung up.
-    gone = _perhaps_meant(line, log, now, whom)
+    gone = _ended_call_meant(line, log, now, whom)
     if gone is not None and gone.peer == line.peer:
         raise WhichCall(*refusals.ended_and_resumable(gone, line, command))
     return line
@@ -230,7 +230,7 @@ def to_record(
             raise NotRecordable(*refusals.records_nothing_on_hold(up))
     meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)
     line = _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
-    if not what and (gone := _perhaps_meant(line, log, now, whom)) is not None:
+    if not what and (gone := _ended_call_meant(line, log, now, whom)) is not None:
         raise WhichCall(*refusals.ended_and_recordable(gone, line))
     return line
 
@@ -287,7 +287,7 @@ def to_write(
     if colon and text.strip():
         if found := named(up, whom, contacts):
             line = _there(_one(found, command, refusals.several_to_write_to))
-            if (gone := _perhaps_meant(line, log, now, whom)) is not None:
+            if (gone := _ended_call_meant(line, log, now, whom)) is not None:
                 raise WhichCall(*refusals.ended_and_up(gone, line, command))
             return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
@@ -401,7 +401,7 @@ def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
     ]
 
 
-def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
+def _claims_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
     """Whether `whom` meant the contact's own call that is gone, and this call lacks the contact's key."""
     return (
         not line.proven
@@ -436,11 +436,11 @@ def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[Cal
     return [
         each
         for each in _ended_just_now(log, now)
-        if (each.peer, each.proven) != (line.peer, line.proven) or _lacks_the_key_beside(line, each)
+        if (each.peer, each.proven) != (line.peer, line.proven) or _may_be_another_person(line, each)
     ]
 
 
-def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str) -> CallRecord | None:
+def _ended_call_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str) -> CallRecord | None:
     """The call of `_ended_just_now` that a command may mean, though it would now apply to this call.
 
     `whom` is the name that the owner used, or empty. A contact's name means the contact, and a call without the key may
@@ -455,13 +455,13 @@ def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str)
             each
             for each in _ended_just_now(log, now)
             if each.peer == line.peer
-            and (_takes_the_name_of(line, each, whom) or (not by_node and _lacks_the_key_beside(line, each)))
+            and (_claims_name_of(line, each, whom) or (not by_node and _may_be_another_person(line, each)))
         ),
         None,
     )
 
 
-def _lacks_the_key_beside(line: Line, gone: CallRecord) -> bool:
+def _may_be_another_person(line: Line, gone: CallRecord) -> bool:
     """Whether a call without the shared key may be with another person than the call that is gone."""
     return line.link.keyed and not line.proven and gone.reference != line.link.reference
 

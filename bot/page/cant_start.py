@@ -25,7 +25,7 @@ TRY_SECONDS = 10.0
 "How often to try everything else again."
 
 
-async def until_mended(
+async def wait_until_repaired(
     error: CopybaraError,
     look: Callable[[], Awaitable[None]],
     manager: ServiceManager,

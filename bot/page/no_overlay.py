@@ -25,7 +25,7 @@ LOOK_SECONDS = 2.0
 Found = TypeVar("Found")
 
 
-async def until_there(
+async def wait_until_available(
     find: Callable[[], Awaitable[Found]],
     stopping: asyncio.Event,
     *,

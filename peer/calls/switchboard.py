@@ -69,7 +69,7 @@ from shared.store import Store, StoreThread
 
 logger = logging.getLogger(__name__)
 
-HELD_BESIDE = 1
+EXTRA_ON_HOLD = 1
 "How many calls the owner may have beyond `at_once`, because others are on hold."
 
 Instead = Literal["", "hold", "hang-up"]
@@ -312,7 +312,7 @@ class Switchboard:
 
     def _require_total(self, occupying: list[Line]) -> None:
         calls = one_each(occupying)
-        if len(calls) >= self._settings.at_once + HELD_BESIDE:
+        if len(calls) >= self._settings.at_once + EXTRA_ON_HOLD:
             raise TwoCalls(f"You have calls with {calls[0].name} and {calls[1].name} already.")
 
     async def answer(

@@ -19,7 +19,7 @@ from peer.media.decoding import MAX_PIXELS, SoundBlocks, decode, refuse_huge
 from peer.media.picture.size import Fitting, tagged_way_up, way_up
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
-from peer.media.rtp.encoded import Encoded, goes_as_it_is
+from peer.media.rtp.encoded import Encoded, needs_no_conversion
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
 from peer.transport.profile import Kind
 from shared.errors import MediaError
@@ -70,7 +70,7 @@ class MediaFile:
         self._upright: bool | None = None
         "Whether pictures are upright as they are in the file. None: not known yet."
 
-        self._as_they_are: set[Kind] = set()
+        self._unconverted: set[Kind] = set()
         "The kinds of media that aren't decoded."
         self._turn = 0.0
         "When this pass through the file began, in seconds from the first start."
@@ -137,18 +137,18 @@ class MediaFile:
         self._first = (self._container.start_time or 0) / av.time_base
         seconds = (self._container.duration or 0) / av.time_base
         rate = self._container.size * 8 / seconds if seconds else None
-        self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
-        if "video" in self._as_they_are:
+        self._unconverted = {_kind(stream) for stream in self._streams if needs_no_conversion(stream, self._box, rate)}
+        if "video" in self._unconverted:
             if self._upright is None:
                 self._upright = not self._tagged and _is_upright(self._path)
             if not self._upright:
-                self._as_they_are.remove("video")
+                self._unconverted.remove("video")
 
     def _play(self) -> Iterator[Played]:
         while not self.ended:
             self._open()
             for packet in self._packets():
-                if _kind(packet.stream) in self._as_they_are:
+                if _kind(packet.stream) in self._unconverted:
                     yield from self._encoded(packet)
                     continue
                 for frame in decode(packet):

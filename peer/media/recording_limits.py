@@ -45,7 +45,7 @@ class RecordingLimits(msgspec.Struct, frozen=True):
             kept = sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
         if kept >= self.folder:
             raise MediaError(
-                f"The recordings in {folder} take {kept // MEGABYTE} MB, which is as much as they may.",
+                f"The recordings in {folder} take {kept // MEGABYTE} MB, the most that they may take together.",
                 "Delete some or move them elsewhere, or raise `recordings_mb` under [media] of copybara.toml.",
             )
 

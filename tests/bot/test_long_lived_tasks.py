@@ -49,7 +49,7 @@ END_THEIR_MEDIA = ("RTCRtpSender._run_rtp",)
 END_THEIR_FILES = tuple(f"files: {part}" for part in ("arriving", "leaving", "offers", "reading", "jobs", "clock"))
 "Tasks of a call's files. The files end, and the call goes on."
 
-MISSED_BY_NOBODY = (
+NOT_MISSED = (
     "RTCRtpSender._run_rtcp",
     "RTCIceTransport._monitor",
     "Connection.query_consent",
@@ -93,7 +93,7 @@ async def runs(bob: Mortal, name: str) -> None:
 async def test_there_is_a_row_for_every_task(in_two_calls: tuple[Person, Person, Mortal]) -> None:
     *_, bob = in_two_calls
     named = {re.sub(r" \d+$", "", name) for name in await bob.tasks()} - {THE_PROGRAM}
-    assert named == {*BEGIN_AGAIN, *END_THEIR_CALL, *DIAL_AGAIN, *END_THEIR_MEDIA, *END_THEIR_FILES, *MISSED_BY_NOBODY}
+    assert named == {*BEGIN_AGAIN, *END_THEIR_CALL, *DIAL_AGAIN, *END_THEIR_MEDIA, *END_THEIR_FILES, *NOT_MISSED}
 
 
 @pytest.mark.parametrize("name", BEGIN_AGAIN)
@@ -174,7 +174,7 @@ async def test_a_task_of_the_files_ends_the_files_of_its_call_and_the_call_goes_
     assert {call["state"] for call in bob.calls[before:]} <= {"active"}
 
 
-@pytest.mark.parametrize("name", MISSED_BY_NOBODY)
+@pytest.mark.parametrize("name", NOT_MISSED)
 async def test_a_task_on_which_nothing_depends_is_missed_by_nobody(
     in_two_calls: tuple[Person, Person, Mortal], name: str
 ) -> None:

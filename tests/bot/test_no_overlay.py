@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.page.no_overlay import until_there
+from bot.page.no_overlay import wait_until_available
 from bot.texts.no_overlay import COMMAND
 from shared.errors import NodeChanged, OverlayDown
 from tests.bot.console import cli
@@ -47,7 +47,7 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
     opened, again = asyncio.Event(), asyncio.Event()
     monkeypatch.setenv("BROWSER", browser.variable)
     waiting = asyncio.create_task(
-        until_there(
+        wait_until_available(
             *(overlay.find, asyncio.Event()),
             port=0,
             key=KEY,
@@ -90,7 +90,7 @@ async def test_a_node_that_has_changed_is_no_missing_network(tmp_path: Path) -> 
     overlay = Overlay()
     overlay.error = NodeChanged("This home has always been another node.")
     with pytest.raises(NodeChanged):
-        await until_there(overlay.find, asyncio.Event(), port=0, key=KEY, command_socket=tmp_path / "socket")
+        await wait_until_available(overlay.find, asyncio.Event(), port=0, key=KEY, command_socket=tmp_path / "socket")
 
 
 def without_node(folder: Path) -> Path:

@@ -48,6 +48,7 @@ NO_TARGET: dict[str, tuple[str, ...]] = {
         "shared/store/restored.py links_from",
     ),
     "The kernel of this machine, what is installed on it, and programs that it runs for its user.": (
+        "bot/cli/setup/yggdrasil/let_in.py names",
         "bot/cli/setup/yggdrasil/root.py _ran",
         "bot/command_socket.py ask",
         "bot/command_socket.py user_of",

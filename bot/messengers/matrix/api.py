@@ -25,7 +25,7 @@ from shared.not_json import NOT_JSON
 REPLY_BYTES = 32 * 1024 * 1024
 "The longest reply in bytes. The first sync of a large account has some megabytes."
 
-WHATEVER_BYTES = 256 * 1024 * 1024
+LEAN_SYNC_BYTES = 256 * 1024 * 1024
 """The longest reply in bytes to a sync that asks for little: no filter limits messages to devices and invitations.
 Until we read such a reply, the server sends it again and again, and nothing after it."""
 
@@ -36,7 +36,7 @@ FEW_BYTES = 1024 * 1024
 "The longest of all other replies and refusals in bytes. They aren't parsed piece by piece."
 
 REPLY_SECONDS = 30.0
-WHATEVER_SECONDS = 300.0
+LEAN_SYNC_SECONDS = 300.0
 SYNC_SECONDS = 25.0
 "How long the server waits for something new before it replies to a sync."
 
@@ -154,7 +154,7 @@ class MatrixApi:
         if since:
             query["since"] = since
         if little:
-            return await self._request("GET", "/sync", None, WHATEVER_SECONDS, query, sync_answer, WHATEVER_BYTES)
+            return await self._request("GET", "/sync", None, LEAN_SYNC_SECONDS, query, sync_answer, LEAN_SYNC_BYTES)
         return await self._request("GET", "/sync", None, REPLY_SECONDS + SYNC_SECONDS, query, sync_answer)
 
     async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:

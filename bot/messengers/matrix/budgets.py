@@ -87,7 +87,7 @@ class Ledger:
         )
         if not is_over:
             return []
-        gone = giving_way({each: self._rank(each) for each in self._items.values()}, budget)
+        gone = items_to_drop({each: self._rank(each) for each in self._items.values()}, budget)
         for name in gone:
             self.remove(name)
         return gone
@@ -102,20 +102,20 @@ class Ledger:
                     del counter[key]
 
 
-def giving_way(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
+def items_to_drop(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
     """The names of the items to drop."""
     left = dict(items)
     gone: list[Item] = []
     for key, most in ((_sender, budget.of_sender), (_room, budget.of_room)):
         for group in _groups((item for item, rank in left.items() if rank is not Rank.OWNER), key).values():
             if key(group[0]):
-                gone += _worst({item: left[item] for item in group}, most)
+                gone += _lowest_ranked({item: left[item] for item in group}, most)
         left = {item: rank for item, rank in left.items() if item not in set(gone)}
-    gone += _worst(left, budget.total)
+    gone += _lowest_ranked(left, budget.total)
     return [item.name for item in gone]
 
 
-def _worst(items: dict[Item, Rank], most: int) -> list[Item]:
+def _lowest_ranked(items: dict[Item, Rank], most: int) -> list[Item]:
     """The items to drop so that `most` stay.
 
     The lowest rank goes first, then the items of the sender with the most, then the oldest.

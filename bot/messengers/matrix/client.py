@@ -157,9 +157,9 @@ class Client:
         few = sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS
         if few or sync.fallback_used:
             await self.keys.publish(sync.one_time_keys if few else None, fallback_used=sync.fallback_used)
-        ours, others = self._apart(sync.wedged)
+        ours, others = self._own_and_strangers(sync.wedged)
         await self.keys.unwedge({user: sync.wedged[user] for user in ours})
-        await self._as_far_as_it_comes(lambda: self.keys.unwedge({user: sync.wedged[user] for user in others}))
+        await self._do_in_time(lambda: self.keys.unwedge({user: sync.wedged[user] for user in others}))
         self._next = text(answer, "next_batch", most=4096)
         return sync
 
@@ -172,7 +172,7 @@ class Client:
         self._answer = self._taken = None
         self._tried.clear()
 
-    def _apart(self, users: Iterable[str]) -> tuple[list[str], list[str]]:
+    def _own_and_strangers(self, users: Iterable[str]) -> tuple[list[str], list[str]]:
         """Split users into the owner, our own account and their contacts, and at most MOST_ASKED strangers."""
         first = self.people.first(users, MOST_ASKED)
         ours = {self.account.user, self.account.owner}
@@ -183,7 +183,7 @@ class Client:
 
     async def _ask_about(self, users: Iterable[str]) -> None:
         """Fetch the keys of users, as far as servers reply in time. Raises Unreachable, ServerRefusal."""
-        ours, others = self._apart(users)
+        ours, others = self._own_and_strangers(users)
         await self.keys.query(ours)
         others = self._away.there(others)
         silent = set(others)
@@ -192,10 +192,10 @@ class Client:
             nonlocal silent
             silent = await self.keys.query(others)
 
-        await self._as_far_as_it_comes(ask)
+        await self._do_in_time(ask)
         self._away.add(*silent)
 
-    async def _as_far_as_it_comes(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _do_in_time(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do work that strangers' servers may delay. Raises ServerRefusal if our server doesn't know this device."""
         try:
             async with asyncio.timeout(OTHERS_SECONDS):
@@ -258,7 +258,7 @@ class Client:
         members: dict[bool, set[str]] = {True: set(), False: set()}
         for room in self.rooms.names():
             if not self.rooms.of(room).left:
-                found = await self.members_if_they_come(room)
+                found = await self.members_in_time(room)
                 if found is None and not self.is_strangers(room):
                     return  # anybody may be in this room
                 members[self.is_strangers(room)] |= found or set()
@@ -288,7 +288,7 @@ class Client:
         """The users who are in a room or invited to it. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))
 
-    async def members_if_they_come(self, room: str) -> set[str] | None:
+    async def members_in_time(self, room: str) -> set[str] | None:
         """The members of a room. None if the list doesn't come soon, so that other work can go on.
 
         Raises while another try is worthwhile.

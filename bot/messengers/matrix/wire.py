@@ -198,7 +198,7 @@ class MatrixWire:
         if room == self._own_room.known:
             members: set[str] | None = await self._client.members(room)
         else:
-            members = await self._client.members_if_they_come(room)
+            members = await self._client.members_in_time(room)
         if members is None:
             return Audience.SEVERAL  # other messages must not wait for the list of members
         if await self._own_room.is_alone(room):
@@ -277,7 +277,7 @@ class MatrixWire:
             known = rooms.of(room)
             if known.left or known.replaced_by:
                 continue
-            members = await self._client.members_if_they_come(room)
+            members = await self._client.members_in_time(room)
             if members == both:
                 return room
             unseen = unseen or members is None

@@ -90,7 +90,7 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
         case Way.BUSINESS:
             known, brought = _text(contact.telegram_user), place.values[1]
         case Way.GROUP | Way.GUEST:
-            return post.answers or _is_anothers(place.values[-1], contact)
+            return post.answers or _comes_from_another(place.values[-1], contact)
         case _:
             return False
     if known is None:
@@ -103,7 +103,7 @@ def _as_known(contact: Contact, line: Line | None) -> Contact:
     return contact.without_unproven() if line is not None and line.proven else contact
 
 
-def _is_anothers(brought: str, contact: Contact) -> bool:
+def _comes_from_another(brought: str, contact: Contact) -> bool:
     """Whether the link came into a chat with others, and from neither the owner nor the contact, as far as is known.
 
     Anybody can make such a chat, and wait there for an answer that the contact never sees.

@@ -71,7 +71,7 @@ class JoinInvitations:
             raise CallRefused(f"The call with {line.name} is on hold.", f"First take it off: /resume {line.name}")
         if agrees and line.together not in (b"", invitation.conversation):
             raise CallRefused(f"The call with {line.name} is part of another conversation by now.", "")
-        if agrees and self._is_anothers(line, invitation.conversation):
+        if agrees and self._belongs_to_others(line, invitation.conversation):
             raise CallRefused("Other calls of yours are in that conversation, and this one isn't.", "")
         if agrees and not self._has_room(line, invitation.conversation, len(invitation.names)):
             raise CallRefused(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
@@ -119,7 +119,7 @@ class JoinInvitations:
         """Whether the owner can be asked."""
         room = self._has_room(line, message.conversation, len(message.names))
         mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and room
-        fits = line.together in (b"", message.conversation) and not self._is_anothers(line, message.conversation)
+        fits = line.together in (b"", message.conversation) and not self._belongs_to_others(line, message.conversation)
         return mergeable and fits and not self._merging.asks(line)
 
     def _has_room(self, line: Line, conversation: bytes, others: int) -> bool:
@@ -133,7 +133,7 @@ class JoinInvitations:
         )
         return len(self._lines.of_conversation(line)) + awaited + others < MAX_PEOPLE
 
-    def _is_anothers(self, line: Line, conversation: bytes) -> bool:
+    def _belongs_to_others(self, line: Line, conversation: bytes) -> bool:
         """Whether other calls are in that conversation or asked into it, and this one isn't in it.
 
         Many people know its 16-byte name. The owner's yes to one of them must not let in people whom nobody has named.
@@ -235,7 +235,7 @@ class JoinInvitations:
 
     async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
         moved = invitation.line.together not in (b"", invitation.conversation)
-        if moved or self._is_anothers(invitation.line, invitation.conversation):
+        if moved or self._belongs_to_others(invitation.line, invitation.conversation):
             return
         if invitation.proven and not invitation.line.proven:
             return  # the owner has learned since that it isn't the person with whom they agreed

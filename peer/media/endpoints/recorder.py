@@ -188,7 +188,7 @@ class Recorder:
             self._appear(recording)
         if recording.size >= self._limits.one:
             raise MediaError(
-                f"It has {recording.size // MEGABYTE} MB, which is as much as it may.",
+                f"It has reached {recording.size // MEGABYTE} MB, the most for one recording.",
                 "Raise `recording_mb` under [media] of copybara.toml for longer ones.",
             )
         self._limits.check_disk(self._folder)

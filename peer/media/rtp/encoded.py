@@ -49,7 +49,9 @@ class Encoded:
         return packet
 
 
-def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits_per_second: float | None) -> bool:
+def needs_no_conversion(
+    stream: AudioStream | VideoStream, size: tuple[int, int], bits_per_second: float | None
+) -> bool:
     """Whether a call can carry this stream as it is: Opus (RFC 7587), or VP8 (RFC 7741) within the limits.
 
     The limits are `size` and MAX_BITS_PER_SECOND. `bits_per_second` is the whole file's bit rate, None if the file

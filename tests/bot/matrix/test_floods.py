@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.messengers.matrix.account_file import MatrixAccount
-from bot.messengers.matrix.budgets import Item, KeptBudget, Rank, giving_way
+from bot.messengers.matrix.budgets import Item, KeptBudget, Rank, items_to_drop
 from bot.messengers.matrix.forgetting import MOST_PEOPLE, Tie, to_forget
 from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
@@ -391,7 +391,7 @@ def test_what_is_left_is_within_every_budget_and_the_owners_gives_way_to_nobody(
     given_items: list[tuple[str, str, Rank]], total: int, of_sender: int, of_room: int
 ) -> None:
     items = {Item(str(number), sender, number, room): rank for number, (sender, room, rank) in enumerate(given_items)}
-    gone = set(giving_way(items, KeptBudget(total, of_sender, of_room)))
+    gone = set(items_to_drop(items, KeptBudget(total, of_sender, of_room)))
     left = {item: rank for item, rank in items.items() if item.name not in gone}
     assert len(left) <= total
     for sender, room in itertools.product("abc", "xy"):

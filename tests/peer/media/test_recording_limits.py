@@ -50,7 +50,7 @@ async def test_a_recording_that_is_as_large_as_it_may_be_ends_and_plays_and_the_
     trouble, goes_on = await ended(tmp_path, RecordingLimits(one=20_000, free=0))
     assert goes_on
     assert trouble.sends is None
-    assert "as much as it may" in trouble.sentence
+    assert "the most for one recording" in trouble.sentence
     assert "recording_mb" in trouble.hint
     (path,) = recordings(tmp_path)
     assert 20_000 <= path.stat().st_size < 400_000
@@ -77,7 +77,7 @@ async def test_no_recording_begins_in_a_folder_that_holds_as_much_as_it_may_or_o
     (tmp_path / "before.webm").write_bytes(bytes(2_000))
     async with connected() as legs:
         for limits, sentence in (
-            (RecordingLimits(folder=2_000, free=0), "which is as much as they may"),
+            (RecordingLimits(folder=2_000, free=0), "the most that they may take together"),
             (RecordingLimits(free=2**60), "The disk is nearly full"),
         ):
             recorder = Recorder(tmp_path, limits=limits)
