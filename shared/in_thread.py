@@ -53,15 +53,22 @@ def for_thread(function: Callable[[], _Result]) -> tuple[Callable[[], None], asy
     return job, future
 
 
-async def in_thread_to_its_end(function: Callable[[], _Result]) -> _Result:
+async def in_thread_to_its_end(
+    function: Callable[[], _Result], unwanted: Callable[[_Result], object] | None = None
+) -> _Result:
     """Return what `function` returns, or raise what it raises. A cancelled caller continues when it has ended.
 
     For what uses files and devices that the caller closes next. A disk may hang: so its threads aren't the event loop's
-    own, of which sound and the page need one at any time.
+    own, of which sound and the page need one at any time. `unwanted` gets the result that a cancelled caller doesn't
+    get, in the event loop: what was opened is to be closed.
     """
     future = asyncio.get_running_loop().run_in_executor(_to_their_end, function)
     try:
         return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if unwanted is not None:
+            future.add_done_callback(lambda done: None if done.exception() else unwanted(done.result()))
+        raise
     finally:
         if not future.done():
             await asyncio.wait([future])

@@ -99,7 +99,8 @@ class Uploads:
             await ready()
             if upload.cancelled:
                 return
-            copy = _Copy(*await in_thread_to_its_end(lambda: self._shelf.spool(message.size)))
+            spooled = await in_thread_to_its_end(lambda: self._shelf.spool(message.size), self._shelf.drop_spooled)
+            copy = _Copy(*spooled)
             offered = False
             try:
                 described = await self._written(page, message.id, upload, copy)

@@ -14,7 +14,7 @@ import msgspec
 from peer.calls.files.entry import FileEntry
 from peer.calls.files.frames import MAX_PIECE, Piece
 from peer.calls.files.pace import LARGEST
-from peer.calls.files.part_file import Damaged, PartFile, part_name, remove
+from peer.calls.files.part_file import Damaged, PartFile, PartTaken, part_name, remove
 from peer.calls.files.processor import Restraint, wanted
 from peer.calls.files.shelf import FileShelf
 from shared.errors import CopybaraError, FileRefused, RemoteProtocolError
@@ -60,12 +60,17 @@ class ArrivingFiles:
         accept: Callable[[FileEntry, int], Awaitable[None]],
         acknowledge: Callable[[FileEntry, int], None],
         ended: Callable[[FileEntry, FileOutcome, str, Path | None], Awaitable[None]],
+        busy: Callable[[FileEntry], None],
     ) -> None:
-        """`accept` tells the sender to begin at a byte, `acknowledge` how far it is, `ended` how it ended."""
+        """`accept` tells the sender to begin at a byte, `acknowledge` how far it is, `ended` how it ended.
+
+        `busy`: another call has it. It waits until it is offered again.
+        """
         self._shelf = shelf
         self._accept = accept
         self._acknowledge = acknowledge
         self._ended = ended
+        self._busy = busy
         self._jobs: deque[_Job] = deque()
         self._something = asyncio.Event()
         self._queued = 0
@@ -130,13 +135,16 @@ class ArrivingFiles:
                 if path is not None:
                     await self._ended(entry, FileOutcome.DONE, "", path)
                     return
-                part = entry.part = await in_thread_to_its_end(lambda: PartFile(folder, kept))
+                part = entry.part = await in_thread_to_its_end(lambda: PartFile(folder, kept), PartFile.close)
                 await in_thread_to_its_end(part.promise)
             if entry.part.written < entry.kept.size:
                 await self._accept(entry, entry.part.written)
                 return
             if not entry.aside:
                 await self._shelf.keep(entry.kept)  # an empty one, which needs no word to its sender
+        except PartTaken:
+            self._busy(entry)
+            return
         except CopybaraError as error:
             outcome = FileOutcome.NO_ROOM if isinstance(error, FileRefused) else FileOutcome.FAILED
             if entry.part is not None:

@@ -92,7 +92,9 @@ class CallFiles:
 
         self._reading: asyncio.Queue[tuple[Path, Meant, Callable[[CopybaraError], None]]] = asyncio.Queue()
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
-        self._arriving = ArrivingFiles(shelf, accept=self._taken, acknowledge=self._acknowledge, ended=self._received)
+        self._arriving = ArrivingFiles(
+            shelf, accept=self._taken, acknowledge=self._acknowledge, ended=self._received, busy=self._busy
+        )
         self._leaving = LeavingFiles(
             may=lambda entry: other_side.is_for_them(entry.kept), withheld=self._withheld, failed=self._unreadable
         )
@@ -435,6 +437,11 @@ class CallFiles:
             return
         entry.transfer = replace(entry.transfer, done=offset)
         self._leaving.acknowledge(entry.kept.digest, offset)
+
+    def _busy(self, entry: FileEntry) -> None:
+        """Another call with them has the part file: they offer it again in the next one."""
+        if entry.open:
+            self._change(entry, FileEvent.LOSE)
 
     async def _received(self, entry: FileEntry, outcome: FileOutcome, why: str, path: Path | None) -> None:
         """A file has arrived, or can't be written."""

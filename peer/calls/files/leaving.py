@@ -127,7 +127,7 @@ class LeavingFiles:
         source = entry.source
         if source is None:
             path = entry.kept.path
-            source = entry.source = await in_thread_to_its_end(lambda: SourceFile(path))
+            source = entry.source = await in_thread_to_its_end(lambda: SourceFile(path), SourceFile.close)
         if source.changed(entry.kept.size, entry.kept.modified_ns, entry.kept.owner):
             raise FileRefused(f"{entry.kept.name} was changed after it was offered.", "Send it again.")
         block = await in_thread_to_its_end(lambda: source.read(begins, PIECES * MAX_PIECE))

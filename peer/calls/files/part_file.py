@@ -16,6 +16,10 @@ from shared.files.records import KeptFile
 BLOCK = 1024 * 1024
 
 
+class PartTaken(Exception):
+    """Another call with the same node has it open, perhaps one that is just ending."""
+
+
 class Damaged(Exception):
     """What is there isn't what was offered."""
 
@@ -33,7 +37,7 @@ class PartFile:
     """One of them, open."""
 
     def __init__(self, folder: FilesFolder, kept: KeptFile) -> None:
-        """Open it, and read what is there from before. Raises FileRefused."""
+        """Open it, and read what is there from before. Raises PartTaken, FileRefused."""
         self._folder = folder
         self._kept = kept
         self._descriptor = folder.open_part(part_name(kept))
@@ -42,13 +46,15 @@ class PartFile:
         "Bytes that are there."
 
         try:
-            # Another call with the same node may be at it.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(self._descriptor).st_size > kept.size:
                 os.ftruncate(self._descriptor, 0)
             while block := os.pread(self._descriptor, BLOCK, self.written):
                 self._digest.update(block)
                 self.written += len(block)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise PartTaken from None
         except OSError as error:
             os.close(self._descriptor)
             raise FileRefused(f"{kept.name} can't be written: {error.strerror}.", "Try again later.") from error

@@ -139,6 +139,13 @@ class FileShelf:
             self.remove_copy(path)
             raise
 
+    def drop_spooled(self, spooled: tuple[Path, Promise]) -> None:
+        """Take back what `spool` has made, empty as it is."""
+        path, promise = spooled
+        self.room.give_back(promise)
+        os.close(promise.descriptor)
+        self.remove_copy(path)
+
     def remove_copy(self, path: Path) -> None:
         """Remove a file that `spool` has made. Blocks. One that a failing disk keeps goes with a later look."""
         self._unkept.discard(path)

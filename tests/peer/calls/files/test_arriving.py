@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import time
 from pathlib import Path
+from typing import NamedTuple, cast
 
+import msgspec
 import pytest
 
 from peer.calls.files.arriving import MAX_QUEUED, MAX_STRAY, MAX_WAITING_PIECES, ArrivingFiles
 from peer.calls.files.entry import FileEntry
-from peer.calls.files.folder import FilesFolder
+from peer.calls.files.folder import PARTS, FilesFolder
 from peer.calls.files.frames import MAX_PIECE, Piece
-from peer.calls.files.part_file import PartFile
+from peer.calls.files.part_file import PartFile, part_name
 from peer.calls.files.processor import SHARE, wanted
 from peer.calls.files.room import DiskRoom, FileLimits
+from peer.calls.files.shelf import FileShelf
 from peer.calls.files.transfer import Transfer
 from shared.errors import RemoteProtocolError
 from shared.files.records import KeptFile
@@ -23,6 +28,7 @@ from shared.messages import FileOutcome
 from shared.node_id import NodeId
 
 DIGEST = b"d" * 32
+LARGE = 200_000_000
 SIZE = 1_000 * MAX_PIECE + 1
 
 
@@ -37,8 +43,23 @@ async def ended(entry: FileEntry, outcome: FileOutcome, why: str, path: Path | N
 def running() -> tuple[ArrivingFiles, FileEntry]:
     kept = KeptFile(peer=NodeId(b"p" * 32), ours=False, digest=DIGEST, size=SIZE, name="a", at=0)
     entry = FileEntry(kept, Transfer(1, False, "a", SIZE, FileState.RUNNING))
-    arriving = ArrivingFiles(None, accept=nothing, acknowledge=lambda *_: None, ended=ended)  # type: ignore[arg-type]
+    arriving = ArrivingFiles(None, accept=nothing, acknowledge=lambda *_: None, ended=ended, busy=lambda _: None)  # type: ignore[arg-type]
     return arriving, entry
+
+
+class Shelf(NamedTuple):
+    """What is needed of one here."""
+
+    folder: FilesFolder
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def test_whole_pieces_wait_up_to_a_number_of_bytes() -> None:
@@ -67,6 +88,27 @@ def test_crumbs_that_nobody_wants_count_as_whole_pieces() -> None:
         arriving.put(None, Piece(DIGEST, 0, b"x"))
 
 
+async def test_a_part_that_is_opened_as_the_call_ends_is_free_for_the_next_call(tmp_path: Path) -> None:
+    """Until the program ends it would be taken by nobody, and what is offered again would be refused."""
+    _, entry = running()
+    entry.kept = msgspec.structs.replace(entry.kept, size=LARGE)
+    folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=LARGE, folder=LARGE, free=0)))
+    PartFile(folder, entry.kept).close()
+    part = tmp_path / "files" / PARTS / part_name(entry.kept)
+    os.truncate(part, LARGE - 1)  # so much is read when it is opened
+    arriving = ArrivingFiles(
+        cast(FileShelf, Shelf(folder)), accept=nothing, acknowledge=lambda *_: None, ended=ended, busy=lambda _: None
+    )
+    arriving.take(entry)
+    task = asyncio.create_task(arriving.run())
+    while not is_locked(part):  # noqa: ASYNC110 -- nobody tells that a file is locked
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert entry.part is None, "it was still being opened"
+    assert not is_locked(part)
+
+
 async def test_a_receiver_asks_for_no_more_than_leaves_time_for_the_call(tmp_path: Path) -> None:
     """Acknowledging makes as much work here as the data that a sender sends in reply."""
     last, all_taken = 256 * MAX_PIECE, asyncio.Event()
@@ -82,7 +124,7 @@ async def test_a_receiver_asks_for_no_more_than_leaves_time_for_the_call(tmp_pat
     folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=SIZE, folder=SIZE, free=0)))
     part = entry.part = PartFile(folder, entry.kept)
     part.promise()
-    arriving = ArrivingFiles(None, accept=nothing, acknowledge=acknowledge, ended=ended)  # type: ignore[arg-type]
+    arriving = ArrivingFiles(None, accept=nothing, acknowledge=acknowledge, ended=ended, busy=lambda _: None)  # type: ignore[arg-type]
     for offset in range(0, last, MAX_PIECE):
         arriving.put(entry, Piece(DIGEST, offset, bytes(MAX_PIECE)))
     before, began = wanted(), time.monotonic()

@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from peer.calls.files.part_file import part_name
+from peer.calls.files.folder import FilesFolder
+from peer.calls.files.part_file import PartFile, part_name
+from peer.calls.files.room import DiskRoom
 from peer.calls.files.source_file import describe
 from peer.calls.news import Paired
 from shared.errors import CopybaraError, FileRefused
@@ -22,7 +24,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store
 from tests.peer.calls.files.calls import KEY, call, two_nodes, written
-from tests.peer.calls.nodes import Node, active, over
+from tests.peer.calls.nodes import LIMITS, Node, active, over
 from tests.shared.store.ordinary_user import NOBODY
 
 THIEFS_KEY = b"t" * 32
@@ -164,6 +166,22 @@ async def test_a_part_that_was_damaged_meanwhile_is_fetched_again_from_the_start
         assert arrived.path == ben.files / "large.bin"
         assert arrived.path.read_bytes() == path.read_bytes()
         assert arrived.resumed == 0
+
+
+async def test_a_file_whose_part_another_call_has_waits_for_the_next_one(tmp_path: Path) -> None:
+    path = written(tmp_path, "large.bin", 500_000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        await begun(anna, ben, path, path.read_bytes()[:300_000])
+        (theirs,) = ben.store.kept_files(anna.id)
+        other = PartFile(FilesFolder(ben.files, DiskRoom(LIMITS)), theirs)
+        here, there = await call(anna, ben)
+        await there.until(FileState.PAUSED)
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        other.close()
+        here, there = await call(anna, ben)
+        assert (await there.until(FileState.DONE)).resumed == 300_000
+        await here.until(FileState.DONE)
 
 
 async def test_what_is_not_finished_waits_for_the_next_call(tmp_path: Path) -> None:
