@@ -18,6 +18,9 @@ from shared.printable import visible
 YES = ("y", "yes")
 NO = ("n", "no")
 
+NOTHING = "-"
+"Stands for an empty answer to a question that may get one, where Enter takes a default."
+
 _Read = TypeVar("_Read")
 
 SETUP = "copybara setup"
@@ -95,11 +98,14 @@ class Asking:
             return given
         if not self.at_terminal:
             return default
+        emptied = question.replace(" (may be empty)", " (- leaves it empty)").replace(" (empty: ", " (-: ")
         with until_stopped(self.command), _interrupted_by_ctrl_c():
-            self.begin(f"{question} [{default}]" if default else question)
+            self.begin(f"{emptied} [{default}]" if default else question)
             answer = sys.stdin.readline()
             if not answer:
                 raise EOFError
+            if default and answer.strip() == NOTHING and emptied != question:
+                return ""
             return answer.strip() or default
 
     def secret(self, question: str, *, what: str = "") -> str:

@@ -128,7 +128,9 @@ def _logged_in(
         asking.say(f"{error.sentence} {error.hint}")
     if not asking.yes("Try again now?", default=True):
         return None
-    user = asking.until_good(QUESTION, _user_or_nothing, default=user) or user
+    user = asking.until_good(QUESTION, _user_or_nothing, default=user)
+    if not user:
+        return None
     return _logged_in(home, typed, user, asking, reset=reset)
 
 

@@ -180,6 +180,21 @@ async def test_a_bot_that_nobody_has_verified_yet_can_log_in_again_or_replace_it
         await terminal.shows("Next:")
 
 
+async def test_what_was_given_once_can_be_taken_back_where_enter_keeps_it(tmp_path: Path) -> None:
+    write_account(Home(tmp_path), MatrixAccount("@bot:example.org", "https://127.0.0.1:1", "", "", "@anna:example.org"))
+    (tmp_path / "copybara.toml").write_text('name = "Anna"\n[matrix]\nenabled = true\n')
+    async with set_up(tmp_path, *TRIES) as terminal:
+        await terminal.asks(r"friends will see it\? \(- leaves it empty\) \[Anna\] ", "-")
+        await terminal.asks(r"The Matrix user of your bot.*\(-: no Matrix\) \[@bot:example.org\] ", "")
+        await terminal.asks(r"Your own Matrix user\? \(-: .*\) \[@anna:example.org\] ", "-")
+        await terminal.asks(r"homeserver\? \(-: it is looked up\) \[https://127.0.0.1:1\] ", "")
+        await terminal.asks(r"The password of @bot:example.org\? ", "secret")
+        await terminal.asks(r"Try again now\?.*\[yes\] ", "")
+        await terminal.asks(r"The Matrix user of your bot.*\(-: no Matrix\) \[@bot:example.org\] ", "-")
+        await terminal.shows("Next:")
+    assert load(tmp_path / "copybara.toml").name == ""
+
+
 async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_path: Path) -> None:
     (tmp_path / "copybara.toml").write_text('overlay = "loopback"\n')
     async with set_up(tmp_path, "overlay") as terminal:
