@@ -14,12 +14,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from packages.systems.debian import copy_of, install
+from packages.systems.debian import OWN_CERTIFICATES, copy_of, install
 from packages.systems.machine import Machine, machine
 from packages.systems.started import started
 from packages.systems.terminal import Answer, Terminal
@@ -33,7 +34,21 @@ PEER_ADDRESS = "203.0.113.7"
 "Where everybody reaches the private peer: what Bob's line says has to be true for Anna."
 
 PEER_PORT = 12345
-GIT_PORT = 9418
+
+AUTHORITY = "server.crt"
+
+SERVE = """
+import functools, http.server, ssl, sys
+folder, certificate, key = sys.argv[1:]
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+server = http.server.ThreadingHTTPServer(("", 443), handler)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(certificate, key)
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+print("ready", flush=True)
+server.serve_forever()
+"""
+"A server of files by https."
 
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^  (\S.*)$", re.MULTILINE)
@@ -163,11 +178,13 @@ async def walk(release: str, folder: Path) -> Walk:
     async with AsyncExitStack() as stack:
         hosts = await stack.enter_async_context(three_hosts())
         peer = await stack.enter_async_context(_peer(release, hosts, folder))
-        repositories = await stack.enter_async_context(_git_server(hosts.r, folder))
+        repositories = await stack.enter_async_context(_git_server(hosts, folder))
         people = []
         for name, host in (("Anna", hosts.a), ("Bob", hosts.b)):
             at = await stack.enter_async_context(machine(release, host, folder / name))
             await host.run("ip", "route", "add", PEER_ADDRESS, "via", str(host.wire.far_address))
+            shutil.copy(folder / AUTHORITY, at.root / OWN_CERTIFICATES.relative_to("/"))
+            await at.run("update-ca-certificates")
             people.append(Person(name, at, peer))
             stack.callback(people[-1].close)
         anna, bob = people
@@ -178,7 +195,7 @@ async def walk(release: str, folder: Path) -> Walk:
         await bob.machine.as_user(clone)
         await bob.follow(_from_readme(), folder=NAME)
         # The page has a button for it.
-        address = await asyncio.to_thread(_on_disk, anna.machine.root)
+        address = repositories.format(address=hosts.a.wire.far_address)
         invitation = await bob.machine.as_user(f"copybara invite --peer --from {address}")
         await anna.follow(INDENTED.findall(invitation))
         card = CARD.search(invitation)
@@ -191,17 +208,6 @@ async def walk(release: str, folder: Path) -> Walk:
                 await person.page.page.screenshot(path=folder / f"{person.name}.png")
             raise
         return Walk(reader=bob.effort(), friend=anna.effort())
-
-
-def _on_disk(root: Path) -> str:
-    """Put the repository on somebody's disk. Its address.
-
-    On the way of the server below it could be exchanged, so no invitation names that.
-    """
-    subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, root / "srv" / NAME], check=True)
-    subprocess.run(["git", "-C", root / "srv" / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
-    subprocess.run(["chown", "--recursive", f"{USER_ID}:{USER_ID}", root / "srv" / NAME], check=True)
-    return f"file:///srv/{NAME}"
 
 
 def _from_readme() -> list[str]:
@@ -297,12 +303,20 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _git_server(host: Namespace, folder: Path) -> AsyncIterator[str]:
-    """Where people get the program: what is committed here. The address, without the machine's."""
+async def _git_server(hosts: Hosts, folder: Path) -> AsyncIterator[str]:
+    """Where people get the program: what is committed here, by https. The address, without the machine's.
+
+    AUTHORITY in `folder` is whom their machines have to trust for it.
+    """
     served = folder / "repositories"
     served.mkdir()
-    subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, served / NAME], check=True)
-    subprocess.run(["git", "-C", served / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
-    command = ("git", "daemon", "--verbose", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
-    async with started(host.command(*command), ready=b"Ready to rumble"):
-        yield f"git://{{address}}/{NAME}"
+    # As files in one pack: any server of files will do then.
+    subprocess.run(["git", "clone", "--quiet", "--no-local", "--bare", REPOSITORY, served / NAME], check=True)
+    subprocess.run(["git", "-C", served / NAME, "update-server-info"], check=True)
+    names = ",".join(f"IP:{host.wire.far_address}" for host in (hosts.a, hosts.b))
+    made = ("-keyout", folder / "server.key", "-out", folder / AUTHORITY, "-addext", f"subjectAltName={names}")
+    new = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=R")
+    subprocess.run(["openssl", "req", *new, *made], stderr=subprocess.DEVNULL, check=True)
+    command = (sys.executable, "-c", SERVE, str(served), str(folder / AUTHORITY), str(folder / "server.key"))
+    async with started(hosts.r.command(*command), ready=b"ready"):
+        yield f"https://{{address}}/{NAME}"

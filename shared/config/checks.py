@@ -16,11 +16,11 @@ MOST_ADDRESS = 512
 "Characters of an address."
 
 _PROGRAM = re.compile(
-    r"(?:file://|(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?)/"
+    r"(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?/"
     r"[A-Za-z0-9._~/%+=-]*"
 )
 """An address without characters that mean something to a shell, because people paste it there. With `http:` and `git:`,
-anybody between could replace the program. A folder is for people who share a disk.
+anybody between could replace the program.
 """
 
 

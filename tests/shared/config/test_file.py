@@ -241,7 +241,7 @@ def test_the_bots_token_goes_in_clear_to_no_server_elsewhere(host: str, may: boo
     [
         ("https://example.org/copybara.git", True),
         ("ssh://git@example.org/copybara.git", True),
-        ("file:///srv/copybara.git", True),
+        ("file:///srv/copybara.git", False),
         ("http://example.org/copybara.git", False),
         ("git://example.org/copybara.git", False),
     ],
