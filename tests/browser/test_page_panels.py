@@ -34,6 +34,14 @@ COVERED = """([selectors, scrolls]) => selectors.flatMap((selector) => {
 })"""
 "Which of these have something else at their middle, or are outside the window."
 
+BESIDE_EACH_OTHER = """[".stage-top", "#pictures", ".controls"].filter((selector) => {
+  const { left, right } = document.querySelector(selector).getBoundingClientRect();
+  const panel = document.getElementById("panel").getBoundingClientRect();
+  const edge = innerWidth > 760 && panel.width ? panel.left : innerWidth;
+  return left > 16 || right < edge - 16;
+})"""
+"What doesn't take the whole width that the panel leaves, on a wide window, or all of a narrow one."
+
 STATES: dict[str, list[ToPage]] = {
     "nothing else": [call(1, "active", remote=sends())],
     "a first call": [call(1, "active", paired=False, contact=None, trust="stranger")],
@@ -99,6 +107,7 @@ async def test_no_panel_covers_what_a_call_is_controlled_with(window: tuple[int,
             wanted = [f"#{each}" for each in CONTROLS] + ALSO.get(state, [])
             for button, inside in PANELS.items():
                 await toggle(play, button, "visible")
+                assert await play.page.evaluate(BESIDE_EACH_OTHER) == [], f"{state}, {button or 'no panel'}"
                 try:
                     await reachable(play, *wanted, *inside, scrolls=window[1] < 480)
                 except AssertionError as error:
