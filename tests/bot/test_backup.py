@@ -39,6 +39,8 @@ from tests.bot.console import Person, cli, connect, forms, hang_up, people
 from tests.bot.setup.test_asked import at_terminal
 from tests.child import run_child
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = b"four words nobody guesses\n"
 
 

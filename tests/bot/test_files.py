@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 
 from bot.demo.node import Said
 from bot.kinds import Kind
-from tests.bot.console import Person, befriend, connect, hang_up, people
+from tests.bot.console import Person, connect, hang_up, people
 
-SIZE = 30_000_000
+SIZE = 15_000_000
 
 
 def written(folder: Path, name: str, size: int) -> Path:
@@ -26,14 +27,22 @@ SOME = 1_000_000
 "In bytes."
 
 
+def accepting(offered: str) -> str:
+    """The command that accepts an offered file."""
+    found = re.search(r"/files accept \d+", offered)
+    assert found is not None
+    return found[0]
+
+
 async def arrives(person: Person) -> Said:
     """The report of a complete file. Waits without limit while more of it arrives."""
     return await person.file(lambda report: bool(report["state"] == "done"))
 
 
-async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line(tmp_path: Path) -> None:
-    async with people(tmp_path, "anna", "bob") as (anna, bob):
-        await befriend(anna, bob)
+async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         await connect(anna, bob)
         small = written(tmp_path, "a film.webm", 200_000)
         assert "a film.webm" in await anna.asked(f"/send bob: {small}", kind=Kind.FILE_OFFERING)
@@ -41,7 +50,7 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         assert "anna wants to send you a film.webm: a film, 200 kB." in offered
         # Without its number, another file could have replaced it.
         assert "accept NUMBER" in await bob.asked("/files accept", kind="error.wrong-use")
-        bob.write("/files accept 1")
+        bob.write(accepting(offered))
         arrived = await bob.told(kind=Kind.FILE_RECEIVED)
         assert str(bob.home / "files" / "a film.webm") in arrived
         assert (bob.home / "files" / "a film.webm").read_bytes() == small.read_bytes()
@@ -65,14 +74,12 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
 
 
 @pytest.mark.parametrize("killed", ["sender", "receiver"])
-async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, killed: str) -> None:
+async def test_a_file_continues_when_either_program_is_killed(friends: Path, tmp_path: Path, killed: str) -> None:
     path = written(tmp_path, "large.bin", SIZE)
-    async with people(tmp_path, "anna", "bob") as (anna, bob):
-        await befriend(anna, bob)
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         await connect(anna, bob, "audio")
         await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
-        await bob.told(kind=Kind.FILE_OFFERED)
-        bob.write("/files accept 1")
+        bob.write(accepting(await bob.told(kind=Kind.FILE_OFFERED)))
         await bob.file(lambda report: report["done"] >= SOME)
         dies = anna if killed == "sender" else bob
         await dies.signalled(signal.SIGKILL)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from shared.store import Store
 from shared.store.files import MAKE_ROOM
 from tests.bot.console import Person, cli, connect, hang_up, people, ring
 from tests.bot.disk import SmallDisk, small_disk, the_doctors_line
-from tests.bot.test_files import written
+from tests.bot.test_files import accepting, written
 from tests.bot.test_recording import grows, has_frames, recordings
 from tests.written_files import until_written
 
@@ -155,13 +154,6 @@ async def test_a_file_for_which_there_is_no_room_gets_a_sentence_on_both_sides_a
         assert (bob.home / "files" / "a.bin").read_bytes() == path.read_bytes()
         assert len(told(bob, Kind.FILE_FAILED)) == 1
         await hang_up(anna, bob)
-
-
-def accepting(offered: str) -> str:
-    """The command that accepts an offered file."""
-    found = re.search(r"/files accept \d+", offered)
-    assert found is not None
-    return found[0]
 
 
 async def test_the_doctor_says_that_the_disk_is_full(disk: SmallDisk) -> None:
