@@ -7,6 +7,7 @@ would do it before it says how much there is.
 from __future__ import annotations
 
 import http.cookiejar
+import ssl
 import urllib.request
 from http.client import HTTPResponse
 
@@ -22,6 +23,27 @@ class Unreadable(Exception):
 
 class TooLong(Unreadable):
     """It has more bytes than we read."""
+
+
+def fault_of(error: Exception) -> str:
+    """What went wrong with a request, as it stands behind a colon. It holds no part of the address, nor of the answer.
+
+    `error` is what httpx raises, TimeoutError, or ValueError for an address.
+    """
+    match error:
+        case httpx.ConnectError():
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+                cause = cause.__cause__ or cause.__context__
+            return "its server's certificate isn't good for its name" if cause else "no connection to its server"
+        case httpx.TimeoutException() | TimeoutError():
+            return "its server didn't answer in time"
+        case httpx.HTTPStatusError():
+            return f"its server answered with status {error.response.status_code}"
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | ValueError():
+            return "its address isn't one of the web"
+        case _:
+            return "its server broke off or doesn't speak HTTP"
 
 
 class NoCookies(http.cookiejar.CookieJar):

@@ -87,9 +87,13 @@ class Asking:
             print_text(line, to_copy=to_copy)
         sys.stdout.flush()
 
-    def begin(self, line: str, *, then: str = " ") -> None:
-        """Print the beginning of a line and then `then`. The next output continues on the same line."""
-        sys.stdout.write(f"{as_wide_as(sys.stdout, visible(line, lines=True))}{then}")
+    def begin(self, line: str, *, then: str = " ", end: str = "") -> None:
+        """Print the beginning of a line and then `then`. The next output continues on the same line.
+
+        If `end` doesn't fit on the terminal's line as well, the last word is on the next one.
+        """
+        whole = as_wide_as(sys.stdout, visible(f"{line}{end}", lines=True))
+        sys.stdout.write(f"{whole.removesuffix(end)}{then}")
         sys.stdout.flush()
 
     def text(self, question: str, *, what: str = "", default: str = "") -> str:

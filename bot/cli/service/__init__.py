@@ -418,4 +418,6 @@ def _lingering() -> str:
 
 
 def _keep_without_login() -> bool:
-    return shutil.which("loginctl") is not None and asked(["loginctl", "enable-linger"], SECONDS).returncode == 0
+    # Somebody who would have to type a password for it gets the command instead: see `install`.
+    command = ["loginctl", "--no-ask-password", "enable-linger"]
+    return shutil.which("loginctl") is not None and asked(command, SECONDS).returncode == 0

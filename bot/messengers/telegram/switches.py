@@ -116,12 +116,14 @@ def asked(
     """
     import httpx  # takes a fifth of a second, and every start of the program imports this file
 
+    from bot.http_answers import fault_of
+
     address = f"{base_url.rstrip('/')}/bot{token}/{method}"
     try:
         form = {name: msgspec.json.encode(value).decode() for name, value in (parameters or {}).items()}
         reply = asyncio.run(_replied(address, form, seconds))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-        raise MessengerError(f"Telegram can't be reached: {type(error).__name__}.", "Try again later.") from None
+        raise MessengerError(f"Telegram can't be reached: {fault_of(error)}.", "Try again later.") from None
     if reply.status_code in REFUSED and method == "getMe" and _body(reply).get("ok") is False:
         raise InputError(
             "Telegram doesn't know the bot's token: it was revoked or mistyped.",

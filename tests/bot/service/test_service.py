@@ -77,6 +77,7 @@ def test_install_writes_valid_units_for_that_home_and_remove_takes_them_away(
     assert calls.index("systemctl --user enable copybara.socket") < calls.index(
         "systemctl --user restart copybara.service"
     )
+    assert "loginctl --no-ask-password enable-linger" in calls, "asks no password"
     assert "enable-linger" in capsys.readouterr().out
     verified = subprocess.run(
         ["systemd-analyze", "--user", "verify", *map(str, service.folder().iterdir())],

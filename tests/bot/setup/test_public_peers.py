@@ -71,6 +71,17 @@ async def test_what_is_too_long_is_refused_packed_or_not(packed: bool) -> None:
 
 
 async def test_what_is_no_address_is_one_error() -> None:
-    for address in ("nothing", "http://[", "ftp://127.0.0.1/", "http://127.0.0.1:1/"):
-        with pytest.raises(OverlayError):
+    for address in ("nothing", "http://127.0.0.1:0x/", "ftp://127.0.0.1/"):
+        with pytest.raises(OverlayError, match="its address isn't one of the web"):
             await fetched(address)
+    with pytest.raises(OverlayError):
+        await fetched("http://[")
+
+
+async def test_why_the_list_is_not_there_is_said_in_words() -> None:
+    with pytest.raises(OverlayError, match="can't be read: no connection to its server"):
+        await fetched("http://127.0.0.1:1/")
+    for answer, said in ((b"HTTP/1.1 503 No\r\n\r\n", "answered with status 503"), (b"nonsense\r\n", "broke off or")):
+        async with serving(answer) as (address, _):
+            with pytest.raises(OverlayError, match=f"can't be read: its server {said}"):
+                await fetched(address)

@@ -11,6 +11,16 @@ from pathlib import Path
 from bot.cli.setup.yggdrasil.root import Step
 from tests.bot.setup.test_asked import answered
 
+DONE = """
+import os
+from bot.terminal.asking import Answers, Asking
+from bot.cli.setup.yggdrasil.root import Step, run
+os.environ |= {{"PATH": f"{folder}:{{os.environ['PATH']}}", "COLUMNS": "40"}}
+for number in range(1, 5):
+    run(Asking(Answers()), number, Step("Write a line of " + "x" * (10 + number), "true"))
+print("end")
+"""
+
 STEPS = """
 import os
 from bot.terminal.asking import Answers, Asking
@@ -54,3 +64,12 @@ async def test_each_step_is_a_line_its_commands_are_there_to_read_and_a_failure_
         assert "│ 20\n" in failed
         assert "│ 10\n" not in failed, "only its last lines"
         await terminal.shows(r"That didn't work \(it ended with 3\)\. Nothing after it was done\.")
+
+
+async def test_in_a_narrow_terminal_what_came_of_a_step_isnt_broken_at_the_edge(tmp_path: Path) -> None:
+    (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    (tmp_path / "sudo").chmod(0o755)
+    async with answered(sys.executable, "-c", DONE.format(folder=tmp_path)) as terminal:
+        lines = (await terminal.shows(r"end\n")).splitlines()
+    assert max(map(len, lines)) <= 40, lines
+    assert sum(line.endswith("... done") for line in lines) == 4, lines

@@ -19,7 +19,7 @@ from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
-PRIVATE = "A private peer: I paste the line that its owner gave me"
+PRIVATE = "A private peer: I paste the line that its owner gave me. It sees the same"
 WITHOUT_ASKING = "copybara setup overlay --yes"
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -250,7 +250,7 @@ def _public(asking: Asking, *, minor: int) -> list[str]:
         countries = public_peers.by_country(fetched, minor=minor)
     except OverlayError as error:
         asking.say(f"{error.sentence} {error.hint}")
-        return asking.until_good("Peers, if you know some (may be empty):", peers_in)
+        return asking.until_good("Peers, if you know some (empty: choose again):", peers_in)
     if not countries:
         asking.say("No public peer is reachable now.")
         return []

@@ -65,7 +65,7 @@ def install(machine: NodeMachine) -> list[Step]:
         return []
     return [
         Step(
-            f"Install {' and '.join(machine.missing)} by apt (under a minute)",
+            f"Install {', '.join(machine.missing)} by apt (under a minute)",
             f"apt-get update -q\nDEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(machine.missing)}",
         )
     ]

@@ -50,6 +50,8 @@ def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
     """
     import httpx  # the list is rarely needed
 
+    from bot.http_answers import fault_of
+
     try:
         return asyncio.run(_fetched(address, seconds))
     except TimeoutError as error:
@@ -58,7 +60,7 @@ def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
             PASTE,
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise OverlayError(f"The list of public peers can't be read: {type(error).__name__}.", PASTE) from error
+        raise OverlayError(f"The list of public peers can't be read: {fault_of(error)}.", PASTE) from error
 
 
 async def _fetched(address: str, seconds: float) -> bytes:

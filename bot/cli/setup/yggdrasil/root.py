@@ -108,7 +108,7 @@ def run(asking: Asking, number: int, step: Step) -> str:
 
     Raises OverlayError with its last lines if it fails.
     """
-    asking.begin(f"  {number}  {step.line} ...", then="")
+    asking.begin(f"  {number}  {step.line} ...", then="", end=".....")  # as wide as " done", which follows
     try:
         code, written = _ran(asking, step)
     except KeyboardInterrupt:
