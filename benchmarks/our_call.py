@@ -17,7 +17,8 @@ from pathlib import Path
 from benchmarks.peer_connection import HEIGHT, RATE, WIDTH
 from benchmarks.timing import CallTimes, SideTimes
 from peer.calls.attempts import Attempt
-from peer.calls.session import Session
+from peer.calls.extensions import Extensions
+from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, SessionEvent
 from peer.media.endpoints.pattern import Pattern
 from peer.overlay.loopback import LoopbackOverlay
@@ -52,7 +53,16 @@ class End:
         # The loopback overlay can always be used.
         up = person.overlay.own_address
         media = Pattern(WIDTH, HEIGHT, RATE)
-        self.session = Session(person.overlay, other, role, media, tell=self._told, keep=self._kept, overlay_up=up)
+        self.session = Session(
+            person.overlay,
+            other,
+            OurSide(role),
+            media,
+            tell=self._told,
+            keep=self._kept,
+            overlay_up=up,
+            extensions=Extensions(),
+        )
         loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[float] = loop.create_future()
         self._first_media: asyncio.Future[float] = loop.create_future()
