@@ -51,7 +51,7 @@ class BurstTransport(asyncio.DatagramTransport):
         """`sock` is bound and doesn't block."""
         super().__init__({"socket": sock, "sockname": sock.getsockname()})
         self._sock = sock
-        self._at_once = at_once
+        self._rooms = (ROOM,) * at_once
         self._most_waiting = most_waiting
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
@@ -105,35 +105,25 @@ class BurstTransport(asyncio.DatagramTransport):
             self._sock.close()
 
     def _read(self) -> None:
-        receive = self._sock.recvfrom
         media: list[bytes] = []
         sender: Any = None
-        for _ in range(self._at_once):
-            try:
-                data, address = receive(ROOM)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError as error:
-                self._protocol.error_received(error)
-                break
-            if not data or data[0] not in MEDIA:
-                self._hand_on(media, sender)
-                # What a check or a record sets off in the event loop comes before the next datagram.
-                if not self._closing:
-                    self._protocol.datagram_received(data, address)
-                return
-            if address != sender:
-                if media:
-                    self._hand_on(media, sender)
-                    media = []
+        other: tuple[bytes, Any] | None = None
+        try:
+            for data, address in map(self._sock.recvfrom, self._rooms):
+                if not data or data[0] not in MEDIA or (address != sender and media):
+                    other = data, address
+                    break
                 sender = address
-            media.append(data)
+                media.append(data)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            self._protocol.error_received(error)
         if media and not self._closing:
             self._protocol.media_received(media, sender)
-
-    def _hand_on(self, media: list[bytes], sender: Any) -> None:
-        if media and not self._closing:
-            self._protocol.media_received(media, sender)
+        # What a check or a record sets off in the event loop comes before the next datagram.
+        if other is not None and not self._closing:
+            self._protocol.datagram_received(*other)
 
     def _write(self) -> None:
         while self._waiting:

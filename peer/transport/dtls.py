@@ -396,6 +396,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             return datagrams
         if self._relayed is not None:
             datagrams = self._take_fast_path(datagrams, *self._relayed)
+            if not datagrams:
+                return datagrams
         left: list[bytes] = []
         packets: list[bytes] = []
         now = None

@@ -1,5 +1,7 @@
 """The fast path of a relay: it decrypts, counts and encrypts RTP in one loop, and nobody looks into the packets.
 
+Each step of Python's is paid for each packet. So what is the same for all packets of a picture is done once.
+
 It is for packets of the kinds that the call is for, of streams that both legs know already. Everything else takes the
 usual path, where each step is a function of its own (dtls.py, relay.py). Both come to the same.
 """
@@ -10,9 +12,8 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from peer.transport.profile import VIDEO_PAYLOAD_TYPE
-from peer.transport.rtp_statistics import EXTENDED, MAX_EXTENSIONS, RTP_HEADER, KindCounter, extensions
-from peer.transport.sent_lately import KEPT, SentLately
+from peer.transport.rtp_statistics import EXTENDED, MAX_EXTENSIONS, RTP_HEADER, KindCounter, StreamCounter, extensions
+from peer.transport.sent_lately import SentLately
 from peer.transport.srtp_streams import BoundedSession
 
 
@@ -44,6 +45,9 @@ class Passing:
     "Counts what is forwarded."
 
 
+OF_NO_KIND, NO_STREAM = KindCounter(clock_rate=1), StreamCounter(clock_rate=1)
+"Nothing is counted there."
+
 FastPath = Callable[[list[bytes], float], tuple[list[bytes], list[bytes]]]
 """Takes datagrams that came together, and the time of the monotonic clock in seconds.
 
@@ -67,27 +71,32 @@ def fast_path(
     decrypt, encrypt = incoming.decrypting(room), outgoing.encrypting(room)
     heard, sent = incoming.last, outgoing.last
     counter_of = {number: counters[number] for number in passing.payload_types}.get
-    forwarded, left_out, kept = passing.forwarded, passing.left_out, lately.datagrams
+    forwarded, left_out, unsorted = passing.forwarded, passing.left_out, lately.unsorted
     header = RTP_HEADER.unpack_from
 
     def pass_on(datagrams: list[bytes], now: float) -> tuple[list[bytes], list[bytes]]:
         passed: list[bytes] = []
         others: list[bytes] = []
+        bytes_before = total = stayed = 0
+        # What directly follows a packet in its picture is counted together: from number `begin` to before `following`.
+        stream = counted = NO_STREAM
+        its_kind = its_ssrc = its_timestamp = begin = following = -1
         for datagram in datagrams:
             try:
                 first, second, sequence, timestamp, ssrc = header(datagram)
             except struct.error:
                 others.append(datagram)
                 continue
-            counter = counter_of(second & 0x7F)
-            stream = counter.streams.get(ssrc) if counter is not None else None
-            if (
-                counter is None
-                or stream is None
-                or ssrc not in heard
-                or ssrc not in sent
-                or (first & EXTENDED and extensions(datagram) > MAX_EXTENSIONS)
-            ):
+            kind = second & 0x7F
+            follows = sequence == following and timestamp == its_timestamp and ssrc == its_ssrc and kind == its_kind
+            if not follows:
+                counter = counter_of(kind, OF_NO_KIND)
+                known = counter.streams.get(ssrc)
+                if known is None or ssrc not in heard or ssrc not in sent:
+                    others.append(datagram)
+                    continue
+                stream = known
+            if first & EXTENDED and extensions(datagram) > MAX_EXTENSIONS:
                 others.append(datagram)
                 continue
             length[0] = size = len(datagram)
@@ -95,21 +104,31 @@ def fast_path(
             if decrypt():
                 continue
             # Only from here on: a packet that the other side hasn't sent counts for nothing.
-            heard[ssrc] = now
-            size = length[0]
-            if counter.last_arrival != now:
-                counter.came(now)
-            stream.add(sequence, timestamp, size, now)
-            forwarded.rtp_packets += 1
-            forwarded.rtp_bytes += size
+            if follows:
+                total += length[0]
+                following += 1
+            else:
+                if following > begin:
+                    counted.add_more(following - begin, total - bytes_before)
+                size = length[0]
+                total += size
+                heard[ssrc] = now
+                if counter.last_arrival != now:
+                    counter.came(now)
+                stream.add(sequence, timestamp, size, now)
+                counted, its_kind, its_ssrc, its_timestamp = stream, kind, ssrc, timestamp
+                following = begin = stream.highest + 1
+                bytes_before = total
             if (left_out is not None and left_out(datagram)) or encrypt():
+                stayed += 1
                 continue
             sent[ssrc] = now
-            datagram = content[0 : length[0]]
-            passed.append(datagram)
-            if second & 0x7F == VIDEO_PAYLOAD_TYPE:
-                kept[sequence % KEPT] = datagram
-                lately.unpaid += length[0]
+            passed.append(content[0 : length[0]])
+        if following > begin:
+            counted.add_more(following - begin, total - bytes_before)
+        forwarded.rtp_packets += len(passed) + stayed
+        forwarded.rtp_bytes += total
+        unsorted.extend(passed)
         return passed, others
 
     return pass_on

@@ -51,11 +51,13 @@ class StreamCounter:
         self.last_arrival = 0.0
         "When the newest packet came, in seconds of the caller's clock."
 
+        self.highest = 0
+        "The highest sequence number so far, of 16 bits."
+
         self._tick = 1 / clock_rate
         "Seconds of one step of the timestamps."
 
         self._base = 0
-        self._highest = 0
         self._cycles = 0
         self._received = 0
         self._restart_at: int | None = None
@@ -66,19 +68,25 @@ class StreamCounter:
     @property
     def lost(self) -> int:
         """Packets that were expected and didn't arrive, so far; never negative, unlike RFC 3550's (appendix A.3)."""
-        expected = self._cycles + self._highest - self._base + 1 if self._received else 0
+        expected = self._cycles + self.highest - self._base + 1 if self._received else 0
         return self._lost_before + max(0, expected - self._received)
+
+    def add_more(self, packets: int, size: int) -> None:
+        """Count so many packets of so many bytes together, whose numbers follow `highest` one by one.
+
+        They are of the same picture as the packet that was counted before, and came with it.
+        """
+        jitter = self.jitter
+        for _ in range(packets):
+            jitter -= jitter / 16
+        self.jitter = jitter
+        self.highest += packets
+        self._received += packets
+        self.packets += packets
+        self.bytes += size
 
     def add(self, sequence: int, timestamp: int, size: int, arrival: float) -> None:
         """Count one packet: its 16-bit sequence number, 32-bit timestamp, size in bytes and arrival in seconds."""
-        if timestamp == self._timestamp and sequence == self._highest + 1 and arrival == self.last_arrival:
-            # It is of the same picture as the packet before, and came with it.
-            self.jitter -= self.jitter / 16
-            self._highest = sequence
-            self._received += 1
-            self.packets += 1
-            self.bytes += size
-            return
         if self.packets:
             step = timestamp - self._timestamp
             if not -HALF <= step < HALF:
@@ -94,15 +102,15 @@ class StreamCounter:
         if not self._received:
             self._start(sequence)
             return
-        if sequence == self._highest + 1:  # as nearly always
-            self._highest = sequence
+        if sequence == self.highest + 1:  # as nearly always
+            self.highest = sequence
             self._received += 1
             return
-        ahead = (sequence - self._highest) % 2**16
+        ahead = (sequence - self.highest) % 2**16
         if ahead < MAX_DROPOUT:
-            if sequence < self._highest:
+            if sequence < self.highest:
                 self._cycles += 2**16
-            self._highest = sequence
+            self.highest = sequence
         elif ahead <= 2**16 - MAX_MISORDER:
             # One wild number is ignored; two in a row mean that the sender has started again.
             if sequence != self._restart_at:
@@ -114,7 +122,7 @@ class StreamCounter:
         self._received += 1
 
     def _start(self, sequence: int) -> None:
-        self._base = self._highest = sequence
+        self._base = self.highest = sequence
         self._cycles = 0
         self._received = 1
         self._restart_at = None

@@ -7,13 +7,18 @@ section 3.3.2).
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 
+from peer.transport.profile import VIDEO_PAYLOAD_TYPE
 from peer.transport.send_path import parts
 from shared.rate import Bucket, Limit
 
 KEPT = 512
 "Packets: three seconds of the best picture, or 600 kB."
+
+UNSORTED = KEPT + 150
+"With the packets of sound in that time."
 
 SHARE, MOST_CREDIT = 0.25, 32 * 1024
 """Of the bytes of pictures, the part that may be sent again, and how many of them at once. Where more than that is lost
@@ -40,23 +45,30 @@ class SentLately:
         self.datagrams = [b""] * KEPT
         "Each at its sequence number's remainder when divided by KEPT."
 
-        self.unpaid = 0
-        "Bytes of those whose part of the credit isn't counted yet: it is when somebody asks."
+        self.credit = 0.0
+        "Bytes that may be sent again."
 
-        self._credit = 0.0
+        self.unsorted: deque[bytes] = deque(maxlen=UNSORTED)
+        "What was sent since, in its order, sound as well: a relay looks into none of it before somebody asks."
+
         self._named = Bucket(NAMED)
 
     def sent(self, datagram: bytes) -> None:
-        """Keep one, of at least 12 bytes."""
-        self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
-        self.unpaid += len(datagram)
+        """Keep one of a picture, of at least 12 bytes."""
+        self.sort()
+        self._keep(datagram)
+
+    def sort(self) -> None:
+        """Keep those of `unsorted` that are of a picture."""
+        for datagram in self.unsorted:
+            if datagram[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
+                self._keep(datagram)
+        self.unsorted.clear()
 
     def asked(self, packet: bytes, now: float) -> tuple[list[bytes], bytes]:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says. `now` is
         in seconds of a clock that never goes back.
         """
-        self._credit = min(MOST_CREDIT, self._credit + self.unpaid * SHARE)
-        self.unpaid = 0
         again: list[bytes] = []
         left: list[bytes] = []
         for part in parts(packet):
@@ -66,17 +78,22 @@ class SentLately:
             if not self._named.takes(now, _count(part)):
                 left.append(part)
                 continue
+            self.sort()
             wanted = dict.fromkeys(_named(part))
             here = [datagram for number in wanted if (datagram := self._kept(part[8:12], number))]
             size = sum(map(len, here))
-            if size > self._credit:
+            if size > self.credit:
                 left.append(part)
                 continue
-            self._credit -= size
+            self.credit -= size
             again += here
             if len(here) < len(wanted):
                 left.append(part)
         return again, b"".join(left) if again else packet
+
+    def _keep(self, datagram: bytes) -> None:
+        self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
+        self.credit = min(MOST_CREDIT, self.credit + len(datagram) * SHARE)
 
     def _kept(self, ssrc: bytes, number: int) -> bytes:
         datagram = self.datagrams[number % KEPT]

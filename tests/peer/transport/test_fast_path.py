@@ -91,8 +91,9 @@ class Way:
             (kind.packets, kind.bytes, kind.lost, kind.gaps, kind.longest_gap, kind.last_arrival, kind.first_arrival)
             for kind in kinds
         ]
+        self.lately.sort()
         jitter = [(ssrc, stream.jitter) for kind in kinds for ssrc, stream in sorted(kind.streams.items())]
-        return [streams, jitter, astuple(self.forwarded), self.counters.malformed, self.lately.unpaid]
+        return [streams, jitter, astuple(self.forwarded), self.counters.malformed, self.lately.credit]
 
 
 def opened(datagrams: list[bytes]) -> list[bytes]:
@@ -140,16 +141,21 @@ several = st.lists(
 )
 
 
-@given(st.lists(st.tuples(several, st.floats(0, 0.5))), st.sampled_from((0, 1_000, 65_520)))
-def test_it_comes_to_the_same_as_the_usual_path(lists: list[tuple[list[Sent], float]], sequence: int) -> None:
+several_times = st.lists(st.tuples(several, st.integers(0, 9), st.floats(0, 0.5)))
+"Each with how many of the first come last, and the seconds since those before."
+
+
+@given(several_times, st.sampled_from((0, 1_000, 65_520)))
+def test_it_comes_to_the_same_as_the_usual_path(lists: list[tuple[list[Sent], int, float]], sequence: int) -> None:
     sender, fast, usual = session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND), Way(), Way()
-    for sent, later in lists:
+    for sent, late, later in lists:
         fast.clock[0] += later
         usual.clock[0] += later
         datagrams = []
         for each in sent:
             sequence = (sequence + 1) % 2**16
             datagrams += each.arrives(sender, sequence)
+        datagrams = datagrams[late:] + datagrams[:late]
         passed, others = fast.path(datagrams, fast.clock[0])
         assert sorted(passed + fast.usual(others)) == sorted(usual.usual(datagrams))
         assert fast.counted == usual.counted
@@ -178,6 +184,17 @@ def test_it_leaves_what_is_not_usual_as_it_came(packet: bytes) -> None:
     before = way.counted
     assert way.path([datagram, b"\x80"], 1.0) == ([], [datagram, b"\x80"])
     assert way.counted == before
+
+
+def test_a_picture_that_comes_late_is_counted_as_on_the_usual_path() -> None:
+    fast, usual = Way(), Way()
+    packets = [rtp(number) for number in (2, 7, 8, 3, 4, 5, 9, 10)]
+    sender = fast.known(rtp(1))
+    passed, _ = fast.path([sender.protect(packet) for packet in packets], 0.0)
+    assert opened(passed) == packets
+    usual.known(rtp(1), *packets)
+    assert fast.counted == usual.counted
+    assert fast.counters.video.lost == 1
 
 
 def test_it_leaves_a_kind_that_the_call_is_not_for() -> None:

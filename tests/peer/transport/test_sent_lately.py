@@ -47,6 +47,16 @@ def test_what_is_not_here_is_asked_for_where_it_came_from() -> None:
     assert lately.asked(nack(5, ssrc=3), 1.0) == ([], nack(5, ssrc=3))
 
 
+def test_what_nobody_has_looked_into_is_sent_again_too_but_no_sound() -> None:
+    lately = after(*range(20))
+    sound = RtpPacket(111, 0, 25, 0, SSRC, b"sound").serialize()
+    lately.unsorted.extend([picture(20), picture(21), sound])
+    assert lately.asked(nack(3, 21, 25), 1.0) == ([picture(3), picture(21)], nack(3, 21, 25))
+    lately.unsorted.extend(picture(number) for number in range(22, 22 + KEPT))
+    lately.sent(picture(22 + KEPT))
+    assert lately.asked(nack(22, 22 + KEPT), 1.0) == ([picture(22 + KEPT)], nack(22, 22 + KEPT))
+
+
 def test_the_rest_of_what_is_said_goes_on() -> None:
     assert after(*range(20)).asked(PLI + nack(5) + PLI, 1.0) == ([picture(5)], PLI + PLI)
     assert after().asked(PLI, 1.0) == ([], PLI)
