@@ -72,7 +72,7 @@ class StreamCounter:
         return self._lost_before + max(0, expected - self._received)
 
     def add_more(self, packets: int, size: int) -> None:
-        """Count so many packets of so many bytes together, whose numbers follow `highest` one by one.
+        """Count several packets, whose numbers follow `highest` one by one; `size` is that of all together.
 
         They are of the same picture as the packet that was counted before, and came with it.
         """
