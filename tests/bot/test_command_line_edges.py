@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.home import Home
+from shared.config.file import load
 from shared.store import Store
 from tests.bot import each_command
 from tests.bot.console import connect, environment_of_a_person, people
@@ -412,7 +413,7 @@ async def test_a_question_can_be_left_by_ctrl_d_and_ctrl_c(tmp_path: Path, key: 
         assert await process.wait() == 1
     assert b"error: " in shown
     assert b"Traceback" not in shown
-    assert not (home / "copybara.toml").exists()
+    assert load(home / "copybara.toml").overlay == "loopback", "what was answered before is kept"
 
 
 async def test_a_terminal_that_is_closed_ends_calls_as_ctrl_c_does(friends: Path, tmp_path: Path) -> None:
