@@ -118,9 +118,11 @@ async def _booted(root: Path, host: Namespace) -> AsyncIterator[Machine]:
             stderr=PIPE,
         )
         leader = process.pid
+        reading: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(SECONDS_TO_BOOT):
                 leader = await _leader(process, news)
+                reading = asyncio.create_task(_read_on(news))
                 booted = Machine(host, root, leader)
                 # It ends with 1 if the machine is "degraded", as by a unit that wants a device which no container has.
                 await booted.run("systemctl", "is-system-running", "--wait", check=False)
@@ -137,6 +139,14 @@ async def _booted(root: Path, host: Namespace) -> AsyncIterator[Machine]:
                 with suppress(ProcessLookupError):
                     os.kill(leader, signal.SIGKILL)
             await process.wait()
+            if reading is not None:
+                reading.cancel()
+
+
+async def _read_on(news: socket.socket) -> None:
+    """Read what else systemd-nspawn tells, such as each reload: if nobody did, it would wait for a reader for good."""
+    while True:
+        await asyncio.get_running_loop().sock_recv(news, 4096)
 
 
 async def _leader(process: asyncio.subprocess.Process, news: socket.socket) -> int:
