@@ -212,7 +212,9 @@ class Presenter:
         self._look_for_differed()
         await self._card.look_at_peers()
         own, ends = self._card.shown(), self._kept_ends.now()
-        shown = [self._calls.of(line.number) for line in self._lines if _is_shown(line)]
+        kept = {end.call.id for end in ends}  # the line of a call that is over goes once its path is closed
+        lines = [line for line in self._lines if _is_shown(line) and line.number not in kept]
+        shown = [self._calls.of(line.number) for line in lines]
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
@@ -221,7 +223,7 @@ class Presenter:
             card=own.card,
             contacts=self._book.contacts,
             calls=[
-                *(self._call(line, page) for line in self._lines if _is_shown(line)),
+                *(self._call(line, page) for line in lines),
                 *map(self._ended, ends),
             ],
             log=self._logged,
@@ -236,7 +238,7 @@ class Presenter:
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
             files=[
-                *(view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)),
+                *(view.file(line, transfer) for line in lines for transfer in self._files.of(line)),
                 *(file for end in ends for file in end.files),
             ],
             notes=[each.note for each in shown if each.note is not None],

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bot.console import SECONDS, Person, befriend, connect, hang_up, people
+from tests.bot.console import SECONDS, befriend, connect, hang_up, people
 from tests.campaign import scenes
+from tests.campaign.participant import Participant
 from tests.soak.footprint import Footprint, footprint
 
 FIRST_CONTACT_EVERY = 20
 "Calls between two first contacts."
 
 
-class Counted(Person):
+class Counted(Participant):
     """A person whose program reports its tasks and calls."""
 
     program = "tests.soak.counted"
@@ -89,7 +90,7 @@ async def soak(
     return result
 
 
-async def _busy(caller: Person, callee: Person, carol: Person) -> None:
+async def _busy(caller: Counted, callee: Counted, carol: Counted) -> None:
     """Let Carol call Bob, who is in a call with Anna."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     carol.write("/call bob")

@@ -16,7 +16,7 @@ from tests.bot.matrix.people import Pair, in_room, set_up, shared_room, somebody
 from tests.bot.matrix.synapse import Synapse
 from tests.bot.matrix.transcript import Transcript
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def over(*pairs: Pair) -> None:

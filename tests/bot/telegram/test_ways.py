@@ -20,8 +20,6 @@ from tests.shared.names.chain import Name
 
 CALL = "/call copybara.azero"
 
-pytestmark = pytest.mark.slow
-
 
 async def start(anna: Person, bob: Person) -> None:
     """Start both programs, and wait until they read."""

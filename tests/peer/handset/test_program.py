@@ -166,7 +166,9 @@ async def test_an_offer_to_save_somebody_does_not_come_back_once_it_was_put_away
             assert hello["calls"] == []
 
 
-async def test_nobody_is_offered_to_be_saved_after_a_call_whose_words_the_chat_says_differ(tmp_path: Path) -> None:
+async def test_a_call_whose_words_the_chat_says_differ_is_shown_as_such_and_offers_to_save_nobody(
+    tmp_path: Path,
+) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
             number = await first_call(anna, bob, bob_node)
@@ -175,10 +177,10 @@ async def test_nobody_is_offered_to_be_saved_after_a_call_whose_words_the_chat_s
             await bob.next("call", state="ended")
         await bob_node.calm()
         async with wire_page(bob_node) as (_, hello):
-            assert [call["id"] for call in hello["calls"]] == [number]
+            assert [(call["id"], call["differed"]) for call in hello["calls"]] == [(number, False)]
         await bob_node.asked("/differ", kind=Kind.WORDS_DIFFER)
         async with wire_page(bob_node) as (_, hello):
-            assert hello["calls"] == []
+            assert [(call["id"], call["differed"]) for call in hello["calls"]] == [(number, True)]
 
 
 @pytest.mark.parametrize("contact", [False, True])
