@@ -212,9 +212,7 @@ class Presenter:
         self._look_for_differed()
         await self._card.look_at_peers()
         own, ends = self._card.shown(), self._kept_ends.now()
-        kept = {end.call.id for end in ends}  # the line of a call that is over goes once its path is closed
-        lines = [line for line in self._lines if _is_shown(line) and line.number not in kept]
-        shown = [self._calls.of(line.number) for line in lines]
+        shown = [self._calls.of(line.number) for line in self._lines if _is_shown(line)]
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
@@ -223,7 +221,7 @@ class Presenter:
             card=own.card,
             contacts=self._book.contacts,
             calls=[
-                *(self._call(line, page) for line in lines),
+                *(self._call(line, page) for line in self._lines if _is_shown(line)),
                 *map(self._ended, ends),
             ],
             log=self._logged,
@@ -238,7 +236,7 @@ class Presenter:
             devices=self._devices.of(page),
             changes=[] if page.device else [*self._changes],
             files=[
-                *(view.file(line, transfer) for line in lines for transfer in self._files.of(line)),
+                *(view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)),
                 *(file for end in ends for file in end.files),
             ],
             notes=[each.note for each in shown if each.note is not None],
@@ -350,7 +348,7 @@ class Presenter:
     def _look_for_differed(self) -> None:
         """The owner may say of a call that is over that its words differ: its page doesn't offer to save them then."""
         latest = self._lines.latest
-        if latest is None or not (latest.call.ended and latest.shown.differed) or latest.number == self._differed:
+        if latest is None or latest in self._lines or not latest.shown.differed or latest.number == self._differed:
             return
         self._differed = latest.number
         self._keep_end(latest)

@@ -42,13 +42,13 @@ async def test_the_page_of_a_call_that_is_over_says_so_when_its_words_are_said_t
         call = await met(anna, bob)
         if saved:
             await bob.page.ask("save-contact", call=call["id"], name="anna")
-            assert (await entry(bob))["paired"]
+            await entry(bob, paired=True)
         await bob.page.ask("hang-up", call=call["id"])
         over = await bob.page.next("call", state="ended")
         assert not over["differed"]
         await bob.runs("differ")
         if saved:
-            assert not (await entry(bob, name="anna"))["paired"]
+            await entry(bob, name="anna", paired=False)
         over = await bob.page.next("call", id=call["id"], differed=True)
         assert over["state"] == "ended"
         async with page_at(bob.address) as (again, hello):
@@ -71,7 +71,7 @@ async def test_what_a_command_changes_in_the_contacts_reaches_a_call_and_the_log
         await bob.runs("contacts", "trust", "dora")
         await bob.page.next("call", id=ring["call"], trust="trusted")
         await bob.runs("contacts", "renew", "dora")
-        assert not (await entry(bob, name="dora"))["paired"]
+        await entry(bob, name="dora", paired=False)
         await bob.runs("contacts", "remove", "dora")
         await bob.page.next("call", id=ring["call"], trust="stranger", contact=None)
         assert {each["contact"] for each in (await bob.page.next("log"))["log"]} == {None}
