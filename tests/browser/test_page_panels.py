@@ -42,6 +42,13 @@ BESIDE_EACH_OTHER = """[".stage-top", "#pictures", ".controls"].filter((selector
 })"""
 "What doesn't take the whole width that the panel leaves, on a wide window, or all of a narrow one."
 
+DEAF = """() => [...document.querySelectorAll("[data-settles]")].filter((each) => {
+  const { x, y, width, height } = each.getBoundingClientRect();
+  const on = document.elementFromPoint(x + width / 2, y + height / 2);
+  return on && each.contains(on) && !each.disabled && !each.hasAttribute("data-settled");
+}).map((each) => each.id || each.textContent)"""
+"The buttons that can be seen and don't hear yet. One whose edge is covered never does."
+
 STATES: dict[str, list[ToPage]] = {
     "nothing else": [call(1, "active", remote=sends())],
     "a first call": [call(1, "active", paired=False, contact=None, trust="stranger")],
@@ -113,6 +120,35 @@ async def test_no_panel_covers_what_a_call_is_controlled_with(window: tuple[int,
                 except AssertionError as error:
                     raise AssertionError(f"{state}, {button or 'no panel'}: {error}") from None
                 await toggle(play, button, "hidden")
+
+
+async def hears(play: Theatre, where: str) -> None:
+    """Each button that can be seen can be pressed within a moment."""
+
+    deaf: list[str] = []
+
+    async def all_hear() -> bool:
+        deaf[:] = await play.page.evaluate(DEAF)
+        return not deaf
+
+    await until(all_hear, f"every button to hear: {where}", lambda: ", ".join(deaf), seconds=PATIENCE / 4)
+
+
+@pytest.mark.parametrize("window", [(390, 844), (1280, 720)])
+async def test_every_button_of_a_call_that_is_seen_hears_within_a_moment(window: tuple[int, int]) -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": window[0], "height": window[1]})
+        for state, messages in STATES.items():
+            play.tell(call(1, "active"), call(2, "ended", **BESIDE), *messages)
+            await play.page.locator("#stage-name").wait_for()
+            for button in PANELS:
+                await toggle(play, button, "visible")
+                await hears(play, f"{state}, {button or 'no panel'}")
+                await toggle(play, button, "hidden")
+            await play.page.evaluate("document.getElementById('c-more').click()")
+            await play.page.locator("#more").wait_for()
+            await hears(play, f"{state}, More")
+            await play.page.locator("#more [data-close]").click()
 
 
 @pytest.mark.parametrize("window", [(320, 568), (390, 844), (1280, 720)])
