@@ -52,7 +52,7 @@ def defined(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def used() -> Counter[str]:
-    """How often each name is read in the program or stands in a short text, such as one for getattr or `import`."""
+    """How often the program reads each name, or has it in a short text, such as one for getattr or `import`."""
     names: Counter[str] = Counter()
     for tree in trees().values():
         for node in ast.walk(tree):

@@ -4,7 +4,7 @@ It needs the extra `substrate`, and only this file imports it, when somebody ask
 takes a second to import, so it runs in a thread. It reads the bytes of `ContractsApi_call`. The library's types decode
 them up to the contract's answer; what follows varies between versions and isn't needed.
 
-The library's own connections read without limit, so its questions go over one of ours.
+The library's own connections read without limit, so its questions go over a connection of this project's.
 """
 
 from __future__ import annotations

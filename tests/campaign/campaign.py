@@ -97,7 +97,7 @@ class Campaign:
             try:
                 await self._round(number)
             except (AssertionError, TimeoutError) as stuck:
-                # Nobody was killed in that, so a step that fails here is a fault too.
+                # No program is killed in this step, so its failure is a fault too.
                 self._stuck(number, stuck)
                 self._note_links("glare")  # the scene may have been this one
                 await asyncio.gather(*(self._again(person) for person in self._people))

@@ -76,7 +76,7 @@ class OtherSide:
         return Meant(self.proven, self.is_contact)
 
     def is_still(self, meant: Meant) -> bool:
-        """Whether a file may still go to the other side: no proof was lost, and nobody was saved or removed."""
+        """Whether a file may still go to the other side: proof wasn't lost, and the contact entry is the same."""
         now = self.meant()
         return not (meant.proven and not now.proven) and meant.contact is now.contact
 

@@ -37,7 +37,7 @@ def shelf(tmp_path: Path, writes: StoreThread) -> FileShelf:
 
 
 def kept(number: int, peer: NodeId, *, path: Path | None = None, at: int = NOW) -> KeptFile:
-    """A file of the other side that is being sent, or one of ours that waits as a copy at `path`."""
+    """A file of the other side that is being sent, or one that we send and that waits as a copy at `path`."""
     return KeptFile(
         peer=peer,
         ours=path is not None,
