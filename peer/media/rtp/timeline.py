@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.transport.profile import CLOCK_RATES, Kind
 
@@ -9,11 +10,15 @@ TOLERANCE = 1.0
 """How many seconds RTP timestamps and arrival may differ before arrival counts. A frame must also be late for this
 long: a busy machine reads late packets in a burst, and is in time again after that."""
 
+LEAST_MS = 1
+"How many milliseconds two frames are apart at least: recordings count in whole ones."
+
 
 class Timeline:
     """Places the frames of one kind of media.
 
-    RTP timestamps give the exact distance between frames. The arrival of a sender's first frame gives their position.
+    RTP timestamps give the exact distance between frames. The arrival of a sender's first frame gives their position,
+    or the end of what came before it: sound that arrives in a burst lasts longer than it takes to arrive.
     So the timelines of sound and picture with the same start differ only by the jitter of the path.
     """
 
@@ -22,7 +27,12 @@ class Timeline:
         self._rate = CLOCK_RATES[kind]
         self._start = start
         self._offset: int | None = None
-        self._last = -1
+        self._next = 0
+        "The earliest place of the next frame."
+
+        self._end = 0
+        "Where the sound of the previous frame ends."
+
         self._before: int | None = None
         "The timestamp of the previous frame."
 
@@ -35,17 +45,27 @@ class Timeline:
         self._offset = None
 
     def place(self, frame: EncodedFrame) -> int:
-        """The frame's place: ticks of the kind's RTP clock since `start`, never negative, and higher for each frame."""
+        """The frame's place: ticks of the kind's RTP clock since `start`, never negative.
+
+        It is at least LEAST_MS after that of the previous frame.
+        """
         arrived = round((frame.arrived - self._start) * self._rate)
         if (
             self._offset is None
             or frame.restarted
             or self._has_drifted(frame, arrived - frame.timestamp - self._offset)
         ):
-            self._offset, self._late_since = arrived - frame.timestamp, None
+            begin = max(arrived, min(self._end, arrived + round(TOLERANCE * self._rate)))
+            self._offset, self._late_since = begin - frame.timestamp, None
         self._before = frame.timestamp
-        self._last = max(frame.timestamp + self._offset, self._last + 1)
-        return self._last
+        place = max(frame.timestamp + self._offset, self._next)
+        self._next = place + self._ticks(LEAST_MS)
+        if frame.kind == "audio" and frame.data:
+            self._end = place + self._ticks(opus.milliseconds(frame.data))
+        return place
+
+    def _ticks(self, milliseconds: int) -> int:
+        return milliseconds * self._rate // 1000
 
     def _has_drifted(self, frame: EncodedFrame, late: int) -> bool:
         """Whether the arrival time counts now, and not the timestamp. The frame came `late` ticks after its place."""

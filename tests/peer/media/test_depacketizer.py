@@ -27,6 +27,9 @@ from peer.media.rtp.timeline import Timeline
 
 SSRC = 7
 
+SOUND = b"\xf8"
+"An Opus packet of 20 ms."
+
 
 def audio_packet(number: int, *, ssrc: int = SSRC, payload: bytes | None = None) -> bytes:
     """20 ms of sound with its number as its content."""
@@ -172,6 +175,19 @@ def test_a_new_sender_takes_the_place_of_the_old_one() -> None:
     assert [frame.restarted for frame in frames].count(True) == 2
     places = [timeline.place(frame) for frame in frames]
     assert places == [n * 960 for n in range(50)] + [72_000 + n * 960 for n in range(50)]
+
+
+def test_sound_of_the_next_leg_begins_where_that_of_the_last_one_ends() -> None:
+    timeline = Timeline("audio", 0.0)
+    # The last leg's sound came in a burst, and lasts until 0.2 s.
+    burst = [EncodedFrame("audio", SOUND, n * 960, 0.0, restarted=n == 0) for n in range(10)]
+    after = [EncodedFrame("audio", SOUND, 70_000 + n * 960, 0.1 + n * 0.02, restarted=n == 0) for n in range(10)]
+    assert [timeline.place(frame) for frame in (*burst, *after)] == [n * 960 for n in range(20)]
+
+
+def test_frames_with_one_timestamp_are_a_millisecond_apart() -> None:
+    timeline = Timeline("audio", 0.0)
+    assert [timeline.place(EncodedFrame("audio", SOUND, 0, 0.0)) for _ in range(3)] == [0, 48, 96]
 
 
 def test_times_follow_the_sender_not_the_jitter_of_the_path() -> None:
