@@ -220,27 +220,38 @@ async def test_who_waits_for_another_process_hears_of_it_after_their_patience_an
     assert [each.name for each in store.contacts()] == ["Anna", "Dora"]
 
 
+@contextlib.asynccontextmanager
+async def slow_write(thread: StoreThread) -> AsyncIterator[threading.Event]:
+    """A write of our own that has the database, and lasts until the event is set or the block ends."""
+    loop, begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def work(_: Store) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait()
+
+    slow = asyncio.create_task(thread.write(work, patience=600))
+    try:
+        await begun.wait()
+        yield may_end
+    finally:
+        may_end.set()
+        await slow
+
+
 async def test_who_waits_behind_a_slow_write_of_our_own_waits_until_it_is_done(store: Store) -> None:
-    may_end = threading.Event()
-    async with StoreThread(store) as thread:
-        slow = asyncio.create_task(thread.write(lambda _: may_end.wait(60)))
+    async with StoreThread(store) as thread, slow_write(thread) as may_end:
         behind = asyncio.create_task(thread.write(saving("Anna", 1), patience=0.01))
         done, _ = await asyncio.wait([behind], timeout=0.2)
         assert not done
         may_end.set()
-        await asyncio.gather(slow, behind)
+        await behind
     assert store.contacts() == [contact("Anna", 1)]
 
 
 async def test_a_disk_that_hangs_has_a_sentence_of_its_own(store: Store) -> None:
-    may_end = threading.Event()
-    async with StoreThread(store, slow_seconds=0.1) as thread:
-        slow = asyncio.create_task(thread.write(lambda _: may_end.wait(60)))
-        await asyncio.sleep(0)
+    async with StoreThread(store, slow_seconds=1.0) as thread, slow_write(thread):
         with pytest.raises(StoreError, match="the disk takes too long"):
             await thread.write(saving("Anna", 1), patience=0.01)
-        may_end.set()
-        await slow
     assert store.contacts() == []
 
 
