@@ -29,9 +29,12 @@ def code_of(journal: Journal) -> str:
     return kept
 
 
-def forget_owner(journal: Journal) -> None:
-    """Forget the owner. From the next start on the bot has none, and a new code can claim it."""
-    journal.set_facts({OWNER: None})
+def forget_owner(journal: Journal, theirs: str) -> None:
+    """Forget the owner. From the next start on the bot has none, and a new code can claim it.
+
+    `theirs` is the prefix of facts that hold only for that person's account.
+    """
+    journal.set_facts({OWNER: None, **dict.fromkeys(journal.facts(theirs))})
 
 
 def claim(journal: Journal, said: str, user: int) -> bool:

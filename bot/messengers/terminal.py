@@ -7,11 +7,12 @@ import sys
 from bot.kinds import Sentence
 from bot.messengers import texts
 from bot.terminal.streams import as_wide_as
+from shared.printable import visible
 
 
 def say(said: Sentence) -> None:
-    """Write a sentence to stderr."""
-    sys.stderr.write(f"{as_wide_as(sys.stderr, said.text)}\n")
+    """Write a sentence to stderr. Names in it are what a server says."""
+    sys.stderr.write(f"{as_wide_as(sys.stderr, visible(said.text, lines=True))}\n")
 
 
 def say_of_failure(part: str) -> None:

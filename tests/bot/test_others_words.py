@@ -15,6 +15,10 @@ from bot.cli.main import main
 from bot.cli.remote import status
 from bot.command_socket import Question, Reply, listening
 from bot.home import Home
+from bot.messengers.matrix.texts import listening as listening_in_matrix
+from bot.messengers.telegram.texts import listening as listening_as
+from bot.messengers.telegram.texts import unclaimed
+from bot.messengers.terminal import say
 from bot.terminal.qr_code import in_terminal, made, or_why_not
 from bot.terminal.streams import print_text
 
@@ -64,6 +68,14 @@ def test_lines_with_others_words_hold_nothing_that_a_terminal_obeys(capsys: pyte
     out = capsys.readouterr().out
     assert out.isprintable() or out.replace("\n", "").isprintable()
     assert out.count("\n") == 2
+
+
+def test_what_a_messenger_says_in_the_terminal_holds_nothing_that_it_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    for said in (listening_as(HOSTILE), unclaimed(HOSTILE, "CODE"), listening_in_matrix(f"@{HOSTILE}:example.org")):
+        say(said)
+    written = capsys.readouterr().err
+    assert written.count("[red]anna[/red][bold]") == 3
+    assert written.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

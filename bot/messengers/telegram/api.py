@@ -41,7 +41,7 @@ from bot.messengers.telegram.limits import (
 )
 from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.token import BotToken
-from bot.messengers.telegram.update_reader import OwnBot
+from bot.messengers.telegram.update_reader import INLINE_PARAMETER, OwnBot
 from bot.texts.chat import shown
 
 COMMANDS = (
@@ -215,7 +215,7 @@ class Api:
             [_article(*result)] if result else [],
             cache_time=0,
             is_personal=True,
-            button=InlineQueryResultsButton(shown(hint, INLINE_BUTTON_CHARACTERS - 1), start_parameter="inline")
+            button=InlineQueryResultsButton(shown(hint, INLINE_BUTTON_CHARACTERS - 1), start_parameter=INLINE_PARAMETER)
             if hint
             else None,
         )

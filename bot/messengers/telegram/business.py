@@ -12,7 +12,7 @@ from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Refused
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.incoming import Connection, from_bytes, to_bytes
+from bot.messengers.telegram.incoming import CONNECTION, Connection, from_bytes, to_bytes
 from bot.messengers.telegram.requests import Requests
 from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
@@ -106,4 +106,4 @@ class BusinessConnections:
 
 
 def _fact(number: str) -> str:
-    return f"connection:{number}"
+    return f"{CONNECTION}{number}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import msgspec
+from msgspec import Meta
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
@@ -28,6 +29,15 @@ class NotTelegram(NetworkError):
     """The reply isn't Telegram's."""
 
 
+class _Parameters(msgspec.Struct):
+    """What a refusal may say beside its words (Bot API, ResponseParameters). The library takes it as it comes."""
+
+    retry_after: Annotated[int, Meta(ge=0, le=2**31)] | msgspec.UnsetType = msgspec.UNSET
+    "Seconds."
+
+    migrate_to_chat_id: int | msgspec.UnsetType = msgspec.UNSET
+
+
 class _Reply(msgspec.Struct):
     """A reply of the Bot API (Making requests)."""
 
@@ -35,6 +45,7 @@ class _Reply(msgspec.Struct):
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error_code: int | msgspec.UnsetType = msgspec.UNSET
     description: str | msgspec.UnsetType = msgspec.UNSET
+    parameters: _Parameters | msgspec.UnsetType = msgspec.UNSET
 
 
 _answers = msgspec.json.Decoder(_Reply)

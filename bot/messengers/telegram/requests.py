@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"What the library raises for a reply whose values aren't those of the Bot API. The last two: a date that is none."
+
 
 class UnknownMethod(Refused):
     """The server doesn't know the method."""
@@ -85,7 +88,7 @@ class Requests:
                     case FaultKind.UNREACHABLE:
                         self._not_answered(error)
                         raise NotNow from None
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except UNREADABLE as error:
                 # The library can't read the result.
                 self._not_answered(NotTelegram(type(error).__name__))
                 raise NotNow from None
@@ -111,7 +114,7 @@ class Requests:
                     if refused == TOKEN_REFUSALS and not said:
                         said = True
                         self._say(texts.revoked())
-                except (KeyError, TypeError, ValueError, AttributeError):
+                except UNREADABLE:
                     pass
                 else:
                     if said:

@@ -8,6 +8,7 @@ from bot.home import Home
 from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, forget_owner, owner_of
 from bot.messengers.telegram import NAME, switches
+from bot.messengers.telegram.incoming import CONNECTION
 from bot.messengers.telegram.token import BotToken, checked, read_token, silence, token_file
 from bot.terminal.asking import Asking, Stopped
 from shared.config.schema import Config
@@ -75,7 +76,7 @@ def _replaces_kept(home: Home, config: Config, asking: Asking) -> bool:
         owner = owner_of(journal)
         question = f"The bot listens to user {owner}. Give it another owner?"
         if owner is not None and asking.yes(question, default=False, what="telegram_new_owner"):
-            forget_owner(journal)
+            forget_owner(journal, CONNECTION)
             asking.say("Restart the program: it shows the code for the new owner.")
     return False
 

@@ -34,10 +34,14 @@ from bot.messengers.telegram.incoming import (
     TelegramMessage,
 )
 from shared.links.finding import MAX_TEXT
+from shared.links.kinds import as_copybara
 from shared.printable import as_command
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # core.telegram.org/bots/features#deep-linking.
+
+INLINE_PARAMETER = "inline"
+"The parameter of the deep link that Telegram shows above the results of an inline query."
 
 STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
 """The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and GroupAnonymousBot (Bot
@@ -110,10 +114,8 @@ class UpdateReader:
     def _from_owner_alone(self, message: Message, text: str) -> TelegramMessage:
         if _is_passed_on(message):
             return TelegramMessage(links_in(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
-        # A deep link arrives as /start TOKEN. Anybody may have made it, so it never counts as a command.
-        parameter = _start_parameter(text)
-        if parameter:
-            text = parameter if _PARAMETER.fullmatch(parameter) else links_in(parameter)
+        if parameter := _start_parameter(text):
+            text = _in_deep_link(parameter)
         return TelegramMessage(text, OWNER.chat, from_owner=True, alone=True)
 
     def _group(self, message: Message) -> Incoming | None:
@@ -154,6 +156,8 @@ class UpdateReader:
             return self._links_from(message, links, chat)
         if above is not None and (links := links_in(_text(above))):
             by_owner = self._commands(message)
+            if not by_owner and self._commands(above):
+                return None  # somebody else points at what the owner wrote elsewhere
             who = "" if by_owner else self._brought_by(above)
             chat = TelegramChat(Way.GUEST, (message.guest_query_id or "", who)).chat
             found = self._links_from(above, links, chat)
@@ -223,6 +227,18 @@ def _start_parameter(text: str) -> str | None:
     """The text after /start. None if the message isn't that command."""
     command = ADDRESSED.match(text)
     return text[command.end() :].strip() if command and command["word"] == "start" else None
+
+
+def _in_deep_link(parameter: str) -> str:
+    """What is read of a deep link, which arrives as /start PARAMETER: a link, even if it is damaged.
+
+    Anybody may have made it, so it never counts as a command, not even as one without its slash.
+    """
+    if parameter == INLINE_PARAMETER:
+        return "/start"
+    if not _PARAMETER.fullmatch(parameter):
+        return links_in(parameter)
+    return parameter if links_in(parameter) else as_copybara(parameter)
 
 
 def _is_passed_on(message: Message) -> bool:

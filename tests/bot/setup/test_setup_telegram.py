@@ -12,6 +12,7 @@ import pytest
 from bot.messengers import telegram
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.telegram import switches
+from bot.messengers.telegram.incoming import CONNECTION, Connection, to_bytes
 from shared.config.file import load
 from shared.errors import MessengerError
 from shared.store import Store
@@ -81,14 +82,18 @@ async def test_the_bot_gets_another_owner_only_if_that_is_asked_for(
         journal = Journal(store, telegram.NAME)
         first = code_of(journal)
         assert claim(journal, first, 77)
+        connection = to_bytes(Connection("c1", enabled=True, can_reply=True))
+        journal.set_facts({f"{CONNECTION}c1": connection, f"{CONNECTION}c2": connection})
     await set_up(home, monkeypatch)
     with Store(home / "copybara.db") as store:
         assert owner_of(Journal(store, telegram.NAME)) == 77
+        assert len(Journal(store, telegram.NAME).facts(CONNECTION)) == 2
     monkeypatch.setenv("COPYBARA_TELEGRAM_NEW_OWNER", "yes")
     assert (await set_up(home, monkeypatch))[0] == 0
     with Store(home / "copybara.db") as store:
         journal = Journal(store, telegram.NAME)
         assert owner_of(journal) is None
+        assert not journal.facts(CONNECTION), "the account of the owner before is none of the next one's"
         assert not claim(journal, first, 78)
         assert claim(journal, code_of(journal), 78)
 

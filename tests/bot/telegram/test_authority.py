@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bot.assistant.commands import without_slash
 from bot.messengers.rate_limit import LINKS_PER_MINUTE
+from bot.messengers.telegram.update_reader import INLINE_PARAMETER
 from shared.contacts import Trust
 from shared.node_id import NodeId
 from tests.bot.telegram import sentences as says
@@ -71,6 +73,21 @@ def test_what_a_reply_points_at_or_quotes_commands_nothing() -> None:
 def test_a_deep_link_that_somebody_made_commands_nothing() -> None:
     for text in ("/start /contact trust bob", "/start \N{ZERO WIDTH SPACE}/contact trust bob", "/start //status"):
         assert heard("message", message(OWNER, text)).text == ""
+    for word in ("contacts", "status", "log", "card", "help"):
+        kept = heard("message", message(OWNER, f"/start {word}"))
+        assert without_slash(kept.text) is None, "nor without its slash"
+        assert kept.text == f"copybara:{word}", "it is read as a damaged link"
+    assert heard("message", message(OWNER, f"/start {INLINE_PARAMETER}")).text == "/start", "our own button"
+
+
+def test_somebody_who_points_at_what_the_owner_wrote_puts_nothing_here_in_the_owners_name() -> None:
+    def pointed_at(above: dict[str, Any], by: dict[str, Any]) -> Any:
+        return heard("guest_message", message(by, "@anna_bot", GROUP, guest_query_id="g", reply_to_message=above))
+
+    assert pointed_at(message(OWNER, LINK, GROUP), by=BOB) is None
+    assert pointed_at(message(OWNER, LINK, GROUP), by=OWNER).from_owner
+    by_bob = pointed_at(message(OWNER, LINK, GROUP, **FORWARDED_FROM_A_PERSON), by=BOB)
+    assert (by_bob.from_owner, by_bob.identity, by_bob.sender) == (False, None, "user 8"), "others wrote that"
 
 
 def test_an_edited_message_is_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def page(status: int, body: bytes = b"<html>Blocked</html>", kind: str = "text/h
     return make
 
 
+def _refused(parameters: dict[str, object]) -> bytes:
+    refusal = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": parameters}
+    return json.dumps(refusal).encode()
+
+
+def _paused(seconds: object) -> bytes:
+    return _refused({"retry_after": seconds})
+
+
 ANSWERS: dict[str, Make] = {
     "404 with HTML": page(404),
     "401 with HTML": page(401),
@@ -54,6 +64,10 @@ ANSWERS: dict[str, Make] = {
     "nested without end": page(200, b'{"ok": true, "result": ' + b"[" * 100_000, "application/json"),
     "bytes that are no text": page(200, b"\xff\xfe\x00" * 100, "application/json"),
     "a gigantic answer": page(200, b"x" * (REPLY_BYTES + 1)),
+    "a pause without end": page(429, _paused(10**30), "application/json"),
+    "a pause that is no number": page(429, _paused("5"), "application/json"),
+    "a pause in the past": page(429, _paused(-5), "application/json"),
+    "a group that has moved nowhere": page(400, _refused({"migrate_to_chat_id": {}}), "application/json"),
     "one 404 in Telegram's form": lambda: _json_error(404, "Not Found"),
     "one 401 in Telegram's form": lambda: _json_error(401, "Unauthorized"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -11,21 +12,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telegram import BusinessConnection
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
 
 from bot.conversation import Act, Action, Post
 from bot.home import Home
 from bot.kinds import Kind as SentenceKind
 from bot.kinds import Sentence
+from bot.messengers.clock import Clock
+from bot.messengers.outbox import NotNow
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram import limits, render
-from bot.messengers.telegram.api import checked_updates
+from bot.messengers.telegram.api import Api, checked_updates
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
 from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.faults import FaultKind, judge
 from bot.messengers.telegram.http import Http, NotTelegram, is_telegram
+from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.token import VARIABLE, BotToken, read_token, silence
 from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
@@ -327,6 +332,31 @@ def test_an_answer_of_any_depth_is_read_or_is_somebody_elses() -> None:
                 Http.parse_json_payload(body)
             except NotTelegram:
                 continue
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"retry_after": 10**30}, {"retry_after": 1e300}, {"retry_after": "5"}, {"retry_after": -5}, {"retry_after": []}],
+)
+def test_a_refusal_that_names_a_pause_which_is_none_is_somebody_elses(parameters: dict[str, object]) -> None:
+    refusal = {"ok": False, "error_code": 429, "description": "Too Many Requests"}
+    assert is_telegram(429, json.dumps({**refusal, "parameters": {"retry_after": 5}}).encode())
+    assert not is_telegram(429, json.dumps({**refusal, "parameters": parameters}).encode())
+
+
+async def test_what_the_library_cant_read_of_a_reply_is_asked_for_again() -> None:
+    api = Api(BotToken(SECRET_TOKEN), "http://127.0.0.1:1", Clock())
+    requests = Requests(api, lambda said: None, lambda: None)
+    for date in (10**30, 1e300, "yesterday"):
+
+        async def replied(date: object = date) -> BusinessConnection | None:
+            user = {"id": 1, "is_bot": False, "first_name": "Anna"}
+            return BusinessConnection.de_json(
+                {"id": "c", "user": user, "user_chat_id": 1, "is_enabled": True, "date": date}, None
+            )
+
+        with pytest.raises(NotNow):
+            await requests.once(replied)
 
 
 @pytest.mark.parametrize("number", [True, -1, 1 << 63, 10**30, 1.0, "1", None])
