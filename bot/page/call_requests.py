@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bot.assistant.assistant import Assistant
 from bot.conversation import EVERYWHERE
 from bot.kinds import Sentence
@@ -9,6 +11,7 @@ from bot.page.explain import refusal
 from bot.page.presenter import Presenter
 from bot.page.view import media
 from bot.texts import chat as texts
+from bot.texts import contacts as contact_texts
 from bot.texts import conversations as conversation_texts
 from bot.texts import page as page_texts
 from bot.texts import refusals
@@ -60,7 +63,10 @@ class CallRequests:
         presenter: Presenter,
         pages: Pages,
         store: Store,
+        *,
+        tell_home: Callable[[Page, Sentence], None],
     ) -> None:
+        """`tell_home` is that of ContactRequests."""
         self._assistant = assistant
         self._switchboard = switchboard
         self._lines = switchboard.lines
@@ -68,6 +74,7 @@ class CallRequests:
         self._presenter = presenter
         self._pages = pages
         self._store = store
+        self._tell_home = tell_home
         pages.when_carrier_removed(self._end_carried)
 
     async def begin(self, page: Page, message: Beginning) -> tuple[int | None, Sentence | None]:
@@ -78,7 +85,7 @@ class CallRequests:
         """
         match message:
             case Act():
-                return await self._act(message)
+                return await self._act(page, message)
             case Place():
                 line = await self._assistant.place(
                     self._whom(message),
@@ -109,6 +116,7 @@ class CallRequests:
             case HangUp(words_differ=True):
                 await self._assistant.words_differ(line)
                 await self._presenter.book_changed()
+                self._tell_home(page, texts.words_differ(line))
             case HangUp():
                 self._switchboard.hang_up(line)
             case Hold():
@@ -150,7 +158,7 @@ class CallRequests:
             raise NameNotFound(*page_texts.ANOTHER_CONTACT)
         return message.node or message.whom.strip()
 
-    async def _act(self, message: Act) -> tuple[int | None, Sentence | None]:
+    async def _act(self, page: Page, message: Act) -> tuple[int | None, Sentence | None]:
         """Act on a link that was pasted into the page.
 
         Returns the number of its call, and a sentence if the page doesn't otherwise show what has happened. Raises
@@ -172,8 +180,9 @@ class CallRequests:
         if (moved := reading.moved) is not None and (node := reading.moved_to) is not None:
             if moved.other_announced(node):
                 raise CallRefused(*refusals.several_nodes_announced(moved))
-            await self._assistant.move(moved.name, str(node))
+            contact = await self._assistant.move(moved.name, str(node))
             await self._presenter.book_changed()
+            self._tell_home(page, contact_texts.moved(contact))
             return None, None
         if line is None:
             if (clock := reading.other_clock) is not None:

@@ -43,10 +43,14 @@ class ContactRequests:
         """Carry out a request, update all pages, and return a sentence about it. Raises CopybaraError."""
         said = await self._do(page, message)
         await self._presenter.book_changed()
+        self.tell_home(page, said)
+        return said
+
+    def tell_home(self, page: Page, said: Sentence) -> None:
+        """Tell the owner in the chat and at home what a page on a device has changed. A device may be stolen."""
         if page.device:
             self._assistant.tell_done_at(page.device, said)
             self._presenter.changed_at(device_texts.done_at(page.device, said))
-        return said
 
     async def _do(self, page: Page, message: ContactRequest) -> Sentence:
         match message:

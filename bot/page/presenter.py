@@ -6,8 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ import msgspec
 from bot.assistant.news_words import AboutSeveral, said_of
 from bot.kinds import Kind, Sentence
 from bot.page import view
+from bot.page.changes_elsewhere import ChangesElsewhere
 from bot.page.chime import Chime
 from bot.page.kept_ends import KeptEnd, KeptEnds
 from bot.page.own_devices import OwnDevices
@@ -70,9 +70,6 @@ logger = logging.getLogger(__name__)
 LOGGED = 50
 "How many calls of the log a page gets."
 
-CHANGES_KEPT = 5
-"How many changes by other devices are kept for a page at home."
-
 SECOND = 1.0
 
 NOTHING_SENT = MediaState(audio=False, video=False)
@@ -116,9 +113,7 @@ class Presenter:
         self._differed: int | None = None
         "The number of the call that was over when its owner said that its words differ."
 
-        self._changes: deque[str] = deque(maxlen=CHANGES_KEPT)
-        "Changes to the contacts by other devices, until somebody at home has seen them."
-
+        self._changes = ChangesElsewhere()
         self._failing = False
         self._chime = Chime(pages, self._sound_chime)
         pages.listen(self._page_changed)
@@ -234,7 +229,7 @@ class Presenter:
             invitation_notes=own.invitation_notes,
             invitation_with_peers=own.invitation_with_peers,
             devices=self._devices.of(page),
-            changes=[] if page.device else [*self._changes],
+            changes=[] if page.device else self._changes.shown,
             files=[
                 *(view.file(line, transfer) for line in self._lines for transfer in self._files.of(line)),
                 *(file for end in ends for file in end.files),
@@ -494,18 +489,18 @@ class Presenter:
 
     def changed_at(self, said: Sentence) -> None:
         """Show a change to the contacts by another device at home, because that device may be stolen."""
-        self._changes.append(said.sentence)
+        self._changes.add(said.sentence)
         self._show_changes()
 
-    def seen_changes(self) -> None:
-        """Note that somebody at home has seen the changes by other devices."""
-        self._changes.clear()
+    def seen_changes(self, sentences: Iterable[str] | None) -> None:
+        """Note that somebody at home has seen these changes by other devices. None: all."""
+        self._changes.seen(sentences)
         self._show_changes()
 
     def _show_changes(self) -> None:
         for page in self._pages.open:
             if not page.device:
-                page.send(page_protocol.ChangedElsewhere(changes=[*self._changes]))
+                page.send(page_protocol.ChangedElsewhere(changes=self._changes.shown))
 
     def _show_log(self) -> None:
         if self._pages.open:

@@ -71,8 +71,10 @@ class PageRequests:
         self._switchboard = switchboard
         self._card_name = card_name
         self._explainer = Explainer(reader, store, switchboard)
-        self._calls = CallRequests(assistant, switchboard, echo, presenter, pages, store)
         self._contacts = ContactRequests(assistant, presenter, store, switchboard.lines)
+        self._calls = CallRequests(
+            assistant, switchboard, echo, presenter, pages, store, tell_home=self._contacts.tell_home
+        )
         self._files = FileRequests(switchboard, presenter, store, shelf)
         self._devices = devices
 
@@ -136,7 +138,7 @@ class PageRequests:
                 self._presenter.card_changed()
                 return said
             case SeenChanges() if not page.device:
-                self._presenter.seen_changes()
+                self._presenter.seen_changes(message.changes)
             case SeenEnd():
                 self._presenter.seen_end(message.call)
         return None

@@ -178,6 +178,11 @@ def done_at(name: str, said: Sentence | None = None) -> Sentence:
     return Sentence(Kind.DEVICE_CHANGED_BOOK, f"On {name}: {said.sentence}", said.hint)
 
 
+def more_changes(count: int) -> str:
+    """Below the changes that devices have made to the contact book: how many there are beside those."""
+    return f"… and {count} more {'change' if count == 1 else 'changes'}: look through your contacts."
+
+
 def ringing(devices: Sequence[tuple[str, bool]]) -> str:
     """Beside a call that rings: on which devices it rings, and what to do on the others, which have no page open.
 

@@ -1154,6 +1154,9 @@ class CancelDevice(_FromPage, frozen=True, tag="cancel-device"):
 class SeenChanges(_FromPage, frozen=True, tag="seen-changes"):
     """The owner has seen the changes in ChangedElsewhere."""
 
+    changes: Annotated[list[Annotated[str, Meta(max_length=2_000)]], Meta(max_length=64)] | None = None
+    "Those that the page has shown: another one may have come meanwhile. None: all."
+
 
 class SeenEnd(_FromPage, frozen=True, tag="seen-end"):
     """The owner has closed the page of an ended call, with everything that it asked."""

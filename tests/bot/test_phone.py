@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.assistant import moving
 from peer.handset.devices.authority import Authority
 from peer.handset.protocol import CLOSE_UNPROVEN
 from shared.node_id import NodeId
@@ -248,6 +249,33 @@ async def test_a_phone_allows_nobody_automatic_answers_and_the_chat_hears_what_i
             await anna.told("On phone: bob's calls will ring", kind="device.changed-book")
             await sock.send_json({"type": "rename-contact", "id": 2, **who, "new_name": "anne"})
             await anna.told("On phone: bob is now called anne", kind="device.changed-book")
+
+
+async def test_a_new_node_id_that_a_phone_accepts_is_told_at_home(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        phone = await paired(anna)
+        async with phone.page() as (sock, _), wire_page(anna) as (home, _):
+            with bob.store() as store:
+                _, token = moving.notice(store, "anna", NodeId(b"n" * 32))
+            await sock.send_json({"type": "act", "id": 1, "text": token})
+            assert (await phone.next(sock, "done", "problem"))["type"] == "done"
+            await anna.told("On phone: bob's node id is now", kind="device.changed-book")
+            (change,) = (await home.next("changed-elsewhere"))["changes"]
+            assert change.startswith("On phone: bob's node id is now")
+
+
+async def test_words_that_a_phone_says_differ_are_told_at_home(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": AT_THE_PAGE}) as (anna, bob):
+        phone = await paired(anna)
+        async with phone.page() as (sock, _), wire_page(anna) as (home, _):
+            bob.write("/call anna audio")
+            ringing = await home.next("ring")
+            await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
+            await home.next("call", state="active", id=ringing["call"])
+            await sock.send_json({"type": "hang-up", "call": ringing["call"], "words_differ": True})
+            await anna.told("On phone: The words of the call with bob differ", kind="device.changed-book")
+            (change,) = (await home.next("changed-elsewhere"))["changes"]
+            assert change.startswith("On phone: The words")
 
 
 async def test_words_that_a_phone_confirms_open_no_microphone_at_home(friends: Path, tmp_path: Path) -> None:

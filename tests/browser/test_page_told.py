@@ -235,7 +235,8 @@ async def test_what_a_phone_has_changed_stands_at_home_until_it_was_seen() -> No
         play.tell(ChangedElsewhere(changes=["On phone: bob's calls will ring.", "On phone: bob is now called anne."]))
         await play.view.shows("On phone: bob is now called anne.")
         await play.view.press("OK")
-        await play.wants(SeenChanges)
+        shown = ["On phone: bob's calls will ring.", "On phone: bob is now called anne."]
+        await play.wants(SeenChanges, changes=shown)
         play.tell(ChangedElsewhere(changes=[]))
         await play.page.locator("#changed-notice").wait_for(state="hidden")
 

@@ -6,6 +6,7 @@ import { calledBefore } from "./incoming.js";
 import { within } from "./names.js";
 import { canReach, overlayInWords } from "./network.js";
 import { isLink } from "./pasted.js";
+import { unsettle } from "./settled.js";
 import { silentByBrowser } from "./sounds.js";
 
 const LONGEST_NAME = 1024; // characters, as in peer/handset/protocol.py
@@ -49,7 +50,7 @@ export class Home {
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
-    $("changed-seen").addEventListener("click", () => program.send("seen-changes", {}));
+    $("changed-seen").addEventListener("click", () => program.send("seen-changes", { changes: this.#world.changes }));
     $("held-back").addEventListener("click", () => this.onBack());
     // The row that opened it may have been redrawn meanwhile, or be gone.
     $("contact").addEventListener("close", () => {
@@ -108,7 +109,7 @@ export class Home {
     say($("overlay-notice-text"), { kind: overlay.kind, sentence: overlay.notice });
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());
-    redraw($("changed-list"), this.#world.changes, (sentence) => make("li", { text: sentence }));
+    if (redraw($("changed-list"), this.#world.changes, (sentence) => make("li", { text: sentence }))) unsettle($("changed-seen"));
     show($("changed-notice"), this.#world.changes.length > 0);
     redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));
     redraw($("contacts"), contacts.map((contact) => ({ ...contact, words: this.#words(contact) })), (contact) => this.#contact(contact));
