@@ -227,6 +227,48 @@ def test_the_firewall_is_for_the_device_that_the_node_has(tmp_path: Path) -> Non
     assert not (tmp_path / "auto").read_text()
 
 
+RULES_FOR_ANY_NAME = """
+cp -a /etc {folder}/etc
+mount --bind {folder}/etc /etc
+rm -rf /etc/copybara
+export PATH={folder}:$PATH
+cd {folder}
+for config in *.json; do
+    cp $config config
+    sh -e step
+done
+[ ! -e /etc/copybara ] || echo "rules were written"
+"""
+
+
+def test_no_name_of_a_device_in_the_nodes_configuration_is_a_command_for_root(tmp_path: Path) -> None:
+    """The node's user may write that file."""
+    need("unshare", "nft", "mount")
+    pretended_systemctl(tmp_path, SYSTEMCTL.format(folder=tmp_path))
+    (tmp_path / "step").write_text(plan.load_rules("32768-60999", str(tmp_path / "config")).as_script())
+    names = (
+        "x/;1e touch owned;#",
+        "x/e;#",
+        "$(touch owned)",
+        "`touch owned`",
+        "x\\n1e touch owned",
+        '" accept; "',
+        "&",
+    )
+    for number, name in enumerate(names):
+        (tmp_path / f"{number}.json").write_text(json.dumps({"IfName": name, "Peers": []}, indent=2))
+    ended = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-ec", RULES_FOR_ANY_NAME.format(folder=tmp_path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "left out: IfName in the node's configuration names no device\n" * len(names)
+    assert not (tmp_path / "owned").exists()
+
+
 def test_a_node_that_does_not_answer_was_not_started(tmp_path: Path) -> None:
     """yggdrasilctl of 0.4 exits with 0 even if no node listens."""
     need("unshare", "yggdrasilctl")

@@ -25,6 +25,8 @@ from shared.errors import InputError, OverlayError
 from tests.programs import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
+PACKAGE = Path(__file__).parents[3] / "packages" / "debian"
+
 KEY = "0123456789abcdef" * 4
 PEER = f"tls://peer.example:12345?key={KEY}"
 
@@ -220,6 +222,12 @@ def test_root_runs_no_module_from_the_folder_that_it_is_in_nor_from_a_users_path
     carried_out(plan.make_config(str(config)))
     carried_out(plan.change_config([PEER], str(config)))
     assert PEER in config.read_text()
+
+
+def test_python_that_debians_package_runs_as_root_reads_no_module_of_a_users_path() -> None:
+    for script in ("postinst", "prerm"):
+        text = (PACKAGE / script).read_text()
+        assert text.count("python3 -I ") == text.count("python3 "), script
 
 
 def carried_out(step: Step) -> str:

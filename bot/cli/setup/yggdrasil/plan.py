@@ -169,12 +169,13 @@ def look_for_peers(config: str = CONFIG) -> Step:
 def load_rules(ports: str, config: str = CONFIG) -> Step:
     """Load the firewall rules now and at each start, for the device that the changed configuration names.
 
-    If the system chooses the device's name, there are no rules.
+    If the system chooses the device's name, there are no rules. The node's user may write the configuration, so root
+    takes nothing from it that isn't a device's plain name.
     """
     return Step(
         f"Let only calls and your phone in from Yggdrasil (firewall: {firewall.RULES}, with {firewall.UNIT_NAME})\n"
         "It is loaded at each start, for the device that the node's configuration names.",
-        f"""device=$(sed -n 's/^  "IfName": "\\(.*\\)",*$/\\1/p' {shlex.quote(config)})\n"""
+        f"""device=$(sed -n 's/^  "IfName": "\\([A-Za-z0-9._-]*\\)",*$/\\1/p' {shlex.quote(config)} | head -n 1)\n"""
         f"case ${{device:-auto}} in auto | {NO_DEVICE})\n"
         '  echo "left out: IfName in the node\'s configuration names no device"\n'
         "  exit 0 ;;\n"
