@@ -16,7 +16,7 @@ import sqlite3
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import quote
 
 from shared.errors import BadBackup, StoreError
@@ -24,7 +24,7 @@ from shared.store.files import FILE_MODE, SQLITE_SIDE_FILES, known_errors
 
 LEFT_OUT = ("recordings", "files", "sending", "copybara.pid", "control.sock", "accounts.lock", "for-root.sh")
 """Recordings and files of calls are ordinary files, and others chose what is in them; the rest belongs to one run, or
-to one computer."""
+to one computer. A backup that has them all the same brings none of them: root is asked to run `for-root.sh`."""
 
 DAMAGED = ".damaged-"
 "In the name of a database that was set aside."
@@ -98,15 +98,17 @@ def unpack(archive: bytes, folder: Path, *, most_files: int = MOST_FILES) -> Non
                     raise BadBackup(_FOREIGN)
                 if place.is_absolute() or ".." in place.parts or len(place.parts) > DEEPEST:
                     raise BadBackup(_FOREIGN)
-                target = folder.joinpath(*place.parts)
-                paths += 1 + _make_folders(target.parent)
+                stays_behind = _stays_behind(place)
+                target = Path(os.devnull) if stays_behind else folder.joinpath(*place.parts)
+                paths += 1 if stays_behind else 1 + _make_folders(target.parent)
                 if paths > most_files:
                     raise BadBackup(_FOREIGN)
                 file = tar.extractfile(entry)
                 assert file is not None
                 tape.allowed = entry.size
                 with known_errors(target):
-                    target.touch(FILE_MODE, exist_ok=False)
+                    if not stays_behind:
+                        target.touch(FILE_MODE, exist_ok=False)
                     with target.open("wb") as copy:
                         shutil.copyfileobj(file, copy, MOST_AT_ONCE)
                 tape.allowed = HEADERS_BYTES
@@ -165,10 +167,14 @@ def _files(home: Path, but: Collection[Path]) -> Iterator[Path]:
         inside = path.relative_to(home)
         if any(inside.is_relative_to(folder) for folder in but):
             continue
-        skipped = inside.parts[0] in LEFT_OUT or path.name in LEFT_OUT or DAMAGED in path.name
-        side_file = path.name.endswith(SQLITE_SIDE_FILES)
-        if not skipped and not side_file and path.is_file() and not path.name.endswith(".new"):
+        if not _stays_behind(inside) and path.is_file():
             yield path
+
+
+def _stays_behind(inside: PurePath) -> bool:
+    """Whether a file, by its path in the home, is in no backup."""
+    left_out = any(name in LEFT_OUT for name in (*inside.parts[:1], inside.name))
+    return left_out or DAMAGED in inside.name or inside.name.endswith((*SQLITE_SIDE_FILES, ".new"))
 
 
 def _is_database(path: Path, home: Path) -> bool:

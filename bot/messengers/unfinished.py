@@ -8,10 +8,7 @@ import time
 from typing import Any
 
 from bot.messengers.journal_writer import JournalWriter
-from shared.store.journal import Journal
-
-UNFINISHED = "unfinished:"
-"The prefix of facts that hold commands whose name is still being looked up."
+from shared.store.journal import UNFINISHED, Journal
 
 
 class Unfinished:

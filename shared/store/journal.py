@@ -31,6 +31,13 @@ ASIDE_IN, ASIDE_OUT = "aside:in:", "aside:out:"
 "The prefixes of the facts that hold them."
 
 
+UNFINISHED = "unfinished:"
+"The prefix of facts that hold commands whose name is still being looked up."
+
+CHOICES = "choices"
+"The fact that holds the numbers that an owner without buttons may reply, and what they stand for."
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One stored value."""

@@ -11,7 +11,7 @@ import struct
 
 from shared.call.records import CallRecord
 from shared.call.table import EndReason
-from shared.store.journal import ASIDE_IN
+from shared.store.journal import ASIDE_IN, CHOICES, UNFINISHED
 from shared.store.store import Store
 
 _LINKS_FROM = "links.from"
@@ -49,7 +49,9 @@ def restored(store: Store, now: int) -> None:
         database.execute("UPDATE inbox SET entry = NULL")
         for table in ("outbox", "shown_calls", "missed_calls", "transfers"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
-        database.execute("DELETE FROM messenger_facts WHERE substr(name, 1, ?) = ?", (len(ASIDE_IN), ASIDE_IN))
+        for beginning in (ASIDE_IN, UNFINISHED):
+            database.execute("DELETE FROM messenger_facts WHERE substr(name, 1, ?) = ?", (len(beginning), beginning))
+        database.execute("DELETE FROM messenger_facts WHERE name = ?", (CHOICES,))  # numbers mean something else by now
         for messenger in OTHER_DEVICES:
             database.execute("DELETE FROM messenger_facts WHERE messenger = ?", (messenger,))
         store.erase_log()

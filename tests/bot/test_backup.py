@@ -26,14 +26,16 @@ from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, restore, write
 from bot.cli.service.units import SERVICE, SOCKET
+from bot.cli.setup.yggdrasil.for_root import handed_over
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
+from bot.messengers.numbered_choices import NumberedChoices
 from bot.terminal import texts
 from shared.contacts import Contact, Trust
 from shared.errors import BadBackup, HomeInUse, StoreError
 from shared.node_id import NodeId
 from shared.store import Store
-from shared.store.journal import Journal
+from shared.store.journal import CHOICES, UNFINISHED, Journal
 from shared.store.restored import links_from, not_ahead, restored
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
 from tests.bot.setup.test_asked import at_terminal
@@ -199,6 +201,21 @@ def test_nobody_gets_anything_after_a_restore_that_was_allowed_before(tmp_path: 
         restored(store, 1000)
         found = {each.name: (each.trust, each.unproven, each.classic, each.files) for each in store.contacts()}
     assert found == {"anna": (Trust.RING, False, False, False), "bob": (Trust.BLOCK, False, False, False)}
+
+
+def test_no_command_and_no_number_from_before_a_restore_does_anything_afterwards(tmp_path: Path) -> None:
+    """A name was being looked up at the backup, and numbers have got other meanings since."""
+    trust = NumberedChoices()
+    (choice,) = trust.offer(["trust"], "anna", 1000)
+    with Store(tmp_path / "home" / "copybara.db") as store:
+        for messenger in ("telegram", "deltachat"):
+            facts = {f"{UNFINISHED}1": b"/contact add anna anna.azero", CHOICES: trust.to_bytes(), "owner": b"7"}
+            Journal(store, messenger).set_facts(facts)
+        restored(store, 1000)
+        for messenger in ("telegram", "deltachat"):
+            journal = Journal(store, messenger)
+            assert journal.facts("") == {"owner": b"7"}
+            assert NumberedChoices(journal.fact(CHOICES)).meant(choice.number) is None
 
 
 def test_a_link_of_the_second_of_a_restore_is_from_before(tmp_path: Path) -> None:
@@ -477,6 +494,21 @@ def test_nothing_is_unpacked_beside_the_home(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.rglob("*")) == [folder]
     with pytest.raises(BadBackup):
         unpack(b"no archive", folder)
+
+
+def test_what_no_backup_holds_is_not_brought_back_by_one_that_somebody_made(tmp_path: Path) -> None:
+    """Set-up asks an administrator to run `for-root.sh`, and SQLite believes the files beside a database."""
+    foreign = ["for-root.sh", "copybara.db-journal", "copybara.db-wal", "recordings/a.webm", "files/a", "control.sock"]
+    archive, folder = io.BytesIO(), tmp_path / "home"
+    folder.mkdir()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name in (*foreign, ".copybara.toml.1.new", "copybara.toml"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 3 << 20
+            tar.addfile(entry, io.BytesIO(bytes(entry.size)))
+    unpack(archive.getvalue(), folder)
+    assert [path.name for path in folder.rglob("*")] == ["copybara.toml"]
+    assert not handed_over(Home(folder))
 
 
 def head(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:

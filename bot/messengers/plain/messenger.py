@@ -47,10 +47,10 @@ from peer.calls.line import Line
 from shared.call.table import State
 from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
-from shared.store.journal import Journal
+from shared.store.journal import CHOICES, Journal
 
-CHOICES, WRITES = "choices", "writes:"
-"The fact that holds the open choices, and the prefix of facts that say, by node, who writes a contact's links."
+WRITES = "writes:"
+"The prefix of facts that say, by node, who writes a contact's links."
 
 FLUSH_SECONDS = 1.0
 "How long the end of the program waits for messages to be sent."
