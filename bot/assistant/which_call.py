@@ -113,7 +113,12 @@ def to_decline(
         raise NothingRings()
     if len({line.peer for line in rings}) > 1:
         raise WhichCall(*refusals.several_ring(rings, "/decline"))
-    return rings[-1], said
+    line = rings[-1]
+    # A call that is declined by mistake is lost, so a key proves nothing here: another one may be meant.
+    others = [each for each in _rang_just_now(log, now) if (each.peer, each.proven) != (line.peer, line.proven)]
+    if others:
+        raise WhichCall(*refusals.another_rings(others[0], line, "/decline"))
+    return line, said
 
 
 def to_hang_up(

@@ -351,13 +351,13 @@ def records_nothing_on_hold(held: Sequence[Line]) -> Refusal:
     )
 
 
-def another_rings(gone: CallRecord, line: Line) -> Refusal:
-    """The call that the owner may mean has just ended, and one rings that proves nothing."""
+def another_rings(gone: CallRecord, line: Line, command: str = "/answer") -> Refusal:
+    """The call that the owner may mean has just ended, and another one rings."""
     handle = _beside(gone, line)
     return (
         f"{gone.name or STRANGER.capitalize()} has just stopped calling. The call ringing now is a different one: "
-        f"{_handle(line)} (unproven).",
-        f"To take that one: /answer {handle}",
+        f"{_handle(line)}{'' if line.proven else ' (unproven)'}.",
+        f"To {'take' if command == '/answer' else 'decline'} that one: {command} {handle}",
     )
 
 

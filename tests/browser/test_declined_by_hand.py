@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import Act, Explain, Explained, SeenEnd, ShowLink
+from peer.handset.protocol import Act, Decline, Explain, Explained, SeenEnd, ShowLink
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import TOKEN, Theatre, call, greeting, link, theatre
+from tests.browser.test_media_keys import wanted
 
 pytestmark = [*ONE_CHROMIUM, pytest.mark.slow]
+
+STRANGER = {"name": "Somebody you haven't saved", "contact": None, "trust": "stranger"}
 
 SO_THAT_THEY_KNOW = "Send this to anna so that they know."
 
@@ -63,6 +66,47 @@ async def test_a_call_that_is_declined_beside_one_on_hold_shows_its_link_first()
         await declined(play)
         await shows_the_link(play)
         await play.page.locator("#stage").wait_for()
+
+
+async def test_declining_as_the_caller_gives_up_declines_nobody_who_rings_behind_them() -> None:
+    """Somebody may let a call ring in front of a contact's, and take it back as it is about to be declined."""
+    async with theatre(greeting()) as play:
+        play.tell(call(1, "ringing", **STRANGER), call(2, "ringing", name="carol"))
+        decline = play.page.locator("#decline")
+        await play.view.shows("carol is also calling")
+        await decline.hover()
+        await play.page.mouse.down()
+        play.tell(call(1, "ended", **STRANGER))
+        await play.until("document.getElementById('incoming-title').textContent === 'carol'")
+        await play.page.mouse.up()
+        # No time passes, so a press is meant for the call that was shown before.
+        await play.page.evaluate("window.clock = performance.now; performance.now = () => 0")
+        play.tell(call(3, "ringing", name="dora"), call(2, "ended", name="carol"))
+        await play.until("document.getElementById('incoming-title').textContent === 'dora'")
+        await play.page.keyboard.press("Shift+D")
+        await decline.click(force=True)
+        await play.page.evaluate("performance.now = clock.bind(performance); dispatchEvent(new Event('focus'))")
+        await play.until("document.getElementById('decline').hasAttribute('data-settled')")
+        assert not wanted(play, Decline)
+        # Nor when the next one rings only after the last one is over.
+        await play.page.evaluate("performance.now = () => 0")
+        play.tell(call(3, "ended", name="dora"))
+        await play.page.locator("#incoming").wait_for(state="hidden")
+        play.tell(call(4, "ringing", name="erin"))
+        await play.until("document.getElementById('incoming-title').textContent === 'erin'")
+        await play.page.keyboard.press("Shift+D")
+        await play.page.evaluate("performance.now = clock.bind(performance); dispatchEvent(new Event('focus'))")
+        await play.until("document.getElementById('decline').hasAttribute('data-settled')")
+        assert not wanted(play, Decline)
+        await play.page.keyboard.press("Shift+D")
+        await play.wants(Decline, call=4)
+
+
+async def test_a_call_that_rings_alone_is_declined_at_once() -> None:
+    async with theatre(greeting()) as play:
+        play.tell(call(1, "ringing"))
+        await play.page.locator("#decline").click()
+        await play.wants(Decline, call=1)
 
 
 @pytest.mark.parametrize(("state", "shown"), [("active", "stage"), ("calling", "outgoing")])

@@ -2,7 +2,7 @@
 
 import { $, avatar, make, moment, problem, put, redraw, show, toast } from "./dom.js";
 import { within } from "./names.js";
-import { unsettle } from "./settled.js";
+import { MOMENT, unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
 
 // The last call of the log with the same node that was connected: the overlay carries this one to no other either.
@@ -17,6 +17,7 @@ export class Incoming {
   #shown = null;
   #whole = null;
   #taken = null;
+  #deafUntil = 0;
   #silenced = new Set();
 
   constructor(program, calls, world) {
@@ -58,6 +59,10 @@ export class Incoming {
     const call = this.call;
     const beside = this.beside;
     if (this.#shown !== (call?.id ?? null)) {
+      // One that rings after another comes up under a press that may be for that one.
+      const now = performance.now();
+      if (this.#shown !== null) this.#deafUntil = now + MOMENT;
+      for (const id of ["decline", "beside-decline"]) $(id).toggleAttribute("data-settles", now < this.#deafUntil);
       this.#shown = call?.id ?? null;
       this.#whole = this.#taken = null;
       problem($("incoming-problem"), null);
@@ -173,7 +178,7 @@ export class Incoming {
   }
 
   async decline() {
-    if (this.call) await this.#say("decline", { call: this.call.id });
+    if (this.call && performance.now() >= this.#deafUntil) await this.#say("decline", { call: this.call.id });
   }
 
   // Returns whether there was anything to silence.

@@ -3,7 +3,7 @@
 // window in front of this one, would press what has only just appeared under the pointer. They look disabled meanwhile.
 
 // How far apart the clicks of a double click may be, and as long as browsers' own questions are deaf.
-const MOMENT = 500;
+export const MOMENT = 500;
 const MARK = "data-settles";
 
 // When each marked element was seen first, without a gap since.

@@ -267,8 +267,25 @@ def test_an_answer_that_crosses_the_end_of_a_ring_takes_no_other_call() -> None:
         to_decline([mallory], [ended(ANNA, "anna")], NOW, "anna")
 
 
+def test_declining_a_stranger_who_gives_up_meanwhile_declines_no_contact_who_rings_behind_them() -> None:
+    """Whoever sees a contact's link can let a call of their own ring in front of theirs, and take it back."""
+    anna = call(ANNA, "anna", proven=True)
+    for gone in (ended(MALLORY), ended(BOB, "bob", proven=True), ended(ANNA, "anna")):
+        for said in ("", "I am busy"):
+            with pytest.raises(WhichCall) as refused:
+                to_decline([anna], [gone], NOW, said)
+            assert "has just stopped calling. The call ringing now is a different one: anna." in refused.value.sentence
+            assert refused.value.hint == "To decline that one: /decline anna"
+        assert to_decline([anna], [gone], NOW, "anna I am busy") == (anna, "I am busy")
+        assert to_decline([anna], [gone], NOW + JUST_NOW_SECONDS, "no") == (anna, "no")
+    assert to_decline([anna], [ended(MALLORY, reason=str(EndReason.DECLINED))], NOW, "no") == (anna, "no")
+
+
 def test_who_calls_again_is_answered_without_a_name() -> None:
     assert to_answer([line := call(OTHER)], [ended(OTHER)], NOW) is line
+    assert to_decline([line := call(OTHER)], [ended(OTHER)], NOW, "no") == (line, "no")
+    anna = call(ANNA, "anna", proven=True)
+    assert to_decline([anna], [ended(ANNA, "anna", proven=True)], NOW, "no") == (anna, "no")
 
 
 def test_an_answer_to_a_contact_is_none_to_the_impostor_who_rings_as_the_contact_gives_up() -> None:
