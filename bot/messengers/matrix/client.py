@@ -72,6 +72,8 @@ class Client:
         self.api = MatrixApi(account.server, account.token)
         self.own = OwnDevice(vault, account.user, account.device)
         self.people = People(vault, account.user, contacts)
+        if account.owner:
+            self.people.is_commanded_by(account.owner)
         self.rooms = Rooms(vault)
         self.save = save
         self._vault = vault

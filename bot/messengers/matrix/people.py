@@ -153,11 +153,20 @@ class People:
     def compare_again(self, user: str) -> None:
         """Prepare a comparison of emoji with the owner.
 
-        Until it succeeds nobody commands, and the identity given now counts.
+        Until it succeeds nobody commands, after a restart either, and the identity given now counts.
         """
-        self.owner = None
+        self._forget_owner()
         person = self.of(user)
         self._put(user, msgspec.structs.replace(person, master=person.offered or person.master))
+
+    def is_commanded_by(self, user: str) -> None:
+        """Note whose the bot is. If somebody else was its owner before, they command nothing any more."""
+        if self.owner is not None and self.owner.user != user:
+            self._forget_owner()
+
+    def _forget_owner(self) -> None:
+        self.owner = None
+        self._vault.drop(OWNER)
 
     def keys_of(self, user: str) -> dict[str, str]:
         """A person's keys that can be verified: the devices' and the master key, by key id."""

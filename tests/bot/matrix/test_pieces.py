@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.home import Home
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.canonical import canonical, is_signed, with_signature
+from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.login import log_in
 from bot.messengers.matrix.people import People, Standing
@@ -143,6 +144,42 @@ def test_the_owners_identity_is_never_replaced_by_what_the_server_says(
         assert not bob.people.accept(anna.own.user, bob.people.of(anna.own.user).offered)
         theirs = (anna.own.user, other.own.curve25519, other.own.ed25519)
         assert bob.people.standing(*theirs) is Standing.CHANGED
+
+
+def test_while_emoji_are_compared_again_nobody_commands_after_a_kill_either(
+    devices: tuple[Device, Device], tmp_path: Path
+) -> None:
+    anna, bob = devices
+    keys = (anna.own.user, anna.own.curve25519, anna.own.ed25519)
+    bob.people.verified_owner(anna.own.user, anna.own.master)
+    bob.keep()
+    with Store(tmp_path / "bob") as store:
+        assert Device(store, bob.own.user).people.standing(*keys) is Standing.OWNER
+    bob.people.compare_again(anna.own.user)
+    bob.keep()
+    with Store(tmp_path / "bob") as store:
+        assert Device(store, bob.own.user).people.standing(*keys) is Standing.VERIFIED
+
+
+async def test_who_was_the_owner_before_commands_nothing_once_the_bot_is_somebody_elses(
+    devices: tuple[Device, Device], tmp_path: Path
+) -> None:
+    anna, bob = devices
+    keys = (anna.own.user, anna.own.curve25519, anna.own.ed25519)
+    bob.people.verified_owner(anna.own.user, anna.own.master)
+    bob.keep()
+    with Store(tmp_path / "bob") as store:
+        for owner, standing in ((anna.own.user, Standing.OWNER), ("@carol:chat.test", Standing.VERIFIED)):
+            vault = Vault(Journal(store, "matrix"))
+            account = MatrixAccount(bob.own.user, "http://127.0.0.1:1", "DEVICE", "token", owner)
+            client = Client(account, vault, _saved)
+            assert client.people.standing(*keys) is standing
+        Journal(store, "matrix").set_facts(vault.take_changes())
+        assert Device(store, bob.own.user).people.owner is None, "also if the bot is hers again"
+
+
+async def _saved() -> None:
+    pass
 
 
 def test_a_device_cannot_take_a_known_devices_name(devices: tuple[Device, Device], tmp_path: Path) -> None:
