@@ -229,6 +229,10 @@ class Listener(Protocol):
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
         """The tasks that continue after `hear` has returned."""
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the program ends, and has cancelled those tasks. The next run carries their commands out."""
+
     async def act(self, action: Action, chat: str) -> str:
         """Do what a tapped button stands for; returns a short answer to be shown. Raises CopybaraError."""
 

@@ -234,6 +234,11 @@ class Assistant:
         """The tasks that look up names, and go on after `hear` has returned."""
         return self.lookups.tasks
 
+    @property
+    def is_ending(self) -> bool:
+        """See Listener."""
+        return self.lookups.is_ending
+
     async def overlay_changed(self, state: OverlayState) -> None:
         """Tell the owner in every chat when calls become impossible, and when they are possible again."""
         self.switchboard.overlay_changed()

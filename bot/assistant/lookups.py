@@ -36,6 +36,8 @@ class Lookups:
         self._systems: SystemNames | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self.is_ending = False
+        "Whether the unfinished look-ups are cancelled because the program ends."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -44,6 +46,7 @@ class Lookups:
             try:
                 yield
             finally:
+                self.is_ending = True
                 for task in self._tasks.values():
                     task.cancel()
 

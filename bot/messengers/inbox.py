@@ -12,7 +12,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.messengers.journal_writer import JournalWriter
@@ -38,7 +38,9 @@ class Outcome:
     "The calls whose message has changed."
 
     missed: list[bytes] = field(default_factory=list)
-    facts: dict[str, bytes] = field(default_factory=dict)
+    facts: dict[str, bytes | None] = field(default_factory=dict)
+    "Single values. Those that are None are deleted."
+
     aside: list[bytes] = field(default_factory=list)
     "Entries that couldn't be carried out."
 
@@ -98,6 +100,17 @@ class Inbox:
             await asyncio.sleep(0)
         if without_trace:
             await self.done(without_trace, Outcome())
+
+    async def act_once_more(self, commands: Mapping[str, bytes], act: Act) -> None:
+        """Carry out commands that the last run has left, by the names of their facts.
+
+        Each fact is deleted together with what its command causes, so that no kill in between loses one.
+        """
+        for name, value in commands.items():
+            with self.collecting(keep=True) as outcome:
+                outcome.facts[name] = None
+                await self._act(act, value, outcome, again=True)
+            await self.done([], outcome)
 
     @contextlib.contextmanager
     def collecting(self, *, keep: bool = False) -> Iterator[Outcome]:

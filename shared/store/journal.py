@@ -86,7 +86,7 @@ class Journal:
         outgoing: Iterable[tuple[str | None, bytes]] = (),
         shown: dict[str, bytes] | None = None,
         missed: Iterable[bytes] = (),
-        facts: dict[str, bytes] | None = None,
+        facts: dict[str, bytes | None] | None = None,
         aside: Iterable[bytes] = (),
     ) -> None:
         """Mark entries as done, and store their effects: messages to send, calls to show, calls missed.
@@ -106,10 +106,7 @@ class Journal:
                 "INSERT OR REPLACE INTO shown_calls (messenger, call, value) VALUES (?, ?, ?)",
                 [(self._messenger, call, value) for call, value in (shown or {}).items()],
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
-                [(self._messenger, name, value) for name, value in (facts or {}).items()],
-            )
+            self._set(database, facts or {})
             database.executemany(
                 "INSERT INTO missed_calls (messenger, value) VALUES (?, ?)",
                 [(self._messenger, value) for value in missed],
@@ -220,13 +217,16 @@ class Journal:
     def set_facts(self, facts: dict[str, bytes | None]) -> None:
         """Set values, or delete those that are None."""
         with self._store.transaction() as database:
-            for name, value in facts.items():
-                if value is None:
-                    database.execute(
-                        "DELETE FROM messenger_facts WHERE messenger = ? AND name = ?", (self._messenger, name)
-                    )
-                else:
-                    database.execute(
-                        "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
-                        (self._messenger, name, value),
-                    )
+            self._set(database, facts)
+
+    def _set(self, database: sqlite3.Connection, facts: dict[str, bytes | None]) -> None:
+        for name, value in facts.items():
+            if value is None:
+                database.execute(
+                    "DELETE FROM messenger_facts WHERE messenger = ? AND name = ?", (self._messenger, name)
+                )
+            else:
+                database.execute(
+                    "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
+                    (self._messenger, name, value),
+                )

@@ -42,7 +42,7 @@ from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
 from bot.messengers.plain.wire import Wire
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.strangers_cards import StrangersCards
-from bot.messengers.unfinished import Unfinished, taken_up
+from bot.messengers.unfinished import Unfinished
 from peer.calls.line import Line
 from shared.call.table import State
 from shared.errors import CopybaraError, StoreError
@@ -96,7 +96,7 @@ class PlainMessenger:
         "Who brought the link of a call that isn't connected yet, by Line.id: the messenger's id and the readable name."
         self._bringers: dict[str, str] = {}
         "The messenger's id of the person who brought a call's link, by Line.id. Empty: the owner."
-        self._unfinished = Unfinished(self._writer)
+        self._unfinished = Unfinished(journal, self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
         self._strangers_cards = StrangersCards()
         self._counted: set[int] = set()
@@ -213,12 +213,7 @@ class PlainMessenger:
             self.tell(texts.OVER if waited else texts.INTERRUPTED)
         self._close_what_is_over()
         self._outbox.take_up()
-        for raw in await taken_up(self._journal, self._writer):
-            with contextlib.suppress(msgspec.MsgspecError), self._inbox.collecting(keep=True) as outcome:
-                entry = values.entry_from(raw)
-                if isinstance(entry, Heard):
-                    await self._hear(entry, outcome, again=True)
-            await self._inbox.done([], outcome)
+        await self._inbox.act_once_more(self._unfinished.left(), self._act)
         await self._tell_notices()
         await self._outbox.flush(START_SECONDS)
         await self._inbox.act_on_waiting(self._act, again=True)
@@ -286,7 +281,7 @@ class PlainMessenger:
             self._hearing = None
         self._note_writer(entry, posts)
         for task in listener.unfinished() - before:
-            self._unfinished.note(values.to_bytes(entry), task, outcome.facts)
+            self._unfinished.note(values.to_bytes(entry), task, outcome.facts, listener)
 
     async def _chosen(self, number: int, listener: Listener) -> None:
         choice = self._choices.meant(number)

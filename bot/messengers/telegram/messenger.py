@@ -58,7 +58,7 @@ from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.ownership import Ownership
 from bot.messengers.telegram.polling import Polling
 from bot.messengers.telegram.requests import Requests, UnknownMethod
-from bot.messengers.telegram.resume import take_up_calls, unfinished
+from bot.messengers.telegram.resume import take_up_calls
 from bot.messengers.telegram.token import BotToken, silence
 from bot.messengers.telegram.update_reader import UpdateReader
 from bot.messengers.terminal import say, say_of_failure
@@ -128,7 +128,7 @@ class TelegramMessenger:
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._business = BusinessConnections(self._api, self._requests, journal, self._writer)
         self._inline = InlineQueries(self._api)
-        self._unfinished = Unfinished(self._writer)
+        self._unfinished = Unfinished(journal, self._writer)
         self._strangers_cards = StrangersCards()
         self._reader: UpdateReader | None = None
         self._listener: Listener | None = None
@@ -213,10 +213,7 @@ class TelegramMessenger:
             self._show_commands()
         await take_up_calls(self._calls, self._inbox, self._outbox, self._writer, listener)
         self._outbox.take_up()
-        for entry in await unfinished(self._journal, self._writer):
-            with self._inbox.collecting(keep=True) as outcome:
-                await self._hear(entry, outcome, again=True)
-            await self._inbox.done([], outcome)
+        await self._inbox.act_once_more(self._unfinished.left(), self._act)
         await self._tell_notices()
         await self._outbox.flush(START_SECONDS)
         await self._inbox.act_on_waiting(self._act, again=True)
@@ -279,7 +276,7 @@ class TelegramMessenger:
         finally:
             self._hearing = None
         for task in listener.unfinished() - before:
-            self._unfinished.note(to_bytes(entry), task, outcome.facts)
+            self._unfinished.note(to_bytes(entry), task, outcome.facts, listener)
 
     def _age(self, entry: TelegramMessage) -> float:
         return self._clock.age(entry.date, time.time())

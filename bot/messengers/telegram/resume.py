@@ -1,14 +1,8 @@
-"""Continues after a start what the last run left.
-
-Calls that rang ring again, connected calls go on, and names that were being looked up are looked up again.
-"""
+"""Continues after a start the calls that the last run left: those that rang ring again, connected calls go on."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-
-import msgspec
 
 from bot.conversation import Listener
 from bot.messengers import texts as common
@@ -18,9 +12,7 @@ from bot.messengers.kept_call import ring_again
 from bot.messengers.outbox import Outbox
 from bot.messengers.telegram.call_messages import CallMessages
 from bot.messengers.telegram.conversations import OWNER
-from bot.messengers.telegram.incoming import TelegramMessage, from_bytes
 from bot.messengers.telegram.outgoing import TelegramPost
-from bot.messengers.unfinished import taken_up
 from shared.store.journal import Journal
 
 
@@ -44,14 +36,3 @@ async def take_up_calls(
                 outcome.shown.add(call)
         await inbox.done([], outcome)
         calls.touch(call)
-
-
-async def unfinished(journal: Journal, writer: JournalWriter) -> list[TelegramMessage]:
-    """The commands whose name was being looked up. They are removed from the journal."""
-    found = []
-    for raw in await taken_up(journal, writer):
-        with contextlib.suppress(msgspec.MsgspecError):
-            entry = from_bytes(raw)
-            if isinstance(entry, TelegramMessage):
-                found.append(entry)
-    return found

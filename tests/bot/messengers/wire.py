@@ -135,6 +135,7 @@ class Ear:
         self.posts: dict[str, Post] = {}
         self.acted: asyncio.Queue[Action] = asyncio.Queue()
         self.messenger: PlainMessenger | None = None
+        self.is_ending = False
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         post = self.posts.get(message.text)

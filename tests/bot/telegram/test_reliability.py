@@ -343,8 +343,9 @@ async def test_a_call_that_rang_when_the_program_was_killed_is_missed_if_it_come
         assert sum(says.missed("anna") in each.text for each in bob.chat.messages) == 1
 
 
-async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path) -> None:
-    """The name's server doesn't reply, and the program is killed meanwhile."""
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path, is_killed: bool) -> None:
+    """The name's server doesn't reply, and the program is killed meanwhile, or ended as by an update."""
     async with two_people(tmp_path) as (anna, bob, _world, _server):
         await friends(anna, bob)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
@@ -353,7 +354,7 @@ async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path
             await asyncio.gather(anna.begin(), bob.begin())
             anna.says("/call copybara.azero")
             await anna.reads(says.looking_up("copybara.azero"))
-            await anna.kill()
+            await (anna.kill() if is_killed else anna.stop())
         anna.configure()
         await anna.begin()
         await asyncio.gather(anna.media(), bob.media())
