@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.browser.chromium import ONE_HEADLESS_SHELL, until
@@ -76,6 +77,29 @@ async def test_sound_that_the_browser_interrupts_goes_on_and_that_is_said() -> N
         await play.page.evaluate("element.pause()")
         await play.until("told.length === 1 && told[0].includes('had interrupted the sound')")
         await play.until("window.element && !element.paused")
+
+
+RINGS = """async (call) => {
+  const { Calls } = await import("/calls.js");
+  const program = Object.assign(new EventTarget(), { send: () => {} });
+  const calls = new Calls(program);
+  const tell = (type, detail) => program.dispatchEvent(new CustomEvent(type, { detail }));
+  const all = [...Array(300).keys()];
+  tell("call", { ...call, id: 1000, state: "active", handset: false });
+  for (const id of all) {
+    tell("call", { ...call, id, state: "ringing" });
+    tell("link", { call: id, kind: "link.call" });
+    tell("call", { ...call, id, state: "ended" });
+  }
+  return { kept: all.filter((id) => calls.name(id)), links: [...calls.links.keys()], up: calls.current.id };
+}"""
+
+
+async def test_a_page_that_stays_open_keeps_the_last_calls_however_often_somebody_calls() -> None:
+    async with theatre() as play:
+        rung = await play.page.evaluate(RINGS, msgspec.to_builtins(call(1, "ringing")))
+        last = list(range(200, 300))
+        assert rung == {"kept": last, "links": last, "up": 1000}
 
 
 INSIDE = """(id) => {

@@ -10,6 +10,9 @@ import { SwitchedOff } from "./switched_off.js";
 // Links that tell the other side that the call is over.
 const SAYS_SO = ["link.refusal", "link.cancel"];
 
+// How many calls are kept that are over and seen. The page may stay open for weeks, and others may call again and again.
+const SEEN_KEPT = 100;
+
 // Tells the lines that were written in a call apart.
 const same = ({ call, ours, at, text }) => JSON.stringify([call, ours, at, text]);
 
@@ -244,6 +247,13 @@ export class Calls extends EventTarget {
     this.#dismissed.add(id);
   }
 
+  #forgetOld() {
+    const seen = [...this.#calls.values()].filter((call) => call.state === "ended" && this.#dismissed.has(call.id) && !this.unsent(call.id));
+    for (const { id } of seen.slice(0, -SEEN_KEPT)) {
+      for (const kept of [this.#calls, this.links, this.texts, this.quality, this.notes, this.#copied]) kept.delete(id);
+    }
+  }
+
   // Says that there is a link to send where the page shows another call.
   #offerLink(call) {
     const link = this.linkThatSaysSo(call);
@@ -270,6 +280,7 @@ export class Calls extends EventTarget {
     if (this.#media.has(call.id)) this.#off.keep(call, this.#media.get(call.id).sending);
     if (!this.current?.on_hold) this.aside = false;
     if (call.state === "ended") this.#off.forget(call);
+    this.#forgetOld();
     this.#prepare(call);
     this.#changed();
     if (aside) this.#offerLink(call);
