@@ -114,6 +114,28 @@ def test_where_a_file_system_has_no_acls_the_step_says_so_and_leaves_nothing(tmp
     assert ended.stdout == f"{let_in.NOT_HERE}\n"
 
 
+LINK_FOR_SOCKET = """
+mount -t tmpfs none /run
+mkdir /run/yggdrasil /run/roots
+touch /run/roots/file
+ln -s /run/roots/file {socket}
+chown -h 4242:4242 /run/yggdrasil {socket}
+sh -e {folder}/step
+getfacl --omit-header --absolute-names /run/roots/file
+"""
+
+
+def test_a_link_that_the_nodes_user_puts_in_the_sockets_place_lets_nobody_into_another_file(tmp_path: Path) -> None:
+    need("unshare", "setfacl")
+    (step,) = let_in.let_in(plan.NodeMachine(missing=[], user="daemon", in_group=True, service_left_out=True))
+    (tmp_path / "step").write_text(step.as_script())
+    inside = LINK_FOR_SOCKET.format(folder=tmp_path, socket=let_in.SOCKET)
+    ended = subprocess.run(["unshare", "--mount", "sh", "-ec", inside], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(f"{let_in.NOT_HERE}\n"), ended.stdout
+    assert "user:daemon" not in ended.stdout
+
+
 def test_an_acl_names_one_user_and_what_they_may(tmp_path: Path) -> None:
     need("setfacl")
     place = tmp_path / "socket"

@@ -74,7 +74,9 @@ def let_in(machine: plan.NodeMachine) -> list[Step]:
             f"Let {machine.user}'s background service ask it today too, until the computer restarts\n"
             f"{machine.user}'s systemd has only the groups that it began with. A node that restarts lets it in again.",
             f"user=$(id -u {user})\n"
-            f'if ! setfacl -m "u:$user:rw" {SOCKET}; then\n'
+            "# Not as root: who owns the folder could have put a link to another file in the socket's place.\n"
+            f"owner=$(stat --format='--reuid=%u --regid=%g' {FOLDER})\n"
+            f'if ! setpriv $owner --clear-groups setfacl -m "u:$user:rw" {SOCKET}; then\n'
             f'  echo "{NOT_HERE}"\n'
             "  exit 0\n"
             "fi\n"
