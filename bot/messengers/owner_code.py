@@ -30,11 +30,11 @@ def code_of(journal: Journal) -> str:
 
 
 def forget_owner(journal: Journal, theirs: str) -> None:
-    """Forget the owner. From the next start on the bot has none, and a new code can claim it.
+    """Forget the owner, and what they have commanded. From the next start on a new code can claim the bot.
 
     `theirs` is the prefix of facts that hold only for that person's account.
     """
-    journal.set_facts({OWNER: None, **dict.fromkeys(journal.facts(theirs))})
+    journal.forget_commands([OWNER, *journal.facts(theirs)])
 
 
 def claim(journal: Journal, said: str, user: int) -> bool:

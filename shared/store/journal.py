@@ -113,6 +113,11 @@ class Journal:
             )
             self._set_aside(database, ASIDE_IN, aside)
 
+    def forget_commands(self, facts: Iterable[str] = ()) -> None:
+        """Delete what isn't carried out yet, because the messenger has another owner, and these single values."""
+        gone = dict.fromkeys([*self.facts(UNFINISHED), CHOICES, *facts])
+        self.done([entry.id for entry in self.waiting()], facts=gone)
+
     def forget_everything(self) -> None:
         """Delete everything, because the messenger has another account, with other numbers and other people."""
         with self._store.transaction() as database:

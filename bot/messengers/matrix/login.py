@@ -77,7 +77,8 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
     _refuse_clear(server)
     with HomeLock(home), Store(home.database) as store, _told():
         journal, api = Journal(store, NAME), MatrixApi(server)
-        before = "" if reset else _device_of(home, account, journal)
+        known = _account_before(home)
+        before = "" if reset else _device_of(known, account, journal)
         async with api.open():
             answer = await api.post(
                 "/login",
@@ -96,6 +97,8 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
             text(answer, "access_token", most=4096),
             account.owner or account.user,
         )
+        if known is not None and known.owner != account.owner:
+            journal.forget_commands()
         # If the device is the same, it can read what was sent to it while it was logged out. The server may have lost
         # its keys, so they are published again.
         same = bool(before) and account.device == before
@@ -127,12 +130,15 @@ def _refuse_clear(server: str) -> None:
         )
 
 
-def _device_of(home: Home, account: MatrixAccount, journal: Journal) -> str:
-    """The id of this home's previous device, if its keys are still here. Otherwise empty."""
+def _account_before(home: Home) -> MatrixAccount | None:
     try:
-        known = read_account(home)
+        return read_account(home)
     except StoreError:
-        return ""  # the file is being written again
+        return None  # the file is being written again
+
+
+def _device_of(known: MatrixAccount | None, account: MatrixAccount, journal: Journal) -> str:
+    """The id of this home's previous device, if its keys are still here. Otherwise empty."""
     has_keys = journal.fact(f"{PREFIX}{ACCOUNT}") is not None
     return known.device if known is not None and known.user == account.user and has_keys else ""
 

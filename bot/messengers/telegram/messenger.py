@@ -230,6 +230,8 @@ class TelegramMessenger:
         listener, entry = self._listener, from_bytes(raw)
         assert listener is not None
         match entry:
+            case TelegramMessage(from_owner=True) | Tapped() | Asked() | Chosen() if self._ownership.owner is None:
+                pass  # who was the owner then isn't any more
             case TelegramMessage():
                 with self._inbox.collecting() as outcome:
                     await self._hear(entry, outcome, again=again)

@@ -1,4 +1,4 @@
-"""A log-in as a new device is killed: the token of one device is never used with the keys of another."""
+"""A log-in that is killed, and one for another owner: nothing from before is used with what is new."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.home import Home
-from bot.messengers.matrix.account_file import read_account
+from bot.messengers.matrix.account_file import MatrixAccount, read_account
 from bot.messengers.matrix.login import log_in
+from shared.store import Store
+from shared.store.journal import UNFINISHED, Journal
 from tests.bot.matrix.homeserver import NAME, Homeserver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,3 +53,17 @@ async def test_after_a_killed_log_in_as_a_new_device_there_is_none_until_the_nex
     assert not account.logged_in
     assert (account.user, account.server, account.owner) == (bot, in_memory.address, owner)
     assert (await log_in(home, account, "password")).logged_in
+
+
+async def test_what_the_owner_before_has_commanded_is_not_carried_out_for_the_next(
+    in_memory: Homeserver, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    for owner, kept in ((f"@owner:{NAME}", 0), (f"@owner:{NAME}", 1), (f"@next:{NAME}", 0)):
+        account = MatrixAccount(f"@third-bot:{NAME}", in_memory.address, owner=owner)
+        assert (await log_in(home, account, "password")).owner == owner
+        with Store(home.database) as store:
+            journal = Journal(store, "matrix")
+            assert (len(journal.waiting()), len(journal.facts(UNFINISHED))) == (kept, kept)
+            journal.store([(1, b"/contact trust bob")], now=1)
+            journal.set_facts({f"{UNFINISHED}1": b"/call bob.azero"})

@@ -16,7 +16,7 @@ from bot.messengers.telegram.incoming import CONNECTION, Connection, to_bytes
 from shared.config.file import load
 from shared.errors import MessengerError
 from shared.store import Store
-from shared.store.journal import Journal
+from shared.store.journal import UNFINISHED, Journal
 from tests.bot.console import cli
 from tests.bot.setup.test_asked import at_terminal
 from tests.bot.setup.test_public_peers import HEAD, serving
@@ -83,17 +83,20 @@ async def test_the_bot_gets_another_owner_only_if_that_is_asked_for(
         first = code_of(journal)
         assert claim(journal, first, 77)
         connection = to_bytes(Connection("c1", enabled=True, can_reply=True))
-        journal.set_facts({f"{CONNECTION}c1": connection, f"{CONNECTION}c2": connection})
+        journal.set_facts({f"{CONNECTION}c1": connection, f"{CONNECTION}c2": connection, f"{UNFINISHED}1": b"/call"})
+        journal.store([(1, b"/contact trust bob")], now=1)
     await set_up(home, monkeypatch)
     with Store(home / "copybara.db") as store:
         assert owner_of(Journal(store, telegram.NAME)) == 77
         assert len(Journal(store, telegram.NAME).facts(CONNECTION)) == 2
+        assert len(Journal(store, telegram.NAME).waiting()) == 1
     monkeypatch.setenv("COPYBARA_TELEGRAM_NEW_OWNER", "yes")
     assert (await set_up(home, monkeypatch))[0] == 0
     with Store(home / "copybara.db") as store:
         journal = Journal(store, telegram.NAME)
         assert owner_of(journal) is None
         assert not journal.facts(CONNECTION), "the account of the owner before is none of the next one's"
+        assert not [*journal.waiting(), *journal.facts(UNFINISHED)], "nor are their commands"
         assert not claim(journal, first, 78)
         assert claim(journal, code_of(journal), 78)
 

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 from bot.messengers.rate_limit import LINKS_PER_MINUTE
+from bot.messengers.telegram.conversations import OWNER
+from bot.messengers.telegram.incoming import TelegramMessage, to_bytes
 from bot.texts.chat import clocks_differ
 from shared.contacts import Trust
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
+from shared.store.journal import UNFINISHED, Journal
 from tests.bot.console import environment_of_a_person
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.burst import foreign_link
@@ -181,6 +184,25 @@ async def test_a_connection_of_somebody_else_is_none_of_ours(tmp_path: Path) -> 
         bob.says("/status")
         await bob.reads(says.idle(bob))
         assert not [each for each in bob.chat.messages if says.rings("anna") in each.text]
+
+
+async def test_what_the_owner_before_has_commanded_is_not_carried_out_for_the_next(tmp_path: Path) -> None:
+    """The program was still running when the bot was given another owner."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, trust=Trust.RING)
+        commands = [f"/contact {what} anna" for what in ("trust", "block")]
+        trust, block = (to_bytes(TelegramMessage(each, OWNER.chat, from_owner=True, alone=True)) for each in commands)
+        with bob.store() as store:
+            journal = Journal(store, "telegram")
+            journal.set_facts({"owner": None, f"{UNFINISHED}1": trust})
+            journal.store([(1, block)], 1)
+        await bob.begin()
+        await bob.stop()
+        with bob.store() as store:
+            (contact,) = store.contacts()
+            assert contact.trust is Trust.RING
+            journal = Journal(store, "telegram")
+            assert not [*journal.waiting(), *journal.facts(UNFINISHED)]
 
 
 async def test_a_card_changes_nothing_by_itself(tmp_path: Path) -> None:
