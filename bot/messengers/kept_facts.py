@@ -53,4 +53,5 @@ def as_numbers(name: str, raw: bytes | None) -> list[int]:
 
 @functools.lru_cache(maxsize=64)
 def _unreadable(name: str) -> None:
-    logger.warning("What is kept as %r can't be read; it counts as not kept.", name)
+    # Behind a colon a node or an account is named, which a service's journal doesn't say.
+    logger.warning("What is kept as %r can't be read; it counts as not kept.", name.partition(":")[0])

@@ -60,12 +60,14 @@ def set_aside(why: str) -> Sentence:
     )
 
 
+def not_accepted(messenger: str, why: str) -> Sentence:
+    """On the terminal: the messenger refuses a message. A service's journal gets this, so it doesn't say which."""
+    return Sentence(Kind.BOT_NOT_DELIVERED, f"{messenger} didn't accept one of my messages ({shown(why, 120)}).")
+
+
 def not_delivered(messenger: str, text: str, why: str) -> Sentence:
-    """On the terminal and to the owner: the messenger refuses a message."""
-    return Sentence(
-        Kind.BOT_NOT_DELIVERED,
-        f"{messenger} didn't accept one of my messages ({shown(why, 120)}). It began: {shown(text, 60)}",
-    )
+    """To the owner: the messenger refuses a message."""
+    return Sentence(Kind.BOT_NOT_DELIVERED, f"{not_accepted(messenger, why).sentence} It began: {shown(text, 60)}")
 
 
 def cannot_store(sentence: str) -> Sentence:

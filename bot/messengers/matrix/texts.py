@@ -106,7 +106,7 @@ def nothing_to_accept(user: str) -> str:
 
 
 def withheld(user: str) -> Sentence:
-    """To the terminal and the owner, once per person: their app withholds its keys from us."""
+    """To the owner, once per person: their app withholds its keys from us."""
     return Sentence(
         Kind.BOT_KEY_WITHHELD,
         f"{shown(user, 80)}'s app keeps its messages from me, because it hasn't verified me. In Element they can "

@@ -168,6 +168,7 @@ class MatrixWire:
     # Reading.
 
     async def _fetch(self) -> list[tuple[int, Entry]]:
+        desk = self._own_desk
         sync = await self._client.sync(wait=True)
         self._follow(sync)
         entries: list[tuple[int, Entry]] = []
@@ -189,9 +190,9 @@ class MatrixWire:
             self._tell(texts.UNREAD)
         for user in sync.withheld:
             if self._is_told("withheld", user, ""):
-                self._tell(texts.withheld(user))
+                desk.tell(texts.withheld(user))
         if (counted := self._notices.together(int(time.time()))) is not None:
-            self._tell(texts.many_not_read(counted))
+            desk.tell(texts.many_not_read(counted))
         return entries
 
     async def _kind(self, room: str) -> Audience:
@@ -221,6 +222,7 @@ class MatrixWire:
         user, standing = message.sender, message.standing
         if standing is Standing.VERIFIED:
             return
+        desk = self._own_desk
         if standing is Standing.CHANGED:
             offered = self._client.people.of(user).offered
             if not self._is_told("key", user, offered):
@@ -228,22 +230,26 @@ class MatrixWire:
             if user == self._account.owner:
                 self._tell(texts.owners_key_changed(user))
             else:
-                assert self._desk is not None
                 choices = [(f"{texts.ACCEPT_KEY}:{offered}", texts.ACCEPT_KEY_WORDS)]
-                self._desk.tell(texts.changed(user, offered), choices=choices, about=user)
+                desk.tell(texts.changed(user, offered), choices=choices, about=user)
             return
         about = f"{standing} {message.ed25519}"
         if (not self._unverified or user == self._account.owner) and self._is_told("device", user, about):
-            self._tell(texts.not_read(user, standing))
+            desk.tell(texts.not_read(user, standing))
 
     def _is_told(self, subject: str, user: str, about: str) -> bool:
         stranger = user not in (self._account.owner, self._account.user) and user not in self._contacts()
         return self._notices.tell(subject, user, about, int(time.time()), stranger=stranger)
 
     def _tell(self, said: Sentence) -> None:
+        """Tell the owner in their chat and at the terminal, which may be a service's journal: nothing about others."""
+        self._own_desk.say(said)
+        self._own_desk.tell(said)
+
+    @property
+    def _own_desk(self) -> Desk:
         assert self._desk is not None
-        self._desk.say(said)
-        self._desk.tell(said)
+        return self._desk
 
     # Writing.
 

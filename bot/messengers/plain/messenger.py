@@ -357,10 +357,11 @@ class PlainMessenger:
         self.tell(texts.set_aside(why))
 
     def _not_delivered(self, message: Outgoing | None, why: str) -> None:
-        said = texts.not_delivered(self._wire.title, message.text if message is not None else "?", why)
-        logger.warning("%s", said.text)
+        in_log = texts.not_accepted(self._wire.title, why)
+        logger.warning("%s", in_log.text)
         if message is None or (message.queue == self._owners_chat and message.source != FAILURES):
-            self.say(said)
+            self.say(in_log)
+            said = texts.not_delivered(self._wire.title, message.text if message is not None else "?", why)
             with self._inbox.collecting() as outcome:
                 self._put(said.text, outcome, source=FAILURES)
 

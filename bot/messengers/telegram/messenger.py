@@ -348,11 +348,12 @@ class TelegramMessenger:
         self._tell(common.set_aside(why))
 
     def _not_delivered(self, message: TelegramPost | None, why: str) -> None:
-        said = common.not_delivered("Telegram", message.text if message is not None else "?", why)
-        logger.warning("%s", said.text)
+        in_log = common.not_accepted("Telegram", why)
+        logger.warning("%s", in_log.text)
         if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
-            say(said)
-            self._put(said, source=FAILURES)
+            say(in_log)
+            text = message.text if message is not None else "?"
+            self._put(common.not_delivered("Telegram", text, why), source=FAILURES)
 
     def _disk_troubled(self, error: StoreError | None) -> None:
         """Tell the owner at once. A message that must be stored first could not be sent."""

@@ -179,8 +179,10 @@ class FileShelf:
             needed = {part_name(each) for each in kept if not (each.ours or each.done)}
             sources = {each.path for each in kept if each.ours and each.spooled} | self._unkept
             await in_thread_to_its_end(lambda: self._remove(parts - needed, copies - sources))
-        except (CopybaraError, OSError) as error:
-            logger.warning("what is left of files can't be removed: %s", error)
+        except CopybaraError as error:
+            logger.warning("what is left of files can't be removed: %s", error.sentence)
+        except OSError as error:
+            logger.warning("what is left of files can't be removed: %s", error.strerror)  # not which file
 
     def _there(self) -> tuple[set[str], set[Path]]:
         """The names of all parts, and the paths of all our own copies."""

@@ -102,6 +102,23 @@ async def test_a_link_in_a_caption_is_read_and_no_file_is_fetched(
     assert not [path for _, path in in_memory.asked if "media" in path]
 
 
+async def test_who_writes_without_encryption_is_told_the_owner_and_no_journal(
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
+) -> None:
+    _, caller = dave
+    async with member(in_memory, tmp_path, "ed", identity=False) as ed:
+        room = str((await ed.client.api.post("/createRoom", {"invite": [annas.user]}))["room_id"])
+        await joined(in_memory, room, annas.user)
+        seen = len(annas.owner.seen)
+        said = {"msgtype": "m.text", "body": await link_for(annas, caller)}
+        await in_memory.put(room, in_memory.event(ed.user, "m.room.message", said))
+        await annas.owner.reads(ed.user, "wasn't encrypted", room=annas.room, after=seen)
+    caller.write("/hangup")
+    await caller.call("ended")
+    assert annas.user in annas.program.errors, "the terminal shows whose messages are read"
+    assert ed.user not in annas.program.errors
+
+
 async def test_somebody_with_new_keys_is_asked_about_once_and_read_after_a_number(
     annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
 ) -> None:

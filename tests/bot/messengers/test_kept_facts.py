@@ -34,3 +34,9 @@ def test_an_owner_who_cannot_be_read_is_none_and_the_bot_can_be_claimed(
     assert sorted(record.args[0] for record in caplog.records if record.name == kept_facts.__name__) == [  # type: ignore[index]
         "bot", "code", "owner",
     ]  # fmt: skip
+
+
+def test_a_fact_that_is_damaged_is_logged_without_whom_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
+    assert kept_facts.as_text("writes:j393v036y264hp9aj6egjck35exwr1ertmsdv11zdqh92rkakjz0", b"\xff") is None
+    assert "writes" in caplog.text
+    assert "j393v036" not in caplog.text

@@ -149,6 +149,8 @@ async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: 
         bob.says("/contacts")
         await bob.reads(says.no_contacts())
         await bob.stop()
+        assert "didn't accept one of my messages" in bob.errors
+        assert "No calls" not in bob.errors, "a service's journal has it"
         with bob.store() as store:
             (aside,) = Journal(store, "telegram").facts(ASIDE_OUT).values()
         assert b"No calls" in aside

@@ -135,7 +135,7 @@ class AppCalls(Begun):
             if (message := await account.message(number)) is not None:
                 await self._called(AppCall(number, message.from_id, message.sender.display_name), again=True)
         except (RpcError, CopybaraError) as error:
-            logger.warning("A call of the last run doesn't ring again: %s", error)
+            logger.warning("A call of the last run doesn't ring again: %s", type(error).__name__)
 
     async def _called(self, call: AppCall, *, again: bool) -> None:
         account, desk, switchboard = self._own_account, self._own_desk, self._own_listener.switchboard
