@@ -74,7 +74,7 @@ def test_what_a_messenger_says_in_the_terminal_holds_nothing_that_it_obeys(capsy
     for said in (listening_as(HOSTILE), unclaimed(HOSTILE, "CODE"), listening_in_matrix(f"@{HOSTILE}:example.org")):
         say(said)
     written = capsys.readouterr().err
-    assert written.count("[red]anna[/red][bold]") == 3
+    assert written.count("[red]anna[/red][bold]") == 4
     assert written.replace("\n", "").isprintable()
 
 
