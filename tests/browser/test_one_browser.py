@@ -61,7 +61,7 @@ async def test_a_page_that_nobody_has_clicked_on_says_so_and_is_heard_from_the_f
         await until_seen(page, "document.getElementById('remote-video').videoWidth > 0")
         await until_seen(page, "document.getElementById('stage-hear').checkVisibility()")
         words = await looked_at(page, "document.getElementById('stage-hear').innerText")
-        assert words.strip() == "Click anywhere to hear pattern."
+        assert words.strip() == "Tap or click anywhere to hear pattern."
         assert await looked_at(page, "document.getElementById('remote-audio').paused") is True
         await page.mouse.click(400, 300)
         await until_seen(page, "document.getElementById('remote-audio').currentTime > 0.2")

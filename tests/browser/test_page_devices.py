@@ -33,7 +33,7 @@ async def test_a_microphone_that_goes_away_is_said_and_comes_back() -> None:
     async with theatre() as play:
         await in_call(play)
         await play.page.evaluate("unplug('audio')")
-        await notice(play, "Your microphone was disconnected: they can't hear you.")
+        await notice(play, "Your microphone was disconnected: they can't hear you. Plug one in, and it is used at once.")
         # The other side gets the same message as when the microphone is muted here.
         assert await play.page.locator("#c-mic").inner_text() == "Unmute"
         await play.page.evaluate("plug('audio')")
@@ -97,6 +97,15 @@ async def test_a_refused_permission_is_said_as_what_it_is() -> None:
     async with theatre(allowed=()) as play:
         play.tell(call(1, "active"))
         await notice(play, "The browser doesn't let this page use microphone and camera.")
+        # In the settings it stands where the devices are chosen, not below what a phone's window shows.
+        await play.page.set_viewport_size({"width": 390, "height": 844})
+        await play.page.keyboard.press("d")
+        await play.view.press("Allow")
+        said = play.page.locator("#settings-problem")
+        await said.get_by_text("doesn't let this page use the camera").wait_for()
+        box = await said.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 844
 
 
 @pytest.mark.parametrize(
@@ -404,3 +413,13 @@ async def test_what_is_switched_off_is_off_in_all_calls_that_are_here_and_in_one
         # Switching the microphone on again applies to the call that is shown.
         await play.view.press("Unmute")
         await play.until(f"{SENT} === 1")
+
+
+async def test_where_a_page_cannot_fill_the_screen_no_button_offers_it() -> None:
+    without = "Object.defineProperty(document, 'fullscreenEnabled', { value: false })"
+    async with theatre(untouched=[without]) as play:
+        play.tell(call(1, "active"))
+        await until_seen(play.page, "document.getElementById('c-hangup').checkVisibility()")
+        assert await looked_at(play.page, "['c-full', 'm-full'].map((id) => document.getElementById(id).hidden).join()") == (
+            "true,true"
+        )

@@ -59,6 +59,11 @@ FILES = (
 "One file that is offered, one that is being sent, and one that has arrived."
 
 
+ROOM = """[".stage-notices", "#pictures"].map((each) => document.querySelector(each)).map((each, at) =>
+  at ? each.clientHeight > 200 : Math.max(0, each.scrollHeight - each.clientHeight))"""
+"How many pixels of the notices are cut off, and whether there is room for a picture."
+
+
 def read(path: str | Path) -> bytes:
     """Read a file."""
     return Path(path).read_bytes()
@@ -157,6 +162,14 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
         await play.view.press("Save a copy")
         await play.wants(SaveFile, file=3)
         await play.can_be_used()
+
+
+async def test_three_files_are_seen_whole_beside_the_picture_on_a_phone() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends())])) as play:
+        await play.page.set_viewport_size(NARROW)
+        play.tell(*FILES)
+        await play.view.says(Kind.FILE_RECEIVED)
+        assert await play.page.evaluate(ROOM) == [0, True]
 
 
 async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled() -> None:

@@ -34,6 +34,7 @@ from tests.browser.scripted import (
     link,
     logged,
     quality,
+    sends,
     theatre,
 )
 
@@ -163,6 +164,9 @@ async def test_whose_words_match_is_offered_to_be_saved_at_once() -> None:
         await play.view.shows("You confirmed them.")
         assert not await play.page.get_by_text("Compare these words").is_visible()
         await play.page.keyboard.press("Escape")
+        await play.view.click(play.page.locator("#keep-form").get_by_role("button", name="Save"))
+        await play.view.shows("A contact needs a name.")
+        await play.can_be_used()
         await play.page.locator("#keep-name").fill("dora")
         await play.page.keyboard.press("Enter")
         await play.wants(SaveContact, call=1, name="dora")
@@ -396,3 +400,64 @@ async def test_a_notice_covers_no_button_and_makes_none_deaf() -> None:
         play.tell(call(1, "active", role="caller"))
         await play.page.locator("#c-hangup").wait_for()
         await play.until(f"({COVERED})().length === 0")
+
+
+TOGETHER = """(ids) => {
+  const [a, b] = ids.map((id) => document.getElementById(id).getBoundingClientRect());
+  return a.width > 0 && b.width > 0 && a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}"""
+"Whether these two overlap."
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+async def test_what_is_said_over_the_picture_stands_beside_the_own_one_in_any_corner(width: int) -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": width, "height": 720})
+        play.tell(call(1, "active", name=LONG, contact=LONG, remote=sends(audio=False)))
+        play.tell(Text(call=1, ours=False, text="A line that is longer than the place beside the picture.", at=NOW))
+        await play.page.locator("#last-text").wait_for()
+        own = play.page.locator("#own")
+        await own.focus()
+        for key, corner in (("ArrowDown", "se"), ("ArrowLeft", "sw"), ("ArrowUp", "nw"), ("ArrowRight", "ne")):
+            await play.page.keyboard.press(key)
+            assert await own.get_attribute("data-corner") == corner
+            for each in ("remote-muted", "last-text"):
+                assert not await play.page.evaluate(TOGETHER, ["own", each]), (corner, each)
+
+
+async def test_a_line_runs_the_way_it_is_written() -> None:
+    hebrew = "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
+    async with theatre(greeting(calls=[call(1, "active", name=hebrew, contact=hebrew)])) as play:
+        play.tell(Text(call=1, ours=False, text=f"{hebrew}?", at=NOW), Text(call=1, ours=False, text="Yes?", at=NOW + 1))
+        await play.view.press("Write")
+        await play.page.locator("#write").fill(f"{hebrew}?")
+        assert await play.page.evaluate(
+            """[...document.querySelectorAll("#texts li"), document.getElementById("write")]
+            .map((each) => getComputedStyle(each).direction)"""
+        ) == ["rtl", "ltr", "rtl"]
+        await play.can_be_used()
+
+
+async def test_a_field_that_is_typed_in_beside_a_call_is_seen_to_have_the_focus() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.page.keyboard.press("c")
+        assert await play.focused() == "write"
+        outline, accent = await play.page.evaluate(
+            """["outlineColor", "backgroundColor"].map((style, at) =>
+            getComputedStyle(document.querySelector(["#write", "#write-form [type=submit]"][at]))[style])"""
+        )
+        assert outline == accent
+
+
+async def test_a_long_notice_stays_as_long_as_it_takes_to_read() -> None:
+    async with theatre() as play:
+        await play.page.clock.install()
+        long = "/home/me/.local/share/copybara-relay/files is full: 12 MB are needed, 3 MB are free."
+        play.tell(Problem(kind="error.leg-failed", sentence=long, hint="Make room on the disk, then send it again."))
+        play.tell(Problem(kind="error.leg-failed", sentence="It is full.", hint=""))
+        await play.view.shows("It is full.")
+        await play.page.clock.fast_forward(9000)
+        await play.until("document.querySelectorAll('.toast').length === 1")
+        assert await play.page.get_by_text(long).is_visible()
+        await play.page.clock.fast_forward(9000)
+        await play.until("document.querySelectorAll('.toast').length === 0")

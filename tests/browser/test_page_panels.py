@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.kinds import Kind
-from peer.handset.protocol import AnsweredAlone, ConfirmWords, Devices, HangUp, Text, ToPage
+from peer.handset.protocol import AnsweredAlone, Block, ConfirmWords, Devices, HangUp, Text, ToPage
 from tests.browser.chromium import ONE_HEADLESS_SHELL, PATIENCE, until
-from tests.browser.scripted import NOW, Theatre, call, greeting, sends, theatre
+from tests.browser.scripted import ANNA, NOW, Theatre, call, contact, greeting, quality, sends, theatre
 from tests.browser.test_page_conversation import QUESTION
 from tests.browser.test_page_files import FILES
 from tests.browser.test_page_hold import ON_HOLD
@@ -70,6 +72,10 @@ STATES: dict[str, list[ToPage]] = {
     "another that rings": [call(2, "ringing", **BESIDE)],
     "another on hold": [call(2, "active", **(ON_HOLD | BESIDE))],
 }
+
+STRANGER = {"contact": None, "name": "Somebody you haven't saved", "trust": "stranger"}
+
+UNPROVEN = {"trust": "unproven", "proven": False}
 
 ALSO = {
     "another that rings": ["#beside-decline", "#beside-hold"],
@@ -134,7 +140,7 @@ async def hears(play: Theatre, where: str) -> None:
     await until(all_hear, f"every button to hear: {where}", lambda: ", ".join(deaf), seconds=PATIENCE / 4)
 
 
-@pytest.mark.parametrize("window", [(390, 844), (1280, 720)])
+@pytest.mark.parametrize("window", [(320, 568), (390, 844), (1280, 720)])
 async def test_every_button_of_a_call_that_is_seen_hears_within_a_moment(window: tuple[int, int]) -> None:
     async with theatre() as play:
         await play.page.set_viewport_size({"width": window[0], "height": window[1]})
@@ -171,6 +177,24 @@ async def test_the_words_are_confirmed_or_rejected_beside_what_is_known_of_the_c
             assert not await play.page.locator(f"#about-{button}").is_visible()
 
 
+@pytest.mark.parametrize("window", [(320, 568), (360, 640), (390, 844), (1280, 720)])
+@pytest.mark.parametrize("who", [STRANGER, UNPROVEN], ids=["a stranger", "without the key"])
+async def test_both_answers_to_the_four_words_are_seen_beside_a_line_that_is_written(
+    window: tuple[int, int], who: dict[str, Any]
+) -> None:
+    book = [contact("anna", ANNA, waits="1 voice message waits")]
+    async with theatre(greeting(contacts=book)) as play:
+        await play.page.set_viewport_size({"width": window[0], "height": window[1]})
+        play.tell(call(1, "active", paired=False, **who), quality(1))
+        play.tell(*(Text(call=1, ours=False, text=f"Line {number}", at=NOW + number) for number in range(9)))
+        await toggle(play, "c-chat", "visible")
+        answers = ("#words-done", "#words-differ")
+        await reachable(play, *answers, "#texts li:last-child", "#write", "#c-mic", "#c-hangup")
+        await hears(play, f"{window[0]} pixels")
+        # All of it is said to somebody who listens.
+        assert "someone is between you" in await play.page.locator("#words-text").text_content()
+
+
 @pytest.mark.parametrize("window", [(320, 568), (390, 844), (844, 390), (1280, 720)])
 async def test_every_dialog_of_a_call_is_left_with_one_press_however_far_one_has_scrolled(
     window: tuple[int, int],
@@ -188,3 +212,37 @@ async def test_every_dialog_of_a_call_is_left_with_one_press_however_far_one_has
             await play.page.keyboard.press("Escape")
             await dialog.wait_for(state="hidden")
         await reachable(play, "#c-mic", "#c-hangup")
+
+
+async def test_on_a_small_phone_every_answer_to_a_call_is_seen_and_so_is_the_question_before_somebody_is_blocked() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 320, "height": 568})
+        play.tell(call(1, "ringing", **STRANGER, trust_words="Not sure who this is? Ask in your chat before you answer."))
+        await reachable(play, "#decline", "#answer-audio", "#answer-video", "#silence", "#block")
+        await play.view.press("Block")
+        await reachable(play, "#block-text", "#block-no", "#block-form [type=submit]")
+        assert await play.focused() == "block-no"
+        await play.view.press("Back")
+        assert await play.focused() == "block"
+        await play.view.press("Block")
+        await play.view.click(play.page.locator("#block-form [type=submit]"))
+        await play.wants(Block, call=1)
+
+
+async def test_on_a_small_phone_what_lies_over_the_picture_is_scrolled_and_never_cut_off() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 320, "height": 568})
+        play.tell(call(1, "active", **(ON_HOLD | STRANGER), paired=False), *FILES)
+        await play.page.locator("#held").wait_for()
+        await reachable(play, "#held-title", "#held-text", "#held-resume", "#held-aside", scrolls=True)
+
+
+async def test_the_menu_of_a_call_is_left_by_a_tap_beside_it() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 390, "height": 844})
+        play.tell(call(1, "active"))
+        await play.view.press("More")
+        await play.page.locator("#more").wait_for()
+        await play.page.mouse.click(195, 20)
+        await play.page.locator("#more").wait_for(state="hidden")
+        assert await play.focused() == "c-more"

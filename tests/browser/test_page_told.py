@@ -43,6 +43,7 @@ from peer.handset.protocol import (
     Place,
     Problem,
     RemoteMedia,
+    RemoveContact,
     RemoveDevice,
     RenameContact,
     Ring,
@@ -129,6 +130,9 @@ STRANGER = {
     "trust": "stranger",
     "trust_words": "Not sure who this is? Ask in your chat before you answer.",
 }
+
+SPOKEN = "document.getElementById('announce').textContent"
+"What a screen reader says."
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
 "Another person than the one in the active call."
@@ -261,6 +265,21 @@ async def test_the_keyboard_reaches_everything_in_the_order_of_the_page() -> Non
         assert order[:3] == ["open-card", "open-settings", "whom"]
         assert order[3:6] == ["Video call", "Audio call", "open-add"]
         assert order[7:9] == ["Audio call to anna", "Video call to anna"]
+
+
+async def test_on_a_phone_many_contacts_push_no_call_out_of_sight() -> None:
+    book = [contact(f"friend {number:02}", ANNA[:-2] + f"{number:02}") for number in range(50)]
+    async with theatre(greeting(contacts=book, log=LOG)) as play:
+        rows, show_all = play.page.locator("#contacts li"), play.page.get_by_role("button", name="Show all 50 contacts")
+        assert await rows.last.is_visible()
+        assert not await show_all.is_visible()
+        await look_like(play.page, "narrow")
+        assert [await rows.nth(at).is_visible() for at in (7, 8)] == [True, False]
+        await play.can_be_used()
+        await show_all.click()
+        assert await rows.last.is_visible()
+        assert await play.page.evaluate("document.activeElement.dataset.hold") == "who friend 08"
+        assert not await show_all.is_visible()
 
 
 async def test_a_change_of_the_book_leaves_the_focus_where_it_was() -> None:
@@ -493,6 +512,15 @@ async def test_a_contact_may_be_given_a_name_with_spaces() -> None:
         await play.view.click(play.page.locator("#rename-form").get_by_role("button", name="Rename"))
         await play.wants(RenameContact, name="anna", node=ANNA, new_name="Ann   Lee")
         await play.until("document.getElementById('contact-title').textContent === 'Ann Lee'")
+
+
+async def test_who_is_removed_is_asked_about_aloud() -> None:
+    async with theatre() as play:
+        await play.page.get_by_role("button", name="anna rings").click()
+        await play.view.press("Remove")
+        await play.until(f"{SPOKEN} === 'Remove them and all shared keys?'")
+        await play.view.press("Remove them and all shared keys?")
+        await play.wants(RemoveContact, name="anna", node=ANNA)
 
 
 async def test_trust_is_set_with_one_click() -> None:
@@ -1254,6 +1282,7 @@ async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> N
         await stands_at(play, "lost")
         await play.until("watched.sockets.length > 2")
         await stands_at(play, "lost")
+        await play.until(f"{SPOKEN}.startsWith('It was stopped, or this computer slept.')")
         await everywhere(play, "gone")
 
 

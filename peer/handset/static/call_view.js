@@ -86,6 +86,7 @@ export class CallView {
     new ResizeObserver(() => this.#fit()).observe($("pictures"));
     $("remote-video").addEventListener("resize", () => this.#fit());
     for (const id of ["c-screen", "m-screen"]) show($(id), Boolean(navigator.mediaDevices?.getDisplayMedia));
+    for (const id of ["c-full", "m-full"]) show($(id), document.fullscreenEnabled);
     this.#playback.addEventListener("told", ({ detail: sentence }) => {
       announce(sentence);
       toast(sentence);
@@ -268,7 +269,7 @@ export class CallView {
     const track = (call && this.#calls.media(call.id)?.tracks.audio) ?? null;
     this.#playback.attach($("remote-audio"), track);
     this.#speaker.use();
-    put($("stage-hear-text"), call ? `Click anywhere to hear ${within(this.#calls.names(call))}.` : "");
+    put($("stage-hear-text"), call ? `Tap or click anywhere to hear ${within(this.#calls.names(call))}.` : "");
     show($("stage-hear"), this.#playback.blocked);
   }
 
@@ -362,7 +363,8 @@ export class CallView {
     drawWords($("words-list"), due);
     const waits = due.trust === "unproven" && this.#world.contacts.find((each) => each.node === due.node)?.waits;
     const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}${waits ? `, so ${waits}` : ""}. ` : "";
-    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? within(due.name) : "the other person")} by voice. If they differ, someone is between you:`);
+    put($("words-doubt"), how);
+    put($("words-how"), `Compare these words with ${due.contact ?? (several ? within(due.name) : "the other person")} by voice.`);
   }
 
   // The four words of that call match. What is pressed goes; the element with the id `next` takes its place.

@@ -73,9 +73,9 @@ export function cause(error) {
 
 const TROUBLES = {
   absent: {
-    mic: "No microphone found, so others can't hear you.",
-    camera: "No camera found, so others can't see you.",
-    both: "No microphone or camera found. You still see and hear the others.",
+    mic: "No microphone found, so others can't hear you. One that you plug in is used at once.",
+    camera: "No camera found, so others can't see you. One that you plug in is used at once.",
+    both: "No microphone or camera found. You still see and hear the others. What you plug in is used at once.",
   },
   denied: {
     mic: "The browser doesn't let this page use the microphone, so others can't hear you. Allow it beside the address.",
@@ -103,9 +103,9 @@ const TROUBLES = {
     both: "Microphone and camera take long to start. They can't hear or see you yet.",
   },
   lost: {
-    mic: "Your microphone was disconnected: they can't hear you.",
-    camera: "Your camera was disconnected: they can't see you.",
-    both: "Your microphone and camera were disconnected.",
+    mic: "Your microphone was disconnected: they can't hear you. Plug one in, and it is used at once.",
+    camera: "Your camera was disconnected: they can't see you. Plug one in, and it is used at once.",
+    both: "Your microphone and camera were disconnected. Plug others in, and they are used at once.",
   },
   quiet: {
     mic: "Your microphone is switched off outside this page, perhaps by a phone call: they can't hear you.",

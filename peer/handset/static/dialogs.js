@@ -1,6 +1,6 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
-import { $, copy, make, moment, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
+import { $, announce, copy, make, moment, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
 import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
 import { asSaved, wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
@@ -278,6 +278,7 @@ export class Dialogs {
     if (!$("contact-remove").dataset.sure) {
       $("contact-remove").dataset.sure = "yes";
       put($("contact-remove"), "Remove them and all shared keys?");
+      announce($("contact-remove").textContent);
       return;
     }
     try {

@@ -95,7 +95,7 @@ export async function copy(button, text) {
   const { words, timer } = labels.get(button) ?? { words: label.textContent };
   clearTimeout(timer);
   let came = "Copied";
-  await navigator.clipboard.writeText(text).catch(() => { came = "Select it and press Ctrl+C"; });
+  await navigator.clipboard.writeText(text).catch(() => { came = "Not copied: select it instead"; });
   put(label, came);
   announce(came);
   labels.set(button, { words, timer: setTimeout(() => put(label, words), 2000) });
@@ -150,12 +150,17 @@ export function placeToasts() {
   box.classList.toggle("above", below > 0 && covered(true) < below);
 }
 
+// As long as somebody needs who looks up from something else first and reads slowly.
+const LEAST_SECONDS = 8;
+const secondsToRead = (text) => Math.max(LEAST_SECONDS, 5 + text.length / 14);
+
 // `said` is what the program or the page says: a sentence, perhaps with a kind and a hint. Returns what ends it early.
-export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
+export function toast(said, { urgent = false, seconds = 0, acts = [] } = {}) {
   const box = $("toasts");
   const line = make("p", { className: urgent ? "toast urgent" : "toast" });
   say(line, typeof said === "string" ? { sentence: said } : said);
   if (!line.textContent) return;
+  const stays = seconds || secondsToRead(line.textContent);
   line.append(...acts);
   box.append(line);
   if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
@@ -169,7 +174,7 @@ export function toast(said, { urgent = false, seconds = 8, acts = [] } = {}) {
     line.remove();
     if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();
   };
-  setTimeout(leave, seconds * 1000);
+  setTimeout(leave, stays * 1000);
   return leave;
 }
 

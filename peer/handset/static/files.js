@@ -315,7 +315,7 @@ export class Files {
 
   // A file that has come stands beside the picture until it is hidden; after the call it is listed either way.
   #hideButton(number, name) {
-    const button = make("button", { className: "button round plain", type: "button", title: "Hide", "aria-label": `Hide ${name}`, "data-hold": `hide ${number}` }, icon("i-close"));
+    const button = make("button", { className: "button round plain file-end", type: "button", title: "Hide", "aria-label": `Hide ${name}`, "data-hold": `hide ${number}` }, icon("i-close"));
     button.addEventListener("click", () => {
       this.#hidden.add(number);
       this.draw();
@@ -327,7 +327,7 @@ export class Files {
   #uploadRow({ upload, sentence }) {
     const cancel = this.#button("Cancel", `upload ${upload}`, () => {
       for (const each of this.#uploads) if (each.key === upload) each.stop();
-    });
+    }, "button small file-end");
     return make("li", {}, make("span", { className: "file-words", text: sentence }), cancel);
   }
 
@@ -345,7 +345,7 @@ export class Files {
       parts.push(this.#button("Decline", `no ${number}`, () => answer(false)));
       parts.push(settles(this.#button("Accept", `yes ${number}`, () => answer(true), "button small primary")));
     } else if (!OVER.includes(state)) {
-      const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }));
+      const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }), "button small file-end");
       cancel.setAttribute("aria-label", `Cancel ${name}`);
       parts.push(cancel);
     } else if (file.path) {

@@ -9,6 +9,9 @@ import { isLink } from "./pasted.js";
 import { unsettle } from "./settled.js";
 import { silentByBrowser } from "./sounds.js";
 
+// So many contacts are seen on a narrow page before the person wants all; home.css knows it too.
+const UNFOLDED = 8;
+
 const LONGEST_NAME = 1024; // characters, as in peer/handset/protocol.py
 const TOO_LONG = { sentence: "That is too long to be a name, a node id or a card.", hint: "Nothing was cut or sent." };
 
@@ -37,11 +40,14 @@ export class Home {
   #program;
   #world;
   #dialogs;
+  // The person wants to see all contacts.
+  #all = false;
 
   constructor(program, world, dialogs) {
     this.#program = program;
     this.#world = world;
     this.#dialogs = dialogs;
+    $("all-contacts").addEventListener("click", () => this.#unfold());
     $("new-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(event.submitter?.value ?? "video");
@@ -55,7 +61,7 @@ export class Home {
     // The row that opened it may have been redrawn meanwhile, or be gone.
     $("contact").addEventListener("close", () => {
       const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
-      (row ?? $("open-add")).focus();
+      (row?.checkVisibility() ? row : $("open-add")).focus();
     });
   }
 
@@ -114,8 +120,22 @@ export class Home {
     redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));
     redraw($("contacts"), contacts.map((contact) => ({ ...contact, words: this.#words(contact) })), (contact) => this.#contact(contact));
     show($("no-contacts"), !contacts.length);
+    this.#fold(contacts.length);
     redraw($("log"), log.slice(0, 20).map((entry, at) => ({ ...entry, before: this.#before(entry, at) })), (entry) => this.#entry(entry));
     show($("no-log"), !log.length);
+  }
+
+  #fold(number) {
+    const folded = number > UNFOLDED && !this.#all;
+    $("contacts").classList.toggle("folded", folded);
+    put($("all-contacts"), `Show all ${number} contacts`);
+    show($("all-contacts"), folded);
+  }
+
+  #unfold() {
+    this.#all = true;
+    this.draw();
+    $("contacts").children[UNFOLDED].querySelector("button").focus();
   }
 
   // What waits for them, what happens when they call, and what is missing before one link is enough.

@@ -32,8 +32,16 @@ export class Incoming {
       event.preventDefault();
       this.silence();
     });
-    $("block").addEventListener("click", () => this.#askToBlock(true));
-    $("block-no").addEventListener("click", () => this.#askToBlock(false));
+    $("block").addEventListener("click", () => {
+      this.#askToBlock(true);
+      // On a small phone it would stand below the window.
+      $("block-form").scrollIntoView({ block: "nearest" });
+      $("block-no").focus({ preventScroll: true });
+    });
+    $("block-no").addEventListener("click", () => {
+      this.#askToBlock(false);
+      $("block").focus();
+    });
     $("block-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#block();

@@ -74,12 +74,25 @@ function turnTo(next) {
   }
 }
 
+// What the gate has said, to somebody who doesn't see it.
+let heard = "";
+
+// Its heading is read when the page turns to it, and at no change after that; the rest never is.
+function tellGate() {
+  const [title, ...rest] = [`${gate.title}.`, gate.text, gate.code, gate.hint].filter(Boolean);
+  const words = [title, ...rest].join(" ");
+  if (words === heard || document.body.dataset.gate === "connecting") return;
+  heard = words;
+  announce({ kind: gate.kind, sentence: shown === "gate" ? words : rest.join(" ") });
+}
+
 function draw() {
   incoming.draw();
   // What is recorded isn't to hear it.
   outgoing.ringback(gate || incoming.call || voice.isRecording ? null : calls.current);
   view.holdTone(gate || incoming.call ? null : calls.current, holdTone);
   if (gate) {
+    tellGate();
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
     say($("gate-hint"), { kind: gate.kind, sentence: gate.hint });
@@ -94,6 +107,7 @@ function draw() {
     $("gate-button").onclick = gate.act ?? null;
     turnTo("gate");
   } else {
+    heard = "";
     const call = calls.current;
     if (!call || (call.on_hold && calls.aside)) {
       home.drawHeld(call ? calls.onHold(call) : "");
@@ -180,7 +194,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
     },
     taken: {
       title: "Open in another tab",
-      text: "Sound and picture are there now.",
+      text: "Your calls ring and are shown there.",
       hint: "",
       button: "Use this tab instead",
       act: () => program.connect({ takes: true }),

@@ -1,6 +1,6 @@
 // The owner's other devices: every page lists them, the page on the computer at home adds and removes them.
 
-import { $, copy, make, onSubmit, picture, problem, put, redraw, say, show, toast } from "./dom.js";
+import { $, announce, copy, make, onSubmit, picture, problem, put, redraw, say, show, toast } from "./dom.js";
 import { settles, unsettle } from "./settled.js";
 
 export class OwnDevices {
@@ -98,6 +98,7 @@ export class OwnDevices {
     if (!button.dataset.sure) {
       button.dataset.sure = "yes";
       put(button, "Lock it out?");
+      announce(button.textContent);
       return undefined;
     }
     return this.#ask("remove-device", { name });

@@ -68,11 +68,16 @@ export class SidePanel extends EventTarget {
     $("stage").classList.toggle("with-panel", Boolean(this.#open));
     show($("chat"), this.#open === "chat");
     show($("about"), this.#open === "about");
-    put($("panel-title"), this.#open === "chat" ? `With ${[call, ...this.#calls.companions].map((each) => within(each.name)).join(", ")}` : "About this call");
+    $("panel-title").title = this.#open === "chat" ? this.#heading(call) : "";
+    put($("panel-title"), this.#open === "chat" ? this.#heading(call) : "About this call");
     if (this.#open === "chat") this.#drawTexts(call);
     if (this.#open === "about") this.#drawAbout(call, path, size);
     this.#drawUnread(call);
     for (const [name, id] of Object.entries(OPENERS)) $(id).setAttribute("aria-expanded", String(this.#open === name));
+  }
+
+  #heading(call) {
+    return `With ${[call, ...this.#calls.companions].map((each) => within(each.name)).join(", ")}`;
   }
 
   #drawTexts(call) {
@@ -80,8 +85,9 @@ export class SidePanel extends EventTarget {
     const several = this.#calls.companions.length > 0;
     this.#calls.markRead(call);
     const shown = texts.map(({ ours, name, text }) => ({ who: ours ? "You" : name, ours, text, named: several && !ours }));
-    const drawn = redraw($("texts"), shown, ({ who, ours, text, named }) => make("li", { className: ours ? "ours" : "" },
-      make("b", { className: named ? "" : "unseen", text: `${who}: ` }), make("span", { text })));
+    // A line runs as it is written, whichever way the name before it does.
+    const drawn = redraw($("texts"), shown, ({ who, ours, text, named }) => make("li", { className: ours ? "ours" : "", dir: "auto" },
+      make("b", { className: named ? "" : "unseen", dir: "auto", text: `${who}: ` }), make("span", { text })));
     if (drawn) $("texts").scrollTop = $("texts").scrollHeight;
   }
 
