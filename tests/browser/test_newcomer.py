@@ -241,6 +241,6 @@ async def test_a_program_that_cant_start_says_what_to_mend_and_nothing_else() ->
         play.tell(msgspec.structs.replace(wrong, sentence="Line 4: there is another."))
         await play.view.shows("Line 4: there is another.")
         spoken = "document.getElementById('announce').textContent"
-        await play.until(f"{spoken} === \"Copybara can't start. Line 4: there is another. Write lifetime = 600 there.\"")
+        await play.until(f'{spoken} === "Copybara can\'t start. Line 4: there is another. Write lifetime = 600 there."')
         await look_like(play.page, "narrow")
         await play.can_be_used()

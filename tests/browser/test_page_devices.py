@@ -33,7 +33,9 @@ async def test_a_microphone_that_goes_away_is_said_and_comes_back() -> None:
     async with theatre() as play:
         await in_call(play)
         await play.page.evaluate("unplug('audio')")
-        await notice(play, "Your microphone was disconnected: they can't hear you. Plug one in, and it is used at once.")
+        await notice(
+            play, "Your microphone was disconnected: they can't hear you. Plug one in, and it is used at once."
+        )
         # The other side gets the same message as when the microphone is muted here.
         assert await play.page.locator("#c-mic").inner_text() == "Unmute"
         await play.page.evaluate("plug('audio')")
@@ -420,6 +422,6 @@ async def test_where_a_page_cannot_fill_the_screen_no_button_offers_it() -> None
     async with theatre(untouched=[without]) as play:
         play.tell(call(1, "active"))
         await until_seen(play.page, "document.getElementById('c-hangup').checkVisibility()")
-        assert await looked_at(play.page, "['c-full', 'm-full'].map((id) => document.getElementById(id).hidden).join()") == (
-            "true,true"
-        )
+        assert await looked_at(
+            play.page, "['c-full', 'm-full'].map((id) => document.getElementById(id).hidden).join()"
+        ) == ("true,true")

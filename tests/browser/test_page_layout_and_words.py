@@ -22,7 +22,7 @@ from peer.handset.protocol import (
     ShowLink,
     Text,
 )
-from tests.browser.chromium import ONE_HEADLESS_SHELL, until
+from tests.browser.chromium import ONE_HEADLESS_SHELL, READABLE, until
 from tests.browser.scripted import (
     ANNA,
     NOW,
@@ -428,7 +428,9 @@ async def test_what_is_said_over_the_picture_stands_beside_the_own_one_in_any_co
 async def test_a_line_runs_the_way_it_is_written() -> None:
     hebrew = "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
     async with theatre(greeting(calls=[call(1, "active", name=hebrew, contact=hebrew)])) as play:
-        play.tell(Text(call=1, ours=False, text=f"{hebrew}?", at=NOW), Text(call=1, ours=False, text="Yes?", at=NOW + 1))
+        play.tell(
+            Text(call=1, ours=False, text=f"{hebrew}?", at=NOW), Text(call=1, ours=False, text="Yes?", at=NOW + 1)
+        )
         await play.view.press("Write")
         await play.page.locator("#write").fill(f"{hebrew}?")
         assert await play.page.evaluate(
@@ -461,3 +463,25 @@ async def test_a_long_notice_stays_as_long_as_it_takes_to_read() -> None:
         assert await play.page.get_by_text(long).is_visible()
         await play.page.clock.fast_forward(9000)
         await play.until("document.querySelectorAll('.toast').length === 0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_what_is_under_the_pointer_can_be_read(scheme: str) -> None:
+    async with theatre(greeting(calls=[call(1, "active", paired=False, question="Do you agree?")])) as play:
+        await play.page.emulate_media(color_scheme=scheme)
+        play.tell(
+            File(call=1, file=1, ours=False, name="a", size=9, state="offered", done=0, kind="", sentence="A file.")
+        )
+        play.tell(
+            Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="It is in /home/me.", path="/home/me", recording=1)
+        )
+        await play.view.shows("Copy path")
+        for name in ("They match", "Agree", "Refuse", "Accept", "Decline", "Copy path"):
+            button = play.page.get_by_role("button", name=name, exact=True)
+            await button.and_(play.page.locator(READABLE)).hover()
+            await play.can_be_used()
+        await play.page.locator("#c-hangup").hover()
+        red, green, _ = await play.page.evaluate(
+            "getComputedStyle(document.querySelector('#c-hangup .disc')).backgroundColor.match(/\\d+/g).map(Number)"
+        )
+        assert red > 3 * green

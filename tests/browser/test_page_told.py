@@ -505,6 +505,22 @@ async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
         assert await play.page.evaluate("document.activeElement.dataset.hold") == "who anna"
 
 
+async def test_what_is_said_beside_an_open_dialog_is_heard() -> None:
+    async with theatre() as play:
+        await play.view.press("My card")
+        play.tell(Problem(kind="error.leg-failed", sentence="The disk is full.", hint=""))
+        await play.view.shows("The disk is full.")
+        await play.until(f"{SPOKEN} === 'The disk is full.'")
+        session = await play.page.context.new_cdp_session(play.page)
+        heard = (await session.send("Accessibility.getFullAXTree"))["nodes"]
+        said = [each for each in heard if each.get("name", {}).get("value") == "The disk is full."]
+        assert any(not each["ignored"] for each in said), said
+        await play.can_be_used()
+        await play.page.keyboard.press("Escape")
+        play.tell(Problem(kind="error.leg-failed", sentence="It is full.", hint=""))
+        await play.view.shows("It is full.")
+
+
 async def test_a_contact_may_be_given_a_name_with_spaces() -> None:
     async with theatre() as play:
         await play.page.get_by_role("button", name="anna rings").click()
@@ -1283,6 +1299,7 @@ async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> N
         await play.until("watched.sockets.length > 2")
         await stands_at(play, "lost")
         await play.until(f"{SPOKEN}.startsWith('It was stopped, or this computer slept.')")
+        assert await play.page.locator("#gate-command").inner_text() == "copybara start"
         await everywhere(play, "gone")
 
 

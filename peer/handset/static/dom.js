@@ -112,10 +112,22 @@ export function picture(image, address) {
   if (address.startsWith("data:image/svg+xml")) image.src = address;
 }
 
+// What is above everything else: of several dialogs the one that has the focus.
+const topmost = () => document.activeElement?.closest("dialog:modal") ?? [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+
+// A screen reader knows of nothing beside an open dialog.
+function beHeard() {
+  if ($("announce").parentElement !== topmost()) topmost().prepend($("announce"));
+}
+
 // The same words twice are news twice: a screen reader speaks when the text changes.
 export function announce(said) {
+  beHeard();
   put($("announce"), "");
-  setTimeout(() => say($("announce"), typeof said === "string" ? { sentence: said } : said), 50);
+  setTimeout(() => {
+    beHeard();
+    say($("announce"), typeof said === "string" ? { sentence: said } : said);
+  }, 50);
 }
 
 // A list, redrawn only when what it shows has changed, which is returned; the focus stays with the row it was in.
@@ -138,8 +150,7 @@ const touching = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bot
 export function placeToasts() {
   const box = $("toasts");
   if (!box.children.length) return;
-  const within = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
-  const buttons = [...within.querySelectorAll("button, input")].filter((each) => each.checkVisibility());
+  const buttons = [...topmost().querySelectorAll("button, input")].filter((each) => each.checkVisibility());
   const rectangles = buttons.map((each) => each.getBoundingClientRect());
   const covered = (above) => {
     box.classList.toggle("above", above);
@@ -160,6 +171,7 @@ export function toast(said, { urgent = false, seconds = 0, acts = [] } = {}) {
   const line = make("p", { className: urgent ? "toast urgent" : "toast" });
   say(line, typeof said === "string" ? { sentence: said } : said);
   if (!line.textContent) return;
+  if (topmost() !== document.body) announce(line.textContent);
   const stays = seconds || secondsToRead(line.textContent);
   line.append(...acts);
   box.append(line);

@@ -53,6 +53,8 @@ calls.unsent = (id) => voice.unsent(id);
 home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
+const START = "copybara start";
+
 // Over TLS this is the page of a device, such as a phone.
 const ON_DEVICE = location.protocol === "https:";
 const back = keepBack(() => {
@@ -79,7 +81,7 @@ let heard = "";
 
 // Its heading is read when the page turns to it, and at no change after that; the rest never is.
 function tellGate() {
-  const [title, ...rest] = [`${gate.title}.`, gate.text, gate.code, gate.hint].filter(Boolean);
+  const [title, ...rest] = [`${gate.title}.`, gate.text, gate.command, gate.code, gate.hint].filter(Boolean);
   const words = [title, ...rest].join(" ");
   if (words === heard || document.body.dataset.gate === "connecting") return;
   heard = words;
@@ -164,10 +166,11 @@ program.addEventListener("state", ({ detail: { state } }) => {
       title: "Copybara isn't running",
       text: ON_DEVICE
         ? "It was stopped, or this device can't reach it: check that the overlay's app is on."
-        : "It was stopped, or this computer slept. A call that was up here ends with it.",
+        : "It was stopped, or this computer slept. A call that was up here ends with it. To start it, run this in a terminal:",
+      command: ON_DEVICE ? "" : START,
       hint: ON_DEVICE
         ? "This page connects again as soon as Copybara is back."
-        : "Start it in a terminal: copybara start. This page connects again, unless the terminal names another address.",
+        : "This page connects again, unless the terminal names another address.",
       button: "Try now",
       act: again,
     },
@@ -179,8 +182,9 @@ program.addEventListener("state", ({ detail: { state } }) => {
       act: again,
     } : {
       title: "This page has expired",
-      text: "Its address belongs to an earlier run, was used already, or wasn't opened by you.",
-      hint: "Run “copybara start” in a terminal: it opens this page. “copybara status” shows its address.",
+      text: "Its address belongs to an earlier run, was used already, or wasn't opened by you. To open it again, run this in a terminal:",
+      command: START,
+      hint: "“copybara status” shows its address.",
       button: "Try again",
       act: again,
     },
