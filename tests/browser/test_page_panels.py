@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from bot.kinds import Kind
@@ -76,6 +74,17 @@ STATES: dict[str, list[ToPage]] = {
 STRANGER = {"contact": None, "name": "Somebody you haven't saved", "trust": "stranger"}
 
 UNPROVEN = {"trust": "unproven", "proven": False}
+
+WORDS = ["#words-done", "#words-differ"]
+
+ASKS: dict[str, tuple[list[ToPage], list[str]]] = {
+    "the words of a stranger": ([call(1, "active", paired=False, **STRANGER)], WORDS),
+    "the words of a call without the key": ([call(1, "active", paired=False, **UNPROVEN)], WORDS),
+    "a question": (STATES["a question"], ["#join-agree", "#join-refuse"]),
+    "being recorded": (STATES["being recorded"], ["#recording-refuse"]),
+    "a file": ([*FILES[:1]], ["[data-hold='yes 1']", "[data-hold='no 1']"]),
+}
+"What asks for an answer, and its buttons."
 
 ALSO = {
     "another that rings": ["#beside-decline", "#beside-hold"],
@@ -178,20 +187,24 @@ async def test_the_words_are_confirmed_or_rejected_beside_what_is_known_of_the_c
 
 
 @pytest.mark.parametrize("window", [(320, 568), (360, 640), (390, 844), (1280, 720)])
-@pytest.mark.parametrize("who", [STRANGER, UNPROVEN], ids=["a stranger", "without the key"])
-async def test_both_answers_to_the_four_words_are_seen_beside_a_line_that_is_written(
-    window: tuple[int, int], who: dict[str, Any]
+async def test_what_asks_for_an_answer_is_seen_with_its_buttons_beside_a_line_that_is_written(
+    window: tuple[int, int],
 ) -> None:
     book = [contact("anna", ANNA, waits="1 voice message waits")]
-    async with theatre(greeting(contacts=book)) as play:
+    async with theatre(greeting(contacts=book, calls=[call(1, "active")])) as play:
         await play.page.set_viewport_size({"width": window[0], "height": window[1]})
-        play.tell(call(1, "active", paired=False, **who), quality(1))
         play.tell(*(Text(call=1, ours=False, text=f"Line {number}", at=NOW + number) for number in range(9)))
         await toggle(play, "c-chat", "visible")
-        answers = ("#words-done", "#words-differ")
-        await reachable(play, *answers, "#texts li:last-child", "#write", "#c-mic", "#c-hangup")
-        await hears(play, f"{window[0]} pixels")
+        for state, (messages, buttons) in ASKS.items():
+            play.tell(call(1, "active"), quality(1), *messages)
+            try:
+                await reachable(play, *buttons, "#texts li:last-child", "#write", "#c-mic", "#c-hangup")
+            except AssertionError as error:
+                raise AssertionError(f"{state}: {error}") from None
+            await hears(play, state)
         # All of it is said to somebody who listens.
+        play.tell(*ASKS["the words of a stranger"][0])
+        await play.page.locator("#words").wait_for()
         assert "someone is between you" in await play.page.locator("#words-text").text_content()
 
 

@@ -14,6 +14,7 @@ from peer.handset.protocol import File, HangUp, Hello, LeaveVoice, Said, ShowLin
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import ANNA, BOB, REPORT, Theatre, call, everywhere, greeting, link, theatre
 from tests.browser.test_page_hold import ON_HOLD
+from tests.browser.test_page_layout_and_words import LONG
 from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, sine
@@ -170,3 +171,16 @@ async def test_a_message_that_has_come_is_played(tmp_path: Path) -> None:
         await play.page.get_by_role("button", name="Play").click()
         await play.until("(document.querySelector('#files audio')?.currentTime ?? 0) > 0")
         await play.can_be_used()
+
+
+async def test_a_long_name_pushes_no_button_of_a_message_off_a_small_phone() -> None:
+    who = UNHEARD | {"name": LONG, "contact": LONG}
+    async with theatre(greeting(calls=[call(1, "calling", **who)])) as play:
+        await play.page.set_viewport_size({"width": 320, "height": 568})
+        play.tell(call(1, "ended", **who))
+        await play.view.click(play.page.locator("#voice-record"))
+        await play.until("/0:0[1-9]/.test(document.getElementById('voice-time').textContent)")
+        await play.view.press("Stop")
+        await play.view.shows(f"Keep for {LONG}")
+        await play.can_be_used()
+        await play.view.press("Discard")
