@@ -25,6 +25,7 @@ from peer.handset.protocol import (
 from tests.browser.chromium import ONE_HEADLESS_SHELL, READABLE, until
 from tests.browser.scripted import (
     ANNA,
+    BOB,
     NOW,
     Theatre,
     call,
@@ -485,3 +486,18 @@ async def test_what_is_under_the_pointer_can_be_read(scheme: str) -> None:
             "getComputedStyle(document.querySelector('#c-hangup .disc')).backgroundColor.match(/\\d+/g).map(Number)"
         )
         assert red > 3 * green
+
+
+async def test_a_line_that_is_written_in_a_conversation_covers_nobody() -> None:
+    together = {"conversation": "ab" * 16}
+    both = [call(1, "active", **together), call(2, "active", name="bob", contact="bob", node=BOB, **together)]
+    async with theatre(greeting(calls=both)) as play:
+        await play.page.set_viewport_size({"width": 390, "height": 844})
+        play.tell(Text(call=2, ours=False, text="A line that is longer than the place beside the picture.", at=NOW))
+        await play.page.locator("#last-text").wait_for()
+        await play.page.evaluate("document.querySelector('.person').id = 'bob'")
+        await play.page.locator("#own").focus()
+        for key in ("ArrowDown", "ArrowLeft"):
+            await play.page.keyboard.press(key)
+            for each in ("own", "bob"):
+                assert not await play.page.evaluate(TOGETHER, [each, "last-text"]), (key, each)

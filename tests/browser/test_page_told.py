@@ -1108,6 +1108,21 @@ async def test_loopback_is_said_to_give_no_privacy() -> None:
         await play.view.shows("On this machine only, no privacy")
 
 
+async def test_the_bar_of_a_phones_browser_is_as_dark_as_a_call() -> None:
+    bars = "[...document.querySelectorAll('meta[name=theme-color]')].map((each) => each.content)"
+    async with theatre() as play:
+        before = await play.page.evaluate(bars)
+        play.tell(call(1, "active"))
+        await play.page.locator("#stage-name").wait_for()
+        stage = await play.page.evaluate(
+            "getComputedStyle(document.getElementById('stage')).getPropertyValue('--stage')"
+        )
+        assert await play.page.evaluate(bars) == [stage.strip()] * 2
+        play.tell(call(1, "ended"))
+        await play.page.locator("#ended").wait_for()
+        assert await play.page.evaluate(bars) == before
+
+
 async def test_another_endpoint_has_the_sound_and_the_picture() -> None:
     async with theatre() as play:
         play.tell(call(1, "active", handset=False, endpoint="pattern"))

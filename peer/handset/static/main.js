@@ -66,8 +66,13 @@ const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
 let shown = "";
 let gate = { title: "Connecting", text: "Looking for Copybara …", hint: "", button: "" };
 
+// The bar of a phone's browser has the colour of what is below it: a call is dark in both schemes, see call.css.
+const STAGE = "#0b100f";
+const bars = [...document.querySelectorAll("meta[name=theme-color]")].map((bar) => ({ bar, usual: bar.content }));
+
 function turnTo(next) {
   for (const name of VIEWS) show($(name), name === next);
+  for (const { bar, usual } of bars) bar.content = next === "stage" ? STAGE : usual;
   document.body.dataset.view = next;
   if (next !== shown) {
     shown = next;
