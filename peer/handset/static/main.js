@@ -72,10 +72,10 @@ const bars = [...document.querySelectorAll("meta[name=theme-color]")].map((bar) 
 
 function turnTo(next) {
   for (const name of VIEWS) show($(name), name === next);
-  for (const { bar, usual } of bars) bar.content = next === "stage" ? STAGE : usual;
   document.body.dataset.view = next;
   if (next !== shown) {
     shown = next;
+    for (const { bar, usual } of bars) bar.content = next === "stage" ? STAGE : usual;
     const heading = { gate: "gate-title", home: "home-title", outgoing: "outgoing-title", stage: "stage-name", ended: "ended-title" }[next];
     $(heading).focus({ preventScroll: true });
   }
