@@ -17,7 +17,7 @@ from pathlib import Path
 
 from peer.calls.files.room import Promise
 from peer.calls.files.shelf import FileShelf
-from peer.calls.files.source_file import Described
+from peer.calls.files.source_file import Described, too_large
 from peer.handset.page import Page
 from peer.handset.protocol import Done, FileTaken, SendFile
 from shared.errors import FileRefused, HandsetError
@@ -90,10 +90,7 @@ class Uploads:
         if sum(each is page for each, _ in self._running) >= AT_ONCE:
             raise FileRefused(f"{AT_ONCE} files are being read already.", "Wait until one is ready.")
         if message.size > self._shelf.limits.largest:
-            raise FileRefused(
-                f"{message.name} has {message.size // 1_000_000} MB, which is more than may be sent at once.",
-                "Pack it into parts, or raise `largest_mb` under [files] of copybara.toml.",
-            )
+            raise too_large(message.name, message.size, self._shelf.limits.largest)
         upload = self._running[page, message.id] = _Upload(message.size)
         try:
             await ready()

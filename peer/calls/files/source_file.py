@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from peer.calls.files.room import MEGABYTE
 from shared.errors import FileRefused
 
 BLOCK = 1024 * 1024
@@ -31,15 +32,21 @@ def size_of(path: Path) -> int:
         return source.size
 
 
+def too_large(name: str, size: int, largest: int) -> FileRefused:
+    """The error for a file of more than `largest` bytes."""
+    megabytes = -(-size // MEGABYTE)
+    return FileRefused(
+        f"{name} has {megabytes} MB, and at most {largest // MEGABYTE} MB can be sent at once.",
+        "Pack it into parts, or raise `largest_mb` under [files] of copybara.toml.",
+    )
+
+
 def describe(path: Path, *, largest: int) -> Described:
     """Read a file once, for its SHA-256. Raises FileRefused if it can't be read or has more than `largest` bytes."""
     with SourceFile(path) as source:
         size, modified_ns, owner = source.size, source.modified_ns, source.owner
         if size > largest:
-            raise FileRefused(
-                f"{path.name} has {size // 1_000_000} MB, which is more than may be sent at once.",
-                "Pack it into parts, or raise `largest_mb` under [files] of copybara.toml.",
-            )
+            raise too_large(path.name, size, largest)
         digest = hashlib.sha256()
         at = 0
         while block := source.read(at, BLOCK):

@@ -217,3 +217,16 @@ async def test_a_page_is_heard_while_a_file_of_its_is_offered(tmp_path: Path, sh
         # The file is complete, so it is offered even if the page is gone.
         notes.goes_on.set()
         await notes.done.wait()
+
+
+async def test_a_file_that_is_too_large_is_refused_with_how_large_one_may_be(tmp_path: Path) -> None:
+    limits = FileLimits(largest=4_000_000, folder=10_000_000, free=0)
+    with Store(tmp_path / "store.db") as store:
+        async with StoreThread(store) as thread:
+            shelf = FileShelf(tmp_path / "files", limits, thread, spool=tmp_path / "sending")
+            uploads, page, sent = Uploads(shelf), Page(), Sent()
+            with pytest.raises(
+                FileRefused, match=r"^a\.bin has 5 MB, and at most 4 MB can be sent"
+            ) as refused:
+                await uploads.receive(page, wants(1, 4_000_001), ready=sent.ready, offer=sent.offer)
+            assert "`largest_mb`" in refused.value.hint
