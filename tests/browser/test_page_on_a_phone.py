@@ -46,6 +46,13 @@ ids => ids.flatMap((id) => {
 """.replace("FINGER", str(FINGER))
 
 
+WORDS_ON_A_LETTER = """[...document.querySelectorAll(".person")].filter((each) => {
+  const [letter, words] = [".avatar", ".person-words"].map((part) => each.querySelector(part).getBoundingClientRect());
+  return letter.height > 0 && words.top < letter.bottom;
+}).length"""
+"Of how many people in a conversation the words cover the letter that is shown instead of a picture."
+
+
 async def in_both_windows(play: Theatre, name: str, *buttons: str) -> None:
     """Check a state upright and sideways, and take its pictures. A finger has to reach these buttons in both."""
     for window, size in WINDOWS.items():
@@ -184,6 +191,10 @@ async def test_three_others_fit_and_what_ends_it_stays_under_a_finger() -> None:
     async with theatre(greeting(calls=calls), phone=True) as play:
         await play.view.shows("“carl”, not in your contacts")
         await in_both_windows(play, "conversation", "c-mic", "c-camera", "c-hangup")
+        for size in WINDOWS.values():
+            await play.page.set_viewport_size(size)
+            assert await play.page.evaluate(WORDS_ON_A_LETTER) == 0
+        await play.page.set_viewport_size(WINDOWS["upright"])
         await play.page.get_by_role("button", name="Show bob large").tap()
         await play.until("document.getElementById('stage-name').textContent.startsWith('bob')")
 
