@@ -6,6 +6,13 @@ import { unsettle } from "./settled.js";
 
 const OPENERS = { chat: "c-chat", about: "c-about" };
 
+// The last line stays in sight for somebody who looks at it, where a keyboard or a notice takes some of its room.
+function keepAtEnd(list) {
+  let atEnd = true;
+  list.addEventListener("scroll", () => { atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8; });
+  new ResizeObserver(() => { if (atEnd) list.scrollTop = list.scrollHeight; }).observe(list);
+}
+
 export class SidePanel extends EventTarget {
   #program;
   #calls;
@@ -27,6 +34,7 @@ export class SidePanel extends EventTarget {
     $("panel-close").addEventListener("click", () => this.close());
     $("write").addEventListener("input", () => { if (this.#call) this.#writtenFor ??= this.#readers; });
     onSubmit("write-form", "write-problem", () => this.#write());
+    keepAtEnd($("texts"));
     onSubmit("save-form", "save-problem", () => this.#save());
   }
 
