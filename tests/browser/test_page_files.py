@@ -170,6 +170,10 @@ async def test_three_files_are_seen_whole_beside_the_picture_on_a_phone() -> Non
         play.tell(*FILES)
         await play.view.says(Kind.FILE_RECEIVED)
         assert await play.page.evaluate(ROOM) == [0, True]
+        for width in (320, 390):
+            await play.page.set_viewport_size({"width": width, "height": 844})
+            answers = [await play.page.locator(f"[data-hold='{answer} 1']").bounding_box() for answer in ("yes", "no")]
+            assert len({box["y"] for box in answers if box}) == 1, width
 
 
 async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled() -> None:

@@ -432,7 +432,7 @@ async def test_a_line_runs_the_way_it_is_written() -> None:
         play.tell(
             Text(call=1, ours=False, text=f"{hebrew}?", at=NOW), Text(call=1, ours=False, text="Yes?", at=NOW + 1)
         )
-        await play.view.press("Write")
+        await play.page.keyboard.press("c")
         await play.page.locator("#write").fill(f"{hebrew}?")
         assert await play.page.evaluate(
             """[...document.querySelectorAll("#texts li"), document.getElementById("write")]
