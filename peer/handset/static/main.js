@@ -88,7 +88,7 @@ let heard = "";
 function tellGate() {
   const [title, ...rest] = [`${gate.title}.`, gate.text, gate.command, gate.code, gate.hint].filter(Boolean);
   const words = [title, ...rest].join(" ");
-  if (words === heard || document.body.dataset.gate === "connecting") return;
+  if (words === heard || ["connecting", undefined].includes(document.body.dataset.gate)) return;
   heard = words;
   announce({ kind: gate.kind, sentence: shown === "gate" ? words : rest.join(" ") });
 }
