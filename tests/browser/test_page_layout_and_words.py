@@ -501,3 +501,15 @@ async def test_a_line_that_is_written_in_a_conversation_covers_nobody() -> None:
             await play.page.keyboard.press(key)
             for each in ("own", "bob"):
                 assert not await play.page.evaluate(TOGETHER, [each, "last-text"]), (key, each)
+
+
+async def test_no_name_is_broken_by_how_a_call_was_answered() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 320, "height": 568})
+        play.tell(call(1, "active", automatic=True))
+        await play.page.locator("#stage-tag").wait_for()
+        name = await play.page.evaluate(
+            "[document.getElementById('stage-name')].map((each) => [each.clientHeight, each.scrollWidth, each.clientWidth])[0]"
+        )
+        assert name[0] < 40
+        assert name[1] <= name[2]
