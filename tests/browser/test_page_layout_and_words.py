@@ -508,8 +508,4 @@ async def test_no_name_is_broken_by_how_a_call_was_answered() -> None:
         await play.page.set_viewport_size({"width": 320, "height": 568})
         play.tell(call(1, "active", automatic=True))
         await play.page.locator("#stage-tag").wait_for()
-        name = await play.page.evaluate(
-            "[document.getElementById('stage-name')].map((each) => [each.clientHeight, each.scrollWidth, each.clientWidth])[0]"
-        )
-        assert name[0] < 40
-        assert name[1] <= name[2]
+        assert await play.page.evaluate("document.getElementById('stage-name').clientHeight") < 40
