@@ -225,8 +225,6 @@ async def test_a_file_that_is_too_large_is_refused_with_how_large_one_may_be(tmp
         async with StoreThread(store) as thread:
             shelf = FileShelf(tmp_path / "files", limits, thread, spool=tmp_path / "sending")
             uploads, page, sent = Uploads(shelf), Page(), Sent()
-            with pytest.raises(
-                FileRefused, match=r"^a\.bin has 5 MB, and at most 4 MB can be sent"
-            ) as refused:
+            with pytest.raises(FileRefused, match=r"^a\.bin has 5 MB, and at most 4 MB can be sent") as refused:
                 await uploads.receive(page, wants(1, 4_000_001), ready=sent.ready, offer=sent.offer)
             assert "`largest_mb`" in refused.value.hint
