@@ -20,8 +20,8 @@ stands where a line of the program begins.
 """
 
 _PROGRAMS = (
-    *("apt", "apt-get", "chmod", "copybara", "docker", "git", "journalctl", "keyring", "less", "loginctl"),
-    *("pipx", "ssh", "su", "sudo", "systemctl", "tar"),
+    *("apt", "apt-get", "chmod", "copybara", "docker", "firewall-cmd", "git", "journalctl", "keyring", "less"),
+    *("loginctl", "nft", "pipx", "ssh", "su", "sudo", "systemctl", "tar", "ufw"),
     *("/answer", "/call", "/contact", "/contacts", "/devices", "/differ", "/files", "/hangup", "/hold", "/name"),
     *("/record", "/refuse", "/resume", "/say", "/sdp", "/send"),
 )

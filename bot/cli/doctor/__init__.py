@@ -19,6 +19,7 @@ from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
 from bot.cli.doctor.service import background
 from bot.cli.doctor.telegram import bot
+from bot.cli.firewalls import NAMES as FIREWALLS
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
@@ -61,6 +62,8 @@ def summary(checks: list[Check]) -> str:
             "Calls can be made on this computer only, for trying: no friend can be reached. For that, run: copybara "
             "setup overlay"
         )
+    if not failed and (unseen := [check.name for check in checks if check.name in FIREWALLS and check.note]):
+        return f"Nothing that can be seen here prevents calls. Only root can see whether {' or '.join(unseen)} does."
     if not failed:
         return "Nothing on this computer prevents calls."
     return f"Calls can't be made yet. First look at: {', '.join(failed)}."

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.cli.doctor.check import Check, looking
+from bot.cli.doctor.firewall import firewalled
 from bot.cli.doctor.local_network import local_network
 from bot.cli.doctor.service import yggdrasil_node
 from bot.friends_peers import friends_peers
@@ -66,6 +67,8 @@ async def overlays(home: Home, config: Config) -> list[Check]:
             checks.append(at_home)
         with looking("for the node's peers"):
             checks += await _peers(config, taken)
+        with looking("at the firewall"):
+            checks += await asyncio.to_thread(firewalled, taken)
         with looking("whether we can call ourselves"):
             checks.append(await _self_call(taken))
         with looking("up your own name"):
@@ -137,7 +140,7 @@ async def _self_call(taken: Finding) -> Check:
     try:
         seconds = await call_self(taken.address, taken.interface)
     except TimeoutError:
-        hint = "A firewall may block UDP on the overlay's device."
+        hint = "A firewall may block UDP on this computer's own addresses (the device lo)."
         return Check("self call", ok=False, detail="nothing arrived at our own address", hint=hint)
     except CopybaraError as error:
         return Check.failed("self call", error)

@@ -20,6 +20,7 @@ from bot.cli.setup.yggdrasil.install import (
     only_shown,
     peers_wanted,
     say_firewall,
+    say_other_firewalls,
 )
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
@@ -185,6 +186,7 @@ def _complete(home: Home, config: Config, asking: Asking, *, device: str | None)
             return
         up = sum(peer.up for peer in peers)
         asking.say(f"peers      {up} connected" if up else "peers      none connected, so nobody can be called yet")
+        say_other_firewalls(asking, device)
         if os.environ.get(JUST_DONE):
             return
         if up and not peers_wanted(asking):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.cli import group_membership
+from bot.cli.firewalls import firewalls
 from bot.cli.setup.yggdrasil import firewall, for_root, let_in, plan, public_peers
 from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, can_become_root, numbered, run
 from bot.home import Home
@@ -17,6 +18,7 @@ from bot.terminal.slow_steps import said_if_slow
 from bot.texts.overlay import ADD_PEER, only_near
 from peer.overlay.yggdrasil_peers import peers_in
 from shared.errors import InputError, OverlayError
+from shared.sentences import joined
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
 PRIVATE = "A private peer: I paste the line that its owner gave me. It sees the same"
@@ -130,6 +132,12 @@ def say_firewall(asking: Asking, device: str) -> firewall.Loaded:
     found = firewall.loaded(device)
     asking.say(f"firewall   {found.value.format(device=device)}")
     return found
+
+
+def say_other_firewalls(asking: Asking, device: str) -> None:
+    """Say which firewall programs are on that stop calls, or may. What those drop stays dropped."""
+    for each in firewalls(device, ipv6=True):
+        asking.say(f"{each.name:10} {joined(each.detail, each.hint)}")
 
 
 def _rules(asking: Asking, machine: plan.NodeMachine, device: str) -> list[Step]:
