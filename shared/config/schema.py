@@ -282,7 +282,8 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description='an address such as "https://api.telegram.org"; with http:// everybody on the way would read '
-            "the bot's token, so that is for localhost and private IP addresses",
+            "the bot's token, so that is for localhost and private IP addresses. If it runs in a container, publish "
+            "its port on this computer: http://127.0.0.1:8081",
             extra=_accepts(checks.address_for_secrets),
         ),
     ] = "https://api.telegram.org"
@@ -317,7 +318,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
 Addresses = Annotated[
     tuple[str, ...],
     Meta(
-        description='a list of addresses such as ["wss://ws.azero.dev"]; ws:// and http:// only for private ones',
+        description='a list of addresses such as ["wss://ws.azero.dev"]; ws:// and http:// only for localhost and '
+        "private IP addresses",
         extra=_accepts(checks.rpc_addresses),
     ),
 ]
