@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -58,7 +59,8 @@ def backup(home: Home, file: Path) -> int:
     passphrase = _new_passphrase(file)
     with said_if_slow("Packing and encrypting the home"):
         write(home, file, passphrase)
-    print_text(texts.backed_up(file, *_places(home)))
+    recordings, files = ((folder, _count(folder)) for folder in _places(home))
+    print_text(texts.backed_up(file, recordings, files))
     return 0
 
 
@@ -80,6 +82,15 @@ def _places(home: Home) -> tuple[Path, Path]:
     except InputError:
         return home.recordings, home.files  # a backup matters most when something in the home is broken
     return Path(config.media.record_to or home.recordings), Path(config.files.folder or home.files)
+
+
+def _count(folder: Path) -> int:
+    """How many files are in the folder and below it, but for hidden ones, which haven't arrived as a whole."""
+    count = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        count += sum(not name.startswith(".") for name in files)
+    return count
 
 
 def _folders_of_calls(home: Home) -> list[Path]:

@@ -95,18 +95,23 @@ def left_out(lines: int) -> str:
     return f"{lines} {were} left out: nothing could be written in time."
 
 
-def backed_up(file: Path, recordings: Path, files: Path) -> str:
-    """After `copybara backup`. `recordings` and `files` are the folders of recordings and of what others sent."""
+def backed_up(file: Path, recordings: tuple[Path, int], files: tuple[Path, int]) -> str:
+    """After `copybara backup`. `recordings`, and `files` that others sent: their folder, and how many are in it."""
     return (
         f"The home is in {file}, encrypted. Keep the passphrase apart from it: without it the file is of no use.\n"
-        f"Not in it: recordings ({recordings}), files that others sent you ({files}), and the overlay's own key.\n"
+        f"Not in it: recordings ({_counted(*recordings)}), files that others sent you ({_counted(*files)}), and the "
+        "overlay's own key.\n"
         "To get the home back:\n"
         f"  copybara restore {shlex.quote(str(file))}"
     )
 
 
+def _counted(folder: Path, files: int) -> str:
+    return f"{folder}: {files or 'no'} file{'' if files == 1 else 's'} now"
+
+
 def brought_back(folder: Path, contacts: int, recordings: Path, files: Path) -> str:
-    """After `copybara restore`. `recordings` and `files` as in `backed_up`."""
+    """After `copybara restore`. `recordings` and `files` are the folders of recordings and of what others sent."""
     people = "1 contact" if contacts == 1 else f"{contacts or 'no'} contacts"
     return (
         f"The home is in {folder}, with {people}.\n"

@@ -74,6 +74,25 @@ def test_a_restore_says_how_many_contacts_came_back(contacts: int, said: str) ->
     assert texts.brought_back(Path("home"), contacts, *folders).startswith(f"The home is in home, with {said}\n")
 
 
+async def test_a_backup_says_how_many_recordings_and_received_files_it_leaves_out(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    with Store(home.database):
+        pass
+    for name in ("Bob/cake.txt", "Bob/pie.txt", ".parts/half"):
+        (home.files / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.files / name).touch()
+    home.recordings.mkdir()
+    (home.recordings / "a.webm").touch()
+    command = ("--home", str(home.folder), "backup")
+    _, out, _ = await cli(*command, str(tmp_path / "one.backup"), stdin=PASSPHRASE)
+    assert f"({home.recordings}: 1 file now)" in out
+    assert f"({home.files}: 2 files now)" in out
+    shutil.rmtree(home.recordings)
+    _, out, _ = await cli(*command, str(tmp_path / "two.backup"), stdin=PASSPHRASE)
+    assert f"({home.recordings}: no files now)" in out
+
+
 async def next_second() -> None:
     """Wait for the next second: links of the second of the restore are refused, like older ones."""
     await asyncio.sleep(1 - time.time() % 1)
