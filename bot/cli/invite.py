@@ -10,7 +10,7 @@ from bot.home import Home
 from bot.program_source import installed_folder, program_source
 from bot.settings import own_card, own_overlay, settings
 from bot.terminal.streams import as_wide_as, print_json, print_text
-from bot.texts.invitation import invitation, no_source, peers_note, what_lines_show
+from bot.texts.invitation import invitation, no_source, peers_note_here, what_lines_show
 from peer.overlay.yggdrasil_peers import check
 from shared.config.checks import program_address
 from shared.errors import InputError
@@ -48,7 +48,7 @@ def invite(home: Home, *, source: str | None, peer: bool, overlay: str | None, a
             raise InputError(NO_PEER, NO_PEER_HINT)
     said = invitation(card, network, source, peers, names_peers=peer)
     notes = [] if source else [no_source(installed_folder())]
-    if not peer and (about_peers := peers_note(peers)) is not None:
+    if not peer and (about_peers := peers_note_here(peers)) is not None:
         notes.append(about_peers)
     if as_json:
         print_json({"kind": said.kind, "text": said.text, "token": card.token, "source": source or None})

@@ -114,6 +114,13 @@ def peers_note(peers: FriendsPeers) -> Sentence | None:
     return None
 
 
+def peers_note_here(peers: FriendsPeers) -> Sentence | None:
+    """The same where only the owner reads it: it may hold the peers' addresses."""
+    if (note := peers_note(peers)) is None:
+        return None
+    return Sentence(note.kind, joined(note.sentence, only_near(peers.lines)), note.hint)
+
+
 def what_lines_show(lines: Sequence[str]) -> str:
     """What anyone who reads an invitation learns from the peers' lines in it. Only for the owner's eyes."""
     computers = "that computer's" if len(lines) == 1 else "those computers'"

@@ -34,6 +34,7 @@ from bot.texts.invitation import (
     no_source,
     no_source_here,
     peers_note,
+    peers_note_here,
     to_include,
     to_pack,
 )
@@ -201,10 +202,16 @@ def test_before_the_owner_agrees_they_read_which_address_is_shown_and_a_chat_hea
     assert to_include(FriendsPeers("yes")) == ""
     assert "local network" not in to_include(peers)
     near = to_include(FriendsPeers("yes", ("tls://192.168.1.5:443", "tls://nas.local:443")))
-    assert near.endswith(
+    only_there = (
         "192.168.1.5 and nas.local work only inside one local network, such as a home's: nobody "
         "elsewhere can connect through them."
     )
+    assert near.endswith(only_there)
+    told = peers_note_here(FriendsPeers("yes", ("tls://192.168.1.5:443", "tls://nas.local:443")))
+    assert told is not None
+    assert told.sentence == f"{PRIVATE_PEER.sentence} {only_there}"
+    assert peers_note_here(peers) == PRIVATE_PEER
+    assert peers_note_here(FriendsPeers()) is None
 
 
 @pytest.mark.parametrize(

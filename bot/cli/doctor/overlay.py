@@ -16,7 +16,7 @@ from bot.friends_peers import friends_peers
 from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
-from bot.texts.overlay import alone
+from bot.texts.overlay import alone, only_near
 from peer.overlay import Overlay
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
@@ -27,6 +27,7 @@ from shared.names import endings
 from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace
+from shared.sentences import joined
 
 NONE_HINT = "Run `copybara setup`; or start the overlay that you have. To try it on this computer alone: copybara demo"
 
@@ -127,10 +128,9 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     if not up:
         said = alone(taken.overlay)
         return [Check("peers", ok=False, detail=said.sentence, hint=said.hint)]
-    needed = (await friends_peers(config, taken.overlay)).needed
-    return [
-        Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}{FRIENDS[needed]}")
-    ]
+    friends = await friends_peers(config, taken.overlay)
+    detail = f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}{FRIENDS[friends.needed]}"
+    return [Check("peers", ok=True, detail=joined(detail, only_near(friends.lines)))]
 
 
 async def _self_call(taken: Finding) -> Check:
