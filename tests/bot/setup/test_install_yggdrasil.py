@@ -63,6 +63,12 @@ copybara setup overlay --yes > {folder}/second 2>&1
 cmp /etc/yggdrasil/yggdrasil.conf {folder}/conf.first
 nft list ruleset > {folder}/rules
 copybara doctor --json > {folder}/doctor || true
+mkdir -p /etc/ufw
+echo ENABLED=yes > /etc/ufw/ufw.conf
+echo IPV6=no > /etc/default/ufw
+copybara setup overlay --yes > {folder}/ufw 2>&1
+copybara doctor --json > {folder}/doctor.ufw || true
+rm -r /etc/ufw /etc/default/ufw
 copybara setup overlay --yes --peers tls://127.0.0.1:12346 > {folder}/third 2>&1
 cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.third
 copybara invite --from https://example.org/a.git > {folder}/invited 2> {folder}/noted
@@ -138,6 +144,11 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     assert checks["peers"]["ok"]
     assert not checks["peers"]["note"]
     assert checks["self call"]["ok"], checks["self call"]
+    assert (checks["firewall"]["note"], checks["firewall"]["detail"]) == (False, firewall.Loaded.OURS.value)
+    assert "ufw        refuses all IPv6, so no call gets through" in written["ufw"]
+    (ufw,) = (check for check in json.loads(written["doctor.ufw"])["checks"] if check["name"] == "ufw")
+    assert not ufw["ok"]
+    assert "ufw" not in checks
     third = json.loads(written["conf.third"])
     assert third == settings | {"Peers": ["tls://127.0.0.1:12345", "tls://127.0.0.1:12346"]}, "one more, the same key"
 
