@@ -19,7 +19,7 @@ from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
 from bot.cli.doctor.service import background
 from bot.cli.doctor.telegram import bot
-from bot.cli.firewalls import NAMES as FIREWALLS
+from bot.cli.setup.yggdrasil.other_firewalls import NAMES as FIREWALLS
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM

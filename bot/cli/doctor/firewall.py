@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.cli import service
 from bot.cli.doctor.check import Check
-from bot.cli.firewalls import ALL_RULES, NEEDED, firewalls
 from bot.cli.setup.yggdrasil import firewall
+from bot.cli.setup.yggdrasil.other_firewalls import ALL_RULES, NEEDED, firewalls
 from bot.terminal.as_root import as_root
 from peer.overlay.choose import Finding
 from peer.overlay.loopback import LoopbackOverlay

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.cli import group_membership
-from bot.cli.firewalls import firewalls
 from bot.cli.setup.yggdrasil import firewall, for_root, let_in, plan, public_peers
+from bot.cli.setup.yggdrasil.other_firewalls import firewalls
 from bot.cli.setup.yggdrasil.root import Step, agreed, become_root, can_become_root, numbered, run
 from bot.home import Home
 from bot.terminal.asking import Asking

@@ -2,17 +2,19 @@
 
 The kernel shows its rules to root alone. Everybody may see which programs load some, and ufw's main settings. Nothing
 is asked that changes a rule, or that makes a desktop ask for a password, as `firewall-cmd` does. Copybara's own rules
-are in bot/cli/setup/yggdrasil/firewall.py.
+are in firewall.py. Those here concern any overlay.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cli import service
+from bot.asked import asked
+from bot.cli.service import SECONDS
 from bot.cli.setup.yggdrasil.firewall import local_ports
 from bot.terminal.as_root import as_root
 
@@ -24,6 +26,8 @@ UNSEEN = "{}. If they let no calls in on {}, those that you make to contacts fai
 
 NEEDED = "What calls need: copybara manual overlays"
 
+FIREWALLD = "firewalld.service"
+
 LOADERS = {
     "nftables.service": ALL_RULES,
     "netfilter-persistent.service": ALL_RULES,
@@ -34,7 +38,7 @@ LOADERS = {
 }
 "Services that load rules which somebody has written, and the command that shows root the rules."
 
-NAMES = frozenset({"ufw", "firewalld", *(unit.removesuffix(".service") for unit in LOADERS)})
+NAMES = frozenset({"ufw", *(unit.removesuffix(".service") for unit in (FIREWALLD, *LOADERS))})
 "Every name that a `Firewall` may have."
 
 _REFUSES = re.compile(r"\b(drop|reject|include|queue)\b")
@@ -62,7 +66,8 @@ def firewalls(device: str, *, ipv6: bool, root: Path = Path("/")) -> Iterator[Fi
     """Those that stop calls over this network device, or may. `ipv6`: the overlay's addresses are IPv6."""
     if _setting(root / "etc/ufw/ufw.conf", "ENABLED") in YES:
         yield from _ufw(device, root / "etc/default/ufw", ipv6=ipv6)
-    if _is_active("firewalld.service"):
+    active = _active(FIREWALLD, *LOADERS)
+    if FIREWALLD in active:
         yield Firewall(
             "firewalld",
             stops=False,
@@ -70,7 +75,7 @@ def firewalls(device: str, *, ipv6: bool, root: Path = Path("/")) -> Iterator[Fi
             hint=f"To look: {as_root('firewall-cmd --list-all')}. {NEEDED}",
         )
     for unit, shows in LOADERS.items():
-        if _is_active(unit) and not (unit == "nftables.service" and _refuses_nothing(root / "etc/nftables.conf")):
+        if unit in active and not (unit == "nftables.service" and _refuses_nothing(root / "etc/nftables.conf")):
             yield Firewall(
                 unit.removesuffix(".service"),
                 stops=False,
@@ -116,5 +121,9 @@ def _refuses_nothing(file: Path) -> bool:
     return not any(_REFUSES.search(line.partition("#")[0]) for line in lines)
 
 
-def _is_active(unit: str) -> bool:
-    return service.state_of(unit, of_user=False) == "active"
+def _active(*units: str) -> set[str]:
+    """Those of systemd's units that are active. Empty if it doesn't say."""
+    if shutil.which("systemctl") is None:
+        return set()
+    states = asked(["systemctl", "is-active", *units], SECONDS).stdout.split()
+    return {unit for unit, state in zip(units, states, strict=False) if state == "active"}

@@ -10,16 +10,16 @@ import pytest
 from bot.cli.doctor import summary
 from bot.cli.doctor.check import Check
 from bot.cli.doctor.firewall import firewalled
-from bot.cli.firewalls import NAMES, firewalls
 from bot.cli.setup.yggdrasil.firewall import Loaded
+from bot.cli.setup.yggdrasil.other_firewalls import NAMES, firewalls
 from peer.overlay.choose import Finding
 
 YGGDRASIL = Finding("yggdrasil", address=ip_address("200::1"), interface="ygg0")
 STAEX = Finding("staex", address=ip_address("10.83.0.1"), interface="mcc")
 
 SYSTEMCTL = """#!/bin/sh
-for unit; do :; done
-if [ -e {folder}/active/$unit ]; then echo active; else echo inactive; fi
+shift
+for unit; do if [ -e {folder}/active/$unit ]; then echo active; else echo inactive; fi; done
 """
 
 DEBIANS = """#!/usr/sbin/nft -f
