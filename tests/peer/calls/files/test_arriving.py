@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -54,12 +53,9 @@ class Shelf(NamedTuple):
 
 
 def is_locked(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Look it up in the kernel's list (proc_locks(5)). To try would be to hold the lock for a moment."""
+    number = path.stat().st_ino
+    return any(line.split()[-3].endswith(f":{number}") for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_whole_pieces_wait_up_to_a_number_of_bytes() -> None:
