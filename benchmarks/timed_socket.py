@@ -81,7 +81,7 @@ class TimedSocket(OverlaySocket):
     # As much of a BurstTransport as a port uses.
 
     def get_extra_info(self, name: str) -> Any:
-        return {"sockname": self._socket.getsockname()}[name]
+        return {"sockname": self._socket.getsockname(), "socket": None}[name]
 
     def is_closing(self) -> bool:
         return self._closing

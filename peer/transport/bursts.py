@@ -106,12 +106,12 @@ class BurstTransport(asyncio.DatagramTransport):
 
     def _read(self) -> None:
         media: list[bytes] = []
-        sender: Any = None
-        other: tuple[bytes, Any] | None = None
+        sender = address = None
+        other: bytes | None = None
         try:
             for data, address in map(self._sock.recvfrom, self._rooms):
                 if not data or data[0] not in MEDIA or (address != sender and media):
-                    other = data, address
+                    other = data
                     break
                 sender = address
                 media.append(data)
@@ -119,11 +119,18 @@ class BurstTransport(asyncio.DatagramTransport):
             pass
         except OSError as error:
             self._protocol.error_received(error)
+        if media:
+            self._taken(media, None, sender)
+        if other is not None:
+            self._taken([], other, address)
+
+    def _taken(self, media: list[bytes], other: bytes | None, sender: Any) -> None:
+        """Hand over what was read: media, and then what isn't media."""
         if media and not self._closing:
             self._protocol.media_received(media, sender)
         # What a check or a record sets off in the event loop comes before the next datagram.
         if other is not None and not self._closing:
-            self._protocol.datagram_received(*other)
+            self._protocol.datagram_received(other, sender)
 
     def _write(self) -> None:
         while self._waiting:

@@ -1,4 +1,4 @@
-"""The one UDP socket of a call. Every datagram of the call passes here, and only those from and to the other node do.
+"""The one UDP port of a call. Every datagram of the call passes here, and only those from and to the other node do.
 
 connections.py decides which of the call's connections a datagram is for.
 """
@@ -18,6 +18,7 @@ from typing import Self, cast
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
 from peer.transport.bursts import BurstProtocol, BurstTransport, in_bursts
+from peer.transport.connected_socket import ConnectedTransport, connected_socket
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
@@ -54,6 +55,9 @@ class OverlaySocket(BurstProtocol):
         self._transport: BurstTransport | None = None
         self._sendto_all: Callable[[list[bytes], tuple[str, int]], None] | None = None
         "The transport's method, while it is open."
+
+        self._chosen: _ChosenPort | None = None
+        "The port of the other side that has a socket of its own here."
 
         self._late: asyncio.Event | None = None
         "Set when something arrives after `leave` was called; None before that."
@@ -108,13 +112,17 @@ class OverlaySocket(BurstProtocol):
         """
         if self._over:
             return
+        chosen = None if self._chosen is None else self._chosen.port
         if self._transport is not None and not self._transport.is_closing():
             self._moving = asyncio.get_running_loop().create_future()
             self._sendto_all = None
+            self._disconnect()
             self._transport.abort()
             await self._moving
         self.local, self.remote = local, remote
         await self._bind(interface)
+        if chosen is not None:
+            self._connect(chosen)
 
     async def _bind(self, interface: str | None) -> None:
         _refuse(self.local, self.remote)
@@ -133,6 +141,7 @@ class OverlaySocket(BurstProtocol):
         """Close the socket at once. Connections that still use it learn that it is gone."""
         self._over = True
         self._sendto_all = None
+        self._disconnect()
         if self._transport is not None:
             self._transport.abort()
 
@@ -143,6 +152,7 @@ class OverlaySocket(BurstProtocol):
         4.1.3.1), and a program that gets the same port number receives them.
         """
         self._late = asyncio.Event()
+        self._disconnect()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 while not self.closed:
@@ -154,6 +164,8 @@ class OverlaySocket(BurstProtocol):
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
         """Give a connection what comes from a remote UDP port, see Connections.claim."""
         self.connections.claim(remote_port, share, chosen=chosen)
+        if chosen:
+            self._connect(remote_port)
         if self._filter is not None and self._filter.keeps_out_ports:
             self._filter.keep_out_ports(self._proved)
 
@@ -166,7 +178,8 @@ class OverlaySocket(BurstProtocol):
 
     def send_all(self, datagrams: list[bytes], remote_port: int) -> None:
         """Send several datagrams, as `send` does."""
-        send = self._sendto_all
+        chosen = self._chosen
+        send = self._sendto_all if chosen is None or chosen.port != remote_port else chosen.sendto_all
         if send is None:
             return
         send(datagrams, (self._remote_host, remote_port))
@@ -177,6 +190,31 @@ class OverlaySocket(BurstProtocol):
     def address_at(self, remote_port: int) -> tuple[str, int]:
         """Host and port of the other side at that UDP port, as ICE writes them into its answers."""
         return str(self.remote), remote_port
+
+    def _connect(self, remote_port: int) -> None:
+        """Give the other side's chosen port a socket of its own. Where the kernel has none, the first one stays."""
+        if self._chosen is not None and self._chosen.port == remote_port:
+            return
+        self._disconnect()
+        first = self._transport
+        if first is None or first.is_closing() or self._late is not None:
+            return
+        sock: socket.socket | None = first.get_extra_info("socket")
+        if sock is None:
+            return
+        try:
+            sock, early = connected_socket(sock, (self._remote_host, remote_port))
+        except OSError as error:
+            logger.info("a call's socket can't be connected: %s", error.strerror)
+            return
+        self._chosen = _ChosenPort(self, sock, first, remote_port)
+        for datagram, address in early:
+            self.datagram_received(datagram, address[:2])
+
+    def _disconnect(self) -> None:
+        chosen, self._chosen = self._chosen, None
+        if chosen is not None:
+            chosen.close()
 
     # What asyncio calls.
 
@@ -222,7 +260,9 @@ class OverlaySocket(BurstProtocol):
 
     def _flooded(self, remote_port: int) -> None:
         """We are flooded from that port of the other node's address: let the kernel drop more of it, where it can."""
-        if not self.connections.ports or remote_port in self.connections.ports:
+        if self._chosen is not None and remote_port == self._chosen.port:
+            self._chosen.filter.be_deaf()
+        elif not self.connections.ports or remote_port in self.connections.ports:
             self._kernel.be_deaf()
         elif not self._kernel.keeps_out_ports:
             self._kernel.keep_out_ports(self._proved)
@@ -237,6 +277,35 @@ class OverlaySocket(BurstProtocol):
     @property
     def _proved(self) -> list[tuple[Address, int]]:
         return [(self.remote, port) for port in self.connections.ports]
+
+
+class _ChosenPort(BurstProtocol):
+    """The chosen port of the other side, and the socket that is connected to it."""
+
+    def __init__(self, whole: OverlaySocket, sock: socket.socket, first: BurstTransport, port: int) -> None:
+        self.port = port
+        self.filter = FloodFilter(sock, None)
+        self._whole = whole
+        self._sock = sock
+        self._transport = ConnectedTransport(sock, self, first)
+        self.sendto_all = self._transport.sendto_all
+
+    def close(self) -> None:
+        """Close the socket at once: another one may be made at this port in the same turn of the event loop."""
+        self.filter.close()
+        self._transport.abort()
+        self._sock.close()
+
+    # What asyncio calls.
+
+    def media_received(self, datagrams: list[bytes], addr: tuple[str, int]) -> None:
+        self._whole.media_received(datagrams, addr)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._whole.datagram_received(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        self._whole.error_received(exc)
 
 
 def _refuse(local: Address, remote: Address) -> None:

@@ -80,14 +80,16 @@ class UdpSocket:
 
 
 async def udp_sockets(host: Namespace) -> list[UdpSocket]:
-    """The UDP sockets on a host, of all programs."""
-    lines = (await host.run("ss", "--no-header", "--udp", "--all", "--numeric")).splitlines()
-    matches = [SOCKET.search(line) for line in lines]
-    return [
-        UdpSocket(ip_address(found["address"].strip("[]")), int(found["port"]), found["device"])
-        for found in matches
-        if found
-    ]
+    """The UDP sockets on a host, of all programs; each connected one must be beside another, and isn't listed."""
+    waiting: list[UdpSocket] = []
+    connected: list[UdpSocket] = []
+    for line in (await host.run("ss", "--no-header", "--udp", "--all", "--numeric")).splitlines():
+        if found := SOCKET.search(line):
+            sock = UdpSocket(ip_address(found["address"].strip("[]")), int(found["port"]), found["device"])
+            (connected if line.startswith("ESTAB") else waiting).append(sock)
+    assert set(connected) <= set(waiting), "a connected socket is at the port of a call"
+    assert len(connected) == len(set(connected))
+    return waiting
 
 
 def settings(node: OverlayNode, *, command: bool = False) -> str:
