@@ -108,18 +108,31 @@ class ArrivingFiles:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            self._something.clear()
-            while self._jobs:
-                job = self._jobs.popleft()
-                match job:
-                    case _Take():
-                        await self._open(job.entry)
-                    case _Drop():
-                        await self._drop(job.entry)
-                    case (entry, piece):
-                        await self._write(entry, piece)
-            await self._something.wait()
+        try:
+            while True:
+                self._something.clear()
+                while self._jobs:
+                    job = self._jobs.popleft()
+                    match job:
+                        case _Take():
+                            await self._open(job.entry)
+                        case _Drop():
+                            await self._drop(job.entry)
+                        case (entry, piece):
+                            await self._write(entry, piece)
+                await self._something.wait()
+        finally:
+            await self.let_go()
+
+    async def let_go(self) -> None:
+        """Remove what has ended and `run` hasn't come to, or comes to no more.
+
+        A part that stays open keeps its room from other files, and is taken by no later call.
+        """
+        while self._jobs:
+            job = self._jobs.popleft()
+            if isinstance(job, _Drop):
+                await self._drop(job.entry)
 
     def _put(self, job: _Job) -> None:
         self._jobs.append(job)

@@ -127,6 +127,7 @@ class CallFiles:
             await asyncio.Event().wait()
         finally:
             self._close()
+            await self._arriving.let_go()
             while self._over:
                 over = self._over.popleft()
                 await self._shelf.forget(over.kept, aside=over.aside)
@@ -590,6 +591,8 @@ class CallFiles:
         self._leg, self._speaks = None, False
         for entry in tuple(self._entries.values()):
             entry.close()
+            if entry.aside:
+                self._over.append(entry)  # nothing of it is kept, so no later call continues it
             state = entry.transfer.state
             if not entry.transfer.ours and state is FileState.OFFERED:
                 entry.step(FileEvent.CANCEL)

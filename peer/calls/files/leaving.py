@@ -37,6 +37,9 @@ class LeavingFiles:
         self._withheld = withheld
         self._failed = failed
         self._sending: list[FileEntry] = []
+        self._at: FileEntry | None = None
+        "The file of which something is being read or sent."
+
         self._channel: FilesChannel | None = None
         self._opening = False
         self._pace = FilePace()
@@ -71,10 +74,12 @@ class LeavingFiles:
         self._something.set()
 
     def end(self, entry: FileEntry) -> None:
-        """Send no more of it."""
+        """Send no more of it, and let go of its file: until then a copy of our own keeps its place on the disk."""
         if entry in self._sending:
             self._sending.remove(entry)
         self._pace.forget(entry.kept.digest)
+        if entry is not self._at:  # a thread may be reading from it
+            entry.close()
         self._something.set()
 
     def taken(self, entry: FileEntry, offset: int) -> bool:
@@ -102,10 +107,15 @@ class LeavingFiles:
             if entry is None or not self._pace.has_room(MAX_PIECE):
                 await self._something.wait()
                 continue
+            self._at = entry
             try:
                 await self._send_some(entry)
             except CopybaraError as error:
                 self._failed(entry, error)
+            finally:
+                self._at = None
+                if not entry.open:
+                    entry.close()
 
     def _next(self) -> FileEntry | None:
         """The next one that has something to send."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import part_name
 from peer.calls.files.room import DiskRoom, FileLimits, Promise
+from shared.asleep import uptime
 from shared.errors import CopybaraError, FileRefused, StoreError
 from shared.files.offers import VOICE_TAKEN
 from shared.files.records import KEPT_SECONDS, KeptFile
@@ -96,7 +97,8 @@ class FileShelf:
 
     def takes_message(self, peer: NodeId) -> bool:
         """Count a voice message of that contact that is to be accepted without asking; whether it may be."""
-        return self._messages.setdefault(peer, Bucket(VOICE_TAKEN)).takes(self._clock())
+        # Not by the clock: one that was ahead and is set back would have no message accepted for as long as it was.
+        return self._messages.setdefault(peer, Bucket(VOICE_TAKEN)).takes(uptime())
 
     def kept(self, peer: NodeId) -> list[KeptFile]:
         """What is kept of transfers with a node, oldest first. Raises StoreError."""

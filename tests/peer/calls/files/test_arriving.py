@@ -105,6 +105,30 @@ async def test_a_part_that_is_opened_as_the_call_ends_is_free_for_the_next_call(
     assert not is_locked(part)
 
 
+async def test_a_part_that_ends_as_the_call_does_is_free_for_the_next_call_and_its_room_for_other_files(
+    tmp_path: Path,
+) -> None:
+    """Whoever takes a file back and hangs up would take that room until the program ends, each time they call."""
+    _, entry = running()
+    folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=SIZE, folder=SIZE, free=0)))
+    entry.part = PartFile(folder, entry.kept)
+    entry.part.promise()
+    part = tmp_path / "files" / PARTS / part_name(entry.kept)
+    arriving = ArrivingFiles(
+        cast(FileShelf, Shelf(folder)), accept=nothing, acknowledge=lambda *_: None, ended=ended, busy=lambda _: None
+    )
+    arriving.put(entry, Piece(DIGEST, 0, bytes(MAX_PIECE)))
+    task = asyncio.create_task(arriving.run())
+    await asyncio.sleep(0)  # from here on a thread writes the piece
+    arriving.end(entry, finished=False)
+    task.cancel()
+    await asyncio.wait([task])
+    assert not part.exists()
+    other = PartFile(folder, msgspec.structs.replace(entry.kept, digest=b"o" * 32))
+    other.promise()
+    other.close()
+
+
 async def test_a_receiver_asks_for_no_more_than_leaves_time_for_the_call(tmp_path: Path) -> None:
     """Acknowledging makes as much work here as the data that a sender sends in reply."""
     last, all_taken = 256 * MAX_PIECE, asyncio.Event()

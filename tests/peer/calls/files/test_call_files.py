@@ -50,6 +50,38 @@ async def test_a_file_is_offered_accepted_and_arrives_as_it_was(tmp_path: Path) 
         assert here.files.transfers == there.files.transfers == []
 
 
+def opened(path: Path) -> list[str]:
+    """The descriptors of this process that belong to a file, also to one that has lost its name."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(each).removesuffix(" (deleted)") == str(path):
+                found.append(each.name)
+    return found
+
+
+def copied(who: Node, content: bytes) -> Path:
+    """Make a copy as the page does: it goes when its transfer is over."""
+    path, promise = who.switchboard.shelf.spool(len(content))
+    os.write(promise.descriptor, content)
+    who.switchboard.shelf.room.give_back(promise)
+    os.close(promise.descriptor)
+    return path
+
+
+async def test_a_copy_that_has_arrived_leaves_the_disk_at_once(tmp_path: Path) -> None:
+    """While it is open it has no name and keeps its place, which nobody could find."""
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, _ = await call(anna, ben)
+        path = copied(anna, bytes(100_000))
+        await here.files.send_copy(path, "a.bin", describe(path, largest=100_000), here.files.meant())
+        await here.until(FileState.DONE)
+        await here.files.send(written(tmp_path, "next.bin", 1000))
+        await here.until(FileState.DONE, "next.bin")
+        assert not opened(path)
+        assert not path.exists()
+
+
 async def test_a_declined_file_leaves_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", 1000)
     async with two_nodes(tmp_path) as (anna, ben):
@@ -120,6 +152,7 @@ async def test_either_side_cancels_a_file_that_is_on_its_way(tmp_path: Path, can
         await there.until(FileState.DONE, "small.bin")
         assert [path.name for path in ben.files.iterdir() if path.is_file()] == ["small.bin"]
         assert [*(ben.files / ".parts").iterdir()] == []
+        assert not opened(tmp_path / "large.bin")
 
 
 async def begun(anna: Node, ben: Node, path: Path, part: bytes) -> None:
@@ -234,6 +267,27 @@ async def test_what_waits_for_a_contact_is_not_offered_in_a_call_without_their_k
         _, there = await call(anna, ben)
         await there.until(FileState.OFFERED, "for ben.txt")
         assert kept in anna.store.kept_files(ben.id)
+
+
+async def test_a_copy_that_no_later_call_continues_goes_with_its_call(tmp_path: Path) -> None:
+    content = written(tmp_path, "for ben.txt", 1000).read_bytes()
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        await here.files.send(tmp_path / "for ben.txt")
+        await there.until(FileState.OFFERED)
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        # Somebody else is at Ben's node, with nothing of Ben's but the node id, and gets the same from the page.
+        ben.store.forget_secrets(anna.id)
+        theirs, ours = await call(ben, anna)
+        path = copied(anna, content)
+        await ours.files.send_copy(path, "copy.txt", describe(path, largest=1000), ours.files.meant())
+        await theirs.until(FileState.OFFERED, "copy.txt")
+        ben.switchboard.hang_up(theirs.line)
+        await over(theirs.line, ours.line)
+        assert not path.exists()
+        (kept,) = anna.store.kept_files(ben.id)
+        assert kept.source == str(tmp_path / "for ben.txt")
 
 
 @pytest.mark.parametrize("kept_in_the_call", [True, False])

@@ -58,6 +58,13 @@ def copied(shelf: FileShelf) -> Path:
     return path
 
 
+def test_a_clock_that_was_ahead_and_is_set_back_has_no_message_refused(tmp_path: Path, writes: StoreThread) -> None:
+    times = iter([NOW + 365 * 86_400, NOW])
+    limits = FileLimits(largest=1_000, folder=10_000, free=0)
+    shelf = FileShelf(tmp_path / "files", limits, writes, clock=lambda: next(times, NOW))
+    assert [shelf.takes_message(ANNA) for _ in range(9)] == [True] * 8 + [False]
+
+
 async def test_what_waits_for_a_contact_goes_with_them_and_what_waits_too_long_with_time(
     shelf: FileShelf, writes: StoreThread, tmp_path: Path
 ) -> None:
