@@ -135,8 +135,8 @@ class Admission:
     ) -> Reading:
         """Use the link, and begin its call; or if both sides have called, let one of the two calls be the one."""
         expires = link.created + self._calls.settings.lifetime
-        crosses = ours is not None and ours.waits
-        shown = Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO and not crosses)
+        answered = decision.verdict is Verdict.AUTO and ours is None
+        shown = Presented.coming(contact, automatic=answered)
         coming = ComingCall(link, chat, decision.media or link.media, expires, shown)
         lives = ours is None and self._crossed(link) is None
         if not await self._calls.use(coming, expires + MAX_CLOCK_AHEAD, lives=lives, again=again):
@@ -146,11 +146,16 @@ class Admission:
                 await self._calls.writes.write(lambda store: store.forget_call(link.reference))
             return Reading(decision.reason, crossed)
         line = self._calls.line(coming)
-        if ours is not None and crosses:
+        if ours is None:
+            return await self._calls.begin(line, decision)
+        if ours.waits:
             ours.crosses(line)
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
-        return await self._calls.begin(line, decision)
+        # It has ended in this moment, and what was decided counted on it.
+        reason = Reason.ASK if decision.verdict is Verdict.AUTO else decision.reason
+        await self._calls.runner.let_ring(line, reason)
+        return Reading(reason, line)
 
     def _crossing(self, link: CallLink) -> Line | None:
         """Our own unanswered call to the writer of this link: both have called, and the two calls become one.

@@ -60,7 +60,7 @@ from shared.call.effects import (
     Timer,
     TryResponse,
 )
-from shared.call.events import Answer, Busy, Event, Failed, Unanswered
+from shared.call.events import Answer, Busy, Event, Failed, HangUp, Offered, Unanswered
 from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT
 from shared.config.schema import Answering
@@ -131,6 +131,11 @@ class LineRunner:
         finally:
             line.lives_in(self._tasks.create_task(self._live(line), name=f"line {line.number}"))
 
+    async def let_ring(self, line: Line, reason: Reason) -> None:
+        """Let a call ring that was to become one with ours, which has ended meanwhile. Raises StoreError."""
+        await self._keeping.keep_begun(line)
+        await self.start(line, line.begin(Offered(), reason))
+
     async def _live(self, line: Line) -> None:
         """Step the call with each event until it has ended, then wait for its session and log it."""
         try:
@@ -179,6 +184,8 @@ class LineRunner:
         effects = line.step(event)
         if line.call.ended and line.session is not None:
             line.session.fall_silent()  # first: the disk may be slow, or somebody else have the database
+        if isinstance(event, HangUp) and line.twin is not None and line.twin in self._lines:
+            line.twin.put(event)  # it was answered only because the owner was calling
         if line.call.ended and line.connection.connected is not None:
             # At once: a program that is killed while it closes everything must not take the call up again.
             await self._log(line)

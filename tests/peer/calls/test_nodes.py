@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from bot.texts import chat as chat_texts
@@ -191,6 +192,42 @@ async def test_the_link_of_the_call_that_gave_way_may_come_late(tmp_path: Path) 
         assert caller.lines == [line]
         assert line.call.state is State.ACTIVE
         assert (caller.posts, callee.posts) == ([], [])
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+@pytest.mark.parametrize("trust", [Trust.RING, Trust.AUTO])
+async def test_a_call_that_is_read_as_ours_is_taken_back_rings(tmp_path: Path, key: bytes | None, trust: Trust) -> None:
+    """It was to become one with ours. Whatever was decided then, nobody is answered without asking for that."""
+    async with two(tmp_path, key=key) as (anna, ben):
+        contact = anna.store.contacts()[0]
+        anna.store.save_contact(msgspec.structs.replace(contact, trust=trust, unproven=trust is Trust.AUTO))
+        of_anna = await anna.switchboard.place(ben.id, Media.BOTH)
+        of_ben = await ben.switchboard.place(anna.id, Media.BOTH)
+        (link,) = ben.posts
+        anna.switchboard.hang_up(of_anna)
+        reading = await anna.reads(link)
+        assert of_anna.call.ended
+        assert reading.line is not None
+        assert reading.line is not of_anna
+        assert (reading.line.id, reading.line.call.state) == (of_ben.id, State.RINGING)
+        assert reading.line.shown.automatic is False
+        assert of_ben.link.reference in {call.reference for call in anna.store.running_calls()}
+
+
+async def test_who_hangs_up_as_both_have_called_is_in_no_call(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        of_anna = await anna.switchboard.place(ben.id, Media.BOTH)
+        of_ben = await ben.switchboard.place(anna.id, Media.BOTH)
+        annas_stays = glare(of_anna.link.raw, of_ben.link.raw)
+        caller, callee, gives_way = (anna, ben, of_ben) if annas_stays else (ben, anna, of_anna)
+        await callee.reads_all(caller)
+        callee.switchboard.hang_up(gives_way)
+        await over(gives_way)
+        answered = gives_way.twin
+        assert answered is not None
+        await over(answered)
+        assert answered.call.reason is EndReason.HUNG_UP
+        assert callee.lines == []
 
 
 async def test_a_link_that_comes_too_late_is_a_missed_call_and_told_once(tmp_path: Path) -> None:
