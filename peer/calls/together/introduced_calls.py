@@ -17,7 +17,7 @@ from peer.calls.link_reader import LinkReader, SaidLink
 from peer.calls.link_writer import unwritten
 from shared.call.effects import Effect
 from shared.call.events import Answer, Hold, Resume
-from shared.call.table import State, outgoing
+from shared.call.table import EndReason, State, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Response
@@ -159,6 +159,8 @@ class IntroducedCalls:
         async with self._calls.turn:
             if not await self._calls.use(coming, now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD):
                 raise CallRefused("The link that came was used before.", "")
+            if is_left(invitation.line):
+                raise CallRefused(f"Your call with {invitation.line.name} is over.", "")
             invitation.lines[link.peer] = line
             await self._start(line, line.begin(Answer(), Reason.ASK))
 
@@ -204,6 +206,14 @@ class IntroducedCalls:
             begins_off=asks.begins_off,
             together_since=self._clock(),
         ).of(contact)
+
+
+def is_left(line: Line) -> bool:
+    """Whether the owner has hung up on somebody who asks, or that call has broken. Then they bring nobody any more.
+
+    If they leave themselves, those meet whom they have introduced before.
+    """
+    return line.call.ended and line.call.reason is not EndReason.REMOTE_HUNG_UP
 
 
 def _stands(line: Line, node: NodeId, proven: bool) -> bool:

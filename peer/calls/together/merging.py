@@ -203,7 +203,7 @@ class Merging:
             await self._membership.shrink(began.conversation)
 
     async def _carry_out(self, began: OwnQuestion, effects: tuple[Effect, ...]) -> None:
-        lines = {line.number: line for line in self._lines}
+        lines = {line.number: line for line in self._lines if not line.call.ended}
         for effect in effects:
             match effect:
                 case Ask(person, others) if person in lines:

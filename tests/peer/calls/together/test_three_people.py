@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -517,6 +518,55 @@ async def test_who_has_lost_the_contacts_proof_since_the_owner_agreed_introduces
         ben.switchboard.look_at_book()
         says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=True))
         await reads_on(ben, anna)
+        assert not knows_of(ben, carl)
+
+
+@contextlib.contextmanager
+def held_by_another(who: Node) -> Iterator[None]:
+    """Let another process have the database, so that what has ended takes a while to be closed."""
+    with contextlib.closing(sqlite3.connect(who.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("calls", [True, False], ids=["we call", "they call"])
+async def test_who_has_agreed_and_hangs_up_meets_nobody_whatever_still_comes(tmp_path: Path, calls: bool) -> None:
+    async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("dora",)))
+        await agree(ben)
+        line = line_with(ben, anna)
+        stranger = b"dora".ljust(32)
+        with held_by_another(ben):
+            ben.switchboard.hang_up(line)
+            await line.until(lambda: line.call.ended)
+            says(anna, ben, JoinNode(CONVERSATION, stranger, calls=calls), JoinLink(CONVERSATION, stranger, "link"))
+            await reads_on(ben, anna)
+        await over(line)
+        await ben.hears(AskOver)
+        assert ben.lines == []
+        assert {about.peer for about, _ in ben.heard} == {anna.id}
+
+
+async def test_a_yes_that_comes_as_the_owner_hangs_up_on_another_takes_no_call_off_hold(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        await agree(carl)
+        await ben.hears(AskedToJoin)
+        await reads_on(anna, carl)
+        sent = wire.of(lines[0])
+        with held_by_another(anna):
+            anna.switchboard.hang_up(lines[1])
+            await lines[1].until(lambda: lines[1].call.ended)
+            await ben.switchboard.together.agree(line_with(ben, anna))
+            await reads_on(anna, ben)
+        await over(lines[1])
+        assert (await anna.hears(NotMerged)).why == "gone"
+        await ben.hears(AskOver)
+        assert lines[0].on_hold
+        assert wire.of(lines[0]) == sent
         assert not knows_of(ben, carl)
 
 
