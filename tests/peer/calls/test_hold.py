@@ -395,3 +395,21 @@ async def test_who_hangs_up_is_heard_no_more_while_another_process_has_the_datab
             assert not theirs.over.is_set()
             other.execute("ROLLBACK")
         await over(ours, theirs)
+
+
+async def test_who_hangs_up_is_heard_no_more_while_taking_off_hold_waits_for_the_database(tmp_path: Path) -> None:
+    async with ben_and_friends(tmp_path, "anna") as (wire, ben, (anna,)):
+        ours, theirs = await connect(anna, ben)
+        await wire.flows(ours, theirs)
+        await ben.switchboard.hold(theirs)
+        await ben.writes.write(lambda store: None)  # the hold is kept
+        with contextlib.closing(sqlite3.connect(ben.store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await ben.switchboard.resume(theirs)
+            await wire.flows(theirs)
+            ben.switchboard.hang_up(theirs)
+            before = wire.of(theirs)
+            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            assert wire.of(theirs) == before
+            other.execute("ROLLBACK")
+        await over(ours, theirs)
