@@ -17,7 +17,7 @@ from peer.calls.link_reader import LinkReader, SaidLink
 from peer.calls.link_writer import unwritten
 from shared.call.effects import Effect
 from shared.call.events import Answer, Hold, Resume
-from shared.call.table import EndReason, State, outgoing
+from shared.call.table import State, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Response
@@ -159,7 +159,7 @@ class IntroducedCalls:
         async with self._calls.turn:
             if not await self._calls.use(coming, now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD):
                 raise CallRefused("The link that came was used before.", "")
-            if is_left(invitation.line):
+            if invitation.line.call.ended:
                 raise CallRefused(f"Your call with {invitation.line.name} is over.", "")
             invitation.lines[link.peer] = line
             await self._start(line, line.begin(Answer(), Reason.ASK))
@@ -167,7 +167,8 @@ class IntroducedCalls:
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         """Begin one of these calls. The owner may just have put the conversation on hold, or resumed it."""
         await self._calls.runner.start(line, effects)
-        others = [each for each in self._calls.lines.of_conversation(line) if each is not line]
+        ours = self._calls.lines.of_conversation(line)
+        others = [each for each in ours if each is not line and not each.call.ended]
         held = any(each.on_hold for each in others)
         if held is not line.on_hold and others:
             line.put(Hold() if held else Resume())
@@ -206,14 +207,6 @@ class IntroducedCalls:
             begins_off=asks.begins_off,
             together_since=self._clock(),
         ).of(contact)
-
-
-def is_left(line: Line) -> bool:
-    """Whether the owner has hung up on somebody who asks, or that call has broken. Then they bring nobody any more.
-
-    If they leave themselves, those meet whom they have introduced before.
-    """
-    return line.call.ended and line.call.reason is not EndReason.REMOTE_HUNG_UP
 
 
 def _stands(line: Line, node: NodeId, proven: bool) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import CallListeners
-from peer.calls.together.introduced_calls import MEETING_SECONDS, IntroducedCalls, Invitation, is_left
+from peer.calls.together.introduced_calls import MEETING_SECONDS, IntroducedCalls, Invitation
 from peer.calls.together.members import Membership
 from peer.calls.together.merging import ASK_SECONDS, Merging
 from peer.calls.together.say import Later, say
@@ -241,7 +241,7 @@ class JoinInvitations:
             return  # the owner has learned since that it isn't the person with whom they agreed
         invitation.nodes.append(node)
         await self._membership.join(invitation.line, invitation.conversation)
-        if is_left(invitation.line):
+        if invitation.line.call.ended:
             invitation.expected.add(node)  # the owner hears that they haven't met
             return
         if (there := self._connected(invitation.conversation, node)) is not None:

@@ -19,7 +19,7 @@ from peer.calls.link_reader import LinkReader
 from peer.calls.news import CallListeners, Changed
 from peer.calls.session_events import HelloHeard
 from peer.calls.together.inbox import Heard, TogetherInbox
-from peer.calls.together.introduced_calls import IntroducedCalls, is_left
+from peer.calls.together.introduced_calls import IntroducedCalls
 from peer.calls.together.invitations import JoinInvitations
 from peer.calls.together.members import Membership
 from peer.calls.together.merging import Merging
@@ -126,15 +126,14 @@ class Together:
                 await self._membership.heard(line, message)
 
     async def _look_who_has_gone(self) -> None:
-        """Note which calls are over, though closing them takes a while: then nothing that comes counts for them.
+        """Note which calls are over, though closing them takes a while: what still comes in them counts for nothing.
 
-        The owner who has hung up meets nobody any more, and no call goes off hold because of that one.
+        An owner who has hung up meets nobody any more, and no call of theirs goes off hold because of that one.
         """
         for line in tuple(self._lines):
             if line.call.ended:
-                await self._merging.happened(Gone(line.number))
-            if is_left(line):
                 await self._invitations.over(line)
+                await self._merging.happened(Gone(line.number))
 
     async def _changed(self, line: Line) -> None:
         if line.call.ended:

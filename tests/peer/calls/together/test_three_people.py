@@ -549,6 +549,24 @@ async def test_who_has_agreed_and_hangs_up_meets_nobody_whatever_still_comes(tmp
         assert {about.peer for about, _ in ben.heard} == {anna.id}
 
 
+async def test_who_names_somebody_and_leaves_at_once_brings_nobody_past_a_hold(tmp_path: Path) -> None:
+    """A call that has ended isn't on hold any more, and the owner may be talking to somebody else."""
+    async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("dora",)))
+        await agree(ben)
+        line = line_with(ben, anna)
+        await ben.switchboard.hold(line)
+        await ben.writes.write(lambda store: None)  # the hold is kept
+        with held_by_another(ben):
+            says(anna, ben, JoinNode(CONVERSATION, b"dora".ljust(32), calls=True))
+            anna.switchboard.hang_up(line_with(anna, ben))
+            await line.until(lambda: line.call.ended)
+        await over(line)
+        assert (await ben.hears(CantMeet)).name == "dora"
+        assert {about.peer for about, _ in ben.heard} == {anna.id}
+
+
 async def test_a_yes_that_comes_as_the_owner_hangs_up_on_another_takes_no_call_off_hold(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
         lines = await calls_with(anna, ben, carl)
