@@ -86,6 +86,9 @@ class Node:
         self.endpoints: list[str] = []
         "The names of the endpoints that were made."
 
+        self.occasions: list[CallContext] = []
+        "What they were made for."
+
         self.endpoint: type[NoMedia] = NoMedia
         "The class of the endpoints that are made."
 
@@ -132,8 +135,9 @@ class Node:
     def usual(self) -> str:
         return self._usual
 
-    def make(self, name: str, _occasion: CallContext) -> NoMedia:
+    def make(self, name: str, occasion: CallContext) -> NoMedia:
         self.endpoints.append(name)
+        self.occasions.append(occasion)
         return self.endpoint()
 
     def told(self, line: Line, news: News) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from peer.calls.last_run import SETTLE_SECONDS
 from peer.calls.line_keeping import AWAITED_SECONDS
 from shared.call.records import RunningCall
 from shared.call.table import EndReason, State
 from shared.config.schema import Calls
+from shared.contacts import Contact, Trust
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.store import Store
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import node
 
@@ -51,6 +55,36 @@ async def test_a_call_whose_other_side_may_be_dialling_is_taken_up(tmp_path: Pat
         (line,) = anna.lines
         assert (line.id, line.call.state) == (UP.reference.hex(), State.RECONNECTING)
         assert not last_run.rejoins
+
+
+CHANGES: dict[str, Callable[[Store, Contact], object]] = {
+    "nothing": lambda store, contact: None,
+    "they are trusted less": lambda store, contact: store.save_contact(structs.replace(contact, trust=Trust.RING)),
+    "they are blocked": lambda store, contact: store.save_contact(structs.replace(contact, trust=Trust.BLOCK)),
+    "they are removed": lambda store, contact: store.remove_contact(contact.name),
+    "their key proves nothing": lambda store, contact: store.quarantine_secrets(contact.node),
+}
+"What the owner does at the command line before they start the program again."
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_was_answered_without_asking_goes_on_so_only_if_it_would_be_answered_now(
+    tmp_path: Path, change: str
+) -> None:
+    contact, key = Contact(name="ben", node=UP.peer, trust=Trust.AUTO, created=0), b"k" * 32
+    async with node(tmp_path, "anna", MemoryNetwork()) as anna:
+        anna.store.save_contact(contact)
+        anna.store.propose_secret(contact.node, key, 0)
+        anna.store.commit_secret(contact.node, key)
+        chain = anna.store.chain_of(contact.node, key)
+        anna.store.save_call(replace(UP, automatic=True, endpoint="devices", proven=True, chain=chain, name="ben"))
+        CHANGES[change](anna.store, contact)
+    async with node(tmp_path, "anna", MemoryNetwork()) as anna:
+        await anna.switchboard.last_run.rejoin()
+        (line,) = anna.lines
+        (occasion,) = anna.occasions
+        waits = occasion.wait_for_owner is not None
+        assert (line.call.state, waits, line.shown.begins_off) == (State.RECONNECTING, *2 * [change != "nothing"])
 
 
 @pytest.mark.parametrize(
