@@ -125,12 +125,15 @@ class IncomingCalls:
         Raises StoreError.
         """
         beginning: Offered | Answer | Busy
+        reason = decision.reason
         match decision.verdict:
-            case Verdict.AUTO:
+            case Verdict.AUTO if self.runner.answers_alone(line):
                 beginning = Answer(automatic=True)
+            case Verdict.AUTO:
+                beginning, reason = Offered(), Reason.ASK
             case Verdict.BUSY:
                 beginning = Busy()
             case _:
                 beginning = Offered(machine=decision.machine)
-        await self.runner.start(line, line.begin(beginning, decision.reason))
-        return Reading(decision.reason, line)
+        await self.runner.start(line, line.begin(beginning, reason))
+        return Reading(reason, line)

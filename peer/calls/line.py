@@ -298,7 +298,8 @@ class Line:
         """Begin an incoming call as the policy has decided, for that reason; returns the effects to be carried out."""
         call, effects = incoming(beginning, paired=self.call.paired)
         self._call = replace(call, on_hold=self.call.on_hold)
-        self._shown = replace(self._shown, reason=reason)
+        alone = isinstance(beginning, Answer) and beginning.automatic
+        self._shown = replace(self._shown, reason=reason, automatic=alone)
         return effects
 
     def step(self, event: Event) -> tuple[Effect, ...]:

@@ -131,6 +131,13 @@ class LineRunner:
         finally:
             line.lives_in(self._tasks.create_task(self._live(line), name=f"line {line.number}"))
 
+    def answers_alone(self, line: Line) -> bool:
+        """Whether a call that was to be answered without asking still is, since marking its link may take a while.
+
+        Raises StoreError.
+        """
+        return self._standing.may_be_answered(line)
+
     async def let_ring(self, line: Line, reason: Reason) -> None:
         """Let a call ring that was to become one with ours, which has ended meanwhile. Raises StoreError."""
         await self._keeping.keep_begun(line)

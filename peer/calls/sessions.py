@@ -116,8 +116,8 @@ class LineSessions:
         """Make the session; `kept` is what is known of a call that is taken up. Raises CallRefused, StoreError."""
         name = self._choice.of(line)
         # The owner may have left and not know that the call continues.
-        alone = line.shown.machine or (line.shown.automatic and self._standing.may_be_let_in(line))
-        asks = kept is not None and not alone
+        automatic = line.shown.automatic and line.proven and self._standing.may_be_answered(line)
+        asks = kept is not None and not (automatic or line.shown.machine)
         waits = asks and opens_the_room(name) and not line.on_hold
         if asks and line.shown.automatic:
             line.begins_off()

@@ -80,13 +80,12 @@ class LineStanding:
             return False
         return line.proven and contact is not None and contact.trust is not Trust.BLOCK
 
-    def may_be_let_in(self, line: Line) -> bool:
-        """Whether a call of the other side would be answered without asking now, also where a microphone answers.
-
-        Raises StoreError.
-        """
+    def may_be_answered(self, line: Line) -> bool:
+        """Whether a call that was answered without asking, or is to be, would be so now. Raises StoreError."""
         contact = self._store.contact_of(line.peer)
-        return contact is not None and contact.trust is Trust.AUTO and self.proves(line)
+        if contact is None or contact.trust is not Trust.AUTO:
+            return False
+        return self.proves(line) if line.proven else contact.unproven or contact.classic
 
     def proves(self, line: Line) -> bool:
         """Whether the call is proven at this moment: only the owner of the node can be at the other side.

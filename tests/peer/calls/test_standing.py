@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -165,6 +166,26 @@ async def test_the_answering_machine_takes_no_call_whose_caller_isnt_welcome_any
         await over(theirs)
         assert theirs.call.reason is EndReason.MISSED
         assert not theirs.shown.machine
+
+
+@pytest.mark.parametrize("finds_out", FINDS_OUT.values(), ids=[*FINDS_OUT])
+async def test_who_isnt_welcome_any_more_once_their_link_is_marked_as_used_is_not_answered_without_asking(
+    tmp_path: Path, finds_out: Callable[[Store, NodeId], object]
+) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY, trust=Trust.AUTO)
+        ours = await eve.switchboard.place(ben.id, Media.BOTH)
+        (link,) = eve.posts
+        with contextlib.closing(Store(ben.store.path)) as command_line:
+            with command_line.transaction():
+                finds_out(command_line, eve.id)
+                reading = asyncio.create_task(ben.reads(link))
+                await asyncio.sleep(0)  # from here on it waits for the command line
+            theirs = (await reading).line
+        assert theirs is not None
+        assert (theirs.call.state, theirs.shown.automatic) == (State.RINGING, False)
+        eve.switchboard.hang_up(ours)
 
 
 async def test_a_contact_who_cant_be_read_costs_their_call_its_proof_and_nothing_else(tmp_path: Path) -> None:
