@@ -24,6 +24,9 @@ from shared.store.replaceable import replaceable
 PARTS = ".parts"
 MAX_SAME_NAME = 1_000
 
+MOST_FILES = 10_000
+"What one folder holds: a disk has room for only so many, whatever their size, and they are counted for each new one."
+
 
 class FilesFolder:
     """One folder, which is made when it is needed first."""
@@ -66,7 +69,12 @@ class FilesFolder:
 
             def held() -> int:
                 # A file that has just got its name is in both, and leaves `.parts` at any moment.
-                there = (entry for each in (parts, folder) for entry in _entries(each))
+                there = [entry for each in (parts, folder) for entry in _entries(each)]
+                if len(there) > MOST_FILES:
+                    raise FileRefused(
+                        f"{self.path} has more than {MOST_FILES:,} files in it, so no other one is put there.",
+                        "Move some of them away.",
+                    )
                 return sum({entry.inode(): _size(entry) for entry in there}.values())
 
             return self.room.promise(descriptor, self.path, size, written=written, held=held)

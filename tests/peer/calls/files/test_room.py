@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from peer.calls.files.folder import FilesFolder
+from peer.calls.files.folder import MOST_FILES, FilesFolder
 from peer.calls.files.part_file import PartFile
 from peer.calls.files.room import DiskRoom, FileLimits
 from shared.errors import FileRefused
@@ -45,6 +45,20 @@ def test_what_is_promised_to_one_contact_is_not_promised_to_another(tmp_path: Pa
     with pytest.raises(FileRefused):
         again.promise()
     again.close()
+    second.close()
+
+
+def test_no_number_of_files_without_content_uses_up_what_the_disk_can_name(tmp_path: Path) -> None:
+    """Whoever may always send would otherwise put as many there as they like: they hold no byte."""
+    folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=HUGE, folder=HUGE, free=0)))
+    first, second = PartFile(folder, kept(1, 0)), PartFile(folder, kept(2, 0))
+    first.promise()
+    for number in range(MOST_FILES):
+        (folder.path / str(number)).touch()
+    with pytest.raises(FileRefused) as caught:
+        second.promise()
+    assert f"{MOST_FILES:,} files" in caught.value.sentence
+    first.close()
     second.close()
 
 
