@@ -18,7 +18,7 @@ from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
-from shared.call.events import Answer, Busy, Event, HangUp, Offered, Stop
+from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
 from shared.contacts import STRANGER, Contact
 from shared.media import Media
@@ -282,12 +282,7 @@ class Line:
     # What happens to it.
 
     def put(self, event: Event) -> None:
-        """Put an event into the inbox: it happens to the call after all that are there already.
-
-        Whoever hangs up is heard no more from this moment on, even if what is done before takes a while.
-        """
-        if isinstance(event, HangUp | Stop) and self.session is not None:
-            self.session.fall_silent()
+        """Put an event into the inbox: it happens to the call after all that are there already."""
         self._inbox.put_nowait(event)
 
     async def next_event(self) -> Event:

@@ -7,8 +7,9 @@ it. The step is passed on to the call table and to the listeners here, in the sa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.line import Line
@@ -57,8 +58,14 @@ class LineKeeping:
         """
         if alive:
             line.lives(int(self._clock()))
-        if not line.call.ended and (call := running(line)) is not None:
-            await self._writes.write(lambda store: store.save_call(call))
+        if (writing := self.begin_to_keep(line)) is not None:
+            await writing
+
+    def begin_to_keep(self, line: Line) -> Coroutine[Any, Any, None] | None:
+        """The same, for who doesn't wait for it: what is to be awaited in a task. None for a call that isn't up."""
+        if line.call.ended or (call := running(line)) is None:
+            return None
+        return self._writes.write(lambda store: store.save_call(call))
 
     async def keep_begun(self, line: Line) -> None:
         """Keep a call that isn't up yet: if the program is killed, the next one logs it. Raises StoreError."""

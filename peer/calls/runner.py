@@ -291,7 +291,7 @@ class LineRunner:
                 assert line.session is not None
                 line.session.redial()
             case PauseMedia() | ResumeMedia():
-                await self._hold(line, isinstance(effect, PauseMedia))
+                self._hold(line, isinstance(effect, PauseMedia))
             case ShowHeld() | ShowResumed():
                 on = isinstance(effect, ShowHeld)
                 if line.session is not None:
@@ -309,13 +309,9 @@ class LineRunner:
             case StopRinging() | Listen():
                 pass  # what shows the ringing sees the new state; the socket listens already
 
-    async def _hold(self, line: Line, on: bool) -> None:
+    def _hold(self, line: Line, on: bool) -> None:
         self._listeners.told(line, HoldChanged("us", on))
-        try:
-            await self._sessions.hold(line, on)
-        except StoreError as error:
-            # A program that is killed takes the call up as it was before. That isn't worth the call.
-            logger.warning("line %d: %s", line.number, error.sentence)
+        self._sessions.hold(line, on)
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         expires = max(0.0, line.expires - self._clock())

@@ -95,7 +95,6 @@ class SdpSession:
         self._first_media = FirstArrivals(tell)
         self._traffic = Traffic()
         self._media = OwnMedia()
-        self._silent_for_good = False
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -158,8 +157,6 @@ class SdpSession:
 
     def hold(self, on: bool) -> None:
         """As Session.hold. The other program knows no hold: it gets silence, and some can show that we are muted."""
-        if self._silent_for_good:
-            return
         self._media = replace(self._media, on_hold=on)
         self._host.pause(on)
         if self.leg is not None:
@@ -168,7 +165,6 @@ class SdpSession:
 
     def fall_silent(self) -> None:
         """As Session.fall_silent."""
-        self._silent_for_good = True
         self._media = replace(self._media, on_hold=True)
         self._host.pause(True)
         if self.leg is not None:

@@ -114,7 +114,6 @@ class Session:
         self._tell = tell
         self._keep = keep
         self._media = OwnMedia(rejoined.media if rejoined else Media.NONE)
-        self._silent_for_good = False
         self._agreed = rejoined.agreed if rejoined else None
         "32 bytes: the pair secret that was agreed on in this call."
 
@@ -200,10 +199,8 @@ class Session:
     def hold(self, on: bool) -> None:
         """Put the call on hold or take it off hold, and tell the other side.
 
-        On hold nothing is sent and nothing played. Does nothing after `fall_silent`.
+        On hold nothing is sent and nothing played.
         """
-        if self._silent_for_good:
-            return
         self._media = replace(self._media, on_hold=on)
         self._silence()
         self._host.pause(on)
@@ -214,7 +211,6 @@ class Session:
 
     def fall_silent(self) -> None:
         """Send and play nothing any more: the call is over, even if closing it takes a while."""
-        self._silent_for_good = True
         self._media = replace(self._media, on_hold=True)
         self._silence()
         self._host.pause(True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import Awaitable
 
 from peer.calls.call_socket import OpenSocket
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
@@ -43,7 +44,7 @@ from shared.call.events import (
 )
 from shared.call.records import RunningCall
 from shared.contacts import Trust
-from shared.errors import CopybaraError
+from shared.errors import CopybaraError, StoreError
 from shared.links.paired import Operation
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver, MediaState, Members, Text
@@ -106,11 +107,15 @@ class LineSessions:
         assert line.connection.taken_up is not None
         await self._run(line, self._session(line, line.connection.taken_up))
 
-    async def hold(self, line: Line, on: bool) -> None:
-        """Put a call on hold or take it off hold, and keep that for a restart. Raises StoreError."""
+    def hold(self, line: Line, on: bool) -> None:
+        """Put a call on hold or take it off hold, and keep that for a restart.
+
+        Nothing waits for the disk: the owner may press something else at once.
+        """
         if line.session is not None:
             line.session.hold(on)
-        await self._keeping.keep(line)
+        if (writing := self._keeping.begin_to_keep(line)) is not None:
+            self._tasks.create_task(_kept(line, writing), name=f"keeping line {line.number}")
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         """Make the session; `kept` is what is known of a call that is taken up. Raises CallRefused, StoreError."""
@@ -268,3 +273,11 @@ class LineSessions:
                 line.goodbye_was_unheard()
             case Broke():
                 line.put(Failed(event.error.sentence, event.error.hint))
+
+
+async def _kept(line: Line, writing: Awaitable[None]) -> None:
+    """Wait for it. If it fails, a program that is killed takes the call up as it was before: not worth the call."""
+    try:
+        await writing
+    except StoreError as error:
+        logger.warning("line %d: %s", line.number, error.sentence)

@@ -33,7 +33,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -104,16 +104,23 @@ class StoreThread:
         self._started: asyncio.Future[None]
         self._ended: asyncio.Future[None]
 
-    async def write(self, work: Callable[[Store], _Result], *, patience: float = PATIENCE_SECONDS) -> _Result:
-        """Do `work` in one transaction. Returns its result once that is on the disk.
+    def write(
+        self, work: Callable[[Store], _Result], *, patience: float = PATIENCE_SECONDS
+    ) -> Coroutine[Any, Any, _Result]:
+        """Do `work` in one transaction. To be awaited, perhaps in a task: gives its result once that is on the disk.
 
         Raises what `work` raises, and StoreError, also if another process has had the database for `patience` seconds.
         Then the write never happens.
         """
-        if not self._open:
-            raise StoreError("The database is closed.", "Start the program again.")
         write = _Write(work, asyncio.get_running_loop())
-        self._waiting.put(write)
+        if self._open:
+            self._waiting.put(write)
+        else:
+            write.done.set_exception(_closed())
+        return self._done(write, patience)
+
+    async def _done(self, write: _Write[_Result], patience: float) -> _Result:
+        """The result of a write, once it is on the disk. Raises as `write` does."""
         given_up = time.monotonic() + self._slow_seconds
         try:
             while not (await asyncio.wait([write.done], timeout=min(patience, LOOK_SECONDS)))[0]:
@@ -190,7 +197,7 @@ class StoreThread:
             self._open = False
             while (write := self._next_at_once()) is not None:
                 if write is not _CLOSE:
-                    write.refuse(StoreError("The database is closed.", "Start the program again."))
+                    write.refuse(_closed())
             self._tell(self._ended, None, None)
 
     def _next(self, store: Store, due: float) -> _Write[Any] | _Close | None:
@@ -264,6 +271,10 @@ class _Write(Generic[_Result]):
         with self._deciding:
             self._begun = not self._withdrawn
             return self._begun
+
+
+def _closed() -> StoreError:
+    return StoreError("The database is closed.", "Start the program again.")
 
 
 def _settle(

@@ -26,6 +26,7 @@ from shared.errors import InCall, LocalProtocolError, NothingToHold, NotOnHold, 
 from shared.media import Media
 from shared.messages import Hello, OnHold
 from shared.reasons import Reason
+from shared.store.thread import PATIENCE_SECONDS
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
 
@@ -397,6 +398,25 @@ async def test_who_hangs_up_is_heard_no_more_while_another_process_has_the_datab
         await over(ours, theirs)
 
 
+async def test_what_is_pressed_last_counts_at_once_while_another_process_has_the_database(tmp_path: Path) -> None:
+    async with ben_and_friends(tmp_path, "anna") as (wire, ben, (anna,)):
+        ours, theirs = await connect(anna, ben)
+        await wire.flows(ours, theirs)
+        with contextlib.closing(sqlite3.connect(ben.store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await ben.switchboard.hold(theirs)
+                await ben.switchboard.resume(theirs)
+            await wire.flows(theirs)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await ben.switchboard.hold(theirs)
+            await sees(anna, ours, on_hold=True)
+            before = wire.of(theirs)
+            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            assert wire.of(theirs) == before
+            other.execute("ROLLBACK")
+
+
 async def test_who_hangs_up_is_heard_no_more_while_taking_off_hold_waits_for_the_database(tmp_path: Path) -> None:
     async with ben_and_friends(tmp_path, "anna") as (wire, ben, (anna,)):
         ours, theirs = await connect(anna, ben)
@@ -408,6 +428,8 @@ async def test_who_hangs_up_is_heard_no_more_while_taking_off_hold_waits_for_the
             await ben.switchboard.resume(theirs)
             await wire.flows(theirs)
             ben.switchboard.hang_up(theirs)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await theirs.until(lambda: theirs.call.ended)
             before = wire.of(theirs)
             await asyncio.sleep(0.5)  # twenty-five packets of sound
             assert wire.of(theirs) == before
