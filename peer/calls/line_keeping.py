@@ -62,7 +62,7 @@ class LineKeeping:
             await writing
 
     def begin_to_keep(self, line: Line) -> Coroutine[Any, Any, None] | None:
-        """The same, for who doesn't wait for it: what is to be awaited in a task. None for a call that isn't up."""
+        """The same without waiting: gives what a task has to await. None for a call that isn't up."""
         if line.call.ended or (call := running(line)) is None:
             return None
         return self._writes.write(lambda store: store.save_call(call))
