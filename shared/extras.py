@@ -20,9 +20,9 @@ PIPX_MARK = "pipx_metadata.json"
 "pipx keeps this in each environment that it makes."
 
 
-def how_to_add(extra: str) -> str:
-    """The hint that names the command which adds an extra to this installation."""
-    prefix = Path(sys.prefix)
+def how_to_add(extra: str, prefix: Path | None = None) -> str:
+    """The hint that names the command which adds an extra to the installation at `prefix`; None: to this one."""
+    prefix = prefix or Path(sys.prefix)
     pip = importlib.util.find_spec("pip") is not None
     return hint(extra, _libraries(extra), pipx=(prefix / PIPX_MARK).exists(), python=sys.executable if pip else None)
 

@@ -15,12 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
-FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1.0, 60.0
-"How long to wait before a part that failed begins again; doubled each time."
-
-CALM_SECONDS = 60.0
-"A part that ran this long begins with the first pause again."
-
 logger = logging.getLogger(__name__)
 
 
@@ -39,11 +33,24 @@ class Part(msgspec.Struct, frozen=True):
     "Called with `what` at the first failure, and at the first after each calm."
 
 
+class Pauses(msgspec.Struct, frozen=True):
+    """How long to wait before a part that failed begins again, in seconds: doubled each time, up to the last."""
+
+    first: float = 1.0
+    last: float = 60.0
+
+    calm: float = 60.0
+    "A part that ran longer than this begins with the first pause again."
+
+
+USUAL_PAUSES = Pauses()
+
+
 @contextlib.asynccontextmanager
-async def kept_running(*parts: Part) -> AsyncIterator[None]:
+async def kept_running(*parts: Part, pauses: Pauses = USUAL_PAUSES) -> AsyncIterator[None]:
     """Run each in a task of its own for the length of the block, and end them with it."""
     async with asyncio.TaskGroup() as group:
-        running = [_Running(part, group) for part in parts]
+        running = [_Running(part, group, pauses) for part in parts]
         for each in running:
             each.begin()
         try:
@@ -56,9 +63,10 @@ async def kept_running(*parts: Part) -> AsyncIterator[None]:
 class _Running:
     """One of them."""
 
-    def __init__(self, part: Part, group: asyncio.TaskGroup) -> None:
+    def __init__(self, part: Part, group: asyncio.TaskGroup, pauses: Pauses) -> None:
         self._part = part
         self._group = group
+        self._pauses = pauses
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Exception | None]
         self._pause: asyncio.TimerHandle | None = None
@@ -92,11 +100,11 @@ class _Running:
         error = asyncio.CancelledError() if task.cancelled() else task.result()
         if error is None:
             return
-        if self._loop.time() - self._began > CALM_SECONDS:
+        if self._loop.time() - self._began > self._pauses.calm:
             self._failures = 0
         debug = error if logger.isEnabledFor(logging.DEBUG) else None
         logger.error("%s ended (%s), and begins again", self._part.what, type(error).__name__, exc_info=debug)
-        pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LAST_PAUSE_SECONDS)
+        pause = min(self._pauses.first * 2**self._failures, self._pauses.last)
         self._pause = self._loop.call_later(pause, self.begin)
         self._failures += 1
         if self._failures == 1:

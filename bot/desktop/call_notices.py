@@ -89,12 +89,24 @@ class _Notice:
 class CallNotices:
     """The notifications of one program."""
 
-    def __init__(self, store: Store, lines: Sequence[Line] = (), *, has_page: bool, sound: bool) -> None:
-        """`lines` are all calls. `sound`: the desktop may sound for calls that ring."""
+    def __init__(
+        self,
+        store: Store,
+        lines: Sequence[Line] = (),
+        *,
+        has_page: bool,
+        sound: bool,
+        settles_seconds: float = SETTLES_SECONDS,
+    ) -> None:
+        """`lines` are all calls. `sound`: the desktop may sound for calls that ring.
+
+        What is chosen within `settles_seconds` after a notification appeared isn't meant.
+        """
         self._store = store
         self._lines = lines
         self._has_page = has_page
         self._sound = sound
+        self._settles_seconds = settles_seconds
         self._ringing: dict[int, _Notice] = {}
         "By the number of the line."
 
@@ -250,7 +262,7 @@ class CallNotices:
         if notice.line is not None and key in ANSWERS:
             before, notice.notification = notice.notification, self._incoming(notice.line)
             read = (before.summary, before.body) == (notice.notification.summary, notice.notification.body)
-            if now - notice.since < SETTLES_SECONDS or (key != Act.DECLINE and not read):
+            if now - notice.since < self._settles_seconds or (key != Act.DECLINE and not read):
                 self._again(notice)
                 return None
         if key in ANSWERS:

@@ -76,9 +76,11 @@ Heard: TypeAlias = Invoked | Closed | ActivationToken | OtherServer | BusGone
 class NotificationServer:
     """Whatever server there is at the moment."""
 
-    def __init__(self, bus: MessageBus, heard: Callable[[Heard], None]) -> None:
+    def __init__(self, bus: MessageBus, heard: Callable[[Heard], None], *, seconds: float = SECONDS) -> None:
+        """`seconds` is what it may take for one answer."""
         self._bus = bus
         self._heard = heard
+        self._seconds = seconds
         self.owner = ""
         "The server that has answered last, by its unique name: nobody else's signals count."
 
@@ -147,7 +149,7 @@ class NotificationServer:
             destination=name, path=path, interface=name, member=member, signature=signature, body=body or []
         )
         try:
-            async with asyncio.timeout(SECONDS if seconds is None else seconds):
+            async with asyncio.timeout(self._seconds if seconds is None else seconds):
                 answer = await self._bus.call(asked)
         except TimeoutError:
             raise NoNotifications("The desktop's notification server doesn't answer.") from None
@@ -163,11 +165,11 @@ class NotificationServer:
 
 @contextlib.asynccontextmanager
 async def notification_server(
-    address: str, heard: Callable[[Heard], None] = lambda said: None
+    address: str, heard: Callable[[Heard], None] = lambda said: None, *, seconds: float = SECONDS
 ) -> AsyncIterator[NotificationServer]:
     """The server that is reached over the bus at `address`, until the end of the block.
 
-    `heard` is called with what happens there. Raises NoNotifications.
+    `heard` is called with what happens there. Bus and server have `seconds` for each answer. Raises NoNotifications.
     """
     try:
         # Fifty milliseconds the first time: calls mustn't wait for it.
@@ -179,15 +181,15 @@ async def notification_server(
             how_to_add("desktop"),
         ) from None
     try:
-        bus = MessageBus(address, auth_timeout=SECONDS)
-        async with asyncio.timeout(SECONDS):
+        bus = MessageBus(address, auth_timeout=seconds)
+        async with asyncio.timeout(seconds):
             await bus.connect()
     except TimeoutError:
         raise NoNotifications("The session bus doesn't answer.") from None
     except Exception as error:  # of the connection, or of what came over it
         raise NoNotifications(f"The session bus can't be reached: {_why(error)}.") from error
     _refuse_foreign(bus)
-    server = NotificationServer(bus, heard)
+    server = NotificationServer(bus, heard, seconds=seconds)
     watching = asyncio.create_task(_until_gone(bus, heard))
     try:
         await server.listen()

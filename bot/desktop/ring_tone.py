@@ -36,11 +36,17 @@ GOODBYE_SECONDS = 2.0
 class RingTone:
     """Sounds as long as a call rings. In a call it is silent: it would be heard by the other side."""
 
-    def __init__(self, speaker: str, devices: Devices, lines: Iterable[Line]) -> None:
-        """`speaker` as configured; `lines` are the calls that there are at any moment."""
+    def __init__(
+        self, speaker: str, devices: Devices, lines: Iterable[Line], *, again_seconds: float = AGAIN_SECONDS
+    ) -> None:
+        """`speaker` as configured; `lines` are the calls that there are at any moment.
+
+        A speaker that failed is tried again after `again_seconds`.
+        """
         self._wanted = "" if speaker == SYSTEMS_SPEAKER else speaker
         self._devices = devices
         self._lines = lines
+        self._again_seconds = again_seconds
         self._ringing: set[int] = set()
         self._wake = asyncio.Event()
         self._logged = ""
@@ -64,7 +70,7 @@ class RingTone:
                     await self._ring_to_the_end()
                 except MediaError as error:
                     self._log(error.sentence)
-                    await asyncio.sleep(AGAIN_SECONDS)
+                    await asyncio.sleep(self._again_seconds)
 
     @property
     def _sounds(self) -> bool:

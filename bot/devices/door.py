@@ -42,8 +42,13 @@ class Door:
         known: Callable[[], Mapping[Address, PairedDevice]],
         visited: Callable[[], None],
         seen: Callable[[PairedDevice], Awaitable[None]],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """`known` are all devices; `visited` is called when one shows a code, `seen` when it opens or leaves a page."""
+        """`known` are all devices; `visited` is called when one shows a code, `seen` when it opens or leaves a page.
+
+        Adding a device waits `patience_seconds` until devices are served.
+        """
         self.places = places
         self.served: Served | None = None
         self.changed = asyncio.Event()
@@ -52,6 +57,7 @@ class Door:
         self._known = known
         self._visited = visited
         self._seen = seen
+        self._patience_seconds = patience_seconds
         self._pairing: DevicePairing | None = None
         self._settled: asyncio.Future[Served] | None = None
         "Who adds a device waits for it: whether devices can be served."
@@ -127,7 +133,7 @@ class Door:
         try:
             if self.served is None:
                 # The owner's other commands wait as well.
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(self._patience_seconds):
                     await settled
         except (CopybaraError, TimeoutError) as error:
             if self._pairing is pairing:

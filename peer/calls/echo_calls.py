@@ -65,10 +65,12 @@ class EchoCalls:
         endpoints: Endpoints,
         page: CallListener | None,
         chats: CallListener | None,
+        temporary: Path | None = None,
     ) -> None:
         """`lines` are those of the switchboard: such a call stands beside them, and takes the owner's time as they do.
 
         `endpoints` make the owner's endpoint. `page` hears what happens to each call, `chats` of those from a chat.
+        `temporary` is the folder for temporary files; None: the system's.
         """
         self._own = own
         self._lines = lines
@@ -77,6 +79,7 @@ class EchoCalls:
         self._endpoints = endpoints
         self._page = page
         self._chats = chats
+        self._temporary = temporary
         self._wanted: asyncio.Queue[_Wanted] = asyncio.Queue()
         self._placing = False
 
@@ -132,7 +135,7 @@ class EchoCalls:
         echo = NodeId(secrets.token_bytes(KEY_BYTES))
         key = secrets.token_bytes(SECRET_BYTES)
         with (
-            tempfile.TemporaryDirectory(prefix="copybara-echo-") as folder,
+            tempfile.TemporaryDirectory(prefix="copybara-echo-", dir=self._temporary) as folder,
             Store(Path(folder) / "own.db") as own_store,
             Store(Path(folder) / "echo.db") as echo_store,
         ):

@@ -76,10 +76,10 @@ class BrowserLeg:
             version=self._offers,
         )
 
-    async def connect(self, answer: str) -> None:
+    async def connect(self, answer: str, *, seconds: float = CONNECT_SECONDS) -> None:
         """Connect to the page that gave this answer. May be called once.
 
-        Raises HandsetError if the answer can't be used, or there is no connection after CONNECT_SECONDS.
+        Raises HandsetError if the answer can't be used, or there is no connection after `seconds`.
         """
         browser = read_answer(answer, self._media, self._variant)
         connection = OverlayConnection(self._socket, controlling=True, local=self._ice, remote=browser.ice)
@@ -94,7 +94,7 @@ class BrowserLeg:
         )
         self._dtls.on("statechange", self._state_changed)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._ice_transport.start(RTCIceParameters(browser.ice.username, browser.ice.password))
                 if self._ice_transport.state == "completed":
                     await self._dtls.connect()

@@ -16,6 +16,8 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import msgspec
+
 from peer.handset.access import HOST
 from shared.connection_user import CannotTell, user_of
 
@@ -23,12 +25,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 64
 "The most connections at once. A browser opens six for the page's files, and one for its socket."
-
-REQUEST_SECONDS = 10.0
-"How long the first request of a connection may take, with its headers."
-
-CONNECTION_SECONDS = 60.0
-"How long a connection lasts that isn't a page's socket. Browsers open new ones as needed."
 
 SHUTDOWN_SECONDS = 2.0
 "Over TLS, how long the other side may take to agree to the end of a connection."
@@ -43,6 +39,22 @@ WAITING = 100
 
 TOLD_SECONDS = 60.0
 "The shortest time between two log lines about turned away connections."
+
+
+class ConnectionTimes(msgspec.Struct, frozen=True):
+    """How long a connection may take, in seconds."""
+
+    request: float = 10.0
+    "For its first request, with the headers."
+
+    connection: float = 60.0
+    "For everything, unless it is a page's socket. Browsers open new ones as needed."
+
+    proof: float = 20.0
+    "For a page to prove that it knows the key. A busy browser needs a moment."
+
+
+USUAL_TIMES = ConnectionTimes()
 
 Factory = Callable[[], asyncio.BaseProtocol]
 Client = tuple[Any, ...]
@@ -59,12 +71,14 @@ class ConnectionLimits:
         admits: Callable[[Client], bool],
         most: int = MAX_CONNECTIONS,
         tls: ssl.SSLContext | None = None,
+        times: ConnectionTimes = USUAL_TIMES,
     ) -> None:
         """`inside` makes the protocol of an admitted connection. `admits` decides by the address of its other end."""
         self._inside = inside
         self._admits = admits
         self._tls = tls
         self._most = most
+        self._times = times
         self._limits: dict[asyncio.Transport, asyncio.TimerHandle] = {}
         "Connections with a time limit, oldest first."
 
@@ -128,7 +142,7 @@ class ConnectionLimits:
     def asked(self, transport: asyncio.BaseTransport | None) -> None:
         """Note that a connection's first request has come."""
         if (known := self._known(transport)) is not None:
-            self._limit(known, CONNECTION_SECONDS)
+            self._limit(known, self._times.connection)
 
     def stays(self, transport: asyncio.BaseTransport | None) -> None:
         """Note that a connection is a page's socket now. It lasts as long as the page."""
@@ -158,7 +172,7 @@ class ConnectionLimits:
                 lambda: _Accepted(self._arrived),
                 accepted,
                 ssl=self._tls,
-                ssl_handshake_timeout=REQUEST_SECONDS if self._tls else None,
+                ssl_handshake_timeout=self._times.request if self._tls else None,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS if self._tls else None,
             )
 
@@ -176,7 +190,7 @@ class ConnectionLimits:
                 transport.abort()
                 return
             self._turn_out(next(iter(self._limits)))
-        self._limit(transport, REQUEST_SECONDS)
+        self._limit(transport, self._times.request)
         self._hosts[transport] = str((transport.get_extra_info("peername") or ("",))[0])
         protocol = self._inside()
         transport.set_protocol(protocol)

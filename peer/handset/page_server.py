@@ -32,7 +32,7 @@ from peer.handset.access import (
     check_socket_origin,
     response_headers,
 )
-from peer.handset.connection_limits import Client, ConnectionLimits
+from peer.handset.connection_limits import USUAL_TIMES, Client, ConnectionLimits, ConnectionTimes
 from peer.handset.downloads import PREFIX
 from peer.handset.downloads import headers as download_headers
 from peer.handset.page import Page, Pages
@@ -99,9 +99,6 @@ MAX_AT_ONCE = 32
 SEND_SECONDS = 10.0
 "How long a page may take to receive a message."
 
-PROOF_SECONDS = 20.0
-"How long a page may take to prove that it knows the key. A busy browser needs a moment."
-
 MESSAGES_A_SECOND = 200
 "How many messages a page may send per second in the long run."
 
@@ -142,12 +139,19 @@ class PageServer(abc.ABC):
     """Serves the page while `running`, on a socket that listens already."""
 
     def __init__(
-        self, pages: Pages, listener: PageListener, listening: socket.socket, session: PageSession, static: Path
+        self,
+        pages: Pages,
+        listener: PageListener,
+        listening: socket.socket,
+        session: PageSession,
+        static: Path,
+        times: ConnectionTimes = USUAL_TIMES,
     ) -> None:
         """`session` has the address at which the socket listens."""
         self._pages = pages
         self._listener = listener
         self._static = static
+        self._times = times
         self._socket = listening
         self.session = session
         "Has the address to open."
@@ -168,7 +172,7 @@ class PageServer(abc.ABC):
         )
         await runner.setup()
         assert runner.server is not None
-        self._limits = ConnectionLimits(runner.server, admits=self._admits, tls=self._tls())
+        self._limits = ConnectionLimits(runner.server, admits=self._admits, tls=self._tls(), times=self._times)
         with self._limits.open(self._socket):
             try:
                 yield
@@ -322,7 +326,7 @@ class PageServer(abc.ABC):
         None if it doesn't know the key, or takes too long.
         """
         try:
-            async with asyncio.timeout(PROOF_SECONDS):
+            async with asyncio.timeout(self._times.proof):
                 asked = decode_proof(await sock.receive_str(), Prove)
                 known = self._key_named(asked, request)
                 if known is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from peer.handset.access import PageSession
-from peer.handset.connection_limits import Client, of_this_user
+from peer.handset.connection_limits import USUAL_TIMES, Client, ConnectionTimes, of_this_user
 from peer.handset.page import Page, Pages
 from peer.handset.page_server import STATIC, PageListener, PageServer, Proven
 from peer.handset.proof import proof_key
@@ -29,12 +29,13 @@ class HandsetServer(PageServer):
         session: PageSession | None = None,
         tickets: Tickets | None = None,
         static: Path = STATIC,
+        times: ConnectionTimes = USUAL_TIMES,
     ) -> None:
         """`home_key` is the home's 32-byte key, which pages of earlier runs know. `listening` is a `listening_socket`.
 
         `session` and `tickets` are given if they were made earlier.
         """
-        super().__init__(pages, listener, listening, session or PageSession(listening.getsockname()[1]), static)
+        super().__init__(pages, listener, listening, session or PageSession(listening.getsockname()[1]), static, times)
         self._home_key = home_key
         self.tickets = tickets or Tickets()
         "Tickets for addresses that others can read."

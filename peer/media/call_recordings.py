@@ -27,11 +27,11 @@ SIGNAL = ((1400.0, 0.2), (1400.0, 0.2))
 class CallRecordings:
     """Makes the recorders of calls, as configured."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
-        """`folder` is where recordings go if the configuration names no folder."""
+    def __init__(self, config: Config, folder: Path, limits: RecordingLimits | None = None) -> None:
+        """`folder` is where recordings go if the configuration names no folder. `limits` None: as configured."""
         self._devices = config.devices
         self._folder = Path(config.media.record_to) if config.media.record_to else folder
-        self._limits = RecordingLimits.of(config.media)
+        self._limits = limits or RecordingLimits.of(config.media)
 
     def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
         """A recorder for one recording. `label` becomes part of the file's name."""

@@ -40,8 +40,11 @@ CODECS = (
 "The codecs that cameras use, including those for RTP payloads. FFmpeg's other decoders are never used."
 
 
-def open_camera(address: str) -> InputContainer:
-    """Connect to a camera. Raises MediaError with a sentence that doesn't contain the address."""
+def open_camera(address: str, *, seconds: float = OPEN_SECONDS) -> InputContainer:
+    """Connect to a camera within that many seconds.
+
+    Raises MediaError with a sentence that doesn't contain the address.
+    """
     scheme = address.partition(":")[0].lower()
     options = {
         "protocol_whitelist": PROTOCOLS.get(scheme, "none"),
@@ -57,15 +60,15 @@ def open_camera(address: str) -> InputContainer:
     begun = time.monotonic()
     try:
         return av.open(
-            address, "r", options=options, timeout=(OPEN_SECONDS, SILENCE_SECONDS), metadata_errors="replace"
+            address, "r", options=options, timeout=(seconds, SILENCE_SECONDS), metadata_errors="replace"
         )
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         raise MediaError(
             "The IP camera refuses the user name or the password.", "Check `address` under [camera] of copybara.toml."
         ) from None
     except (av.FFmpegError, OSError, ValueError) as error:
-        slow = time.monotonic() - begun >= OPEN_SECONDS  # FFmpeg's error for a timeout depends on what it was doing
-        reason = f"it takes longer than {OPEN_SECONDS:.0f} seconds" if slow else reason_of(error)
+        slow = time.monotonic() - begun >= seconds  # FFmpeg's error for a timeout depends on what it was doing
+        reason = f"it takes longer than {seconds:.0f} seconds" if slow else reason_of(error)
         raise MediaError(
             f"The IP camera can't be reached{f': {reason}' if reason else ''}.",
             "Check `address` under [camera] of copybara.toml, and that the camera is on.",

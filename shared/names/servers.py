@@ -34,14 +34,18 @@ class ServersReply(Generic[_Result]):
 class Servers:
     """The servers of a name system."""
 
-    def __init__(self, system: str, urls: Sequence[str], *, seconds: float) -> None:
-        """`system` is its name for people. `seconds` is how long one server may take for everything.
+    def __init__(
+        self, system: str, urls: Sequence[str], *, seconds: float, lookup_seconds: float = LOOKUP_SECONDS
+    ) -> None:
+        """`system` is its name for people. `seconds` is how long one server may take for everything, and
+        `lookup_seconds` how long all of them together may.
 
         Raises ValueError for a bad URL, see Server.parse.
         """
         self._system = system
         self._servers = [Server.parse(url) for url in urls]
         self._seconds = seconds
+        self._lookup_seconds = lookup_seconds
 
     async def ask(
         self,
@@ -66,7 +70,7 @@ class Servers:
         await load(self._servers)
         faults: dict[Server, ServerFault] = {}
         waiting = iter(self._servers)
-        end = asyncio.get_running_loop().time() + LOOKUP_SECONDS
+        end = asyncio.get_running_loop().time() + self._lookup_seconds
 
         async def from_one() -> tuple[Server, _Result | CopybaraError] | None:
             for server in waiting:

@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.devices import door as doors
-from bot.devices.door import Door, Served
+from bot.devices.door import PATIENCE_SECONDS, Door, Served
 from peer.handset.devices.pairing import DevicePairing
 from peer.handset.devices.places import OverlayPlaces
 from peer.overlay.watch import OverlayWatch
@@ -19,12 +18,16 @@ from tests.peer.calls.memory import MemoryOverlay
 HERE = Served("https://[200::1]:8766", "AB:CD", "EF:01", lambda address: None)
 
 
-@pytest.fixture
-def door() -> Door:
+def made(patience_seconds: float = PATIENCE_SECONDS) -> Door:
     async def seen(device: PairedDevice) -> None: ...
 
-    overlay = MemoryOverlay(NodeId(bytes(32)))
-    return Door(OverlayPlaces(OverlayWatch(overlay)), dict, lambda: None, seen)
+    places = OverlayPlaces(OverlayWatch(MemoryOverlay(NodeId(bytes(32)))))
+    return Door(places, dict, lambda: None, seen, patience_seconds=patience_seconds)
+
+
+@pytest.fixture
+def door() -> Door:
+    return made()
 
 
 async def test_a_second_device_ends_the_wait_for_the_first(door: Door) -> None:
@@ -57,8 +60,8 @@ async def test_who_adds_a_device_hears_why_it_cant_be_served(door: Door) -> None
     assert door.pairing is None
 
 
-async def test_no_command_waits_for_ever_for_it(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "PATIENCE_SECONDS", 0.01)
+async def test_no_command_waits_for_ever_for_it() -> None:
+    door = made(patience_seconds=0.01)
     with pytest.raises(HandsetError, match="can't be served yet"):
         await door.open(DevicePairing("phone", None))
     assert door.pairing is None

@@ -33,6 +33,7 @@ from tests.bot.console import cli
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, World
 from tests.peer.overlay.yggdrasil_service import pretending, response
+from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 TOKEN = "2001:" + "A" * 35
 
@@ -145,7 +146,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (programs / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(service, "LINGER", tmp_path / "linger")
     return programs
 
 
@@ -171,7 +171,7 @@ def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(
     (tmp_path / "linger").mkdir()
     if lingers:
         (tmp_path / "linger" / getpass.getuser()).touch()
-    check = background(Home(tmp_path / "home"), Config())
+    check = background(Home(tmp_path / "home"), Config(), tmp_path / "linger")
     assert check is not None
     assert (check.ok, check.note, check.detail) == (True, note, detail)
     assert bool(check.hint) == note
@@ -201,7 +201,7 @@ def test_a_service_of_another_version_is_to_be_installed_once_more(tmp_path: Pat
     for name, text in service.texts_for(home, config).items():
         (service.folder() / name).write_text(text)
     (tmp_path / "state").write_text("active\n")
-    check = background(home, config)
+    check = background(home, config, tmp_path / "linger")
     assert check is not None
     assert "log out" in check.detail
     (service.folder() / "copybara.socket").unlink()
@@ -343,19 +343,18 @@ def test_the_doctor_says_where_there_is_no_sound(tmp_path: Path, monkeypatch: py
     assert (check.ok, check.note, bool(check.hint)) == (True, True, True)
 
 
-def test_the_doctor_says_whether_there_is_a_camera_that_one_may_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (devices.camera(Config(), tmp_path).note, devices.camera(Config(), tmp_path).detail) == (
-        True,
-        "no camera was found",
-    )
-    (tmp_path / "video0").touch()
-    found = devices.camera(Config(), tmp_path)
-    assert (found.ok, found.note, found.detail) == (True, False, str(tmp_path / "video0"))
-    monkeypatch.setattr("os.access", lambda *_: False)
-    refused = devices.camera(Config(), tmp_path)
-    assert (refused.note, "`video`" in refused.hint) == (True, True)
+def test_the_doctor_says_whether_there_is_a_camera_that_one_may_use() -> None:
+    with reachable_folder() as folder:
+        nothing = devices.camera(Config(), folder)
+        assert (nothing.note, nothing.detail) == (True, "no camera was found")
+        device = folder / "video0"
+        device.touch()
+        found = devices.camera(Config(), folder)
+        assert (found.ok, found.note, found.detail) == (True, False, str(device))
+        device.chmod(0)
+        with ordinary_user():
+            refused = devices.camera(Config(), folder)
+        assert (refused.note, "`video`" in refused.hint) == (True, True)
     assert devices.camera(Config(devices=Devices(camera="none"))).detail == "none, as configured"
     assert devices.camera(Config(devices=Devices(camera="/dev/nothing"))).detail == "/dev/nothing isn't there"
 

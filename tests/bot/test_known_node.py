@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,24 +15,25 @@ import pytest
 from bot.home import Home
 from bot.known_node import remember
 from bot.settings import open_overlay
-from peer.overlay import yggdrasil_admin
 from peer.overlay.choose import choose, configured
-from peer.overlay.yggdrasil_admin import AdminSocket
 from shared.config.schema import Config, Staex, Yggdrasil
 from shared.errors import NodeChanged, OverlayDown, OverlayForbidden
 from shared.store import Store
 from tests.peer.overlay import staex_service, yggdrasil_service
 from tests.peer.overlay.staex_service import answering, listening, node
 from tests.peer.overlay.yggdrasil_service import OUR_ADDRESS, myself, pretending
-from tests.peer.own_namespace import in_own_namespace, ip
+from tests.peer.own_namespace import NO_NODE, in_own_namespace, ip, need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 ROOT = Path(__file__).parents[2]
 
 
-def started(home: Path, *options: str) -> tuple[str, str]:
-    """The node id with which `copybara run` starts, empty if it doesn't start, and its stderr."""
-    command = [sys.executable, "-m", "bot.cli", "--home", str(home), "run", "--console", "--json", *options]
+def started(home: Path, *options: str, within: Sequence[str] = ()) -> tuple[str, str]:
+    """The node id with which `copybara run` starts, empty if it doesn't start, and its stderr.
+
+    `within` is a command that runs it.
+    """
+    command = [*within, sys.executable, "-m", "bot.cli", "--home", str(home), "run", "--console", "--json", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -123,20 +124,15 @@ def test_a_home_stays_with_its_overlay_though_a_preferred_one_appears(tmp_path: 
     in_own_namespace(work)
 
 
-async def test_a_node_that_only_has_to_be_started_is_not_to_be_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    places = tuple(AdminSocket(path=str(tmp_path / name)) for name in ("one", "other"))
-    monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", places)
-    monkeypatch.setattr(yggdrasil_admin, "PROGRAMS", str(tmp_path))
-    (tmp_path / "yggdrasil").touch(0o755)
-    home = Home(tmp_path)
-    with Store(home.database) as store:
+def test_a_node_that_only_has_to_be_started_is_not_to_be_replaced(tmp_path: Path) -> None:
+    need("unshare", "mount", "ip", "yggdrasil")
+    with Store(Home(tmp_path).database) as store:
         remember(store, "yggdrasil", yggdrasil_service.US)
-        with pytest.raises(OverlayDown, match="doesn't run") as down:
-            await open_overlay(Config(), home, store)
-    assert "sudo systemctl restart yggdrasil" in down.value.hint
-    assert "--new-node" not in down.value.hint
+    node, errors = started(tmp_path, within=NO_NODE)
+    assert not node
+    assert "doesn't run" in errors
+    assert "sudo systemctl restart yggdrasil" in errors
+    assert "--new-node" not in errors
 
 
 async def test_a_node_that_only_may_not_be_asked_is_not_to_be_replaced() -> None:

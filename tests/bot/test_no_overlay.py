@@ -19,7 +19,7 @@ from shared.errors import NodeChanged, OverlayDown
 from tests.bot.console import cli
 from tests.bot.test_start import Browser, home_in, running
 from tests.peer.handset.wire import WirePage, given_in, knock, origin_of
-from tests.peer.own_namespace import need
+from tests.peer.own_namespace import NO_NODE, need
 
 PATIENCE = 60.0
 KEY = bytes(range(32))
@@ -152,18 +152,7 @@ async def test_start_shows_it_in_browser_and_terminal_and_everything_else_gets_t
 def test_a_node_that_is_installed_and_does_not_run_is_named_with_how_to_start_it(tmp_path: Path) -> None:
     need("unshare", "mount", "ip", "yggdrasil")
     ended = subprocess.run(
-        [
-            *(
-                "unshare",
-                "--net",
-                "--mount",
-                "sh",
-                "-ec",
-                'ip link set lo up; mount -t tmpfs none /run; exec "$@"',
-                "sh",
-            ),
-            *(sys.executable, "-m", "bot.cli", "--home", str(tmp_path), "start", "--no-open"),
-        ],
+        [*NO_NODE, sys.executable, "-m", "bot.cli", "--home", str(tmp_path), "start", "--no-open"],
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+
+NO_NODE = ("unshare", "--net", "--mount", "sh", "-ec", 'ip link set lo up; mount -t tmpfs none /run; exec "$@"', "sh")
+"Before a command: it finds no node of this machine, at no address and no path."
 
 T = TypeVar("T")
 
@@ -33,14 +37,20 @@ def ip(line: str) -> None:
     subprocess.run(["ip", *line.split()], check=True, timeout=60)
 
 
-def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine in a namespace with only a loopback device. The namespace ends once nothing uses it."""
-    need("ip")
+def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]], *, own_run: bool = False) -> T:
+    """Run a coroutine in a namespace with only a loopback device. The namespace ends once nothing uses it.
+
+    With `own_run` there is nothing in /run either, where programs of the machine have their sockets.
+    """
+    need("ip", "mount")
 
     def thread() -> T:
-        if _libc.unshare(CLONE_NEWNET):
+        if _libc.unshare(CLONE_NEWNET | (CLONE_NEWNS if own_run else 0)):
             raise OSError(ctypes.get_errno(), "no network namespace can be made")
         ip("link set lo up")
+        if own_run:
+            for arguments in (("--make-rprivate", "/"), ("-t", "tmpfs", "none", "/run")):
+                subprocess.run(["mount", *arguments], check=True, timeout=60)
         return asyncio.run(work())
 
     with ThreadPoolExecutor(1) as pool:

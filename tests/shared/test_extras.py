@@ -28,10 +28,9 @@ def _parts(requirement: str) -> set[str]:
     return {name, *requirement.removeprefix(name).split(",")}
 
 
-def test_what_pipx_installed_is_added_to_by_pipx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+def test_what_pipx_installed_is_added_to_by_pipx(tmp_path: Path) -> None:
     (tmp_path / PIPX_MARK).write_text("{}")
-    assert how_to_add("matrix").startswith("Install it: pipx inject copybara-relay 'vodozemac")
+    assert how_to_add("matrix", tmp_path).startswith("Install it: pipx inject copybara-relay 'vodozemac")
 
 
 @pytest.mark.parametrize("libraries", [["keyring>=25"], []])

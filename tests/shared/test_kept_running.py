@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import kept_running as module
-from shared.kept_running import Part, kept_running
+from shared.kept_running import Part, Pauses, kept_running
 
 PATIENCE = 30.0
 
@@ -60,16 +59,13 @@ def kill(work: Work) -> None:
 WAYS = (fail, leak, kill)
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.0)
+AT_ONCE = Pauses(first=0.0)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("end", WAYS)
 async def test_what_has_ended_begins_again_and_nothing_else_notices(end: Callable[[Work], None]) -> None:
     work, other = Work(), Work("The other work")
-    async with kept_running(work.part, other.part):
+    async with kept_running(work.part, other.part, pauses=AT_ONCE):
         await work.begins()
         for _ in range(3):
             end(work)
@@ -91,11 +87,9 @@ async def test_before_it_begins_again_there_is_a_pause(end: Callable[[Work], Non
         await work.begins()
 
 
-@pytest.mark.usefixtures("quick")
-async def test_after_a_calm_a_failure_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CALM_SECONDS", -1.0)
+async def test_after_a_calm_a_failure_is_told_again() -> None:
     work = Work()
-    async with kept_running(work.part):
+    async with kept_running(work.part, pauses=Pauses(first=0.0, calm=-1.0)):
         for _ in range(3):
             await work.begins()
             fail(work)
@@ -126,14 +120,13 @@ async def test_leaving_the_block_ends_it_also_during_the_pause(end: Callable[[Wo
     assert work.beginnings == 1
 
 
-@pytest.mark.usefixtures("quick")
 async def test_a_word_about_it_that_fails_ends_nothing() -> None:
     work = Work()
 
     def failed(_: str) -> None:
         raise OSError
 
-    async with kept_running(Part(work.what, work.run, failed)):
+    async with kept_running(Part(work.what, work.run, failed), pauses=AT_ONCE):
         await work.begins()
         fail(work)
         await work.begins()

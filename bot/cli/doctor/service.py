@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 
 from bot.cli import service
 from bot.cli.doctor.check import Check
@@ -24,8 +25,11 @@ def yggdrasil_node() -> Check | None:
     return Check("yggdrasil", ok=False, detail="is installed, but its service has failed", hint=hint)
 
 
-def background(home: Home, config: Config) -> Check | None:
-    """Whether the service runs, also when its user is logged out, and matches this version. None without a service."""
+def background(home: Home, config: Config, lingering: Path = service.LINGER) -> Check | None:
+    """Whether the service runs, also when its user is logged out, and matches this version. None without a service.
+
+    `lingering` is the folder in which systemd notes whose services run without a log-in.
+    """
     if not (service.folder() / units.SERVICE).exists():
         return None
     state = service.state_of(units.SERVICE)
@@ -44,7 +48,7 @@ def background(home: Home, config: Config) -> Check | None:
         hint = "To renew it: copybara service install"
         detail = "runs as another version or other settings had it"
         return Check("service", ok=True, note=True, detail=detail, hint=hint)
-    if not service.lingers():
+    if not service.lingers(lingering):
         hint = f"Run: {as_root(f'loginctl enable-linger {getpass.getuser()}')}"
         return Check("service", ok=True, note=True, detail="runs, and stops when you log out", hint=hint)
     return Check("service", ok=True, detail="runs, also while you are logged out")

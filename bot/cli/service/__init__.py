@@ -408,9 +408,9 @@ def groups_of_systemd() -> frozenset[int] | None:
     return frozenset(map(int, found))
 
 
-def lingers() -> bool:
+def lingers(folder: Path = LINGER) -> bool:
     """Whether this user's services run while nobody is logged in (loginctl(1))."""
-    return (LINGER / getpass.getuser()).exists()
+    return (folder / getpass.getuser()).exists()
 
 
 def _lingering() -> str:

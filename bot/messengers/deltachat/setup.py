@@ -165,13 +165,13 @@ def look(home: Home, config: Config) -> str:
     return f"{name} listens to the key {owner.fingerprint[:16]}…"
 
 
-def make(home: Home, account: str, password: str) -> str:
+def make(home: Home, account: str, password: str, *, seconds: float = CONFIGURE_SECONDS) -> str:
     """Make the account, and return its address. An existing account isn't changed.
 
-    `account` is an invite, an address with a password, or a code or file for a device of the owner's account. Raises
-    InputError, StoreError.
+    `account` is an invite, an address with a password, or a code or file for a device of the owner's account. The mail
+    servers of a new account have `seconds` to answer. Raises InputError, StoreError.
     """
-    return _run(_make(home, account, password))
+    return _run(_make(home, account, password, seconds))
 
 
 def claim(home: Home, show: Callable[[str], None], seconds: float) -> bool:
@@ -199,7 +199,7 @@ def _owner(home: Home) -> Owner | None:
         return Owner.read(Journal(store, NAME).fact(OWNER))
 
 
-async def _make(home: Home, given: str, password: str) -> str:
+async def _make(home: Home, given: str, password: str, seconds: float) -> str:
     folder = accounts_folder(home)
     make_folder(folder)
     rpc = Rpc(folder / "accounts")
@@ -223,10 +223,10 @@ async def _make(home: Home, given: str, password: str) -> str:
         await rpc.call("batch_set_config", number, _SETTINGS)
         try:
             if given.lower().startswith(INVITES):
-                await rpc.call("add_transport_from_qr", number, given, seconds=CONFIGURE_SECONDS)
+                await rpc.call("add_transport_from_qr", number, given, seconds=seconds)
             else:
                 login: dict[str, Any] = {"addr": given, "password": password}
-                await rpc.call("add_or_update_transport", number, login, seconds=CONFIGURE_SECONDS)
+                await rpc.call("add_or_update_transport", number, login, seconds=seconds)
         except RpcError as error:
             await rpc.call("remove_account", number)
             raise InputError(ended(f"Delta Chat can't use that account: {error}"), AGAIN) from error

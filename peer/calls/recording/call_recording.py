@@ -74,13 +74,14 @@ class CallRecording:
         wanted: bool = False,
         refused: bool = False,
         machine: Callable[[], None] | None = None,
+        reply_seconds: float = REPLY_SECONDS,
     ) -> None:
         """`name` gives the present name of the other person. `endpoint` is the name of our media endpoint.
 
         `tell` is called in the event loop and must not block. `keep` stores the state for a restart of the program, and
         raises StoreError. `wanted` and `refused` are the state before a restart. `machine` is given if the answering
         machine takes the call. The machine records to its own file, and this object only announces that. `machine` is
-        called if the other side refuses.
+        called if the other side refuses. Its program has `reply_seconds` to confirm that it shows a recording.
         """
         self.standing = RecordingState(theirs=Theirs.REFUSED if refused else Theirs.OFF)
         if wanted or machine is not None:
@@ -91,6 +92,7 @@ class CallRecording:
         self._tell = tell
         self._keep = keep
         self._machine = machine
+        self._reply_seconds = reply_seconds
         self._leg: Leg | None = None
         self._media = OwnMedia()
         self._own = Bucket(OWN_RECORDINGS)
@@ -215,7 +217,7 @@ class CallRecording:
             self._asked = None
         if self.standing.ours is Ours.ASKED:
             loop = asyncio.get_running_loop()
-            self._asked = loop.call_later(REPLY_SECONDS, self._step, EndRecording(What.UNANSWERED))
+            self._asked = loop.call_later(self._reply_seconds, self._step, EndRecording(What.UNANSWERED))
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Write what must be written now."""

@@ -21,6 +21,8 @@ from shared.errors import ConfigError, MediaError
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
+
     from peer.media import CallContext
     from peer.transport.leg import Leg
 
@@ -42,13 +44,14 @@ class IpCamera:
         rate: int = 15,
         *,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+        connect: Callable[[str], InputContainer] = open_camera,
     ) -> None:
-        """`address` may hold a password.
+        """`address` may hold a password. `connect` connects to it, in a thread, and raises MediaError if it can't.
 
         `width`, `height` and `rate` limit the pictures: pixels, and pictures per second. `tell` is called when the
         camera goes or comes back.
         """
-        self._connect = lambda: open_camera(address)
+        self._connect = lambda: connect(address)
         self._limits = width, height, rate
         self._tell = tell
         self._media = Media.NONE

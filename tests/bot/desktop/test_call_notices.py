@@ -89,12 +89,6 @@ class Program:
             return await self.opened.get()
 
 
-@pytest.fixture(autouse=True)
-def any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A choice counts, however early it comes."""
-    monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 0.0)
-
-
 @pytest.fixture
 async def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     async with session_bus(tmp_path) as address:
@@ -102,17 +96,27 @@ async def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield address
 
 
+@contextlib.asynccontextmanager
+async def running(folder: Path, settles_seconds: float) -> AsyncIterator[Program]:
+    """A running program with anna among its contacts. A choice counts once its notification has settled."""
+    with Store(folder / "store.db") as store:
+        store.save_contact(Contact(name="anna", node=NODE, trust=Trust.RING, created=0))
+        notices = CallNotices(store, has_page=True, sound=True, settles_seconds=settles_seconds)
+        program = Program(notices, store)
+        showing = asyncio.create_task(program.notices.run(program.act, program.open_page))
+        try:
+            yield program
+        finally:
+            showing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await showing
+
+
 @pytest.fixture
 async def program(tmp_path: Path) -> AsyncIterator[Program]:
-    """A running program with anna among its contacts."""
-    with Store(tmp_path / "store.db") as store:
-        store.save_contact(Contact(name="anna", node=NODE, trust=Trust.RING, created=0))
-        program = Program(CallNotices(store, has_page=True, sound=True), store)
-        running = asyncio.create_task(program.notices.run(program.act, program.open_page))
+    """One in which a choice counts, however early it comes."""
+    async with running(tmp_path, settles_seconds=0.0) as program:
         yield program
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 async def test_a_call_that_rings_is_shown_with_what_can_be_done(bus: str, program: Program) -> None:
@@ -242,18 +246,14 @@ async def test_an_answer_that_fails_says_why_and_the_call_goes_on_ringing(bus: s
 
 
 async def test_what_is_chosen_before_anybody_can_have_read_it_counts_for_nothing(
-    bus: str, program: Program, monkeypatch: pytest.MonkeyPatch
+    bus: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 3600.0)
-    async with notification_server(bus) as server:
+    async with notification_server(bus) as server, running(tmp_path, settles_seconds=3600.0) as program:
         program.rings()
         for _ in range(3):
             server.choose(await server.shown(), "answer")
-        shown = await server.shown()
+        await server.shown()
         assert program.acts.empty()
-        monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 0.0)
-        server.choose(shown, "answer")
-        assert await program.acted() == (Act.ANSWER, "chat")
 
 
 async def test_a_call_that_has_lost_its_proof_is_shown_again_before_it_is_answered(bus: str, program: Program) -> None:
@@ -351,38 +351,36 @@ class Logged(logging.Handler):
             self.there.set()
 
 
-async def test_a_server_that_comes_late_shows_it(bus: str, program: Program) -> None:
-    logged = Logged("ServiceUnknown")
+@contextlib.asynccontextmanager
+async def until_logged(words: str) -> AsyncIterator[None]:
+    """Wait at the end of the block until the notices have logged these words."""
+    logged = Logged(words)
     call_notices.logger.addHandler(logged)
     call_notices.logger.setLevel(logging.INFO)
     try:
-        program.rings()
+        yield
         async with asyncio.timeout(SECONDS):
             await logged.there.wait()
     finally:
         call_notices.logger.removeHandler(logged)
         call_notices.logger.setLevel(logging.NOTSET)
+
+
+async def test_a_server_that_comes_late_shows_it(bus: str, program: Program) -> None:
+    async with until_logged("ServiceUnknown"):
+        program.rings()
     async with notification_server(bus) as server:
         assert (await server.shown()).summary == "anna is calling with video"
 
 
-async def test_a_server_that_hangs_costs_its_notification(
-    bus: str, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_hangs_costs_its_notification(bus: str, program: Program) -> None:
     async with notification_server(bus) as server:
-        program.rings()
-        await server.shown()
-        program.becomes(State.ACTIVE)
-        await server.closed()
-        monkeypatch.setattr(server_side, "SECONDS", 0.1)
         server.answers = False
-        program.rings()
+        async with until_logged("doesn't answer"):
+            program.rings()
+        server.answers = True
         program.becomes(State.ACTIVE)
         program.rings()
-        while await server.asked() != "GetCapabilities":
-            pass
-    monkeypatch.setattr(server_side, "SECONDS", SECONDS)
-    async with notification_server(bus) as server:
         assert (await server.shown()).summary
 
 
@@ -403,14 +401,13 @@ HUGE = b"l\x02\x00\x01" + (2**27 - 256).to_bytes(4, "little") + b"\x01\0\0\0" + 
     ids=["silent", "silent after its greeting", "a line without end", "a text of its own", "no messages", "too much"],
 )
 async def test_a_bus_that_says_nothing_or_anything_costs_no_more_than_notifications(
-    tmp_path: Path, begin: bytes, again: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, begin: bytes, again: bytes, said: str
 ) -> None:
-    monkeypatch.setattr(server_side, "SECONDS", 1.0)
     answer = Endless(begin, again, waits=True)
     path = tmp_path / "bus"
     async with await asyncio.start_unix_server(answer, path), asyncio.timeout(SECONDS):
         with pytest.raises(NoNotifications, match=said) as raised:
-            async with server_side.notification_server(f"unix:path={path}"):
+            async with server_side.notification_server(f"unix:path={path}", seconds=1.0):
                 pass
         await answer.over.wait()
     assert raised.value.sentence.isprintable()

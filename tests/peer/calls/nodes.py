@@ -21,9 +21,10 @@ from peer.calls.switchboard import Switchboard
 from peer.media import CallContext
 from peer.media.call_recordings import CallRecordings
 from peer.media.endpoints.none import NoMedia
+from peer.media.recording_limits import RecordingLimits
 from peer.overlay.watch import OverlayWatch
 from shared.call.table import State
-from shared.config.schema import Answering, Calls, Config, MediaSettings
+from shared.config.schema import Answering, Calls, Config
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
@@ -66,7 +67,7 @@ class Node:
         takes_files: bool = True,
         limits: FileLimits = LIMITS,
         recordings: Path | None = None,
-        recording_settings: MediaSettings | None = None,
+        recording_limits: RecordingLimits | None = None,
         hurry: float = 1.0,
     ) -> None:
         """Without a folder for `recordings`, or with `takes_files` False, the node acts like an earlier version.
@@ -114,9 +115,7 @@ class Node:
             listeners=[self],
             waits=lambda: waits,
             rings_again=rings_again,
-            recordings=CallRecordings(Config(media=recording_settings or MediaSettings()), recordings)
-            if recordings is not None
-            else None,
+            recordings=CallRecordings(Config(), recordings, recording_limits) if recordings is not None else None,
             shelf=FileShelf(files, limits, writes, clock=clock) if takes_files else None,
             clock=clock,
             open_socket=network.open,

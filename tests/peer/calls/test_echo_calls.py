@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,9 @@ class Owner:
 
 
 @contextlib.asynccontextmanager
-async def echoing(home: Path, owner: Owner, overlay: LoopbackOverlay | None = None) -> AsyncIterator[EchoCalls]:
+async def echoing(
+    home: Path, owner: Owner, overlay: LoopbackOverlay | None = None, temporary: Path | None = None
+) -> AsyncIterator[EchoCalls]:
     overlay = overlay or LoopbackOverlay(home)
     echo = EchoCalls(
         own=await LoopbackOverlay(home).node_id(),
@@ -60,6 +63,7 @@ async def echoing(home: Path, owner: Owner, overlay: LoopbackOverlay | None = No
         endpoints=owner,
         page=owner,
         chats=None,
+        temporary=temporary,
     )
     running = asyncio.create_task(echo.run())
     try:
@@ -122,7 +126,7 @@ async def test_an_overlay_that_is_down_ends_the_call_with_its_reason_and_the_nex
     class Failing(LoopbackOverlay):
         down = True
 
-        async def own_address(self):  # type: ignore[no-untyped-def]
+        async def own_address(self) -> IPv4Address:
             if self.down:
                 raise OverlayDown("The node is away.", "Start it.")
             return await super().own_address()
@@ -136,10 +140,7 @@ async def test_an_overlay_that_is_down_ends_the_call_with_its_reason_and_the_nex
         await comes_back(owner, await echo.place(Media.BOTH))
 
 
-async def test_a_full_disk_for_temporary_files_is_said_to_who_asks_for_a_test_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    async with echoing(tmp_path / "home", Owner()) as echo:
+async def test_a_disk_without_room_for_temporary_files_is_said_to_who_asks_for_a_test_call(tmp_path: Path) -> None:
+    async with echoing(tmp_path / "home", Owner(), temporary=tmp_path / "gone") as echo:
         with pytest.raises(CallRefused, match="temporary files"):
             await echo.place(Media.AUDIO)

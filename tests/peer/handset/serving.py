@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from peer.handset.connection_limits import USUAL_TIMES, ConnectionTimes
 from peer.handset.late_server import listening_socket
 from peer.handset.page import Page, Pages
 from peer.handset.page_server import PageServer
@@ -130,9 +131,11 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(static: Path, notes: Notes | None = None) -> AsyncIterator[Served]:
+async def serving(
+    static: Path, notes: Notes | None = None, times: ConnectionTimes = USUAL_TIMES
+) -> AsyncIterator[Served]:
     """Serve the files of a folder on a free port."""
     pages, notes = Pages(), notes or Notes()
-    server = HandsetServer(pages, notes, listening_socket(0), HOME_KEY, static=static)
+    server = HandsetServer(pages, notes, listening_socket(0), HOME_KEY, static=static, times=times)
     async with server.running(), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield Served(server, pages, notes, http)

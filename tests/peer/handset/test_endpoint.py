@@ -487,13 +487,12 @@ async def test_an_answer_with_another_certificate_gets_no_media() -> None:
         assert endpoint.counters.inward.rtp_packets == 0
 
 
-async def test_an_answer_whose_browser_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peer.handset.browser_leg.CONNECT_SECONDS", 0.2)
+async def test_an_answer_whose_browser_never_comes_is_given_up() -> None:
     leg = BrowserLeg(await LoopbackSocket.listen(), Media.AUDIO)
     try:
         answer = await _answer(leg.offer({}))
         with pytest.raises(HandsetError):
-            await leg.connect(answer)
+            await leg.connect(answer, seconds=0.2)
     finally:
         await leg.close()
         await leg.close()

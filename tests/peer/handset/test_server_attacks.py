@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import logging
 import os
 import shutil
 from base64 import b64decode
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from peer.handset import connection_limits
-from peer.handset import page_server as server_module
-from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE
+from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE, ConnectionTimes
 from peer.handset.page_server import MESSAGES_AT_ONCE
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE, Problem
 from peer.handset.tickets import ticket_name
 from tests.peer.handset.knocking import encoded, knock
-from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served
+from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served, serving
 
 NOBODY = 65_534
 
@@ -135,11 +133,11 @@ async def test_what_is_no_proof_ends_the_socket_and_nothing_else(served: Served,
     await served.works()
 
 
-async def test_a_page_that_says_nothing_is_closed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "PROOF_SECONDS", 0.1)
-    async with unknown_page(served) as sock:
-        assert await closed_with(served, sock) == CLOSE_UNPROVEN
-    await served.works()
+async def test_a_page_that_says_nothing_is_closed(static: Path) -> None:
+    async with serving(static, times=ConnectionTimes(proof=1.0)) as served:
+        async with unknown_page(served) as sock:
+            assert await closed_with(served, sock) == CLOSE_UNPROVEN
+        await served.works()
 
 
 async def test_a_proof_is_good_for_one_socket(served: Served) -> None:
@@ -287,27 +285,31 @@ async def test_another_users_process_is_turned_away_before_it_has_said_anything(
     await served.works()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 async def test_another_users_flood_of_connections_is_looked_at_in_small_portions(
-    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    looked: list[float] = []
+    portions = 10
+    bash = shutil.which("bash")
+    assert bash is not None
+    again = f"for ((n = 0; n < {portions * TURNED_AWAY_AT_ONCE}; n++))"
+    script = f"{again}; do exec 3<>/dev/tcp/127.0.0.1/{served.port}; read -r answer <&3; exec 3>&-; done; echo done"
     loop = asyncio.get_running_loop()
-
-    def theirs(client: tuple[str, int], server: tuple[str, int]) -> int:
-        looked.append(loop.time())
-        return NOBODY
-
-    monkeypatch.setattr(connection_limits, "user_of", theirs)
-    enough = 5 * TURNED_AWAY_AT_ONCE
+    began = loop.time()
+    flood = await asyncio.create_subprocess_exec(
+        *(bash, "-c", script),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd="/",
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+    )
     async with asyncio.timeout(PATIENCE):
-        while len(looked) < enough:
-            _, writer = await asyncio.open_connection("127.0.0.1", served.port)
-            writer.close()
-    portions = [looked[at] for at in range(0, enough, TURNED_AWAY_AT_ONCE)]
-    assert all(later - earlier >= PAUSE_SECONDS for earlier, later in itertools.pairwise(portions))
+        assert (await flood.communicate())[0] == b"done\n"
+    assert loop.time() - began >= (portions - 1) * PAUSE_SECONDS
     assert sum("turned away" in record.message for record in caplog.records) == 1
-    monkeypatch.undo()
     await served.works()
 
 
@@ -375,17 +377,16 @@ async def test_more_connections_than_there_may_be_keep_nobody_out(served: Served
     ids=["silent", "half a header", "half a body"],
 )
 async def test_a_connection_that_takes_too_long_is_ended(
-    served: Served, begun: bytes, monkeypatch: pytest.MonkeyPatch
+    static: Path, begun: bytes
 ) -> None:
-    monkeypatch.setattr(connection_limits, "REQUEST_SECONDS", 0.2)
-    monkeypatch.setattr(connection_limits, "CONNECTION_SECONDS", 0.2)
-    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-    writer.write(begun)
-    async with asyncio.timeout(PATIENCE):
-        with contextlib.suppress(ConnectionError):
-            await reader.read()
-    writer.close()
-    await served.works()
+    async with serving(static, times=ConnectionTimes(request=1.0, connection=1.0)) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(begun)
+        async with asyncio.timeout(PATIENCE):
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+        writer.close()
+        await served.works()
 
 
 # Broken and malicious WebSocket messages.

@@ -8,15 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from av.container import InputContainer
 
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
-from peer.media.endpoints import ip_camera
 from peer.media.endpoints.answer_chime import Announced
 from peer.media.endpoints.answering_machine import AnsweringMachine
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.echo import Echo
 from peer.media.endpoints.file import FilePlayer
+from peer.media.endpoints.ip_camera import IpCamera
 from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
@@ -142,14 +143,13 @@ async def test_each_task_of_the_devices_may_die_and_they_are_let_go_of(
 
 
 async def test_the_thread_of_an_ip_camera_may_die_and_the_call_goes_on_without_the_camera(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def breaks(address: str) -> None:
+    def breaks(address: str) -> InputContainer:
         raise Broken(address)
 
-    monkeypatch.setattr(ip_camera, "open_camera", breaks)
     async with connected() as legs:
-        endpoint = ip_camera.IpCamera("rtsp://anna:secret@127.0.0.1/")
+        endpoint = IpCamera("rtsp://anna:secret@127.0.0.1/", connect=breaks)
         async with hosted(endpoint) as call:
             call.host.attach(legs.callee, Media.VIDEO)
             async with asyncio.timeout(PATIENCE):

@@ -9,6 +9,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -212,10 +213,8 @@ OPTIONS = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n"
     ids=["silent", "silent after its first answer", "headers without end", "a name without end", "slow"],
 )
 async def test_a_camera_whose_answers_dont_end_is_given_up(
-    scheme: str, begin: bytes, again: bytes, monkeypatch: pytest.MonkeyPatch
+    scheme: str, begin: bytes, again: bytes
 ) -> None:
-    monkeypatch.setattr("peer.media.camera_address.OPEN_SECONDS", 1.0)
-
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(begin.replace(b"%s", scheme.upper().encode()))
@@ -227,7 +226,7 @@ async def test_a_camera_whose_answers_dont_end_is_given_up(
             pass
 
     async with served(answer) as address, connected() as legs:
-        endpoint = IpCamera(f"{scheme}://{address}/")
+        endpoint = IpCamera(f"{scheme}://{address}/", connect=partial(open_camera, seconds=1.0))
         with pytest.raises(MediaError, match="can't be reached") as raised:
             async with asyncio.timeout(PATIENCE / 2):
                 await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
@@ -235,11 +234,10 @@ async def test_a_camera_whose_answers_dont_end_is_given_up(
     assert raised.value.hint
 
 
-async def test_a_camera_that_says_nothing_is_said_to_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peer.media.camera_address.OPEN_SECONDS", 1.0)
+async def test_a_camera_that_says_nothing_is_said_to_take_too_long() -> None:
     async with served(lambda reader, writer: reader.read()) as address:  # type: ignore[arg-type]
-        with pytest.raises(MediaError, match="it takes longer than 1 seconds"):
-            await asyncio.to_thread(open_camera, f"rtsp://{address}/")
+        with pytest.raises(MediaError, match="it takes longer than 2 seconds"):
+            await asyncio.to_thread(open_camera, f"rtsp://{address}/", seconds=2.0)
 
 
 @contextlib.asynccontextmanager

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from peer.overlay import Address, Overlay, yggdrasil_admin
+from peer.overlay import Address, Overlay
 from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.yggdrasil import YggdrasilOverlay
 from peer.overlay.yggdrasil_address import MOST_ONES, NODES, yggdrasil_address
-from peer.overlay.yggdrasil_admin import MOST_BYTES, USUAL_PLACES, AdminSocket, YggdrasilAdmin
+from peer.overlay.yggdrasil_admin import ADMIN_PORT, MOST_BYTES, USUAL_PLACES, AdminSocket, YggdrasilAdmin
 from shared.config.schema import Yggdrasil
 from shared.errors import BadAddress, ConfigError, NodeUnreachable, OverlayDown, OverlayError
 from shared.node_id import NodeId
@@ -169,10 +169,8 @@ def exchange_packets(address: Address) -> None:
     raise AssertionError("nothing came back")
 
 
-def test_a_real_node_answers_over_tcp_and_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_node_answers_over_tcp_and_is_found_by_itself(tmp_path: Path) -> None:
     need("yggdrasil")
-    # Everybody uses these paths, so a node of the machine itself would be found first.
-    monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", (AdminSocket(path=str(tmp_path / "no")), USUAL_PLACES[-1]))
 
     async def work() -> None:
         node = YggdrasilNode(tmp_path, device="ygg0", admin="tcp://127.0.0.1:9001")
@@ -180,7 +178,8 @@ def test_a_real_node_answers_over_tcp_and_is_found_by_itself(tmp_path: Path, mon
             assert await overlay("", ThisMachine()).node_id() == node.node_id
             assert await overlay("tcp://localhost:9001", ThisMachine()).own_address() == yggdrasil_address(node.node_id)
 
-    in_own_namespace(work)
+    # A node of the machine itself would be found first.
+    in_own_namespace(work, own_run=True)
 
 
 def test_a_real_node_without_its_device_means_that_the_overlay_is_down(tmp_path: Path) -> None:
@@ -325,20 +324,21 @@ async def test_no_socket_at_the_configured_place_names_the_place(tmp_path: Path)
         await overlay(f"unix://{tmp_path}/sock").node_id()
 
 
-async def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    places = tuple(AdminSocket(path=str(tmp_path / name)) for name in ("missing", "stale", "other", "good"))
-    monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", places)
-    with pytest.raises(OverlayDown, match=r"No Yggdrasil node runs here|it doesn't run") as nothing:
-        await overlay("").node_id()
-    assert "copybara setup overlay" in nothing.value.hint
-    leave_behind(tmp_path / "stale")
-    async with pretending(tmp_path / "other", b"220 mail.example ESMTP\r\n"):
-        with pytest.raises(OverlayDown, match="stale any more"):
+def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_is_told() -> None:
+    async def work() -> None:
+        with pytest.raises(OverlayDown, match=r"No Yggdrasil node runs here|it doesn't run") as nothing:
             await overlay("").node_id()
-        async with pretending(tmp_path / "good", myself()):
-            assert await overlay("").node_id() == US
+        assert "copybara setup overlay" in nothing.value.hint
+        first, second = Path("/run/yggdrasil/yggdrasil.sock"), Path("/run/yggdrasil.sock")
+        first.parent.mkdir()
+        leave_behind(first)
+        async with pretending(second, b"220 mail.example ESMTP\r\n"):
+            with pytest.raises(OverlayDown, match=f"{first} any more"):
+                await overlay("").node_id()
+            async with pretending(ADMIN_PORT, myself()):
+                assert await overlay("").node_id() == US
+
+    in_own_namespace(work, own_run=True)
 
 
 @given(st.binary(max_size=300))

@@ -17,8 +17,8 @@ OUR_ADDRESS = IPv6Address("200:7428:8562:70c:192a:669b:b4d3:c0b2")
 
 
 @asynccontextmanager
-async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncIterator[str]:
-    """Listen at an admin socket and give this answer to every request."""
+async def pretending(place: Path | int, answer: bytes, *, close: bool = True) -> AsyncIterator[str]:
+    """Listen at an admin socket, or at a port of 127.0.0.1, and give this answer to every request."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError):
@@ -29,8 +29,12 @@ async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncI
                 await reader.read()
         writer.close()
 
-    async with await asyncio.start_unix_server(connected, path):
-        yield f"unix://{path}"
+    if isinstance(place, int):
+        async with await asyncio.start_server(connected, "127.0.0.1", place):
+            yield f"tcp://127.0.0.1:{place}"
+    else:
+        async with await asyncio.start_unix_server(connected, place):
+            yield f"unix://{place}"
 
 
 @asynccontextmanager

@@ -13,17 +13,20 @@ NOBODY = 65_534
 
 @contextlib.contextmanager
 def ordinary_user(*own: Path, uid: int = NOBODY) -> Iterator[None]:
-    """Continue as a user without privileges who owns the paths in `own`. Does nothing for such a user."""
+    """Continue as a user without privileges who owns the paths in `own`. Does nothing for such a user.
+
+    It is the real user as well, about whom access(2) tells. Root stays the saved one, and can come back.
+    """
     if os.geteuid() != 0:
         yield
         return
     for path in own:
         os.chown(path, uid, NOBODY)
-    os.seteuid(uid)
+    os.setresuid(uid, uid, 0)
     try:
         yield
     finally:
-        os.seteuid(0)
+        os.setresuid(0, 0, 0)
 
 
 @contextlib.contextmanager

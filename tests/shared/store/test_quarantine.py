@@ -17,6 +17,7 @@ from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
+from shared.store.calls import CALLS_LOGGED
 from shared.store.compared import COMPARED_KEPT
 from shared.store.secrets import NO_CHAIN, QUARANTINED_KEPT, SECRETS_KEPT
 from shared.store.store import Agreed
@@ -221,9 +222,8 @@ def ended(number: int, *, proven: bool = False) -> CallRecord:
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("other", ["is over", "is up", "proved itself", "was long ago"])
 def test_a_call_in_which_nothing_was_agreed_is_another_call_with_that_node_all_the_same(
-    store: Store, known: bool, other: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, known: bool, other: str
 ) -> None:
-    monkeypatch.setattr("shared.store.calls.CALLS_LOGGED", 3)
     store.propose_secret(BOB, secret(10), 0)
     store.commit_secret(BOB, secret(10))
     store.end_call(ended(1))
@@ -237,8 +237,9 @@ def test_a_call_in_which_nothing_was_agreed_is_another_call_with_that_node_all_t
         case "proved itself":
             store.end_call(ended(2, proven=True))
         case _:
-            for _ in range(3):
-                store.end_call(replace(ended(3), peer=ANNA))
+            with store.transaction():
+                for _ in range(CALLS_LOGGED):
+                    store.end_call(replace(ended(3), peer=ANNA))
     agreed = Agreed([secret(10)] if known else None, sure=False)
     store.add_contact(Contact(name="bob", node=BOB, created=0), agreed=agreed)
     assert store.proves(BOB, secret(10)) is (other == "proved itself")

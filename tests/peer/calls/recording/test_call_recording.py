@@ -14,20 +14,24 @@ import pytest
 
 from peer.calls.limits import OWN_RECORDINGS
 from peer.calls.line import Line
+from peer.calls.own_media import OwnMedia
 from peer.calls.recording.call_recording import CallRecording
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import Ours, Theirs, What
+from peer.media.call_recordings import CallRecordings
 from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
+from peer.media.recording_limits import RecordingLimits
 from peer.transport.leg import Leg
 from shared.call.table import EndReason, State
-from shared.config.schema import MediaSettings
+from shared.config.schema import Config
 from shared.errors import MediaError, NothingRecorded, NotRecordable
 from shared.media import Media
-from shared.messages import Recording, RecordingReply, Text
+from shared.messages import Hello, Recording, RecordingReply, Text
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import Node, active, node, over
+from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
+from tests.peer.pair import connected
 from tests.written_files import until_quiet, until_written
 
 KEY = b"k" * 32
@@ -76,7 +80,7 @@ async def call(
     folder: Path,
     *,
     media: Media = Media.BOTH,
-    settings: MediaSettings | None = None,
+    limits: RecordingLimits | None = None,
     old: bool = False,
     usual: str = "none",
 ) -> AsyncIterator[Pair]:
@@ -91,7 +95,7 @@ async def call(
                     name,
                     network,
                     recordings=place,
-                    recording_settings=settings,
+                    recording_limits=limits,
                     usual=usual if name == "anna" else "none",
                 )
             )
@@ -216,17 +220,34 @@ async def test_a_program_of_an_earlier_version_is_not_recorded(tmp_path: Path) -
     assert not pair.files
 
 
-async def test_without_a_reply_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peer.calls.recording.call_recording.REPLY_SECONDS", 0.3)
-    async with call(tmp_path, media=Media.AUDIO) as pair:
-        assert pair.theirs.recording is not None
-        # Ben's program gets the message but ignores it.
-        monkeypatch.setattr(pair.theirs.recording, "received", lambda message: None)
-        await pair.anna.switchboard.recording(pair.ours).start()
-        assert pair.ours.recordings.ours is Ours.ASKED
-        told = await hears(pair.anna, "us", What.UNANSWERED)
-        assert told.path is None
-    assert not pair.files
+async def keep_nothing() -> None:
+    """For a call that isn't continued after a restart."""
+
+
+async def test_without_a_reply_nothing_is_recorded(tmp_path: Path) -> None:
+    told: asyncio.Queue[RecordingChanged] = asyncio.Queue()
+    recording = CallRecording(
+        CallRecordings(Config(), tmp_path / "annas"),
+        lambda: "ben",
+        "none",
+        tell=told.put_nowait,
+        keep=keep_nothing,
+        reply_seconds=0.3,
+    )
+    async with connected() as legs:
+        running = legs.tasks.create_task(recording.run())
+        recording.connected(legs.caller, OwnMedia())
+        recording.greeted(Hello(1, 1, shows_recording=True))
+        await recording.start()
+        assert recording.standing.ours is Ours.ASKED
+        async with asyncio.timeout(PATIENCE):
+            # Ben's program gets the question, and nothing of his answers it.
+            asked = await anext(legs.callee.control)
+            assert isinstance(asked, Recording)
+            changed = await told.get()
+        assert (changed.by, changed.what, changed.path) == ("us", What.UNANSWERED, None)
+        running.cancel()
+    assert not (tmp_path / "annas").exists() or not list((tmp_path / "annas").iterdir())
 
 
 async def test_a_lost_path_goes_on_in_the_same_file_once_the_other_side_shows_it_again(tmp_path: Path) -> None:
@@ -274,19 +295,15 @@ async def test_a_call_on_hold_is_not_recorded_and_the_time_of_it_is_not_in_the_f
 
 
 async def test_a_full_disk_is_said_before_the_other_side_is_asked(tmp_path: Path) -> None:
-    settings = MediaSettings(recordings_leave_mb=10**9)
-    async with call(tmp_path, media=Media.AUDIO, settings=settings) as pair:
+    async with call(tmp_path, media=Media.AUDIO, limits=RecordingLimits(free=2**60)) as pair:
         with pytest.raises(MediaError, match="nearly full"):
             await pair.anna.switchboard.recording(pair.ours).start()
         assert not changes(pair.ben, "them")
     assert not pair.files
 
 
-async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peer.media.recording_limits.MEGABYTE", 50_000)
-    async with call(tmp_path, settings=MediaSettings(recording_mb=1)) as pair:
+async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes_on(tmp_path: Path) -> None:
+    async with call(tmp_path, limits=RecordingLimits(one=50_000)) as pair:
         await pair.record()
         told = await hears(pair.anna, "us", What.FAILED)
         await hears(pair.ben, "them", What.STOPPED)
@@ -314,11 +331,8 @@ class Bells:
 
 
 async def test_who_begins_and_ends_again_and_again_makes_one_tone_at_a_time() -> None:
-    async def keep() -> None:
-        pass
-
     bells, told = Bells(), asyncio.Queue[RecordingChanged]()
-    recording = CallRecording(bells, lambda: "anna", "devices", tell=told.put_nowait, keep=keep)
+    recording = CallRecording(bells, lambda: "anna", "devices", tell=told.put_nowait, keep=keep_nothing)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(recording.run())
         recording.received(Recording(1, on=True))
