@@ -37,20 +37,29 @@ def ip(line: str) -> None:
     subprocess.run(["ip", *line.split()], check=True, timeout=60)
 
 
-def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]], *, own_run: bool = False) -> T:
+def mount(*arguments: str) -> None:
+    """Run one `mount` command in the calling thread's namespace."""
+    subprocess.run(["mount", *arguments], check=True, timeout=60)
+
+
+def hide(folder: str) -> None:
+    """Put an empty folder in the place of another one, in the calling thread's namespace."""
+    mount("-t", "tmpfs", "none", folder)
+
+
+def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]], *, own_mounts: bool = False) -> T:
     """Run a coroutine in a namespace with only a loopback device. The namespace ends once nothing uses it.
 
-    With `own_run` there is nothing in /run either, where programs of the machine have their sockets.
+    With `own_mounts`, what it mounts is seen by its own thread alone, and by threads that this one starts.
     """
     need("ip", "mount")
 
     def thread() -> T:
-        if _libc.unshare(CLONE_NEWNET | (CLONE_NEWNS if own_run else 0)):
-            raise OSError(ctypes.get_errno(), "no network namespace can be made")
+        if _libc.unshare(CLONE_NEWNET | (CLONE_NEWNS if own_mounts else 0)):
+            raise OSError(ctypes.get_errno(), "no namespace can be made")
         ip("link set lo up")
-        if own_run:
-            for arguments in (("--make-rprivate", "/"), ("-t", "tmpfs", "none", "/run")):
-                subprocess.run(["mount", *arguments], check=True, timeout=60)
+        if own_mounts:
+            mount("--make-rprivate", "/")
         return asyncio.run(work())
 
     with ThreadPoolExecutor(1) as pool:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from peer.overlay.loopback import loopback_address
+from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
+from peer.transport.sctp import ControlTransport
 from peer.transport.udp_socket import OverlaySocket
 from shared.links.kinds import PairedToken, Request, Response
 from shared.links.paired import Operation, PairedBody, seal
@@ -97,6 +99,18 @@ class FirstContact:
         )
 
 
+def leg_with(association: type[ControlTransport]) -> type[DecodingLeg]:
+    """The class of legs whose control channel goes over such an association."""
+
+    class WithAssociation(DecodingLeg):
+        def _associate(self) -> ControlTransport:
+            sctp = association(self._dtls)
+            self.control = ControlChannel(sctp, on_close=self._end)
+            return sctp
+
+    return WithAssociation
+
+
 @dataclass(slots=True)
 class Legs:
     """Both ends of a connection."""
@@ -109,11 +123,13 @@ class Legs:
 
 
 @asynccontextmanager
-async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
+async def two_legs(
+    kind: type[OverlaySocket] = OverlaySocket, *, leg: type[DecodingLeg] = DecodingLeg
+) -> AsyncIterator[Legs]:
     """Make both legs of a one-link call without connecting them. The caller doesn't know the callee's port yet."""
     async with two_sockets(kind) as sockets:
-        caller = DecodingLeg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
-        callee = DecodingLeg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
+        caller = leg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = leg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
         try:
             async with asyncio.TaskGroup() as tasks:
                 yield Legs(caller, callee, sockets, tasks)
@@ -123,9 +139,11 @@ async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[L
 
 
 @asynccontextmanager
-async def connected(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
+async def connected(
+    kind: type[OverlaySocket] = OverlaySocket, *, leg: type[DecodingLeg] = DecodingLeg
+) -> AsyncIterator[Legs]:
     """Make and connect both legs of a one-link call."""
-    async with two_legs(kind) as legs:
+    async with two_legs(kind, leg=leg) as legs:
         await together(legs.caller, legs.callee)
         yield legs
 

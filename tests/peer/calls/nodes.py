@@ -84,6 +84,9 @@ class Node:
         self._clock = clock
         self.posts: list[str] = []
         self.heard: list[tuple[Line, News]] = []
+        self.on_hold: list[tuple[Line, bool]] = []
+        "Whether a line was on hold when there was news of it."
+
         self.endpoints: list[str] = []
         "The names of the endpoints that were made."
 
@@ -141,6 +144,7 @@ class Node:
 
     def told(self, line: Line, news: News) -> None:
         self.heard.append((line, news))
+        self.on_hold.append((line, line.on_hold))
         if isinstance(news, Posted):
             self.posts.append(news.token)
         self.happened.set()

@@ -7,6 +7,7 @@ the address of the network card. tests/browser tests real browsers.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import socket
 import time
@@ -234,15 +235,15 @@ async def test_the_newer_page_gets_the_media() -> None:
 
 @asynccontextmanager
 async def on_two_places(
-    moved: list[bool], seconds: float = 2 * PATIENCE
+    moved: list[bool], seconds: float = 2 * PATIENCE, kind: type[HandsetEndpoint] = HandsetEndpoint
 ) -> AsyncIterator[tuple[Leg, HandsetEndpoint, Pages, BrowserPage, BrowserPage]]:
     """A call at one page, while another page elsewhere is about to take it: the other side's leg comes first.
 
-    `seconds`: how long the first page continues meanwhile.
+    `seconds`: how long the first page continues meanwhile. `kind` is the class of the call's endpoint.
     """
     async with connected() as legs:
         pages = Pages()
-        endpoint, pattern = HandsetEndpoint(pages, 1, lambda: moved.append(True), seconds), Pattern(160, 120, 15)
+        endpoint, pattern = kind(pages, 1, lambda: moved.append(True), seconds), Pattern(160, 120, 15)
         await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         async with at(endpoint, pages) as here:
@@ -324,24 +325,33 @@ async def test_a_call_is_served_when_it_is_taken_back_after_the_leg_there_has_en
         assert endpoint.joined
 
 
+class TakenBack(HandsetEndpoint):
+    """Its call is taken back to a page at the moment at which another page has it."""
+
+    back_to: Page | None = None
+
+    @functools.cached_property
+    def taken_back(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    async def _join(self) -> None:
+        await super()._join()
+        if self.back_to is not None and self._pages.current is not self.back_to:
+            self._pages.take(self.back_to)
+            self.taken_back.set()
+            await asyncio.Event().wait()  # until its task is cancelled
+
+
 async def test_a_call_that_is_taken_back_as_the_other_page_gets_it_is_heard_from_the_first_again() -> None:
     moved: list[bool] = []
-    async with on_two_places(moved) as (other_side, endpoint, pages, here, there):
+    async with on_two_places(moved, kind=TakenBack) as (other_side, endpoint, pages, here, there):
         before = await sound_of_another_stream(other_side, None)
-        join, taken_back = endpoint._join, asyncio.Event()
-
-        async def taken_back_meanwhile() -> None:
-            await join()
-            if pages.current is there.page:
-                pages.take(here.page)
-                taken_back.set()
-                await asyncio.Event().wait()  # until its task is cancelled
-
-        endpoint._join = taken_back_meanwhile  # type: ignore[method-assign]
+        assert isinstance(endpoint, TakenBack)
+        endpoint.back_to = here.page
         pages.take(there.page)
         await there.join()
         async with asyncio.timeout(PATIENCE):
-            await taken_back.wait()
+            await endpoint.taken_back.wait()
         assert await sound_of_another_stream(other_side, None) == before
         assert endpoint.joined
         assert moved == []

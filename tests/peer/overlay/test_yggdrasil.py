@@ -27,7 +27,7 @@ from shared.node_id import NodeId
 from tests.peer.media.fixed_machine import LO, MACHINE, FixedMachine, device
 from tests.peer.overlay.yggdrasil_node import YggdrasilNode
 from tests.peer.overlay.yggdrasil_service import OUR_ADDRESS, US, myself, pretending, response
-from tests.peer.own_namespace import in_own_namespace, need
+from tests.peer.own_namespace import hide, in_own_namespace, need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 PATIENCE = 60.0
@@ -173,13 +173,13 @@ def test_a_real_node_answers_over_tcp_and_is_found_by_itself(tmp_path: Path) -> 
     need("yggdrasil")
 
     async def work() -> None:
+        hide("/run")  # a node of the machine itself would be found first
         node = YggdrasilNode(tmp_path, device="ygg0", admin="tcp://127.0.0.1:9001")
         async with node.running():
             assert await overlay("", ThisMachine()).node_id() == node.node_id
             assert await overlay("tcp://localhost:9001", ThisMachine()).own_address() == yggdrasil_address(node.node_id)
 
-    # A node of the machine itself would be found first.
-    in_own_namespace(work, own_run=True)
+    in_own_namespace(work, own_mounts=True)
 
 
 def test_a_real_node_without_its_device_means_that_the_overlay_is_down(tmp_path: Path) -> None:
@@ -326,6 +326,7 @@ async def test_no_socket_at_the_configured_place_names_the_place(tmp_path: Path)
 
 def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_is_told() -> None:
     async def work() -> None:
+        hide("/run")
         with pytest.raises(OverlayDown, match=r"No Yggdrasil node runs here|it doesn't run") as nothing:
             await overlay("").node_id()
         assert "copybara setup overlay" in nothing.value.hint
@@ -338,7 +339,7 @@ def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_is_tol
             async with pretending(ADMIN_PORT, myself()):
                 assert await overlay("").node_id() == US
 
-    in_own_namespace(work, own_run=True)
+    in_own_namespace(work, own_mounts=True)
 
 
 @given(st.binary(max_size=300))

@@ -35,13 +35,14 @@ from OpenSSL import SSL
 from peer.calls.conversation import BYE_SECONDS
 from peer.transport.connections import MAX_DATAGRAM
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
+from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.dtls_records import MAX_RECORDS, split
 from peer.transport.leg import Leg
-from peer.transport.sctp import ANSWERED
+from peer.transport.sctp import ANSWERED, ControlTransport
 from peer.transport.sctp_packet import MAX_CHUNKS, check
 from shared.errors import LocalProtocolError, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
-from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
+from tests.peer.pair import PATIENCE, Legs, connected, leg_with, together, two_legs
 from tests.peer.transport.lossy_socket import LossySocket
 
 MESSAGES: list[Message] = [
@@ -404,18 +405,24 @@ async def test_a_side_that_names_streams_without_number_has_none_of_them_made() 
         assert set(legs.callee._sctp._inbound_streams) == {0}
 
 
-async def test_chunks_that_want_an_answer_get_few_however_many_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with connected() as legs:
+class Noting(ControlTransport):
+    """An association that notes which chunks it sends."""
+
+    def __init__(self, transport: PinnedDtlsTransport) -> None:
+        super().__init__(transport)
+        self.sent: list[Chunk] = []
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        self.sent.append(chunk)
+        await super()._send_chunk(chunk)
+
+
+async def test_chunks_that_want_an_answer_get_few_however_many_come() -> None:
+    async with connected(leg=leg_with(Noting)) as legs:
         legs.caller.control.send(Ping(0))
         await received(legs.callee, 1)
-        answers: list[Chunk] = []
-        send = legs.callee._sctp._send_chunk
-
-        async def noted(chunk: Chunk) -> None:
-            answers.append(chunk)
-            await send(chunk)
-
-        monkeypatch.setattr(legs.callee._sctp, "_send_chunk", noted)
+        answering = legs.callee._sctp
+        assert isinstance(answering, Noting)
         begun = time.monotonic()
         for _ in range(100):
             await legs.caller._sctp._send_chunk(Many(HeartbeatChunk(), MAX_CHUNKS))
@@ -423,7 +430,7 @@ async def test_chunks_that_want_an_answer_get_few_however_many_come(monkeypatch:
         await legs.caller._sctp._send_chunk(Truncated(ForwardTsnChunk.type))
         await broken_by(legs)
         allowed = ANSWERED.at_once + ANSWERED.per_second * (time.monotonic() - begun)
-        assert 0 < sum(isinstance(each, HeartbeatAckChunk) for each in answers) <= allowed
+        assert 0 < sum(isinstance(each, HeartbeatAckChunk) for each in answering.sent) <= allowed
 
 
 @pytest.mark.parametrize("kind", CHUNK_CLASSES)

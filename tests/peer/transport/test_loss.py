@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 
-import pytest
 from aiortc.rtcsctptransport import Chunk, InitAckChunk, InitChunk
 from OpenSSL import SSL
 
 from peer.overlay import Address
-from peer.transport import ice, last_flight
+from peer.transport.dtls import PinnedDtlsTransport
+from peer.transport.last_flight import FLIGHT_RECORDS, FLIGHT_SECONDS
 from peer.transport.leg import Leg
+from peer.transport.sctp import ControlTransport
 from shared.errors import LegFailed
 from shared.messages import Hello
-from tests.peer.pair import PATIENCE, together, two_legs
+from shared.secrets.handshake import Handshake, Role
+from tests.peer.decoding_leg import DecodingLeg
+from tests.peer.pair import PATIENCE, leg_with, together, two_legs
 from tests.peer.transport.lossy_socket import LossySocket
 
 
@@ -32,11 +35,6 @@ class LosesChecks(LossySocket):
         return datagram[:2] == b"\x00\x01" and self.copies[datagram] < 6
 
 
-class LosesHandshakes(LossySocket):
-    def loses(self, datagram: bytes) -> bool:
-        return 20 <= datagram[0] <= 22
-
-
 class LosesThirty(LossySocket):
     """Loses three packets of ten. Each socket loses other ones, but the same in every run."""
 
@@ -51,72 +49,58 @@ class LosesThirty(LossySocket):
         return self._random.random() < 0.3
 
 
-@pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send copies quickly, because only their order matters."""
-    monkeypatch.setattr(ice, "CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(last_flight, "FLIGHT_SECONDS", 0.02)
-
-
-@pytest.mark.usefixtures("soon")
 async def test_a_handshake_that_loses_every_datagram_once_succeeds() -> None:
     async with two_legs(LosesFirstOfEveryFlight) as legs:
         await together(legs.caller, legs.callee)
         assert await greeted(legs.caller, legs.callee)
 
 
-@pytest.mark.usefixtures("soon")
 async def test_checks_are_repeated_until_they_are_heard() -> None:
     async with two_legs(LosesChecks) as legs:
         await together(legs.caller, legs.callee)
 
 
-@pytest.mark.usefixtures("soon")
 async def test_once_both_sides_are_up_the_handshake_is_not_repeated() -> None:
     async with two_legs(LosesFirstOfEveryFlight) as legs:
         await together(legs.caller, legs.callee)
         assert await greeted(legs.caller, legs.callee)
         before = [handshakes(leg) for leg in (legs.caller, legs.callee)]
         # Much longer than the time between two copies.
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(8 * FLIGHT_SECONDS)
         assert [handshakes(leg) for leg in (legs.caller, legs.callee)] == before
 
 
 def handshakes(leg: Leg) -> int:
     assert isinstance(leg._socket, LossySocket)
-    return sum(count for datagram, count in leg._socket.copies.items() if datagram[0] in last_flight.FLIGHT_RECORDS)
+    return sum(count for datagram, count in leg._socket.copies.items() if datagram[0] in FLIGHT_RECORDS)
 
 
 async def test_both_answers_to_the_openings_of_the_control_channel_may_be_lost() -> None:
-    async with two_legs() as legs:
-        for leg in (legs.caller, legs.callee):
-            lose(leg, InitAckChunk, 1)
+    async with two_legs(leg=leg_that_loses(InitAckChunk, 1)) as legs:
         await together(legs.caller, legs.callee)
         assert await greeted(legs.caller, legs.callee)
 
 
 async def test_the_control_channel_waits_for_the_other_side_however_long_it_takes() -> None:
-    async with two_legs() as legs:
-        for leg in (legs.caller, legs.callee):
-            lose(leg, InitChunk, 20)
+    async with two_legs(leg=leg_that_loses(InitChunk, 20)) as legs:
         await together(legs.caller, legs.callee)
         assert await greeted(legs.caller, legs.callee)
 
 
-def lose(leg: Leg, kind: type[Chunk], count: int) -> None:
-    """Make a leg lose its first chunks of a kind, and soon send another."""
-    sctp = leg._sctp
-    sctp._rto = 0.05
-    send, left = sctp._send_chunk, count
+def leg_that_loses(kind: type[Chunk], count: int) -> type[DecodingLeg]:
+    """The class of legs that lose their first chunks of a kind, and soon send another."""
 
-    async def lossy(chunk: Chunk) -> None:
-        nonlocal left
-        if isinstance(chunk, kind) and left:
-            left -= 1
-        else:
-            await send(chunk)
+    class Lossy(ControlTransport):
+        least_wait = 0.05
+        left = count
 
-    sctp._send_chunk = lossy  # type: ignore[method-assign]
+        async def _send_chunk(self, chunk: Chunk) -> None:
+            if isinstance(chunk, kind) and self.left:
+                self.left -= 1
+            else:
+                await super()._send_chunk(chunk)
+
+    return leg_with(Lossy)
 
 
 async def greeted(*legs: Leg) -> bool:
@@ -137,13 +121,22 @@ async def test_where_three_packets_of_ten_are_lost_calls_connect_within_seconds(
     await asyncio.gather(*(call() for _ in range(12)))
 
 
-async def test_a_handshake_that_openssl_gives_up_is_a_failed_leg(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gives_up(connection: SSL.Connection) -> bool:
+class GivesUp(PinnedDtlsTransport):
+    """Ends its handshake at once, as OpenSSL does after five minutes without an answer."""
+
+    async def _recv_next(self) -> None:
         raise SSL.Error
 
-    # OpenSSL does this after five minutes.
-    monkeypatch.setattr(SSL.Connection, "DTLSv1_get_timeout", lambda connection: 0.01)
-    monkeypatch.setattr(SSL.Connection, "DTLSv1_handle_timeout", gives_up)
-    async with two_legs(LosesHandshakes) as legs, asyncio.timeout(PATIENCE):
+
+class LegThatGivesUp(DecodingLeg):
+    """A leg with such a transport."""
+
+    def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
+        client = handshake.role is Role.CALLEE
+        return GivesUp(self._ice, handshake.identity, handshake.remote_pin, client=client, feedback=self.feedback)
+
+
+async def test_a_handshake_that_openssl_gives_up_is_a_failed_leg() -> None:
+    async with two_legs(leg=LegThatGivesUp) as legs, asyncio.timeout(PATIENCE):
         for attempt in await asyncio.gather(legs.caller.connect(), legs.callee.connect(), return_exceptions=True):
             assert isinstance(attempt, LegFailed)

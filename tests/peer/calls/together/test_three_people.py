@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from peer.calls.line import Line
-from peer.calls.news import News
 from peer.calls.reading import Reading
 from peer.calls.session import Session
 from peer.calls.session_events import HelloHeard
@@ -223,14 +222,6 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
     async with anna_and(tmp_path, "ben", "carl", "emma") as (wire, anna, (ben, carl, emma)):
         for one, other in ((carl, emma), (emma, carl)):
             one.knows(other, key=b"f" * 32)
-        told: list[tuple[Line, bool]] = []
-        tell = ben.told
-
-        def note(line: Line, news: News) -> None:
-            told.append((line, line.on_hold))
-            tell(line, news)
-
-        ben.told = note  # type: ignore[method-assign]
         await calls_with(anna, ben)
         await calls_with(emma, carl)
         theirs = line_with(ben, anna)
@@ -253,7 +244,7 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
         assert bens.on_hold
         if holds == "before they are named":
             # A page opens microphone and camera at the first news of a call that isn't on hold.
-            assert all(held for line, held in told if line is bens)
+            assert all(on_hold for line, on_hold in ben.on_hold if line is bens)
         assert wire.of(bens) == 0
         await ben.switchboard.resume(theirs)
         await sees(carl, carls, on_hold=False)
