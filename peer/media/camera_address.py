@@ -59,9 +59,7 @@ def open_camera(address: str, *, seconds: float = OPEN_SECONDS) -> InputContaine
     }
     begun = time.monotonic()
     try:
-        return av.open(
-            address, "r", options=options, timeout=(seconds, SILENCE_SECONDS), metadata_errors="replace"
-        )
+        return av.open(address, "r", options=options, timeout=(seconds, SILENCE_SECONDS), metadata_errors="replace")
     except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
         raise MediaError(
             "The IP camera refuses the user name or the password.", "Check `address` under [camera] of copybara.toml."

@@ -54,9 +54,7 @@ async def test_a_person_is_asked_again_for_an_account_that_does_not_work(tmp_pat
 
 
 @pytest.mark.parametrize("again", [b"", b"* OK x\r\n" * 500], ids=["silent", "without end"])
-async def test_mail_servers_that_come_to_no_end_are_given_up(
-    tmp_path: Path, server: MailServer, again: bytes
-) -> None:
+async def test_mail_servers_that_come_to_no_end_are_given_up(tmp_path: Path, server: MailServer, again: bytes) -> None:
     answer = Endless(b"* OK ready\r\n", again)
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening, asyncio.timeout(30):
         port = listening.sockets[0].getsockname()[1]

@@ -245,9 +245,7 @@ async def test_an_answer_that_fails_says_why_and_the_call_goes_on_ringing(bus: s
         assert program.opened.empty()
 
 
-async def test_what_is_chosen_before_anybody_can_have_read_it_counts_for_nothing(
-    bus: str, tmp_path: Path
-) -> None:
+async def test_what_is_chosen_before_anybody_can_have_read_it_counts_for_nothing(bus: str, tmp_path: Path) -> None:
     async with notification_server(bus) as server, running(tmp_path, settles_seconds=3600.0) as program:
         program.rings()
         for _ in range(3):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import socket
 import time
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,7 @@ from peer.calls.budget import WINDOW_SECONDS
 from peer.overlay.loopback import loopback_address
 from shared.contacts import Trust
 from shared.errors import BadDescription, OutsideOverlay
+from tests.audited import audited
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import PATIENCE, node, over
 from tests.peer.transport.sdp.descriptions import NAMES, offer, sixty_candidates, with_candidates
@@ -25,55 +23,45 @@ OFFERS = 60
 "The number of mutations of each recorded program's offer."
 
 
-def refuse(*_: Any, **__: Any) -> Any:
-    raise AssertionError("a socket or a name was asked for that no call needs")
-
-
 @pytest.mark.parametrize("name", NAMES)
-async def test_mutated_offers_get_an_answer_or_one_error_and_no_foreign_packet(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_mutated_offers_get_an_answer_or_one_error_and_no_foreign_packet(name: str, tmp_path: Path) -> None:
     chance = random.Random(f"node {name}")
     network = MemoryNetwork()
     answered = refused = 0
-    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
-        ben.knows(anna, trust=Trust.AUTO, classic=True)
-        ours, theirs = (str(loopback_address(each.id)) for each in (ben, anna))
-        own = f"candidate:7 1 udp 2122252543 {theirs} 41234 typ host"
-        original = with_candidates(offer(name), [*sixty_candidates(), own]).replace("0.0.0.0", "203.0.113.77")
-        password = next(line for line in original.split("\r\n") if line.startswith("a=ice-pwd:"))
-        loop = asyncio.get_running_loop()
-        for asked in ("getaddrinfo", "create_datagram_endpoint", "create_connection", "sock_connect", "sock_sendto"):
-            monkeypatch.setattr(loop, asked, refuse)
-        for asked in ("connect", "sendto", "sendmsg"):
-            monkeypatch.setattr(socket.socket, asked, refuse)
-        tracemalloc.start()
-        began = time.monotonic()
-        for number in range(OFFERS):
-            sdp = original.replace(password, f"a=ice-pwd:{number:030}")
-            ben.now += WINDOW_SECONDS + 1
-            ben.posts.clear()
-            try:
-                reading = await ben.switchboard.foreign.read_pasted(mutated(sdp, chance), chat="chat", node=anna.id)
-            except (BadDescription, OutsideOverlay):
-                refused += 1
-                continue
-            if reading.line is None:
-                refused += 1
-                continue
-            line = reading.line
-            await ben.until(lambda line=line: bool(ben.posts) or line.call.ended)  # type: ignore[misc]
-            if not line.call.ended:
-                answered += 1
-                (answer,) = ben.posts
-                assert ours in answer
-                assert not any(foreign in answer for foreign in ("203.0.113", "198.51.100", ".local", "192.168."))
-                ben.switchboard.hang_up(line)
-            await over(line)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert time.monotonic() - began < 4 * PATIENCE
-        monkeypatch.undo()
+    with audited() as asked_of_the_network:
+        async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+            ben.knows(anna, trust=Trust.AUTO, classic=True)
+            ours, theirs = (str(loopback_address(each.id)) for each in (ben, anna))
+            own = f"candidate:7 1 udp 2122252543 {theirs} 41234 typ host"
+            original = with_candidates(offer(name), [*sixty_candidates(), own]).replace("0.0.0.0", "203.0.113.77")
+            password = next(line for line in original.split("\r\n") if line.startswith("a=ice-pwd:"))
+            tracemalloc.start()
+            began = time.monotonic()
+            for number in range(OFFERS):
+                sdp = original.replace(password, f"a=ice-pwd:{number:030}")
+                ben.now += WINDOW_SECONDS + 1
+                ben.posts.clear()
+                try:
+                    reading = await ben.switchboard.foreign.read_pasted(mutated(sdp, chance), chat="chat", node=anna.id)
+                except (BadDescription, OutsideOverlay):
+                    refused += 1
+                    continue
+                if reading.line is None:
+                    refused += 1
+                    continue
+                line = reading.line
+                await ben.until(lambda line=line: bool(ben.posts) or line.call.ended)  # type: ignore[misc]
+                if not line.call.ended:
+                    answered += 1
+                    (answer,) = ben.posts
+                    assert ours in answer
+                    assert not any(foreign in answer for foreign in ("203.0.113", "198.51.100", ".local", "192.168."))
+                    ben.switchboard.hang_up(line)
+                await over(line)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert time.monotonic() - began < 4 * PATIENCE
+    assert asked_of_the_network == [], "a call on a network in memory needs no socket and no name"
     assert answered > OFFERS // 10
     assert refused > OFFERS // 10
     assert peak < 32 * 1024 * 1024

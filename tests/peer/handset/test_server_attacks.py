@@ -376,9 +376,7 @@ async def test_more_connections_than_there_may_be_keep_nobody_out(served: Served
     ],
     ids=["silent", "half a header", "half a body"],
 )
-async def test_a_connection_that_takes_too_long_is_ended(
-    static: Path, begun: bytes
-) -> None:
+async def test_a_connection_that_takes_too_long_is_ended(static: Path, begun: bytes) -> None:
     async with serving(static, times=ConnectionTimes(request=1.0, connection=1.0)) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(begun)

@@ -212,9 +212,7 @@ OPTIONS = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n"
     ],
     ids=["silent", "silent after its first answer", "headers without end", "a name without end", "slow"],
 )
-async def test_a_camera_whose_answers_dont_end_is_given_up(
-    scheme: str, begin: bytes, again: bytes
-) -> None:
+async def test_a_camera_whose_answers_dont_end_is_given_up(scheme: str, begin: bytes, again: bytes) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(begin.replace(b"%s", scheme.upper().encode()))

@@ -503,7 +503,10 @@ class TestSeveralAtATime:
             assert [store.link_seen(b"%d" % n) for n in range(4)] == ["used"] * 4
 
     def test_a_transaction_that_another_holds_for_too_long_is_an_error(self, path: Path) -> None:
-        with Store(path, busy_seconds=0.05) as store, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as another:
+        with (
+            Store(path, busy_seconds=0.05) as store,
+            contextlib.closing(sqlite3.connect(path, isolation_level=None)) as another,
+        ):
             another.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="another process"):
                 store.save_contact(contact())
