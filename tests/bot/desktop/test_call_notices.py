@@ -36,6 +36,7 @@ from shared.secrets.handshake import Role
 from shared.store import Store
 from tests.bot.desktop.session import EVERYTHING, NAME, PATH, SECONDS, connected, notification_server, session_bus
 from tests.endless import Endless
+from tests.noticed import noticed
 from tests.shared.store.ordinary_user import NOBODY, reachable_folder
 
 NODE = NodeId(bytes(range(32)))
@@ -336,31 +337,16 @@ async def test_another_server_shows_the_call_that_still_rings(bus: str, program:
         assert await program.acted() == (Act.ANSWER, "chat")
 
 
-class Logged(logging.Handler):
-    """Notices log records."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__()
-        self._words = words
-        self.there = asyncio.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._words in record.getMessage():
-            self.there.set()
-
-
 @contextlib.asynccontextmanager
 async def until_logged(words: str) -> AsyncIterator[None]:
     """Wait at the end of the block until the notices have logged these words."""
-    logged = Logged(words)
-    call_notices.logger.addHandler(logged)
     call_notices.logger.setLevel(logging.INFO)
     try:
-        yield
-        async with asyncio.timeout(SECONDS):
-            await logged.there.wait()
+        with noticed(call_notices.logger, words) as seen:
+            yield
+            async with asyncio.timeout(SECONDS):
+                await seen.wait()
     finally:
-        call_notices.logger.removeHandler(logged)
         call_notices.logger.setLevel(logging.NOTSET)
 
 

@@ -6,6 +6,7 @@ import array
 import asyncio
 import contextlib
 import gc
+import logging
 import math
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -30,6 +31,7 @@ from peer.media.sound.types import SoundGone
 from shared.config.schema import Devices
 from shared.errors import MediaError
 from shared.media import Media
+from tests.noticed import noticed
 from tests.peer.media.pulse_server import (
     SILENT,
     PulseServer,
@@ -329,10 +331,11 @@ async def test_a_sound_server_that_hangs_holds_up_nothing_else(sound: PulseServe
 
 
 async def logged(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
-    """Wait until this sentence was logged."""
+    """Wait until this sentence was logged, before or now."""
     async with asyncio.timeout(3 * PATIENCE):
-        while sentence not in caplog.text:  # noqa: ASYNC110 -- the log wakes nobody
-            await asyncio.sleep(0.02)
+        with noticed(logging.getLogger(), sentence) as seen:
+            if sentence not in caplog.text:
+                await seen.wait()
 
 
 async def test_without_a_sound_system_there_is_an_error_that_says_what_to_install(
