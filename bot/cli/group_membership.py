@@ -22,7 +22,7 @@ from peer.overlay.yggdrasil_admin import USUAL_PLACES
 VARIABLE = "COPYBARA_JOINED"
 "Set for the program that was started within the group, so that it doesn't try again."
 
-_AGAIN = "import sys; from bot.cli.main import main; sys.exit(main())"
+COPYBARA = "import sys; from bot.cli.main import main; sys.exit(main())"
 
 
 def missing_group(places: Sequence[str] | None = None) -> str | None:
@@ -46,11 +46,11 @@ def join() -> None:
         start_within(group, sys.argv[1:])
 
 
-def start_within(group: str, arguments: Sequence[str]) -> None:
-    """Replace this process by the same command within the group. Returns if that can't be done."""
+def start_within(group: str, arguments: Sequence[str], program: str = COPYBARA) -> None:
+    """Replace this process by a Python program with these arguments within the group. Returns if that can't be done."""
     if os.environ.get(VARIABLE) or shutil.which("sg") is None or _gains_nothing():
         return
-    command = shlex.join([sys.executable, "-P", "-c", _AGAIN, *arguments])
+    command = shlex.join([sys.executable, "-P", "-c", program, *arguments])
     sys.stdout.flush()
     drain()
     os.execvpe("sg", ["sg", group, "-c", f"exec {command}"], {**os.environ, VARIABLE: group})  # noqa: S606, S607

@@ -25,14 +25,14 @@ SCRIPT = """
 import os, sys
 from bot.cli import group_membership as group
 place = {socket!r}
-group._AGAIN = (
+program = (
     "import os, sys; print('within', sys.argv[1:], "
     f"os.access({{place!r}}, os.W_OK), os.environ['COPYBARA_JOINED'])"
 )
 name = group.missing_group([place])
 print("missing", name, flush=True)
 if name:
-    group.start_within(name, ["status", "a b"])
+    group.start_within(name, ["status", "a b"], program)
     print("as before")
 """
 

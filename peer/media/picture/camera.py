@@ -80,19 +80,21 @@ class LocalCamera:
         *,
         folder: Path = DEVICES,
         source: Callable[[str, int, int, int], Sequence[str]] = video4linux,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         """`name` is `auto` or a path.
 
         The pictures fit `width` and `height` with their proportions kept; `rate` is per second.
 
         `tell` is called when the camera goes or comes back. `folder` contains the devices. `source` gives ffmpeg's
-        options for a device.
+        options for a device. The first picture has to come within `start_seconds`.
         """
         wanted = "" if name == "auto" else name
         self._folder, self._wanted = folder, wanted
         self._folders = {folder, Path(wanted).parent} if wanted else {folder}
         self._limits = width, height, rate
         self._source = source
+        self._start_seconds = start_seconds
         self.device: FollowedDevice[CameraProgram] = FollowedDevice(CAMERA, wanted, self._find, self._start, tell)
         self._track: LiveTrack | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -121,7 +123,7 @@ class LocalCamera:
         return found(self._wanted, self._folder)
 
     async def _start(self, device: str) -> CameraProgram:
-        program = CameraProgram()
+        program = CameraProgram(self._start_seconds)
         try:
             await program.open(self._source(device, *self._limits), *self._limits)
         except BaseException:
@@ -154,7 +156,9 @@ class LocalCamera:
 class CameraProgram:
     """A running ffmpeg that gives the pictures of one camera."""
 
-    def __init__(self) -> None:
+    def __init__(self, start_seconds: float = START_SECONDS) -> None:
+        """`start_seconds` is how long the first picture may take."""
+        self._start_seconds = start_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: asyncio.Future[str] | None = None
         "Reads ffmpeg's stderr, because a full pipe would block ffmpeg, and gives the last line."
@@ -186,7 +190,7 @@ class CameraProgram:
         assert stderr is not None
         self._complaints = asyncio.ensure_future(_last_line(stderr))
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(self._start_seconds):
                 self._size = _size(await stdout.readuntil(b"\n"))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, TimeoutError) as error:
             said = await self._end()
