@@ -43,14 +43,15 @@ def mount(*arguments: str) -> None:
 
 
 def hide(folder: str) -> None:
-    """Put an empty folder in the place of another one, in the calling thread's namespace."""
+    """Cover a folder with an empty one, in the calling thread's namespace."""
     mount("-t", "tmpfs", "none", folder)
 
 
 def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]], *, own_mounts: bool = False) -> T:
     """Run a coroutine in a namespace with only a loopback device. The namespace ends once nothing uses it.
 
-    With `own_mounts`, what it mounts is seen by its own thread alone, and by threads that this one starts.
+    With `own_mounts`, what it mounts is seen by its own thread alone, and by threads that this one starts. A pool of
+    the program's may have other threads, so such a coroutine must not read or write files in one.
     """
     need("ip", "mount")
 

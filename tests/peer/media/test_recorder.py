@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import resource
 import stat
 import subprocess
@@ -23,7 +24,7 @@ from shared.errors import MediaError
 from shared.media import Media
 from tests.before_others import before_others
 from tests.peer.media.tone import SineTrack, hertz, time_of
-from tests.peer.own_namespace import hide, in_own_namespace
+from tests.peer.own_namespace import need
 from tests.peer.pair import connected
 
 
@@ -218,17 +219,32 @@ async def test_a_call_without_media_leaves_no_file(tmp_path: Path) -> None:
     assert not recordings(tmp_path)
 
 
-def test_a_call_without_media_leaves_no_file_where_a_file_has_its_name_from_the_first(tmp_path: Path) -> None:
-    async def work() -> None:
-        hide("/proc")  # without it a file can't be given a name later
-        async with connected() as legs:
-            recorder = Recorder(tmp_path)
-            await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
-            assert len(recordings(tmp_path)) == 1
-            await recorder.detach()
-        assert not recordings(tmp_path)
+WITHOUT_PROC = ("unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /proc; exec "$@"', "sh")
+"Before a command: it can't give a file a name later."
 
-    in_own_namespace(work, own_mounts=True)
+NAMED_AT_ONCE = """
+import asyncio, sys
+from pathlib import Path
+from peer.media.endpoints.recorder import Recorder
+from shared.media import Media
+from tests.peer.pair import connected
+
+async def record(folder):
+    async with connected() as legs:
+        recorder = Recorder(folder)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
+        assert len([*folder.iterdir()]) == 1
+        await recorder.detach()
+    assert not [*folder.iterdir()]
+
+asyncio.run(record(Path(sys.argv[1])))
+"""
+
+
+def test_a_call_without_media_leaves_no_file_where_names_cant_wait(tmp_path: Path) -> None:
+    need("unshare", "mount")
+    command = [*WITHOUT_PROC, sys.executable, "-c", NAMED_AT_ONCE, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=100, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 
 
 async def test_two_recordings_of_a_second_have_different_names(tmp_path: Path) -> None:
