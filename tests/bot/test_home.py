@@ -122,7 +122,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_user_is_refused() -> None:
     with ordinary_user(), pytest.raises(StoreError, match="belongs to another user"):
-        Home(Path("/")).prepare()
+        Home(Path("/usr")).prepare()
 
 
 def test_a_home_that_cannot_be_made_is_refused() -> None:
