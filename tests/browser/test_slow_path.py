@@ -27,6 +27,14 @@ async (looks) => {
 }
 """
 
+DECIDED = """
+async (arrived) => {
+  const { LIGHT, light } = await import("/slow_path.js");
+  let state = LIGHT;
+  return arrived.map((packets) => (state = light(state, packets)).left <= 0);
+}
+"""
+
 LEGS = """
 (() => {
   // Real connections to ends within the page. What the browser says of their paths is ours.
@@ -101,6 +109,18 @@ async def test_a_browser_that_does_not_say_how_much_it_can_send_goes_by_what_is_
     assert found[-1] == [0, False, False, True, 1]
 
 
+async def test_a_picture_is_tried_once_it_is_known_how_late_packets_are_without_it() -> None:
+    """Sound is reported every few seconds. A try without that would fail on every path that is always late."""
+    poor = {"available": 50e3, "lost": 0.1, "late": 0.3, "pictured": True}
+    silent = {**poor, "lost": None, "late": None}
+    async with theatre() as play:
+        found = await play.page.evaluate(STATES, [poor, poor, *[silent] * 6, poor, *[{**poor, "late": 0.4}] * 5])
+        never = await play.page.evaluate(STATES, [poor, poor, *[silent] * 12])
+    assert [each[1] for each in found] == [False] * 8 + [True] * 5 + [False]
+    assert found[-1][:3] == [1, False, False], "the picture is back"
+    assert [each[1] for each in never].index(True) == 12, "where nothing is ever reported it is tried all the same"
+
+
 async def test_a_picture_is_small_as_long_as_the_browser_believes_in_little() -> None:
     path = [
         {"available": bits, "lost": 0, "late": 0, "pictured": True}
@@ -109,6 +129,14 @@ async def test_a_picture_is_small_as_long_as_the_browser_believes_in_little() ->
     async with theatre() as play:
         found = await play.page.evaluate(STATES, path)
     assert [each[4] for each in found] == [1, 2, 2, 2, 1, 1]
+
+
+async def test_nothing_is_decided_after_the_dark_and_a_side_that_sends_nothing_is_not_in_the_dark() -> None:
+    arrived = [50, 100, *[150] * 5, *range(200, 700, 50), *[650] * 20, 700, 750]
+    async with theatre() as play:
+        found = await play.page.evaluate(DECIDED, arrived)
+    dark, after, nothing = [False] * 4, [False] * 7 + [True] * 3, [False] * 15 + [True] * 5
+    assert found == [True] * 3 + dark + after + nothing + [False] * 2
 
 
 async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:

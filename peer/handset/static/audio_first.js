@@ -1,18 +1,15 @@
 // Looks once a second how much the path of a leg carries, and has the leg send what fits: see slow_path.js.
 
-import { next, paused, sent, WHOLE } from "./slow_path.js";
+import { LIGHT, light, next, paused, sent, WHOLE } from "./slow_path.js";
 
 const LOOK = 1000;
-// Looks after one at which nothing had arrived. What is reported then tells of a path that was dark, not of a narrow one.
-const DARK = 8;
 
 // Event: `changed`, when the picture was paused or has come back.
 export class AudioFirst extends EventTarget {
   #leg;
   #state = WHOLE;
   #timer;
-  #arrived = 0;
-  #dark = 0;
+  #light = LIGHT;
 
   constructor(leg) {
     super();
@@ -27,9 +24,8 @@ export class AudioFirst extends EventTarget {
   async #look() {
     const seen = await this.#leg.path();
     if (!seen) return;
-    this.#dark = seen.arrived === this.#arrived ? DARK : this.#dark - 1;
-    this.#arrived = seen.arrived;
-    if (this.#dark > 0) return;
+    this.#light = light(this.#light, seen.arrived);
+    if (this.#light.left > 0) return;
     const before = this.#state;
     this.#state = next(before, seen);
     this.#leg.fit(sent(this.#state));

@@ -89,7 +89,7 @@ export class Leg extends EventTarget {
   // What is known of the path, as slow_path.js wants it, and how many packets have arrived. Null while there is no path.
   async path() {
     if (this.#connection.connectionState !== "connected") return null;
-    const seen = { available: null, lost: null, late: 0, pictured: Boolean(this.#sending.picture), arrived: 0 };
+    const seen = { available: null, lost: null, late: null, pictured: Boolean(this.#sending.picture), arrived: 0 };
     const found = await this.#connection.getStats();
     const lost = {};
     let [again, sound] = [0, false];
@@ -104,7 +104,7 @@ export class Leg extends EventTarget {
       lost[each.kind] = each.fractionLost ?? 0;
       if (each.roundTripTime === undefined) continue;
       this.#least = Math.min(this.#least, each.roundTripTime);
-      seen.late = Math.max(seen.late, each.roundTripTime - this.#least);
+      seen.late = Math.max(seen.late ?? 0, each.roundTripTime - this.#least);
     }
     // Of a small picture a second has few packets, and what is sent again counts as arrived: the sound's tell more.
     seen.lost = lost.audio ?? (sound ? null : lost.video ?? null);

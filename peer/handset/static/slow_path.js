@@ -21,6 +21,8 @@ const GOOD_LOOKS = 2;
 const TRY_LOOKS = 5;
 // Looks before a higher step is tried again, after so many tries that failed in a row.
 const WAITS = [3, 6, 12, 24];
+// Looks that it waits longer for a report.
+const UNREPORTED = 8;
 // There is enough for a higher step, without a try, if there is a good bit more than it needs.
 const ROOM = 1.2;
 // In a try a picture takes no more than this, in bits a second: if there is no room for it, the sound hardly suffers.
@@ -35,16 +37,29 @@ const LATE = 1.5;
 // In a try for which the path seems too narrow, this much later than before it is too much.
 const LATER = 0.2;
 
+// Looks after a path was dark in which nothing is decided: what is reported then tells of the dark, not of a narrow path. Where nothing
+// arrives for longer than that the other side sends nothing, for a path that is dark is dialled again.
+const DARK = 8;
+
+export const LIGHT = Object.freeze({ arrived: 0, silent: 0, left: 0 });
+
+// The same after one more look at how many packets have arrived. Nothing is decided while `left` is above zero.
+export function light(before, arrived) {
+  if (arrived !== before.arrived) return { arrived, silent: 0, left: before.silent ? DARK - 1 : before.left - 1 };
+  const silent = before.silent + 1;
+  return { arrived, silent, left: silent > DARK ? before.left - 1 : DARK };
+}
+
 export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
-// part of the packets that didn't arrive, null if that wasn't reported lately; `late`, how many seconds longer they take
-// than at best; and `pictured`, whether there is a picture to send.
+// part of the packets that didn't arrive, and `late`, how many seconds longer they take than at best, both null if that wasn't
+// reported lately; and `pictured`, whether there is a picture to send.
 export function next(before, seen) {
   const lost = seen.lost ?? before.lost;
   // What is lost whatever is sent is no reason to send less: it is known once little was sent.
   const usual = lost < before.usual ? (before.usual + lost) / 2 : before.usual;
-  const suffers = (seen.lost ?? 0) > 1.5 * before.usual + LOST || seen.late > LATE;
+  const suffers = (seen.lost ?? 0) > 1.5 * before.usual + LOST || (seen.late ?? 0) > LATE;
   const small = seen.available !== null && seen.available < (before.small ? LARGE : SMALL);
   const state = { ...before, lost, usual, small, looks: before.looks + 1 };
   const { step } = state;
@@ -54,7 +69,7 @@ export function next(before, seen) {
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
   const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
-    const full = seen.late > state.late + LATER && !enough(seen, step);
+    const full = (seen.late ?? 0) > state.late + LATER && !enough(seen, step);
     if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
     // One that works is followed by the next at once, where there is one.
     return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: known ? 0 : WAITS.at(-1) }) : { ...state, run };
@@ -65,8 +80,10 @@ export function next(before, seen) {
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
   const failed = state.looks > WAITS.at(-1) && STEPS[step].picture ? 0 : state.failed;
-  if (step > 0 && !known && run >= 0 && state.looks >= WAITS[Math.min(failed, WAITS.length - 1)]) {
-    return at(step - 1, state, { failed, trying: true, usual: lost, late: seen.late });
+  // How late packets are before a try is what it is judged by. Sound alone is reported only every few seconds.
+  const wait = WAITS[Math.min(failed, WAITS.length - 1)] + (seen.late === null ? UNREPORTED : 0);
+  if (step > 0 && !known && run >= 0 && state.looks >= wait) {
+    return at(step - 1, state, { failed, trying: true, usual: lost, late: seen.late ?? 0 });
   }
   return { ...state, run, failed };
 }
