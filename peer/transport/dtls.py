@@ -200,6 +200,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         before, self.last_heard = self.last_heard, (now := time.monotonic())
         if before is not None and now - before > DARK_SECONDS:
             self._was_dark = True
+            self._lately.light_again(now)
             self._on_light()
         self._last_flight.end()
         return now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE
 from peer.transport.send_path import parts
@@ -30,7 +30,15 @@ thousand.
 """
 
 RTPFB, GENERIC_NACK = 205, 1
-"RTCP packet type and format (RFC 4585, sections 6.1 and 6.2.1)."
+PSFB, PICTURE_LOSS = 206, 1
+"RTCP packet types and formats (RFC 4585, sections 6.1, 6.2.1 and 6.3.1)."
+
+DARK_SECONDS = 10.0
+"""After the dark, in which it may be asked for what was sent then. A receiver does that until it has a whole picture;
+sequence numbers begin again after some minutes."""
+
+WHOLE_SECONDS = 1.0
+"Between two requests for a whole picture instead: the first one, or the picture, may have been lost."
 
 HEADER = 12
 "Bytes before the packets that are named, four for each seventeen."
@@ -52,6 +60,28 @@ class SentLately:
         "What was sent since, in its order, sound as well: a relay looks into none of it before somebody asks."
 
         self._named = Bucket(NAMED)
+        self._in_the_dark: dict[bytes, int] = {}
+        "By SSRC: the last sequence number that was sent before the path was light again."
+
+        self._until = 0.0
+        "So long that holds."
+
+        self._whole_at = 0.0
+        "When the next whole picture may be asked for."
+
+    def light_again(self, now: float) -> None:
+        """The path was dark until now: nothing that was sent before is sent again.
+
+        A picture follows the one before, so nearly all would be needed, seconds late; a whole picture is less. And what
+        the page sends again is dropped, which it takes for more losses.
+        """
+        self.sort()
+        self._in_the_dark.clear()
+        for datagram in filter(None, self.datagrams):
+            number, ssrc = int.from_bytes(datagram[2:4]), datagram[8:12]
+            if (number - self._in_the_dark.setdefault(ssrc, number)) % 2**16 < 2**15:
+                self._in_the_dark[ssrc] = number
+        self._until, self._whole_at = now + DARK_SECONDS, now
 
     def sent(self, datagram: bytes) -> None:
         """Keep one of a picture, of at least 12 bytes."""
@@ -68,28 +98,40 @@ class SentLately:
     def asked(self, packet: bytes, now: float) -> tuple[list[bytes], bytes]:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says. `now` is
         in seconds of a clock that never goes back.
+
+        Where it asks for what was sent in the dark, it asks for a whole picture instead.
         """
-        again: list[bytes] = []
-        left: list[bytes] = []
-        for part in parts(packet):
-            if len(part) < HEADER or part[1] != RTPFB or part[0] & 0x1F != GENERIC_NACK:
-                left.append(part)
-                continue
-            if not self._named.takes(now, _count(part)):
-                left.append(part)
-                continue
-            self.sort()
-            wanted = dict.fromkeys(_named(part))
-            here = [datagram for number in wanted if (datagram := self._kept(part[8:12], number))]
-            size = sum(map(len, here))
-            if size > self.credit:
-                left.append(part)
-                continue
-            self.credit -= size
-            again += here
-            if len(here) < len(wanted):
-                left.append(part)
-        return again, b"".join(left) if again else packet
+        given = parts(packet)
+        answers = [self._answer(part, now) if _is_nack(part) else ([], part) for part in given]
+        left = [rest for _, rest in answers]
+        again = [datagram for datagrams, _ in answers for datagram in datagrams]
+        return again, packet if left == given else b"".join(left)
+
+    def _answer(self, nack: bytes, now: float) -> tuple[list[bytes], bytes]:
+        """What one request is answered with, and what is passed on of it or instead of it."""
+        dark = now < self._until
+        if not self._named.takes(now, _count(nack)):
+            return [], b"" if dark else nack
+        self.sort()
+        instead = b""
+        wanted = dict.fromkeys(_named(nack))
+        if dark and (of_the_dark := self._of_the_dark(nack[8:12], wanted)):
+            if now >= self._whole_at:
+                self._whole_at = now + WHOLE_SECONDS
+                instead = _whole_picture(nack)
+            for number in of_the_dark:
+                del wanted[number]
+        here = [datagram for number in wanted if (datagram := self._kept(nack[8:12], number))]
+        size = sum(map(len, here))
+        if size > self.credit:
+            return [], instead + nack
+        self.credit -= size
+        return here, instead if len(here) == len(wanted) else instead + nack
+
+    def _of_the_dark(self, ssrc: bytes, numbers: Iterable[int]) -> list[int]:
+        """Those that were sent before the path was light again."""
+        last = self._in_the_dark.get(ssrc)
+        return [] if last is None else [number for number in numbers if (last - number) % 2**16 < 2**15]
 
     def _keep(self, datagram: bytes) -> None:
         self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
@@ -98,6 +140,15 @@ class SentLately:
     def _kept(self, ssrc: bytes, number: int) -> bytes:
         datagram = self.datagrams[number % KEPT]
         return datagram if datagram[8:12] == ssrc and datagram[2:4] == number.to_bytes(2, "big") else b""
+
+
+def _is_nack(part: bytes) -> bool:
+    return len(part) >= HEADER and part[1] == RTPFB and part[0] & 0x1F == GENERIC_NACK
+
+
+def _whole_picture(nack: bytes) -> bytes:
+    """A request for a whole picture of the same stream, from the same receiver."""
+    return bytes((0x80 | PICTURE_LOSS, PSFB, 0, 2)) + nack[4:12]
 
 
 def _count(nack: bytes) -> int:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.overlay import Address
-from peer.transport.sent_lately import KEPT, MOST_CREDIT, NAMED, SHARE, SentLately
+from peer.transport.dtls import DARK_SECONDS as SILENT_SECONDS
+from peer.transport.sent_lately import DARK_SECONDS, KEPT, MOST_CREDIT, NAMED, SHARE, WHOLE_SECONDS, SentLately
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, together, two_legs
 
@@ -82,6 +83,26 @@ def test_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None
     assert lately.asked(nack(5), 2.0) == ([picture(5)], b"")
 
 
+def test_for_what_was_sent_in_the_dark_a_whole_picture_is_asked_for_instead() -> None:
+    lately = after(*range(65_500, 65_560))
+    lately.light_again(100.0)
+    asked_for = nack(65_520) + nack(5, 23)
+    assert lately.asked(asked_for, 100.1) == ([], PLI)
+    assert lately.asked(asked_for, 100.2) == ([], b""), "it is on its way"
+    assert lately.asked(nack(5), 100.1 + WHOLE_SECONDS) == ([], PLI), "it was lost"
+    lately.sent(picture(24))
+    assert lately.asked(PLI + nack(23, 24), 101.2) == ([picture(24)], PLI)
+    assert lately.asked(nack(5, ssrc=3), 101.2) == ([], nack(5, ssrc=3))
+    assert lately.asked(nack(5), 100.0 + DARK_SECONDS) == ([picture(5)], b"")
+
+
+def test_thousands_of_packets_of_the_dark_are_asked_for_nowhere() -> None:
+    lately = after(*range(NAMED.at_once))
+    lately.light_again(100.0)
+    many = nack(*range(NAMED.at_once))
+    assert [lately.asked(many, 100.0) for _ in range(3)] == [([], PLI), ([], b""), ([], b"")]
+
+
 @given(st.binary(max_size=80))
 def test_whatever_is_asked_can_be_read(packet: bytes) -> None:
     again, left = after(*range(50)).asked(b"\x81\xcd" + packet, 1.0)
@@ -121,4 +142,19 @@ async def test_a_picture_from_a_page_is_complete_over_a_path_that_lost_some_of_i
             assert sorted(numbers) == list(range(20))
             # The page gets the later PLI, and nothing of the NACK.
             legs.callee.send_now([PLI])
+            assert await page_is_asked.get() == [PLI]
+
+
+async def test_after_a_dark_time_a_page_is_not_asked_for_what_it_sent_meanwhile() -> None:
+    async with two_legs() as legs:
+        await together(legs.caller, legs.callee)
+        page_is_asked: asyncio.Queue[list[bytes]] = asyncio.Queue()
+        legs.caller.forward(page_is_asked.put_nowait)
+        legs.caller.send_now([picture(number) for number in range(20)])
+        dtls = legs.caller.transport
+        dtls.heard()
+        assert dtls.last_heard is not None
+        dtls.last_heard -= 2 * SILENT_SECONDS
+        legs.callee.send_now([nack(*range(5, 20))])
+        async with asyncio.timeout(PATIENCE):
             assert await page_is_asked.get() == [PLI]
