@@ -47,6 +47,9 @@ BACK_GOAL = 2.0
 PATIENCE = 20.0
 "Seconds after which what hasn't come back counts as coming then."
 
+PICTURED_SECONDS = 60.0
+"A paused picture is tried again within half of that."
+
 SAMPLES, PICTURES = 9_600, 3
 "That many more that weren't made up: it is back."
 
@@ -161,9 +164,13 @@ async def _after_dark(pages: PagesApart, how: How) -> list[tuple[float, float]]:
     found = []
     for _ in range(DARK_TURNS):
         await asyncio.sleep(AGAIN_SECONDS)
+        await _pictured(pages, how)
         await pages.path(Path(dark=True))
-        await asyncio.sleep(DARK_SECONDS)
+        light = asyncio.get_running_loop().time() + DARK_SECONDS
+        # On a busy machine this takes a while, and the dark has to be no longer for it.
+        await asyncio.sleep(DARK_SECONDS / 2)
         before = await pages.counted(how)
+        await asyncio.sleep(light - asyncio.get_running_loop().time())
         await pages.path(GOOD)
         began = time.monotonic()
         sound = picture = None
@@ -177,6 +184,16 @@ async def _after_dark(pages: PagesApart, how: How) -> list[tuple[float, float]]:
             await asyncio.sleep(LOOK_SECONDS)
         found.append((sound or PATIENCE, picture or PATIENCE))
     return found
+
+
+async def _pictured(pages: PagesApart, how: How) -> None:
+    """Wait until pictures come on both sides. A path before may have paused them, and that isn't measured here."""
+    began, before = time.monotonic(), await pages.counted(how)
+    while time.monotonic() - began < PICTURED_SECONDS:
+        await asyncio.sleep(LOOK_SECONDS)
+        both = zip(before, await pages.counted(how), strict=True)
+        if all(now.pictures - then.pictures > PICTURES for then, now in both):
+            return
 
 
 def _heard(counted: Counted) -> float:
