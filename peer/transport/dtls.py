@@ -165,7 +165,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.counters.first.listen(on_first_media)
         self._on_light = on_light
         self._was_dark = False
-        "Whether the next picture follows a time without any packet."
+        "Whether a whole picture is to be asked for once a picture comes, for the path was dark since the last one."
 
     async def connect(self) -> None:
         """Make the handshake. It doesn't raise if that fails: `state` and `refused_identity` tell how it went."""
@@ -199,11 +199,19 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Do what `heard` does, and return the time in monotonic seconds."""
         before, self.last_heard = self.last_heard, (now := time.monotonic())
         if before is not None and now - before > DARK_SECONDS:
-            self._was_dark = True
-            self._lately.light_again(now)
-            self._on_light()
+            self._light_again(before, now)
         self._last_flight.end()
         return now
+
+    def _light_again(self, before: float, now: float) -> None:
+        """The path was dark from one time to the other."""
+        self._lately.light_again(now)
+        picture = self.counters.video.last_arrival
+        # Pictures that came until then don't come yet: a browser holds them back until it hears that sound arrives.
+        self._was_dark = picture is None or before - picture > DARK_SECONDS
+        if not self._was_dark:
+            self._ask_for_key_frame()
+        self._on_light()
 
     @property
     def exported(self) -> bytes:
