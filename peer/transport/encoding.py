@@ -198,7 +198,10 @@ class EncodedTrack(MediaStreamTrack):
                 return cast("Packet[Stream]", data)
             whole, self._whole = self._whole, False
             encode = partial(self._encoder.encode, data, self._planned(), whole=whole)
-            self._made += await asyncio.get_running_loop().run_in_executor(None, encode)
+            made = await asyncio.get_running_loop().run_in_executor(None, encode)
+            # Of small pictures not every one is sent.
+            self._whole = self._whole or (whole and not made)
+            self._made += made
         self.begun.set()
         return self._made.popleft()
 

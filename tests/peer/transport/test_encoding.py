@@ -9,8 +9,8 @@ from fractions import Fraction
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from peer.transport.audio_first import PathState, Plan, plan
-from peer.transport.encoding import PATIENCE_SECONDS, EncodedTrack
+from peer.transport.audio_first import STEPS, PathState, Plan, plan
+from peer.transport.encoding import PATIENCE_SECONDS, SMALLER, EncodedTrack
 from peer.transport.profile import OPUS, VIDEO_PAYLOAD_TYPE, Kind
 from tests.peer.pair import PATIENCE, connected
 
@@ -37,9 +37,9 @@ def sound() -> AudioFrame:
     return frame
 
 
-def picture() -> VideoFrame:
+def picture(number: int = 0) -> VideoFrame:
     frame = VideoFrame(64, 48, "yuv420p")
-    frame.pts, frame.time_base = 0, Fraction(1, 90_000)
+    frame.pts, frame.time_base = 3_000 * number, Fraction(1, 90_000)
     return frame
 
 
@@ -134,3 +134,17 @@ async def test_only_the_first_picture_waits() -> None:
         pair.camera.frames.put_nowait(picture())
         await pair.picture.recv()
     assert pair.order == ["video", "video"]
+
+
+async def test_a_whole_picture_that_is_asked_for_is_made_where_not_every_picture_is_sent() -> None:
+    little, left_out = Plan(STEPS[0].sound, 0, SMALLER[0][0] - 1), SMALLER[0][2]
+    camera = Given("video")
+    track = EncodedTrack(camera, "video", lambda: little)
+    for number in range(3 * (left_out + 1)):
+        camera.frames.put_nowait(picture(number))
+    async with asyncio.timeout(PATIENCE):
+        first, second = await track.recv(), await track.recv()
+        track.want_whole()
+        third = await track.recv()
+    # RFC 6386, section 9.1: the bit is 0 in a whole one.
+    assert [bytes(each)[0] & 1 for each in (first, second, third)] == [0, 1, 0]
