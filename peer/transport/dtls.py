@@ -248,8 +248,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 logger.debug("an RTP packet was not sent")
                 continue
             send(datagram, port)
-            if rtp and not own and packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
-                lately.sent(datagram)
+            if rtp and packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
+                (lately.encoded_here if own else lately.sent)(datagram)
             if twice.active and twice.wants(packet, time.monotonic()):
                 self._send_copy_soon(datagram)
 

@@ -60,6 +60,9 @@ class SentLately:
         "What was sent since, in its order, sound as well: a relay looks into none of it before somebody asks."
 
         self._named = Bucket(NAMED)
+        self._ours: dict[bytes, int] = {}
+        "By SSRC: the last sequence number of our own encoder, whose sender keeps its packets itself."
+
         self._in_the_dark: dict[bytes, int] = {}
         "By SSRC: the last sequence number that was sent before the path was light again."
 
@@ -76,12 +79,14 @@ class SentLately:
         the page sends again is dropped, which it takes for more losses.
         """
         self.sort()
-        self._in_the_dark.clear()
+        self._in_the_dark = self._ours.copy()
         for datagram in filter(None, self.datagrams):
-            number, ssrc = int.from_bytes(datagram[2:4]), datagram[8:12]
-            if (number - self._in_the_dark.setdefault(ssrc, number)) % 2**16 < 2**15:
-                self._in_the_dark[ssrc] = number
+            _note(self._in_the_dark, datagram)
         self._until, self._whole_at = now + DARK_SECONDS, now
+
+    def encoded_here(self, datagram: bytes) -> None:
+        """Note one of a picture of our own encoder, of at least 12 bytes."""
+        _note(self._ours, datagram)
 
     def sent(self, datagram: bytes) -> None:
         """Keep one of a picture, of at least 12 bytes."""
@@ -140,6 +145,13 @@ class SentLately:
     def _kept(self, ssrc: bytes, number: int) -> bytes:
         datagram = self.datagrams[number % KEPT]
         return datagram if datagram[8:12] == ssrc and datagram[2:4] == number.to_bytes(2, "big") else b""
+
+
+def _note(highest: dict[bytes, int], datagram: bytes) -> None:
+    """Note its sequence number as its stream's highest, if it is that."""
+    ssrc, number = datagram[8:12], int.from_bytes(datagram[2:4])
+    if (number - highest.setdefault(ssrc, number)) % 2**16 < 2**15:
+        highest[ssrc] = number
 
 
 def _is_nack(part: bytes) -> bool:

@@ -96,6 +96,17 @@ def test_for_what_was_sent_in_the_dark_a_whole_picture_is_asked_for_instead() ->
     assert lately.asked(nack(5), 100.0 + DARK_SECONDS) == ([picture(5)], b"")
 
 
+def test_our_own_encoder_sends_nothing_of_the_dark_again_either() -> None:
+    lately = SentLately()
+    for number in (5, 6, 7, 6):  # one of them again
+        lately.encoded_here(picture(number))
+    assert lately.asked(nack(6), 99.0) == ([], nack(6)), "the encoder's sender keeps it"
+    lately.light_again(100.0)
+    lately.encoded_here(picture(8))
+    assert lately.asked(nack(7), 100.1) == ([], PLI)
+    assert lately.asked(nack(8), 100.1) == ([], nack(8))
+
+
 def test_thousands_of_packets_of_the_dark_are_asked_for_nowhere() -> None:
     lately = after(*range(NAMED.at_once))
     lately.light_again(100.0)
