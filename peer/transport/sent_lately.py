@@ -73,10 +73,10 @@ class SentLately:
         "When the next whole picture may be asked for."
 
     def light_again(self, now: float) -> None:
-        """The path was dark until now: nothing that was sent before is sent again.
+        """The path was dark until now. Where not all that was lost of a stream can be sent again, none of it is.
 
-        A picture follows the one before, so nearly all would be needed, seconds late; a whole picture is less. And what
-        the page sends again is dropped, which it takes for more losses.
+        A picture follows the one before, so a part of them is of no use, and a whole picture is less. What the page
+        sends again is dropped, which it takes for more losses.
         """
         self.sort()
         self._in_the_dark = self._ours.copy()
@@ -104,7 +104,7 @@ class SentLately:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says. `now` is
         in seconds of a clock that never goes back.
 
-        Where it asks for what was sent in the dark, it asks for a whole picture instead.
+        Where it asks for more of what was sent in the dark than can be sent again, it asks for a whole picture instead.
         """
         given = parts(packet)
         answers = [self._answer(part, now) if _is_nack(part) else ([], part) for part in given]
@@ -118,20 +118,25 @@ class SentLately:
         if not self._named.takes(now, _count(nack)):
             return [], b"" if dark else nack
         self.sort()
-        instead = b""
+        ssrc, instead = nack[8:12], b""
         wanted = dict.fromkeys(_named(nack))
-        if dark and (of_the_dark := self._of_the_dark(nack[8:12], wanted)):
+        here = self._here(ssrc, wanted)
+        whole = len(here) == len(wanted) and sum(map(len, here)) <= self.credit
+        if dark and not whole and (before := self._of_the_dark(ssrc, wanted)):
             if now >= self._whole_at:
                 self._whole_at = now + WHOLE_SECONDS
                 instead = _whole_picture(nack)
-            for number in of_the_dark:
+            for number in before:
                 del wanted[number]
-        here = [datagram for number in wanted if (datagram := self._kept(nack[8:12], number))]
+            here = self._here(ssrc, wanted)
         size = sum(map(len, here))
         if size > self.credit:
             return [], instead + nack
         self.credit -= size
         return here, instead if len(here) == len(wanted) else instead + nack
+
+    def _here(self, ssrc: bytes, numbers: Iterable[int]) -> list[bytes]:
+        return [datagram for number in numbers if (datagram := self._kept(ssrc, number))]
 
     def _of_the_dark(self, ssrc: bytes, numbers: Iterable[int]) -> list[int]:
         """Those that were sent before the path was light again."""

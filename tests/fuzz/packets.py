@@ -167,6 +167,8 @@ def _reported(data: bytes) -> None:
             path.reported(part, now)
         copies.reported(packet, now)
         copies.wants(packet, now)
+        if number == 2:
+            lately.light_again(now)
         again, _ = lately.asked(packet, now)
         assert sum(map(len, again)) <= MOST_CREDIT
 
