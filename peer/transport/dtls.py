@@ -207,7 +207,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """The path was dark from one time to the other."""
         self._lately.light_again(now)
         picture = self.counters.video.last_arrival
-        # Pictures that came until then don't come yet: a browser holds them back until it hears that sound arrives.
+        # If pictures came until then, they will, and the request needn't wait for the first.
         self._was_dark = picture is None or before - picture > DARK_SECONDS
         if not self._was_dark:
             self._ask_for_key_frame()

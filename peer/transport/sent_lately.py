@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE
-from peer.transport.send_path import parts
+from peer.transport.send_path import is_feedback, parts
+from peer.transport.transport_cc import transport_number
 from shared.rate import Bucket, Limit
 
 KEPT = 512
@@ -69,6 +70,9 @@ class SentLately:
         self._until = 0.0
         "So long that holds."
 
+        self._numbered: int | None = None
+        "The transport-wide number of the last packet of a page that was sent before that."
+
         self._whole_at = 0.0
         "When the next whole picture may be asked for."
 
@@ -78,10 +82,14 @@ class SentLately:
         A picture follows the one before, so a part of them is of no use, and a whole picture is less. What the page
         sends again is dropped, which it takes for more losses.
         """
+        unsorted = list(self.unsorted)
         self.sort()
         self._in_the_dark = self._ours.copy()
         for datagram in filter(None, self.datagrams):
             _note(self._in_the_dark, datagram)
+        pictures = [self._kept(ssrc, number) for ssrc, number in self._in_the_dark.items()]
+        last = next(filter(None, [*reversed(unsorted), *pictures]), b"")
+        self._numbered = transport_number(last)
         self._until, self._whole_at = now + DARK_SECONDS, now
 
     def encoded_here(self, datagram: bytes) -> None:
@@ -105,9 +113,12 @@ class SentLately:
         in seconds of a clock that never goes back.
 
         Where it asks for more of what was sent in the dark than can be sent again, it asks for a whole picture instead.
+        Where it tells which of that arrived, it says nothing: a browser would send again what didn't, before any new
+        picture, all of that would be dropped, and the browser would believe in less and less.
         """
         given = parts(packet)
-        answers = [self._answer(part, now) if _is_nack(part) else ([], part) for part in given]
+        heard = [part for part in given if not self._tells_of_the_dark(part, now)]
+        answers = [self._answer(part, now) if _is_nack(part) else ([], part) for part in heard]
         left = [rest for _, rest in answers]
         again = [datagram for datagrams, _ in answers for datagram in datagrams]
         return again, packet if left == given else b"".join(left)
@@ -137,6 +148,11 @@ class SentLately:
 
     def _here(self, ssrc: bytes, numbers: Iterable[int]) -> list[bytes]:
         return [datagram for number in numbers if (datagram := self._kept(ssrc, number))]
+
+    def _tells_of_the_dark(self, part: bytes, now: float) -> bool:
+        if now >= self._until or self._numbered is None or not is_feedback(part):
+            return False
+        return (self._numbered - int.from_bytes(part[12:14])) % 2**16 < 2**15
 
     def _of_the_dark(self, ssrc: bytes, numbers: Iterable[int]) -> list[int]:
         """Those that were sent before the path was light again."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiortc.rtp import RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.overlay import Address
 from peer.transport.dtls import DARK_SECONDS as SILENT_SECONDS
+from peer.transport.profile import TRANSPORT_CC_EXTENSION
 from peer.transport.sent_lately import DARK_SECONDS, KEPT, MOST_CREDIT, NAMED, SHARE, WHOLE_SECONDS, SentLately
+from peer.transport.transport_cc import feedback
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, together, two_legs
 
@@ -20,6 +23,13 @@ PLI = bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, SSRC))
 
 def picture(number: int, size: int = 100) -> bytes:
     return RtpPacket(96, 0, number % 2**16, 0, SSRC, b"\x10".ljust(size - 12)).serialize()
+
+
+def counted(number: int, transport: int) -> bytes:
+    """The same with a transport-wide number."""
+    extension = b"\xbe\xde\0\1" + bytes([TRANSPORT_CC_EXTENSION << 4 | 1]) + (transport % 2**16).to_bytes(2) + b"\0"
+    packet = picture(number)
+    return bytes([packet[0] | 0x10]) + packet[1:12] + extension + packet[12:]
 
 
 def nack(*numbers: int, ssrc: int = SSRC) -> bytes:
@@ -96,6 +106,27 @@ def test_for_much_of_what_was_sent_in_the_dark_a_whole_picture_is_asked_for_inst
     assert lately.asked(nack(5, 24), 101.2) == ([picture(5), picture(24)], b""), "that is little"
     assert lately.asked(nack(5, ssrc=3), 101.2) == ([], nack(5, ssrc=3))
     assert lately.asked(much, 100.0 + DARK_SECONDS) == ([], much)
+
+
+@pytest.mark.parametrize("together_with_sound", [True, False])
+def test_what_arrived_of_what_was_sent_in_the_dark_is_told_to_no_page(together_with_sound: bool) -> None:
+    """Chromium sends again what it hears was lost, and its new pictures wait for that."""
+    lately = SentLately()
+    for number in range(10):
+        if together_with_sound:
+            lately.unsorted.append(counted(number, 65_530 + number))
+        else:
+            lately.sent(counted(number, 65_530 + number))
+    lately.light_again(100.0)
+
+    def report(base: int) -> bytes:
+        return feedback((1, SSRC), base, [None, 0.5], 0)
+
+    for number in (65_000, 65_530, 3):
+        assert lately.asked(PLI + report(number), 100.1) == ([], PLI)
+        assert lately.asked(report(number), 100.1) == ([], b"")
+    assert lately.asked(report(4), 100.1) == ([], report(4))
+    assert lately.asked(report(3), 100.0 + DARK_SECONDS) == ([], report(3))
 
 
 def test_our_own_encoder_sends_nothing_of_the_dark_again_either() -> None:
