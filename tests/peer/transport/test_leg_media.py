@@ -336,7 +336,7 @@ async def test_a_track_of_neither_kind_is_not_sent() -> None:
 async def test_after_a_dark_time_a_whole_picture_is_asked_for_once_and_nothing_waits_for_its_timer(
     pictured: bool,
 ) -> None:
-    """With the first packet if pictures came before: a browser holds its own back until it hears that sound arrives."""
+    """With the first packet if pictures came before, otherwise with the first picture."""
     async with connected() as legs:
         said: asyncio.Queue[bytes] = asyncio.Queue()
         arrived: asyncio.Queue[bytes] = asyncio.Queue()
