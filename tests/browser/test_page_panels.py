@@ -234,6 +234,9 @@ async def test_on_a_small_phone_every_answer_to_a_call_and_the_question_before_a
             call(1, "ringing", **STRANGER, trust_words="Not sure who this is? Ask in your chat before you answer.")
         )
         await reachable(play, "#decline", "#answer-audio", "#answer-video", "#silence", "#block")
+        await play.page.get_by_text("Who could it be?").click()
+        await reachable(play, "#decline", "#answer-audio", "#answer-video")
+        await play.page.get_by_text("Who could it be?").click()
         await play.view.press("Block")
         await reachable(play, "#block-text", "#block-no", "#block-form [type=submit]")
         assert await play.focused() == "block-no"
