@@ -974,8 +974,8 @@ async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
         said = Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's.")
         play.tell(call(1, "calling", role="caller", rings_there=True), said)
         await play.view.shows("It is ringing at anna's.")
-        await play.until("tones.length === 3")
-        assert await play.page.evaluate("tones") == [425] * 3
+        await play.until("tones.length >= 3")
+        assert await play.page.evaluate("tones.slice(0, 3)") == [425] * 3
         await play.view.shows("Silence")
         await play.can_be_used()
         await play.page.keyboard.press("Escape")
