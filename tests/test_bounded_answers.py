@@ -114,6 +114,7 @@ NOTHING_IS_READ: dict[str, tuple[str, ...]] = {
         "peer/handset/late_server.py listening_socket",
         "peer/handset/loopback_socket.py LoopbackSocket._is_own",
         "peer/handset/loopback_socket.py _behind_loopback",
+        "peer/transport/connected_socket.py connected_socket",
         "peer/transport/udp_socket.py bound_socket",
     ),
     "What it writes goes nowhere, or is shown to the person who waits for it and may type.": (
