@@ -35,7 +35,7 @@ from bot.texts import files as file_texts
 from bot.texts import names as name_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Switchboard
-from peer.media import only_for_trusted, opens_the_room
+from peer.media.endpoint_kinds import RoomShown, room_shown
 from shared.contacts import Contact, check_name
 from shared.errors import InputError
 from shared.names import NamedNode
@@ -132,7 +132,7 @@ class ContactCommands:
 
     async def _set_endpoint(self, turn: Turn, name: str, endpoint: str) -> None:
         means = self._switchboard.usual_endpoint if endpoint == book.DEFAULT_ENDPOINT else endpoint
-        if turn.in_clear and (opens_the_room(means) or only_for_trusted(means)):
+        if turn.in_clear and room_shown(means) & {RoomShown.AT_ONCE, RoomShown.FOR_TRUSTED}:
             raise InputError(*refusals.room_in_clear(name, means))
         contact = await self._saving.write(lambda store: book.set_endpoint(store, name, endpoint))
         turn.say(contact_texts.endpoint_set(contact))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.kinds import Kind, Sentence
 from bot.texts import foreign
 from bot.texts.chat import shown
-from peer.media import only_for_trusted
+from peer.media.endpoint_kinds import only_for_trusted
 from shared.contacts import Contact, Trust
 from shared.links.card import Card
 from shared.links.kinds import as_copybara

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from peer.calls.line import Line
 from peer.calls.standing import LineStanding
-from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, shows_the_room
+from peer.media import ANSWERING_MACHINE, CallContext, Endpoint
+from peer.media.endpoint_kinds import may_show_room, only_for_trusted
 from shared.contacts import Contact, Trust
 from shared.errors import OnlyForTrusted
 from shared.store import Store
@@ -45,7 +46,7 @@ class EndpointChoice:
 
         A page does: its microphone and camera are on as soon as the call is up, even if nobody has pressed anything.
         """
-        return shows_the_room(self.usual_for(contact, proven=proven, keyed=keyed))
+        return may_show_room(self.usual_for(contact, proven=proven, keyed=keyed))
 
     def asks_first(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
         """Whether the owner is asked about such a call, even if the contact's calls are answered automatically.

@@ -28,7 +28,8 @@ from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, ByeUnheard, FirstMedia, HelloHeard, SessionEvent
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
-from peer.media import CallContext, Endpoint, opens_the_room, records, video_codecs
+from peer.media import CallContext, Endpoint
+from peer.media.endpoint_kinds import RoomShown, records, room_shown, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -123,7 +124,7 @@ class LineSessions:
         # The owner may have left and not know that the call continues.
         automatic = line.shown.automatic and line.proven and self._standing.may_be_answered(line)
         asks = kept is not None and not (automatic or line.shown.machine)
-        waits = asks and opens_the_room(name) and not line.on_hold
+        waits = asks and RoomShown.AT_ONCE in room_shown(name) and not line.on_hold
         if asks and line.shown.automatic:
             line.begins_off()
         context = CallContext(

@@ -1,8 +1,8 @@
 """Sound and pictures: the endpoint that a call is connected to on our side.
 
 An endpoint, in `endpoints/`, sends and receives on a leg. It is built from `devices/`, `sound/`, `picture/` and `rtp/`.
-This file has the names of the endpoints, the protocol `Endpoint` and `make`. `make` imports an endpoint, and the media
-libraries that it needs, only when a call uses it. May import `peer.transport` and `shared`. Start with
+`endpoint_kinds.py` lists the endpoints. This file has the protocol `Endpoint` and `make`, which imports an endpoint, and
+the media libraries that it needs, only when a call uses it. May import `peer.transport` and `shared`. Start with
 `endpoints/pattern.py`, then `endpoint_host.py`, which runs the endpoint of a call.
 """
 
@@ -13,17 +13,16 @@ import importlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
+from peer.media.endpoint_kinds import ENDPOINTS
 from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config
-from shared.config.schema import Endpoint as EndpointName
 from shared.errors import ConfigError, InputError
 from shared.media import Media
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
-    from peer.transport.profile import VideoCodec
 
 HANDSET = "handset"
 
@@ -34,34 +33,7 @@ PATTERN = "pattern"
 AUTO = "auto"
 "Only in the configuration: the handset, or the pattern in a console without a page."
 
-MODULES = {
-    "devices": "devices",
-    "camera": "ip_camera",
-    "answering-machine": "answering_machine",
-    "pattern": "pattern",
-    "echo": "echo",
-    "file": "file",
-    "recorder": "recorder",
-    "none": "none",
-}
-"Maps an endpoint's name to the module in `endpoints/` whose `make` makes it. The caller supplies the handset."
-
-NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
-"The names of all endpoints. A plus joins an endpoint that sends and one that receives: `file+recorder`."
-
 ANSWERING_MACHINE = "answering-machine"
-
-ONLY_FOR_TRUSTED = frozenset({"camera"})
-"Endpoints that only a trusted contact may see, even when the owner answers by hand."
-
-ANY_PICTURE = frozenset({"handset", "pattern", "none"})
-"Endpoints that can also do H.264, with a browser or with aiortc's encoder. All others can only do VP8."
-
-KEEPS = frozenset({ANSWERING_MACHINE, "recorder"})
-"Endpoints that write what the other side sends to a file."
-
-INTO_THE_ROOM = frozenset({"devices"})
-"Endpoints that let the other side hear and see the room, even if nobody there does anything."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,36 +92,9 @@ class Endpoint(Protocol):
 
 def check_endpoint(name: str) -> str:
     """Return `name` if an endpoint has that name. Raises InputError, which lists the names."""
-    if not all(part in NAMES for part in name.split("+", 1)):
-        raise InputError("There is no such media endpoint.", f"There are: {', '.join(NAMES)}.")
+    if not all(part in ENDPOINTS for part in name.split("+", 1)):
+        raise InputError("There is no such media endpoint.", f"There are: {', '.join(ENDPOINTS)}.")
     return name
-
-
-def only_for_trusted(name: str) -> bool:
-    """Whether only calls with a trusted contact may use an endpoint."""
-    return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
-
-
-def shows_the_room(name: str) -> bool:
-    """Whether an endpoint may let the other side into the room. A page does, once its owner switches it on."""
-    return opens_the_room(name) or only_for_trusted(name) or HANDSET in name.split("+")
-
-
-def records(name: str) -> bool:
-    """Whether an endpoint writes what the other side sends to a file."""
-    return not KEEPS.isdisjoint(name.split("+"))
-
-
-def opens_the_room(name: str) -> bool:
-    """Whether an endpoint lets the other side into the room as soon as the call is answered."""
-    return not INTO_THE_ROOM.isdisjoint(name.split("+"))
-
-
-def video_codecs(name: str) -> frozenset[VideoCodec]:
-    """The video codecs that an endpoint can use."""
-    from peer.transport.profile import VideoCodec
-
-    return frozenset(VideoCodec) if ANY_PICTURE.issuperset(name.split("+")) else frozenset({VideoCodec.VP8})
 
 
 def make(name: str, config: Config, *, recordings: Path, context: CallContext = CallContext()) -> Endpoint:
@@ -177,16 +122,17 @@ def _make(name: str, config: Config, recordings: Path, context: CallContext) -> 
 
         sender, _, receiver = name.partition("+")
         return SendAndReceive(*(_make(part, config, recordings, context) for part in (sender, receiver)))
-    if name == HANDSET:
+    kind = ENDPOINTS.get(name)
+    if kind is None:
+        raise ConfigError(
+            f"There is no media endpoint {name!r}.", f"There are: {', '.join(ENDPOINTS)}.", key="answer.endpoint"
+        )
+    if kind.module is None:
         if context.handset is None:
             raise ConfigError(
                 "Your page is switched off.", "Set `enabled` under [handset] of copybara.toml.", key="handset.enabled"
             )
         return context.handset()
-    if name not in MODULES:
-        raise ConfigError(
-            f"There is no media endpoint {name!r}.", f"There are: {', '.join(NAMES)}.", key="answer.endpoint"
-        )
-    module = importlib.import_module(f"peer.media.endpoints.{MODULES[name]}")
+    module = importlib.import_module(f"peer.media.endpoints.{kind.module}")
     endpoint: Endpoint = module.make(config, recordings, context)
     return endpoint

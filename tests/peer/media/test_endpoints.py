@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
-from peer.media import AUTO, HANDSET, MODULES, NAMES, CallContext, make
+from peer.media import AUTO, HANDSET, CallContext, make
+from peer.media.endpoint_kinds import ENDPOINTS, EndpointKind, RoomShown, room_shown
 from peer.media.endpoints.none import NoMedia
 from shared.config.schema import Config
+from shared.config.schema import Endpoint as EndpointName
 from shared.errors import ConfigError
 
 RECORDINGS = Path("recordings")
@@ -31,7 +35,7 @@ def configured() -> Config:
     )
 
 
-@pytest.mark.parametrize("name", [*NAMES, "file+recorder", "pattern+recorder", "echo+recorder"])
+@pytest.mark.parametrize("name", [*ENDPOINTS, "file+recorder", "pattern+recorder", "echo+recorder"])
 def test_an_endpoint_is_made_by_its_name(name: str) -> None:
     assert make(name, configured(), recordings=RECORDINGS, context=CallContext(handset=Page)).name == name
 
@@ -58,13 +62,24 @@ def test_an_endpoint_that_lacks_its_setting_names_it(name: str, sentence: str, k
 
 
 def test_the_configuration_the_table_and_the_documents_know_the_same_endpoints() -> None:
-    assert {HANDSET, *MODULES} == set(NAMES)
+    assert {AUTO, *ENDPOINTS} == set(get_args(EndpointName))
     table = Path("docs/endpoints.md").read_text().partition("\n\n## ")[0]
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-    assert {name for cell in first for name in re.findall(r"`([a-z-]+)`", cell)} == {AUTO, *NAMES}
+    assert {name for cell in first for name in re.findall(r"`([a-z-]+)`", cell)} == {AUTO, *ENDPOINTS}
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in ENDPOINTS if name != HANDSET])
 def test_every_endpoint_of_the_table_has_a_module_that_makes_it(name: str) -> None:
-    module = importlib.import_module(f"peer.media.endpoints.{MODULES[name]}")
+    module = importlib.import_module(f"peer.media.endpoints.{ENDPOINTS[name].module}")
     assert callable(module.make)
+
+
+def test_nobody_can_add_an_endpoint_without_saying_who_may_see_the_room_through_it() -> None:
+    assert all(field.default is MISSING and field.default_factory is MISSING for field in fields(EndpointKind))
+
+
+def test_what_each_endpoint_does_with_the_room() -> None:
+    """A row that says NEVER is for an endpoint that opens neither a microphone nor a camera."""
+    opening = {"handset": RoomShown.FROM_THE_PAGE, "devices": RoomShown.AT_ONCE, "camera": RoomShown.FOR_TRUSTED}
+    assert {name: kind.room for name, kind in ENDPOINTS.items() if kind.room is not RoomShown.NEVER} == opening
+    assert room_shown("camera+recorder") == {RoomShown.FOR_TRUSTED, RoomShown.NEVER}
