@@ -99,6 +99,14 @@ def test_every_name_in_the_architecture_exists() -> None:
     assert sorted({*flow, *text, *inline} - known - not_ours) == []
 
 
+def test_the_entry_of_a_messenger_is_the_one_in_the_registry() -> None:
+    page = (PAGES / "adding-a-messenger.md").read_text()
+    registry = (ROOT / "bot/messengers/registry.py").read_text()
+    (sample,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    there = {ast.unparse(node) for node in ast.walk(parsed(registry)) if isinstance(node, ast.FunctionDef | ast.Call)}
+    assert [ast.unparse(node) for node in parsed(sample).body if ast.unparse(node) not in there] == []
+
+
 FILE = re.compile(r"(?<![\w.*<~/-])((?:\.\./)*(?:[\w-]+/)*[\w-]+\.(?:py|js|css|html|md|service|socket))(?![\w(])")
 "The name of a file in a text."
 
