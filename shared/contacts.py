@@ -23,8 +23,11 @@ STRANGER = "somebody you haven't saved"
 MAX_NAME = 40
 "Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
 
+OTHER_PROGRAMS = ("classic", "deltachat")
+"What a contact may use instead of this program, by the names of the envelopes in peer/calls/programs/."
+
 _BESIDE_NAMES = frozenset(
-    {"audio", "voice", "video", "classic", "deltachat", "unproven", "hold", "hangup", "stop", "refuse"}
+    {"audio", "voice", "video", "unproven", "hold", "hangup", "stop", "refuse", *OTHER_PROGRAMS}
 )
 "What commands may have before or behind a name: `/call Ann audio` calls no Ann Audio."
 
@@ -104,7 +107,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     program: str = ""
-    "Which program calls to them are for: `classic`, the original web app, `deltachat`, or empty for this one."
+    "Which program calls to them are for: one of OTHER_PROGRAMS, or empty for this one."
 
     unproven: bool = False
     """With `auto`: whether calls are answered as long as nothing but the node id says who calls, before both sides

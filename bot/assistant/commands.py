@@ -18,7 +18,7 @@ from bot.texts import files as file_texts
 from bot.texts import recording as recording_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Instead
-from shared.contacts import MAX_NAME, Hours, Trust, check_name, name_key, names_before
+from shared.contacts import MAX_NAME, OTHER_PROGRAMS, Hours, Trust, check_name, name_key, names_before
 from shared.errors import InputError, NameNotFound, UnknownCommand, WrongUse
 from shared.links.pasted import DescriptionType
 from shared.media import Media
@@ -45,12 +45,9 @@ MAX_CUT = 9
 "A word with digits may be part of a name up to this many characters. A longer one is a piece of a node id."
 
 CLASSIC = "classic"
-"The original web app."
+"After `/contact trust NAME`: answer calls of other programs automatically too."
 
-DELTACHAT = "deltachat"
-"Delta Chat's own calls."
-
-PROGRAMS = (CLASSIC, DELTACHAT, "copybara")
+_PROGRAMS = (*OTHER_PROGRAMS, "copybara")
 
 _MEDIA = ("audio", "voice", "video")
 "These words after /answer aren't names."
@@ -87,7 +84,7 @@ class Call(Struct, frozen=True):
     whom: str
     media: Media
     program: str | None = None
-    "`classic`: a link for the original web app. `deltachat`: their Delta Chat. None: the program that they use."
+    "One of OTHER_PROGRAMS. None: the program that they use."
 
 
 class OfferSdp(Struct, frozen=True):
@@ -298,7 +295,7 @@ class SetEndpoint(Struct, frozen=True):
 
 
 class SetProgram(Struct, frozen=True):
-    """`/contact program NAME classic|deltachat|copybara`: the program for which calls to them are made."""
+    """`/contact program NAME PROGRAM`: the program for which calls to them are made, `copybara` or another one."""
 
     name: str
     program: str
@@ -529,9 +526,9 @@ def _call(words: list[str], _text: str) -> Command:
     match words:
         case [whom]:
             return Call(whom, Media.BOTH)
-        case [whom, program] if program.lower() in (CLASSIC, DELTACHAT):
+        case [whom, program] if program.lower() in OTHER_PROGRAMS:
             return Call(whom, Media.BOTH, program.lower())
-        case [whom, program, media] if program.lower() in (CLASSIC, DELTACHAT):
+        case [whom, program, media] if program.lower() in OTHER_PROGRAMS:
             return Call(whom, Media.parse(keyword(media)), program.lower())
         case [whom, media]:
             return Call(whom, Media.parse(keyword(media)))
@@ -601,7 +598,7 @@ def _contact(words: list[str], _text: str) -> Command:
             return AcceptMove(name, "".join(node))
         case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
-        case ["program", name, program] if program.lower() in PROGRAMS:
+        case ["program", name, program] if program.lower() in _PROGRAMS:
             return SetProgram(name, program.lower())
         case ["ring", name, *limits] if len(limits) <= 2:
             return _trust(name, Trust.RING, limits)

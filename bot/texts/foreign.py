@@ -77,11 +77,14 @@ def trusted(contact: Contact) -> tuple[str, str]:
 
 def program(contact: Contact) -> str:
     """After `/contact program`."""
-    if contact.program == DeltaChatApp.name:
-        return f"Calls to {contact.name} will ring their Delta Chat."
-    if contact.program:
-        return f"Calls to {contact.name} will be links for the original Copybara web app."
-    return f"Calls to {contact.name} will be links for Copybara Relay."
+    match contact.program:
+        case "":
+            return f"Calls to {contact.name} will be links for Copybara Relay."
+        case Classic.name:
+            return f"Calls to {contact.name} will be links for the original Copybara web app."
+        case DeltaChatApp.name:
+            return f"Calls to {contact.name} will ring their Delta Chat."
+    return f"Calls to {contact.name} will be for {contact.program}."
 
 
 def looked(looked: Looked, contact: Contact | None) -> str:

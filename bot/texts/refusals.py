@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from bot.texts.chat import shown
 from peer.calls.line import Line
 from shared.call.records import CallRecord
-from shared.contacts import STRANGER, Contact
+from shared.contacts import OTHER_PROGRAMS, STRANGER, Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
 from shared.nearest import did_you_mean
@@ -24,7 +24,7 @@ MOST_LISTED = 5
 
 CONTACT_USAGE = (
     "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
-    "endpoint NAME ENDPOINT, files NAME always or ask, program NAME classic or deltachat"
+    f"endpoint NAME ENDPOINT, files NAME always or ask, program NAME {' or '.join(OTHER_PROGRAMS)}"
 )
 
 # How commands are written.

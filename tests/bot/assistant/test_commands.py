@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pkgutil import iter_modules
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +43,10 @@ from bot.assistant.commands import (
     Status,
     TakeSdp,
 )
-from shared.contacts import Hours, Trust
+from bot.texts.chat import HELP
+from bot.texts.refusals import CONTACT_USAGE
+from peer.calls import programs
+from shared.contacts import OTHER_PROGRAMS, Hours, Trust
 from shared.errors import InputError, NameNotFound
 from shared.media import Media
 from shared.printable import as_command, is_printable
@@ -360,3 +366,18 @@ def test_a_command_is_read_as_the_keyboard_wrote_it(written: str, meant: str) ->
 def test_names_and_texts_stay_as_they_were_typed() -> None:
     assert commands.parse("/call \uff21nna.") == commands.Call("\uff21nna.", Media.BOTH)
     assert commands.parse("/say Wait \u2014 \uff11!") == commands.Say("Wait \u2014 \uff11!")
+
+
+@pytest.mark.parametrize("program", OTHER_PROGRAMS)
+def test_every_other_program_is_one_that_a_contact_can_be_called_with(program: str) -> None:
+    assert commands.parse(f"/call Ann Lee {program}", lambda: ["Ann Lee"]) == Call("Ann Lee", Media.BOTH, program)
+    assert commands.parse(f"/contact program ann {program}") == SetProgram("ann", program)
+    assert f"/call NAME {program} " in HELP
+    assert program in CONTACT_USAGE
+
+
+def test_all_envelopes_but_the_bare_one_are_for_a_program_of_that_list() -> None:
+    modules = [importlib.import_module(f"{programs.__name__}.{each.name}") for each in iter_modules(programs.__path__)]
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    names = {kind.name for kind in kinds if isinstance(getattr(kind, "name", None), str) and hasattr(kind, "in_chat")}
+    assert names == {"sdp", *OTHER_PROGRAMS}
