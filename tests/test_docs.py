@@ -247,6 +247,17 @@ def test_a_sentence_that_is_never_said_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("room", ["bot", "peer", "shared"])
+def test_a_folder_names_each_folder_in_it(room: str) -> None:
+    unnamed = [
+        str(inner.parent.relative_to(ROOT))
+        for file in sorted((ROOT / room).rglob("__init__.py"))
+        for inner in sorted(file.parent.glob("*/__init__.py"))
+        if not re.search(rf"\b{inner.parent.name}\b(?!\.py)", ast.get_docstring(parsed(file.read_text())) or "")
+    ]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("room", ["bot", "peer", "shared"])
 def test_a_folder_says_what_is_in_it_where_to_start_and_what_it_may_import(room: str) -> None:
     silent = []
     for file in sorted((ROOT / room).rglob("__init__.py")):

@@ -1,4 +1,4 @@
-"""The command line: one file per command.
+"""The command line: one file per command, or a folder: setup, service, doctor and bugreport.
 
 Start at arguments.py, which has the arguments of all commands. parser.py parses them, and dispatch.py calls the
 command. A command is a function that prints and returns an exit code, or raises CopybaraError; main.py turns that into

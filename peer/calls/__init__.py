@@ -2,6 +2,7 @@
 
 Start at switchboard.py. A line (line.py) is one call. admission.py lets in what the chat brings, runner.py carries out
 what the call table (shared/call) asks for, sessions.py makes the session that does the call's I/O (session.py), and
-line_keeping.py writes down what a restarted program needs (last_run.py). Pure: acceptances.py, attempts.py, epochs.py,
+line_keeping.py writes down what a restarted program needs (last_run.py). Beside a call's sound and picture: files,
+recording, together (several people) and programs (that speak SDP). Pure: acceptances.py, attempts.py, epochs.py,
 limits.py, own_media.py, session_events.py. This room may import all others of `peer`, and none of them imports it.
 """

@@ -1,8 +1,8 @@
 """`copybara setup` (formerly `init`): from nothing to a first call, one part after the other.
 
-Start at parts.py, the table of the parts. bot/terminal/asking.py asks questions, or answers them if nobody is at a
-terminal. bot/config_draft.py holds the changes to the configuration. Running it again changes nothing. May import what
-the command line may.
+Start at parts.py, the table of the parts; yggdrasil/ installs that overlay. bot/terminal/asking.py asks questions, or
+answers them if nobody is at a terminal. bot/config_draft.py holds the changes to the configuration. Running it again
+changes nothing. May import what the command line may.
 """
 
 from __future__ import annotations

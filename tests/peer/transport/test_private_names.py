@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -259,6 +260,13 @@ def test_the_list_of_what_is_imported_from_inner_modules_is_complete_and_nothing
             used.setdefault(str(path.relative_to(ROOT)), {}).setdefault(module, set()).add(name)
     listed = {path: {module: set(names.split()) for module, names in each.items()} for path, each in INNER.items()}
     assert used == listed
+
+
+def test_the_architecture_says_what_each_of_these_files_uses_them_for() -> None:
+    page = (ROOT / "docs/architecture.md").read_text().partition("## Private names of libraries")[2]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    described = {path for row in rows for path in re.findall(r"`([^`]+)`", row)}
+    assert described == {*INNER, *(str(path.relative_to(ROOT)) for path in PRIVATE if path != DECODING_LEG)}
 
 
 @pytest.mark.parametrize("path", PRIVATE, ids=lambda path: path.stem)
