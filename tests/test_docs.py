@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.messengers.telegram.conversations import Way
+from bot.messengers.telegram.switches import ways
 from tests.syntax import parsed
 from tests.test_wording import explanations_of
 
 TESTS = Path(__file__).parent
 PAGES = TESTS.parent / "docs"
+CONTRIBUTING = TESTS.parent / "CONTRIBUTING.md"
 
-NAMED_TEST = re.compile(r"`((?:[a-z_]+/)+test_[a-z_]+\.py)::(\w+)`")
+NAMED_TEST = re.compile(r"(?:`|\btests/)((?:[a-z_]+/)+test_[a-z_]+\.py)::(\w+)")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -30,7 +33,7 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [CONTRIBUTING, *sorted(PAGES.glob("*.md"))], ids=lambda page: page.name)
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
     missing = [
         f"{file}::{test}"
@@ -97,6 +100,15 @@ def test_every_name_in_the_architecture_exists() -> None:
     assert len(flow) == 26
     not_ours = {"TaskGroup", "GitHub"}
     assert sorted({*flow, *text, *inline} - known - not_ours) == []
+
+
+def test_telegrams_page_has_a_row_and_a_section_for_each_way() -> None:
+    page = (PAGES / "telegram.md").read_text()
+    rows = re.findall(r"^\| \[([^]]+)\]\(#(\d)-", page, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == [way.name for way in ways({})]
+    assert len(rows) == len(Way)
+    sections = re.findall(r"^### (\d)\. ", page, flags=re.MULTILINE)
+    assert [number for _, number in rows] == sections
 
 
 def test_the_entry_of_a_messenger_is_the_one_in_the_registry() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from bot.conversation import Post
@@ -91,8 +93,10 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
             known, brought = _text(contact.telegram_user), place.values[1]
         case Way.GROUP | Way.GUEST:
             return post.answers or _comes_from_another(place.values[-1], contact)
-        case _:
-            return False
+        case Way.OWNER | Way.INLINE:
+            return False  # the owner wrote there
+        case another:
+            assert_never(another)
     if known is None:
         return post.answers or (line is not None and not line.proven)
     return known.lower() != brought.lower()

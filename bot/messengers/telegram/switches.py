@@ -75,7 +75,7 @@ _RULES = (
     _Rule("guest", "supports_guest_queries", "Guest Mode"),
     _Rule("inline", "supports_inline_queries", "Inline Mode, and Inline Feedback 100 %"),
 )
-"The documentation's sixth way, guest and inline, has two switches."
+"In the order of docs/telegram.md."
 
 
 def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
