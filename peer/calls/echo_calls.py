@@ -7,6 +7,7 @@ What is made up for its length is a second node, and a contact book on both side
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import tempfile
 import time
@@ -39,7 +40,7 @@ ECHO = "echo"
 OWNER = "you"
 
 CHAT = "chat"
-"The one of a call that was asked for on the page; no chat hears of that call."
+"The chat of a call that was asked for on the page. No chat hears of that call."
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class _Wanted:
 
 
 class EchoCalls:
-    """Makes them, one at a time. `run` owns what carries them."""
+    """Makes calls with `echo`, one at a time. `run` owns what carries them."""
 
     def __init__(
         self,
@@ -142,24 +143,21 @@ class EchoCalls:
             _befriend(own_store, ECHO, echo, key)
             _befriend(echo_store, OWNER, self._own, key)
             todo: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
+
+            def link_to_echo(token: str) -> None:
+                todo.put_nowait(functools.partial(theirs.admission.read, token))
+
+            def link_to_owner(token: str) -> None:
+                todo.put_nowait(functools.partial(ours.admission.read, token))
+
+            def answer(line: Line) -> None:
+                todo.put_nowait(functools.partial(theirs.answer, line))
+
             async with StoreThread(own_store) as own_writes, StoreThread(echo_store) as echo_writes:
                 ours = self._side(
-                    self._own,
-                    own_writes,
-                    _Beside(self._lines),
-                    self._endpoints,
-                    _Shown(shown, lambda token: todo.put_nowait(lambda: theirs.admission.read(token))),
+                    self._own, own_writes, _Beside(self._lines), self._endpoints, _Shown(shown, link_to_echo)
                 )
-                theirs = self._side(
-                    echo,
-                    echo_writes,
-                    Lines(),
-                    _EchoEndpoints(),
-                    _Answers(
-                        lambda token: todo.put_nowait(lambda: ours.admission.read(token)),
-                        lambda line: todo.put_nowait(lambda: theirs.answer(line)),
-                    ),
-                )
+                theirs = self._side(echo, echo_writes, Lines(), _EchoEndpoints(), _Answers(link_to_owner, answer))
                 async with theirs.running(), ours.running():
                     endpoint = wanted.endpoint or self._endpoints.usual()
                     line = await ours.place(
@@ -241,7 +239,7 @@ class _ToOurselves:
 
     @property
     def interface(self) -> str | None:
-        """The device."""
+        """The overlay's device."""
         return self._overlay.interface
 
     @interface.setter
@@ -249,35 +247,35 @@ class _ToOurselves:
         self._overlay.interface = device
 
     async def node_id(self) -> NodeId:
-        """Of this side."""
+        """The node id of this side."""
         return self._node
 
     async def own_address(self) -> Address:
-        """Of our node."""
+        """The address of our node."""
         return await self._overlay.own_address()
 
     async def address_of(self, node: NodeId) -> Address:
-        """Our own, for every node."""
+        """Our own address, for every node."""
         return await self._overlay.own_address()
 
     async def node_of(self, address: Address) -> NodeId | None:
-        """Both sides have the same address."""
+        """None: both sides have the same address."""
         return None
 
     async def connected(self) -> bool | None:
-        """Nothing leaves this machine."""
+        """None, as nothing leaves this machine."""
         return None
 
 
 class _EchoEndpoints:
-    """Sends back what arrives."""
+    """The endpoints of the echo's side: all send back what arrives."""
 
     def usual(self) -> str:
-        """That one."""
+        """The endpoint `echo`."""
         return ECHO
 
     def make(self, name: str, context: CallContext) -> Endpoint:
-        """That one."""
+        """The endpoint `echo`, whatever the name."""
         from peer.media.endpoints.echo import Echo
 
         return Echo()
@@ -291,7 +289,7 @@ class _Shown:
         self._link = link
 
     def told(self, line: Line, news: News) -> None:
-        """Pass it on."""
+        """Pass a link to the echo, and everything else to those who show the call."""
         if isinstance(news, Posted):
             self._link(news.token)
         elif not isinstance(news, Said):
@@ -307,7 +305,7 @@ class _Answers:
         self._answer = answer
 
     def told(self, line: Line, news: News) -> None:
-        """Answer."""
+        """Pass the answer's link to the owner's side, and answer what rings."""
         if isinstance(news, Posted):
             self._link(news.token)
         elif isinstance(news, Rings):

@@ -29,12 +29,16 @@ from shared.reasons import Reason
 from shared.store import Store
 
 MAX_CONTACTS = 256
+"The overlay is asked about so many contacts, to find whose address an offer names."
+
 OWNER_SECONDS = 3.0
+"How long that may take in all."
+
 AT_ONCE = 16
+"About how many contacts the overlay is asked at the same time."
+
 REMEMBERED_SECONDS = 60.0
-"""How long the overlay is asked whose an address is, about how many contacts at once, and how long its answers are
-remembered: anybody can send offers, and each asks about every contact."""
-"How many contacts are asked for, and for how long, to find whose address an offer names."
+"How long its answers are remembered: anybody can send offers, and each asks about every contact."
 
 
 @dataclass(frozen=True, slots=True)

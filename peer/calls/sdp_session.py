@@ -139,10 +139,6 @@ class SdpSession:
     def redial(self) -> None:
         """Nothing: there is no way to dial again, and the call is given up (peer/calls/runner.py)."""
 
-    def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or changed: have the socket where the overlay is."""
-        self.call_socket.overlay_changed()
-
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or for too many."""
         self.own_limits.write(connected=self.leg is not None)

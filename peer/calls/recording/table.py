@@ -138,8 +138,7 @@ def step(standing: RecordingState, event: Event) -> tuple[RecordingState, tuple[
     """The state and the effects after an event. An event that doesn't fit changes nothing."""
     match event:
         case BeginRecording() if standing.ours is Ours.OFF:
-            wanted = replace(standing, ours=Ours.WAITS, number=standing.number + 1, begun=False)
-            return wanted if standing.shows is None else _asked(wanted)[0], _asked(wanted)[1]
+            return _asked(replace(standing, ours=Ours.WAITS, number=standing.number + 1, begun=False))
         case EndRecording() if standing.recording:
             told = (Recording(standing.number, on=False),) if standing.shows else ()
             return replace(standing, ours=Ours.OFF), (*told, Finish(event.what))

@@ -32,7 +32,7 @@ CHANGES = {name for name, member in inspect.getmembers(Line, inspect.isfunction)
 LINES = {"line", "before", "other", "ours", "theirs", "twin", "latest"}
 "The names of variables that hold lines in the program."
 
-SESSION_CHANGES = {"end", "show_media", "write", "redial", "attempt", "expect", "open", "overlay_changed"}
+SESSION_CHANGES = {"end", "show_media", "write", "redial", "attempt", "expect", "open"}
 
 
 def a_line() -> Line:
