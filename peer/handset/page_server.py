@@ -55,6 +55,7 @@ from peer.handset.protocol import (
 )
 from shared.errors import CopybaraError, HandsetError
 from shared.in_thread import in_thread_to_its_end
+from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
@@ -99,11 +100,8 @@ MAX_AT_ONCE = 32
 SEND_SECONDS = 10.0
 "How long a page may take to receive a message."
 
-MESSAGES_A_SECOND = 200
-"How many messages a page may send per second in the long run."
-
-MESSAGES_AT_ONCE = 4_000
-"How many messages a page may send in a burst. A page that sends more is closed."
+MESSAGES = Limit(at_once=4_000, per_second=200.0)
+"How many messages a page may send. A page that sends more is closed."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -354,12 +352,12 @@ class PageServer(abc.ABC):
     async def _read_from(self, sock: web.WebSocketResponse, page: Page) -> None:
         """Handle every message. A message that has to wait doesn't delay the next ones."""
         free = asyncio.Semaphore(MAX_AT_ONCE)
-        rate = _Rate()
+        messages = Bucket(MESSAGES)
         async with asyncio.TaskGroup() as group:
             async for message in sock:
                 if message.type is WSMsgType.BINARY:
                     self._take(page, message.data)
-                elif not rate.allows(asyncio.get_running_loop().time()):
+                elif not messages.takes(asyncio.get_running_loop().time()):
                     page.end(WSCloseCode.POLICY_VIOLATION)
                 elif message.type is WSMsgType.TEXT:
                     await free.acquire()
@@ -393,21 +391,6 @@ class PageServer(abc.ABC):
             page.end(WSCloseCode.POLICY_VIOLATION)
         except CopybaraError as error:
             page.problem(error, about=about)
-
-
-class _Rate:
-    """A token bucket for the messages of a page."""
-
-    def __init__(self) -> None:
-        self._left = float(MESSAGES_AT_ONCE)
-        self._looked: float | None = None
-
-    def allows(self, now: float) -> bool:
-        """Take one token at `now`, in seconds."""
-        passed = 0.0 if self._looked is None else now - self._looked
-        self._looked = now
-        self._left = min(self._left + passed * MESSAGES_A_SECOND, float(MESSAGES_AT_ONCE)) - 1
-        return self._left >= 0
 
 
 def _charset(suffix: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Which addresses a call may use. Pure: decided from the address and the machine's devices, without I/O.
+"""Which addresses a call may use: decided from the address and this machine's devices and routes, which are looked up.
 
 An overlay node is asked, but not trusted: each address that it gives is checked here before a socket is opened. No
 error names an address, because errors end up in chats and logs.
@@ -6,6 +6,7 @@ error names an address, because errors end up in chats and logs.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
@@ -37,6 +38,11 @@ def parse_address(text: str) -> Address:
     if address is None or getattr(address, "scope_id", None) is not None:
         raise BadAddress("The overlay node answered with something that isn't an address.")
     return address
+
+
+def as_kernel_writes(address: Address) -> str:
+    """The address as the kernel writes it, so that comparing strings compares addresses."""
+    return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
 
 
 def refuse_kind(address: Address, allowed: Iterable[Network]) -> None:

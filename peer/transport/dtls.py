@@ -56,8 +56,9 @@ EXPORTED_BYTES = 32
 CONNECTED = State.CONNECTED
 "Kept in a global, because Python 3.11 looks a member of an enum up by name each time."
 
-AROUND = 42
-"Bytes that are added to each packet: its transport-wide number, SRTP's tag, and the headers of UDP and IPv4."
+AROUND = {version: 4 + 16 + 8 + ip for version, ip in ((4, 20), (6, 40))}
+"""Bytes that are added to each packet, by the version of IP: its transport-wide number, SRTP's tag with AES-GCM
+(RFC 7714), and the headers of UDP and IP. An estimate: other programs may choose another cipher."""
 
 MAX_FLIGHT = 1500
 "The most bytes of one datagram of the handshake. With our certificates no flight has more than half as many."
@@ -228,7 +229,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if self._way is None or self._state is not CONNECTED:
             return
         socket, port = self._way
-        send = socket.send
+        send, around = socket.send, AROUND[socket.local.version]
         session, translation, silent, path = self._tx_srtp, self._translation, self.silent, self._path
         lately, twice, taps = self._lately, self._twice, self.taps
         for packet in packets:
@@ -238,7 +239,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             if taps.sent:
                 taps.show_sent(packet)
             if own and rtp and path is not None:
-                packet = numbered(packet, path.number(len(packet) + AROUND, time.monotonic()))
+                packet = numbered(packet, path.number(len(packet) + around, time.monotonic()))
             sent = packet if translation is None else translation.outward(packet)
             if not sent:
                 continue

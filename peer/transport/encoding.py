@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from aiortc import MediaStreamTrack
 from av import AudioFrame, AudioResampler, CodecContext, VideoFrame
@@ -30,8 +30,22 @@ SOUND_TIME = Fraction(1, OPUS.clock_rate)
 WHOLE_EVERY = 3_000
 "Pictures, at most, from one that needs no others to the next: as good as never, they are sent when they are asked for."
 
-SMALLER = ((100_000, 4, 2), (250_000, 2, 1))
-"Below so many bits a second a picture is divided by the second in width and height, and only every third is sent."
+
+class Smaller(NamedTuple):
+    """How much less of a picture is encoded over a path that carries little."""
+
+    below_bits: int
+    "A second, that a picture may take there."
+
+    divisor: int
+    "Of its width and height."
+
+    skipped: int
+    "Pictures that are left out before each that is sent."
+
+
+SMALLER = (Smaller(below_bits=100_000, divisor=4, skipped=2), Smaller(below_bits=250_000, divisor=2, skipped=1))
+"The first that fits counts."
 
 CHANGED = 0.15
 "A part by which the bit rate has to change before there is a new encoder, which begins with a whole picture."
@@ -106,8 +120,10 @@ class PictureEncoder:
             self._codec = None
             return []
         self._number += 1
-        divisor, left_out = next(((by, out) for below, by, out in SMALLER if plan.picture < below), (1, 0))
-        if self._number % (left_out + 1):
+        divisor, skipped = next(
+            ((each.divisor, each.skipped) for each in SMALLER if plan.picture < each.below_bits), (1, 0)
+        )
+        if self._number % (skipped + 1):
             return []
         width, height = frame.width // divisor & ~1, frame.height // divisor & ~1
         pts, time_base = frame.pts, frame.time_base

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address
 from typing import Self, cast
 
 from peer.overlay import Address
+from peer.overlay.addresses import as_kernel_writes
 from peer.overlay.interfaces import device_number
 from peer.transport.bursts import BurstProtocol, BurstTransport, in_bursts
 from peer.transport.connected_socket import ConnectedTransport, connected_socket
@@ -51,7 +52,7 @@ class OverlaySocket(BurstProtocol):
 
         self.connections = Connections()
         self.counters = self.connections.counters
-        self._remote_host = _as_kernel_writes(remote)
+        self._remote_host = as_kernel_writes(remote)
         self._transport: BurstTransport | None = None
         self._sendto_all: Callable[[list[bytes], tuple[str, int]], None] | None = None
         "The transport's method, while it is open."
@@ -126,7 +127,7 @@ class OverlaySocket(BurstProtocol):
 
     async def _bind(self, interface: str | None) -> None:
         _refuse(self.local, self.remote)
-        self._remote_host = _as_kernel_writes(self.remote)
+        self._remote_host = as_kernel_writes(self.remote)
         sock, self._device = bound_socket(self.local, interface, self.port)
         in_bursts(sock, self)
         if self._over:
@@ -314,11 +315,6 @@ def _refuse(local: Address, remote: Address) -> None:
     for address in (local, remote):
         if address.is_unspecified or address.is_multicast or address == BROADCAST:
             raise BadAddress()
-
-
-def _as_kernel_writes(address: Address) -> str:
-    """The address as the kernel writes it, so that comparing strings compares addresses."""
-    return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
 
 
 def bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 import secrets
 import socket
 import ssl
@@ -34,9 +35,12 @@ from peer.handset.page_server import STATIC, Handler, PageListener, PageServer, 
 from peer.handset.proof import proof_key
 from peer.handset.protocol import HomeKey, PairingCode, Prove, encode
 from peer.overlay import Address
+from peer.overlay.addresses import as_kernel_writes
 from shared.errors import StoreError
 from shared.paired_device import PairedDevice
 from shared.rate import Bucket, Limit
+
+logger = logging.getLogger(__name__)
 
 COOKIE = "__Host-device"
 "Browsers accept a cookie with such a name only over TLS, for this host alone (RFC 6265bis, 4.1.3.2)."
@@ -112,7 +116,7 @@ class DeviceServer(PageServer):
     def end(self, address: Address) -> None:
         """At once end everything from an address: pages, their sound and picture, and connections."""
         self._pages.end_device(str(address))
-        self._limits.turn_out(_as_kernel_writes(address))
+        self._limits.turn_out(as_kernel_writes(address))
 
     def _tls(self) -> ssl.SSLContext | None:
         return self._context
@@ -160,8 +164,14 @@ class DeviceServer(PageServer):
     async def _left(self, page: Page) -> None:
         device = self._book.device_at(ip_address(page.address))
         if device is not None:
-            with contextlib.suppress(StoreError):
-                await self._book.seen(device)
+            await self._note_seen(device)
+
+    async def _note_seen(self, device: PairedDevice) -> None:
+        try:
+            await self._book.seen(device)
+        except StoreError as error:
+            # The owner reads there when each device was last seen: no reason to turn one away.
+            logger.warning("when a device was here can't be kept: %s", error.sentence)
 
     def _key_named(self, asked: Prove, request: web.Request) -> tuple[bytes, bytes] | None:
         address = _from(request)
@@ -186,8 +196,7 @@ class DeviceServer(PageServer):
             device = self._book.device_at(address)
             if device is None or device.key != proven.secret:  # the device was removed meanwhile
                 return None
-            with contextlib.suppress(StoreError):
-                await self._book.seen(device)
+            await self._note_seen(device)
             return self._page_of(device, address, proven.asked)
         pairing = self._book.pairing
         if pairing is None or pairing.secret.encode() != proven.secret:
@@ -249,7 +258,3 @@ def _fits(cookie: str, device: PairedDevice) -> bool:
 
 def _give(response: web.StreamResponse, cookie: str) -> None:
     response.set_cookie(COOKIE, cookie, max_age=COOKIE_SECONDS, path="/", secure=True, httponly=True, samesite="Strict")
-
-
-def _as_kernel_writes(address: Address) -> str:
-    return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)

@@ -66,12 +66,6 @@ class Stream(msgspec.Struct, frozen=True):
     codec: Codec
     "As the other side describes it."
 
-    sent_as: int
-    "The payload type that the other side wants."
-
-    received_as: frozenset[int]
-    "The payload types that it may send."
-
     extensions: dict[int, int]
     "Header extension ids: of our profile → of the other side."
 
@@ -80,6 +74,11 @@ class Stream(msgspec.Struct, frozen=True):
 
     receives: bool
     "Whether we are sent any."
+
+    @property
+    def payload_type(self) -> int:
+        """The other side's number of the codec, in both directions."""
+        return self.codec.payload_type
 
     @property
     def transport_cc(self) -> bool:
@@ -151,7 +150,7 @@ def accept_offer(offer: Description, media: Media, video: frozenset[VideoCodec])
             if section.kind == kind and flag in media and not there:
                 codec = _preferred(section, kind, video, streams)
                 if codec is not None and (offer.bundle or not streams):
-                    streams[section.mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
+                    streams[section.mid] = _stream(section, kind, codec)
     return _agreement(offer, streams, channel if offer.bundle else None, answering=True)
 
 
@@ -172,7 +171,7 @@ def accept_answer(answer: Description, asked: dict[Kind, tuple[str, frozenset[Vi
             if section.mid != mid or section.kind != kind or (streams and not answer.bundle):
                 continue
             if codec := _preferred(section, kind, video, streams):
-                streams[mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
+                streams[mid] = _stream(section, kind, codec)
     data = [section for section in shared if section.mid == channel and _is_channel(section) and answer.bundle]
     return _agreement(answer, streams, data[0] if data else None, answering=False)
 
@@ -225,7 +224,7 @@ def _plain_h264(codec: Codec) -> bool:
     return codec.parameters.get("packetization-mode") == "1" and profile.startswith(BASELINE)
 
 
-def _stream(section: Section, kind: Kind, codec: Codec, received_as: frozenset[int]) -> Stream:
+def _stream(section: Section, kind: Kind, codec: Codec) -> Stream:
     extensions = {
         ours: section.extensions[uri]
         for ours, uri in EXTENSIONS.items()
@@ -237,8 +236,6 @@ def _stream(section: Section, kind: Kind, codec: Codec, received_as: frozenset[i
         kind=kind,
         mid=section.mid,
         codec=codec,
-        sent_as=codec.payload_type,
-        received_as=received_as,
         extensions=extensions,
         sends=section.direction in ("sendrecv", "recvonly"),
         receives=section.direction in ("sendrecv", "sendonly"),

@@ -43,8 +43,7 @@ class RtpNumbers:
         for stream in agreement.streams.values():
             number = PAYLOAD_TYPES[stream.kind]
             if stream.receives:
-                for received in stream.received_as:
-                    self._inward[received] = _inward(stream)
+                self._inward[stream.payload_type] = _inward(stream)
             if stream.sends:
                 self._outward[number] = _outward(stream)
 
@@ -68,7 +67,7 @@ def _inward(stream: Stream) -> _Way:
 
 def _outward(stream: Stream) -> _Way:
     return _Way(
-        payload_type=stream.sent_as,
+        payload_type=stream.payload_type,
         extensions=stream.extensions,
         mid_extension=stream.extensions.get(MID_EXTENSION),
         mid=stream.mid.encode(),

@@ -120,7 +120,7 @@ def write_answer(own: OwnSide, offer: Description, agreement: Agreement) -> str:
     for section in offer.sections:
         if (stream := agreement.streams.get(section.mid)) is not None:
             lines += [
-                _media_line(own, stream.kind, section.protocol, str(stream.sent_as)),
+                _media_line(own, stream.kind, section.protocol, str(stream.payload_type)),
                 *_transport_lines(own, _name(section), setup),
                 f"a={_direction(stream)}",
                 "a=rtcp-mux",
@@ -194,9 +194,9 @@ def _stream_lines(stream: Stream) -> Iterator[str]:
     if stream.codec.name == VideoCodec.H264:
         profile = stream.codec.parameters.get("profile-level-id", "42e01f").lower()
         parameters = H264_PARAMETERS | {"profile-level-id": profile[:6]}
-        yield from codec_lines(stream.kind, stream.sent_as, feedback, video=VideoCodec.H264, parameters=parameters)
+        yield from codec_lines(stream.kind, stream.payload_type, feedback, video=VideoCodec.H264, parameters=parameters)
     else:
-        yield from codec_lines(stream.kind, stream.sent_as, feedback)
+        yield from codec_lines(stream.kind, stream.payload_type, feedback)
     yield from extension_lines(stream.extensions)
 
 

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE, ConnectionTimes
-from peer.handset.page_server import MESSAGES_AT_ONCE
+from peer.handset.page_server import MESSAGES
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE, Problem
 from peer.handset.tickets import ticket_name
@@ -551,7 +551,7 @@ async def test_a_page_that_reads_nothing_and_says_that_it_lives_is_closed(served
 async def test_a_flood_of_messages_closes_the_page_that_sends_it(served: Served) -> None:
     async with served.page() as sock:
         with contextlib.suppress(ConnectionError):
-            for number in range(2 * MESSAGES_AT_ONCE):
+            for number in range(2 * MESSAGES.at_once):
                 await sock.send_json({"type": "hang-up", "call": number})
         assert await closed_with(served, sock) == aiohttp.WSCloseCode.POLICY_VIOLATION
     served.notes.heard_messages = asyncio.Queue()

@@ -139,7 +139,7 @@ async def call() -> AsyncIterator[Call]:
     async with both_sides(LossySocket) as (side, other), asyncio.timeout(PATIENCE):
         answer, leg = side.answer(await other.offer())
         assert isinstance(side.socket, LossySocket)
-        number = next(stream.sent_as for stream in leg._agreement.streams.values() if stream.kind == "video")
+        number = next(stream.payload_type for stream in leg._agreement.streams.values() if stream.kind == "video")
         assert number != VIDEO_PAYLOAD_TYPE, "something has to be translated"
         side.socket.outward.picture = side.socket.inward.picture = number
         await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))

@@ -24,9 +24,9 @@ def test_opus_and_vp8_are_chosen_under_the_numbers_of_the_offer(name: str) -> No
     by_kind = {stream.kind: stream for stream in agreed.streams.values()}
     assert by_kind["audio"].codec.name == "OPUS"
     audio, video = {"firefox-offer": (109, 120), "aiortc-offer": (96, 97)}.get(name, (111, 96))
-    assert by_kind["audio"].sent_as == audio
+    assert by_kind["audio"].payload_type == audio
     if "video" in by_kind:
-        assert (by_kind["video"].codec.name, by_kind["video"].sent_as) == ("VP8", video)
+        assert (by_kind["video"].codec.name, by_kind["video"].payload_type) == ("VP8", video)
     assert agreed.client
     assert not agreed.controlling
 
@@ -47,7 +47,7 @@ def test_h264_is_taken_only_if_nothing_else_is_offered_and_the_endpoint_can() ->
     described = read_description(only_h264)
     agreed = accept_offer(described, Media.BOTH, ANY)
     assert agreed.variant.video is VideoCodec.H264
-    assert agreed.streams["1"].sent_as == 126, "the one with packetization-mode 1"
+    assert agreed.streams["1"].payload_type == 126, "the one with packetization-mode 1"
     assert accept_offer(described, Media.BOTH, VP8).media is Media.AUDIO
     assert accept_offer(read_description(offer("firefox-offer")), Media.BOTH, ANY).variant.video is VideoCodec.VP8
     assert "a=rtpmap:126 H264/90000" in write_answer(own_side(), described, agreed)

@@ -77,7 +77,7 @@ def test_what_we_send_has_the_numbers_and_the_names_of_the_offer(name: str) -> N
         raw = RtpNumbers(agreement).outward(sent.serialize(OURS))
         assert raw is not None
         read = RtpPacket.parse(raw, extensions(stream.extensions))
-        assert (read.payload_type, read.ssrc, read.payload, read.marker) == (stream.sent_as, PAGE, b"payload", 1)
+        assert (read.payload_type, read.ssrc, read.payload, read.marker) == (stream.payload_type, PAGE, b"payload", 1)
         assert read.extensions.mid == stream.mid
         assert read.extensions.abs_send_time == (123 if ABS_SEND_TIME_EXTENSION in stream.extensions else None)
         back = RtpNumbers(agreement).inward(raw)
