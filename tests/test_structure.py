@@ -33,6 +33,26 @@ CALLED_BY_LIBRARIES = {
 
 A_LIMIT_THAT_TESTS_HOLD = {"MAX_REPORT"}
 
+TASKS_WITHOUT_A_GROUP = {
+    "bot/demo/handset.py _until_stopped": "waits for the first, ends the others and waits for them",
+    "bot/demo/node.py start": "`stop` waits for it",
+    "bot/desktop/call_notices.py _shown": "waits for it, for some seconds even at the program's end",
+    "bot/desktop/notification_server.py notification_server": "waits for it in the end",
+    "bot/desktop/ring_tone.py _ring_to_the_end": "waits for it, for some seconds even at the program's end",
+    "bot/messengers/journal_writer.py run": "waits for it, now or when it runs again",
+    "bot/process/ending.py unless_wanted": "waits for the first, ends the other and waits for both",
+    "peer/handset/connection_limits.py accept": "`_came_in` hears of its end, `close` cancels it",
+    "peer/handset/devices/server.py _confirmed": "ends it and waits for it",
+    "peer/media/endpoint_host.py _run": "waits for it here, or in `run` if that was cancelled",
+    "peer/media/picture/camera.py open": "`_end` waits for it",
+    "peer/media/sound/pulse.py changes": "ends it and waits for it",
+    "peer/transport/ice.py connect": "aioice's `close` ends it and waits for it",
+    "peer/transport/ice.py request": "ends it and waits for it",
+    "peer/transport/last_flight.py begin": "`close` ends it and waits for it",
+    "peer/transport/sctp.py _sack_due": "`stop` ends it and waits for it",
+}
+"All tasks that no TaskGroup owns, by the function that begins them, and who notices their end."
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -119,3 +139,22 @@ def test_nothing_is_defined_that_the_program_does_not_use() -> None:
         if not (known[name] or name in CALLED_BY_LIBRARIES | A_LIMIT_THAT_TESTS_HOLD or name.startswith("__"))
     ]
     assert unused == []
+
+
+def begun_without_a_group(node: ast.AST, function: str = "") -> Iterator[str]:
+    """The functions that begin tasks by asyncio itself, or by an event loop."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute):
+            ours = not re.search("asyncio|loop", ast.unparse(child.func.value))
+            if child.func.attr == "ensure_future" or (child.func.attr == "create_task" and not ours):
+                yield function
+        yield from begun_without_a_group(child, child.name if isinstance(child, Definition) else function)
+
+
+def test_every_task_has_an_owner_that_notices_its_end() -> None:
+    begun = {
+        f"{file.relative_to(ROOT)} {function}"
+        for file, tree in trees().items()
+        for function in begun_without_a_group(tree)
+    }
+    assert begun == TASKS_WITHOUT_A_GROUP.keys()

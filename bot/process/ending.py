@@ -48,7 +48,7 @@ class Ending:
             wanted.cancel()
             if not task.done():
                 task.cancel()
-                await asyncio.wait((task,))
+            await asyncio.wait((task, wanted))
         return None if task.cancelled() else task.result()
 
     def _signalled(self, number: signal.Signals) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -115,9 +116,7 @@ class ConnectionLimits:
             if self._admits(client) and len(self._arriving) < self._most:
                 arriving = loop.create_task(self._let_in(accepted))
                 self._arriving.add(arriving)
-                arriving.add_done_callback(self._arriving.discard)
-                # If the task is cancelled before it starts, it closes nothing itself.
-                arriving.add_done_callback(lambda task: accepted.close() if task.cancelled() else None)
+                arriving.add_done_callback(functools.partial(self._came_in, accepted))
                 return
             accepted.close()
             self._turned_away += 1
@@ -175,6 +174,13 @@ class ConnectionLimits:
                 ssl_handshake_timeout=self._times.request if self._tls else None,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS if self._tls else None,
             )
+
+    def _came_in(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._arriving.discard(task)
+        if task.cancelled():
+            accepted.close()  # if it was cancelled before it started, it has closed nothing itself
+        elif (error := task.exception()) is not None:
+            logger.error("a connection couldn't be let in", exc_info=error)
 
     def _tell(self, now: float) -> None:
         if now - self._told >= TOLD_SECONDS:

@@ -308,10 +308,12 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def stop(self) -> None:
         """Tell the other side, close the connection, and wait for its tasks to end."""
-        running = [task for task in (self._task, self._last_flight.end()) if task is not None]
+        running = self._task
+        self._last_flight.end()
         await super().stop()
-        if running:
-            await asyncio.wait(running)
+        if running is not None:
+            await asyncio.wait([running])
+        await self._last_flight.close()
 
     async def _say_goodbye(self) -> None:
         # The other side may have seen a complete handshake. It shouldn't wait for a connection that will never come.

@@ -24,6 +24,10 @@ class LastFlight:
         self._send = send
         self._datagram = b""
         self._task: asyncio.Task[None] | None = None
+        "What sends copies."
+
+        self._ended: asyncio.Task[None] | None = None
+        "What has sent them, until now."
 
     def sent(self, datagram: bytes) -> None:
         """This datagram was sent. If it is of a flight, that is the last one now."""
@@ -34,12 +38,17 @@ class LastFlight:
         """Send copies from now on."""
         self._task = asyncio.create_task(self._repeat())
 
-    def end(self) -> asyncio.Task[None] | None:
-        """Send none any more. Returns the task that has sent them, if there still was one."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-        return task
+    def end(self) -> None:
+        """Send none any more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._ended, self._task = self._task, None
+
+    async def close(self) -> None:
+        """Send none any more, and wait for what has sent them."""
+        self.end()
+        if self._ended is not None:
+            await asyncio.wait([self._ended])
 
     async def _repeat(self) -> None:
         """Send copies until this task is cancelled.

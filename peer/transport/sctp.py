@@ -297,6 +297,16 @@ class FilesTransport(ControlTransport):
             self._unacknowledged = 0
             self._sending_sack = asyncio.ensure_future(super()._send_sack())
 
+    async def stop(self) -> None:
+        """End the association, and an acknowledgement that is still to be sent."""
+        if self._sack_timer is not None:
+            self._sack_timer.cancel()
+            self._sack_timer = None
+        if self._sending_sack is not None:
+            self._sending_sack.cancel()
+            await asyncio.wait([self._sending_sack])
+        await super().stop()
+
     async def _take_data_chunk(self, chunk: DataChunk) -> None:
         self._message_ended = bool(chunk.flags & SCTP_DATA_LAST_FRAG)
         await super()._take_data_chunk(chunk)

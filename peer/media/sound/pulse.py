@@ -99,6 +99,7 @@ class Pulse:
                 line = first.result()
             finally:
                 first.cancel()
+                await asyncio.wait([first])
             if line:
                 yield
             while line:

@@ -171,6 +171,16 @@ async def ended(channel: FilesChannel) -> None:
         await channel.closed.wait()
 
 
+async def test_an_association_ends_with_its_last_acknowledgement() -> None:
+    async with told() as both:
+        await both.handed([part(both, 0, bytes(10), flags=FIRST)])
+        both.receives._sack_due()
+        sending = both.receives._sending_sack
+        assert sending is not None
+        await both.receives.stop()
+        assert sending.done()
+
+
 async def test_of_small_chunks_a_tenth_as_many_are_taken_as_of_full_ones() -> None:
     async with channels() as both:
         full = [part(both, n, bytes(USERDATA_MAX_LENGTH), message=n) for n in range(1_000)]
