@@ -95,7 +95,7 @@ def _pair_anew(store: Store, contact: tuple[NodeId, bytes]) -> None:
     secret = secrets.token_bytes(32)
     store.propose_secret(node, secret, 1)
     store.commit_secret(node, secret)
-    store.secret_used(node, secret)
+    store.note_secret_used(node, secret)
 
 
 def _paired(token: str) -> PairedToken:

@@ -46,17 +46,24 @@
     │   ├── WhichCall           several ring, or another one than the owner may mean
     │   ├── NoCall
     │   ├── InCall
+    │   │   └── TwoCalls        … and another one is on hold
+    │   ├── NotOnHold           no call to go on with
+    │   ├── NothingToHold
+    │   ├── NotRecordable       a call whose other side shows no recording
+    │   ├── NothingRecorded
+    │   ├── CantMerge           calls that can't be one conversation
+    │   ├── NotAsked            … or aren't to be
     │   ├── CallOver
     │   ├── NothingToConfirm    no new key of a contact to confirm
     │   ├── OnlyForTrusted
-    │   ├── CantMerge           calls that can't be one conversation
-    │   ├── NotAsked            … or aren't to be
-    │   └── LookingUp           … or a name that can't be looked up right now
+    │   └── LookingUp           a name that can't be looked up right now
     ├── FileRefused             a file that can't be sent or received
     ├── MessengerError          a messenger's server that doesn't answer as it should
     ├── HandsetError            a handset page that isn't ours, or isn't of this version; a device that can't be served
+    │   ├── NoLocalAddress      … because this computer isn't in that network
     │   ├── NoDevice
     │   └── NoPairing
+    ├── NoNotifications         a desktop that shows none
     ├── NotRunning              no copybara runs with this home
     ├── DemoFailed              the demo didn't show what it promises
     └── Fault                   … of the program itself

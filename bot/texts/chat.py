@@ -536,8 +536,8 @@ def ending(
     proven: bool,
     replied: bool = True,
 ) -> Sentence:
-    """The same, from its parts; `known`: the name is a contact's, `proven`: they had the key, `replied`: our reply, if
-    there is one, has gone out.
+    """A call is over, from what is kept of it: `known`: the name is a contact's, `proven`: they had the key, `replied`:
+    our reply, if there is one, has gone out.
     """
     form = _ENDINGS[reason]
     if reason is EndReason.BUSY and not replied:

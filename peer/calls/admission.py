@@ -240,7 +240,7 @@ class Admission:
         def use(store: Store) -> bool:
             if not store.use_link(link.raw, ours=False, expires=until):
                 return False
-            store.secret_used(link.source, link.secret)
+            store.note_secret_used(link.source, link.secret)
             return True
 
         if not await self._calls.writes.write(use):

@@ -42,7 +42,7 @@ from shared.messages import (
     Unknown,
 )
 from shared.secrets.handshake import Role
-from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose, kept
+from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose, kept_mac
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Conversation:
             await self._begin_pairing()
         elif self.agreed is not None:
             # The path may have been lost after we stored it and before the other side heard of that.
-            self._leg.control.send(PairKept(kept(self._role, self.agreed, self._leg.exported)))
+            self._leg.control.send(PairKept(kept_mac(self._role, self.agreed, self._leg.exported)))
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
                 raise RemoteFlood
@@ -179,7 +179,7 @@ class Conversation:
         self._shown += [secret for secret in new if self._is_shown(secret, message)]
 
     def _is_shown(self, secret: bytes, message: PairKept) -> bool:
-        return compare_digest(kept(self._role.other, secret, self._leg.exported), message.mac)
+        return compare_digest(kept_mac(self._role.other, secret, self._leg.exported), message.mac)
 
     def _show_held(self) -> None:
         """Show the other side that we have the secrets of earlier calls, by a MAC under each.
@@ -187,7 +187,7 @@ class Conversation:
         If a confirmation got lost, the other side may hold one of them as our key while we don't know that it counts.
         The number of MACs is always the same, so it doesn't tell how many secrets there are.
         """
-        macs = [kept(self._role, secret, self._leg.exported) for secret in self._held()[:MOST_SHOWN]]
+        macs = [kept_mac(self._role, secret, self._leg.exported) for secret in self._held()[:MOST_SHOWN]]
         for mac in (*macs, *(secrets.token_bytes(32) for _ in range(MOST_SHOWN - len(macs)))):
             self._leg.control.send(PairKept(mac))
 

@@ -108,7 +108,7 @@ class IncomingCalls:
             if not (store.use_links(link.marks, expires=until) or again):
                 return False
             if link.secret is not None:
-                store.secret_used(link.peer, link.secret)
+                store.note_secret_used(link.peer, link.secret)
             if kept is not None:
                 store.save_call(kept)
             return True

@@ -169,7 +169,7 @@ class LineKeeping:
 
         def keep(store: Store) -> None:
             if secret is not None:
-                store.secret_used(peer, secret)
+                store.note_secret_used(peer, secret)
             if call is not None:
                 store.save_call(call)
 

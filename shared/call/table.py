@@ -391,7 +391,9 @@ def _begin(role: Role, event: Event, paired: bool) -> tuple[Call, tuple[Effect, 
 
 
 def _apply(rule: Rule, event: Event, before: Call) -> tuple[Call, tuple[Effect, ...]]:
-    why = event if rule.reason is not None and isinstance(event, Failed | ConnectFailed | RemoteOutOfTime) else Failed()
+    detail = hint = ""
+    if rule.reason is not None and isinstance(event, Failed | ConnectFailed | RemoteOutOfTime):
+        detail, hint = event.detail, event.hint
     effects = []
     for effect in rule.effects:
         if not isinstance(effect, Only):
@@ -404,8 +406,8 @@ def _apply(rule: Rule, event: Event, before: Call) -> tuple[Call, tuple[Effect, 
         before.paired,
         rule.state,
         rule.reason,
-        why.detail,
-        why.hint,
+        detail,
+        hint,
         on_hold=lives and (before.on_hold if rule.on_hold is None else rule.on_hold),
         remote_on_hold=lives and (before.remote_on_hold if rule.remote_on_hold is None else rule.remote_on_hold),
     )

@@ -158,7 +158,7 @@ def confirmation(role: Role, secret: bytes, agreed: bytes) -> bytes:
     return hmac.digest(key, agreed, "sha256")
 
 
-def kept(role: Role, secret: bytes, exported: bytes) -> bytes:
+def kept_mac(role: Role, secret: bytes, exported: bytes) -> bytes:
     """The 32-byte MAC with which the side in `role` proves that it has stored the secret, now or in an earlier call.
 
     `exported` is known only to both ends of the new connection (32 bytes, `Leg.exported`).

@@ -110,7 +110,7 @@ class PairSecrets(Database):
         rows = self.rows("SELECT DISTINCT node FROM pair_secrets WHERE doubted AND node IN (SELECT node FROM contacts)")
         return [NodeId(node) for (node,) in rows]
 
-    def secret_used(self, node: NodeId, secret: bytes) -> None:
+    def note_secret_used(self, node: NodeId, secret: bytes) -> None:
         """Note that the other side has used this secret, so it has it. Commit it, and erase all older ones.
 
         A quarantined secret only shows that the other end of its call has it. Then nothing is erased.
@@ -180,7 +180,7 @@ class PairSecrets(Database):
                 self.erase_log()
             return confirmed == 1
 
-    def first_confirmed(self, node: NodeId, secret: bytes) -> bool:
+    def confirm_first_secret(self, node: NodeId, secret: bytes) -> bool:
         """The owner confirms a secret that isn't quarantined. This only counts while the contact has no key.
 
         Returns whether it counts.

@@ -81,7 +81,9 @@ class Store(
             contact = self.contact_of(node)
             if in_clear and contact is None:
                 return
-            first = self.confirm_secret(node, secret) or (contact is not None and self.first_confirmed(node, secret))
+            first = self.confirm_secret(node, secret) or (
+                contact is not None and self.confirm_first_secret(node, secret)
+            )
             if not in_clear:
                 self.keep_compared(node, reference, self.chain_of(node, secret))
             elif first and contact is not None:

@@ -253,7 +253,7 @@ async def test_an_honest_call_keeps_its_proof_while_keys_are_renewed(tmp_path: P
         ours, theirs = await rings(eve, ben)
         await answers(eve, ben, ours, theirs)
         for newer in ben.store.secrets_of(eve.id):
-            ben.store.secret_used(eve.id, newer)
+            ben.store.note_secret_used(eve.id, newer)
         assert not ben.store.proves(eve.id, KEY), "the older key is erased"
         ben.switchboard.look_at_book()
         assert theirs.proven

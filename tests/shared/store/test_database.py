@@ -243,23 +243,23 @@ class TestPairSecrets:
         store.commit_secret(node(1), secret(2))
         assert store.writable_secret(node(1)) == secret(2)
         assert store.readable_secrets() == [(node(1), secret(2)), (node(1), secret(1))]
-        store.secret_used(node(1), secret(2))
+        store.note_secret_used(node(1), secret(2))
         assert store.readable_secrets() == [(node(1), secret(2))]
 
     def test_the_use_of_an_older_secret_leaves_the_newer_ones(self, store: Store) -> None:
         for number in (1, 2, 3):
             store.propose_secret(node(1), secret(number), 0)
-        store.secret_used(node(1), secret(2))
+        store.note_secret_used(node(1), secret(2))
         assert store.readable_secrets() == [(node(1), secret(3)), (node(1), secret(2))]
 
     def test_a_secret_that_was_used_is_committed_even_if_its_confirmation_got_lost(self, store: Store) -> None:
         store.propose_secret(node(1), secret(1), 0)
-        store.secret_used(node(1), secret(1))
+        store.note_secret_used(node(1), secret(1))
         assert store.writable_secret(node(1)) == secret(1)
 
     def test_the_use_of_an_unknown_secret_changes_nothing(self, store: Store) -> None:
         store.propose_secret(node(1), secret(1), 0)
-        store.secret_used(node(1), secret(9))
+        store.note_secret_used(node(1), secret(9))
         assert store.readable_secrets() == [(node(1), secret(1))]
 
     def test_proposing_twice_is_the_same_as_once(self, store: Store) -> None:
@@ -290,7 +290,7 @@ class TestPairSecrets:
         store.propose_secret(node(1), old, 0)
         store.propose_secret(node(1), new, 0)
         assert any(old in content for content in everything_in(path.parent).values())
-        store.secret_used(node(1), new)
+        store.note_secret_used(node(1), new)
         store.save_contact(contact("Bob", 2))
         store.propose_secret(node(2), removed, 0)
         store.remove_contact("Bob")

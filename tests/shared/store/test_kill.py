@@ -66,7 +66,7 @@ def write_for_ever(path: Path, first: int, said: Connection) -> None:
         done("proposed")
         store.commit_secret(STEADY, secret(number))
         done("committed")
-        store.secret_used(STEADY, secret(number))
+        store.note_secret_used(STEADY, secret(number))
         done("used-secret")
         store.use_link(secret(number), ours=False, expires=number)
         done("link")

@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_what_an_unproven_call_agrees_on_neither_replaces_nor_erases_the_proven_key(store: Store) -> None:
     assert not store.propose_secret(ANNA, secret(2), 0)
     assert store.commit_secret(ANNA, secret(2))
-    store.secret_used(ANNA, secret(2))
+    store.note_secret_used(ANNA, secret(2))
     assert store.writable_secret(ANNA) == secret(1)
     assert store.readable_secrets() == [(ANNA, secret(2)), (ANNA, secret(1))]
     assert store.proves(ANNA, secret(1))
@@ -66,7 +66,7 @@ def test_the_keys_of_a_call_whose_words_differ_prove_nothing_and_the_rest_stays(
 
 def test_what_a_proven_call_agrees_on_takes_its_place_as_ever(store: Store) -> None:
     assert store.propose_secret(ANNA, secret(2), 0, chain=store.chain_of(ANNA, secret(1)))
-    store.secret_used(ANNA, secret(2))
+    store.note_secret_used(ANNA, secret(2))
     assert store.readable_secrets() == [(ANNA, secret(2))]
 
 
@@ -97,7 +97,7 @@ def test_a_flood_of_such_calls_leaves_the_proven_keys_alone(store: Store) -> Non
 def test_the_next_use_of_a_newer_proven_key_erases_what_waited(store: Store) -> None:
     store.propose_secret(ANNA, secret(2), 0)
     store.propose_secret(ANNA, secret(3), 0, chain=store.chain_of(ANNA, secret(1)))
-    store.secret_used(ANNA, secret(3))
+    store.note_secret_used(ANNA, secret(3))
     assert store.readable_secrets() == [(ANNA, secret(3))]
 
 
@@ -120,7 +120,7 @@ def test_a_key_that_is_confirmed_before_the_other_side_has_it_still_quarantines_
     store.commit_secret(ANNA, secret(3))
     assert store.writable_secret(ANNA) is None
     assert not store.proves(ANNA, secret(3))
-    store.secret_used(ANNA, secret(2))
+    store.note_secret_used(ANNA, secret(2))
     assert store.writable_secret(ANNA) == secret(2)
 
 
@@ -261,7 +261,7 @@ def test_of_two_calls_that_proved_nothing_one_gives_the_first_key_and_the_other_
     other = 21 - first
     for each in order:
         what, number = each.split()
-        (store.commit_secret if what == "commit" else store.secret_used)(bob, secret(int(number)))
+        (store.commit_secret if what == "commit" else store.note_secret_used)(bob, secret(int(number)))
         assert store.proves(bob, secret(first))
         assert not store.proves(bob, secret(other))
         assert store.writable_secret(bob) == secret(first)
@@ -291,7 +291,7 @@ def test_a_later_call_of_whose_words_were_compared_is_theirs_as_well(store: Stor
     chain = store.chain_of(BOB, secret(10))
     agreed_with_bob(store, 11, chain=chain)
     store.keep_continued(BOB, SECOND, chain)
-    store.secret_used(BOB, secret(11))
+    store.note_secret_used(BOB, secret(11))
     assert store.compared_secrets(BOB, FIRST) == store.compared_secrets(BOB, SECOND) == [secret(11)]
     agreed_with_bob(store, 12)
     store.keep_continued(BOB, THIRD, store.chain_of(BOB, secret(12)))

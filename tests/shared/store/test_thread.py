@@ -351,7 +351,7 @@ async def test_a_secret_that_was_replaced_leaves_the_disk_once_no_one_reads_the_
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM pair_secrets").fetchone() == (2,)
-        await thread.write(lambda store: store.secret_used(node(1), new))
+        await thread.write(lambda store: store.note_secret_used(node(1), new))
         # Nobody waits for that reader, and other writes continue meanwhile.
         await thread.write(lambda store: store.save_contact(contact()))
         assert on_the_disk(old)
