@@ -103,6 +103,9 @@ class CameraReader:
 
         self._sound = CameraSound()
         self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
         self._thread.start()
 
     async def stop(self) -> None:

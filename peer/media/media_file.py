@@ -16,7 +16,7 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 
 from peer.media.decoding import MAX_PIXELS, SoundBlocks, decode, refuse_huge
-from peer.media.picture.size import Fitting, tagged_way_up, way_up
+from peer.media.picture.size import Filters, Fitting, tagged_way_up, way_up
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, needs_no_conversion
@@ -69,6 +69,9 @@ class MediaFile:
         self._turns = turns
         self._upright: bool | None = None
         "Whether pictures are upright as they are in the file. None: not known yet."
+
+        self._tagged: Filters = ()
+        "What turns pictures as a tag of the file says."
 
         self._unconverted: set[Kind] = set()
         "The kinds of media that aren't decoded."

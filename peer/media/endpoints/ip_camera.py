@@ -68,6 +68,7 @@ class IpCamera:
         if self._reader is None:
             self._media = media
             self._reader = CameraReader(self._connect, media, self._limits, self._on_frame, self._on_away)
+            self._reader.start()
             self._watching = tasks.create_task(_notice_end(self._reader))
         kinds = await asyncio.shield(self._reader.kinds)
         self._tracks = {kind: LiveTrack(kind) for kind in sorted(kinds) if MEDIA[kind] in media}
