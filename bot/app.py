@@ -90,50 +90,12 @@ def run(
     """
     share_one_heap()
     manager, is_up = ServiceManager(), threading.Event()
+    how = _How(
+        console=console, starts=starts, opens=opens, link=link, as_json=as_json, looks_again=looks_again
+    )
     opened = functools.partial(_opened, home, overlay=overlay, console=console, new_node=new_node)
-
-    def runs() -> None:
-        is_up.set()
-        manager.tell(READY)
-
-    def run_once() -> signal.Signals | None:
-        with opened() as program:
-            config, messengers = program.config, program.messengers
-            if console:
-                page_is_first = config.answer.endpoint == AUTO
-                messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
-            else:
-                store = program.thread.store
-                screen = Screen(
-                    as_json=as_json,
-                    starts=starts,
-                    opens=opens,
-                    link=link,
-                    names=lambda: [contact.name for contact in store.contacts()],
-                )
-                messengers.append(screen)
-            page = None
-            in_browser = not console and screen.opens
-            if not console and (in_browser or manager.listens) and config.handset.enabled and not as_json:
-                page = functools.partial(
-                    wait_until_available,
-                    program.find,
-                    port=config.handset.port,
-                    key=home.load_handset_key(),
-                    command_socket=home.command_socket,
-                    held=systemd.page,
-                    opens=in_browser,
-                    link=link,
-                    there=screen.has_opened if in_browser else functools.partial(manager.tell, READY),
-                    looks_again=looks_again if in_browser else lambda: None,
-                )
-            find_waiting = page or (lambda stopping: program.find())
-            try:
-                return asleep.run(_run(config, program.thread, Chats(messengers), find_waiting, manager, systemd, runs))
-            except BaseExceptionGroup as group:
-                raise first_error(group) from group
-
     with contextlib.closing(handed_over()) as systemd:
+        run_once = functools.partial(_run_once, home, how, opened, manager, systemd, is_up)
         if systemd.users is not None:
             ask_from_outside(systemd.users)
         if manager.listens and not (console or as_json):
@@ -143,6 +105,18 @@ def run(
     if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:
         print_text(ENDED)
     return 0
+
+
+@dataclass(frozen=True)
+class _How:
+    """How the person wants the program to run, see `run`."""
+
+    console: bool
+    starts: bool
+    opens: bool
+    link: str
+    as_json: bool
+    looks_again: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -176,6 +150,62 @@ def _opened(home: Home, *, overlay: str | None, console: bool, new_node: bool, h
             yield _Opened(
                 config, thread, messengers, functools.partial(open_node, home, config, thread, new_node=new_node)
             )
+
+
+def _run_once(
+    home: Home,
+    how: _How,
+    opened: Callable[..., contextlib.AbstractContextManager[_Opened]],
+    manager: ServiceManager,
+    systemd: SystemdSockets,
+    is_up: threading.Event,
+) -> signal.Signals | None:
+    """Run as `_run` does, with the terminal as one of the messengers. `is_up` is set once everything is there.
+
+    Raises CopybaraError.
+    """
+
+    def runs() -> None:
+        is_up.set()
+        manager.tell(READY)
+
+    with opened() as program:
+        config, store = program.config, program.thread.store
+        find: Callable[[asyncio.Event], Awaitable[Node | None]] = functools.partial(_find, program)
+        if how.console:
+            page_is_first = config.answer.endpoint == AUTO
+            program.messengers.insert(0, Console(as_json=how.as_json, says_where_to_talk=page_is_first))
+        else:
+            screen = Screen(
+                as_json=how.as_json,
+                starts=how.starts,
+                opens=how.opens,
+                link=how.link,
+                names=lambda: [contact.name for contact in store.contacts()],
+            )
+            program.messengers.append(screen)
+            if (screen.opens or manager.listens) and config.handset.enabled and not how.as_json:
+                find = functools.partial(
+                    wait_until_available,
+                    program.find,
+                    port=config.handset.port,
+                    key=home.load_handset_key(),
+                    command_socket=home.command_socket,
+                    held=systemd.page,
+                    opens=screen.opens,
+                    link=how.link,
+                    there=screen.has_opened if screen.opens else functools.partial(manager.tell, READY),
+                    looks_again=how.looks_again if screen.opens else lambda: None,
+                )
+        try:
+            return asleep.run(_run(config, program.thread, Chats(program.messengers), find, manager, systemd, runs))
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+
+
+async def _find(program: _Opened, stopping: asyncio.Event) -> Node:
+    """Find the node once: without a page, nobody can wait for it."""
+    return await program.find()
 
 
 def _run_once_it_can(
