@@ -1,6 +1,7 @@
-"""Which names people take for one another (Unicode Technical Standard 39, section 4: confusable detection). Pure.
+"""Which names people take for one another (Unicode Technical Standard 39, section 4: confusable detection).
 
-The table of confusable characters is Unicode's `confusables.txt`, from the package confusable-homoglyphs.
+The table of confusable characters is Unicode's `confusables.txt`, from the package confusable-homoglyphs. It is read
+once; apart from that all is pure.
 """
 
 from __future__ import annotations

@@ -158,3 +158,21 @@ def test_every_task_has_an_owner_that_notices_its_end() -> None:
         for function in begun_without_a_group(tree)
     }
     assert begun == TASKS_WITHOUT_A_GROUP.keys()
+
+
+IMPURE = re.compile(
+    r"(time|os|socket|asyncio|threading|subprocess|shutil|tempfile)\.(?!path\.|fsencode|fsdecode)\w+"
+    r"|open|(datetime\.)?datetime\.now|.*\.(read|write)_(text|bytes)|os\.environ\.\w+"
+)
+"What reads a clock or anything else outside, or changes it. Randomness counts as pure: tests pass their own."
+
+
+def test_what_says_that_it_is_pure_looks_at_nothing_outside() -> None:
+    impure = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node.func)}"
+        for file, tree in trees().items()
+        if re.search(r"\bPure[.:;]|Sans-IO", ast.get_docstring(tree) or "") and file.name != "__init__.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and IMPURE.fullmatch(ast.unparse(node.func))
+    ]
+    assert impure == []

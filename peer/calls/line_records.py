@@ -1,4 +1,4 @@
-"""What is written down of a call: for the command line, for the log, and for a restart of the program. Pure."""
+"""What is written down of a call: for the command line, for the log, and for a restart of the program."""
 
 from __future__ import annotations
 

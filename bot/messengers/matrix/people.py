@@ -86,11 +86,19 @@ class Standing(enum.Enum):
 class People:
     """All people with whom we share a room."""
 
-    def __init__(self, vault: Vault, own: str = "", contacts: Contacts = frozenset) -> None:
-        """`own` is the account's user id."""
+    def __init__(
+        self,
+        vault: Vault,
+        own: str = "",
+        contacts: Contacts = frozenset,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`own` is the account's user id. `clock` gives Unix seconds."""
         self._vault = vault
         self._own = own
         self._contacts = contacts
+        self._clock = clock
         self.owner = vault.get(OWNER, OwnerKey)
         self._read: dict[str, Person] = {}
 
@@ -135,7 +143,7 @@ class People:
             if self_signing and is_signed(keys, user, f"ed25519:{self_signing}", self_signing):
                 device = msgspec.structs.replace(device, signed=master)
             devices[name] = device
-        day = int(time.time()) // DAY
+        day = int(self._clock()) // DAY
         self._put(user, Person(before.master or master, master, devices, outdated=False, day=day))
 
     def unreadable(self, user: str) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong between us and Telegram, and what is done about it. Pure.
+"""What can go wrong between us and Telegram, and what is done about it.
 
 ===================================== ============================================================
 what happened                         what is done
