@@ -72,7 +72,7 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
 
 
 def defined(files: list[Path]) -> set[str]:
-    """Every class, function, and `Class.method` of those files."""
+    """Every class, function, constant, and `Class.method` of those files."""
     names: set[str] = set()
     for file in files:
         for node in parsed(file.read_text()).body:
@@ -84,6 +84,9 @@ def defined(files: list[Path]) -> set[str]:
                 }
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 names |= {node.name, f"{file.stem}.{node.name}"}
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
 
 
