@@ -1,4 +1,7 @@
-"""Why a command isn't carried out, each as a sentence and a hint: the two lines of an error. Pure."""
+"""Why a command isn't carried out, each as a sentence and a hint: the two lines of an error. Pure.
+
+Why a link isn't used says `refusal` in chat.py.
+"""
 
 from __future__ import annotations
 
