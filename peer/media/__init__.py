@@ -1,8 +1,8 @@
 """Sound and pictures: the endpoint that a call is connected to on our side.
 
 An endpoint, in `endpoints/`, sends and receives on a leg. It is built from `devices/`, `sound/`, `picture/` and `rtp/`.
-`endpoint_kinds.py` lists the endpoints. This file has the protocol `Endpoint` and `make`, which imports an endpoint, and
-the media libraries that it needs, only when a call uses it. May import `peer.transport` and `shared`. Start with
+`endpoint_kinds.py` lists the endpoints. This file has the protocol `Endpoint` and `make`, which imports an endpoint,
+and the media libraries that it needs, only when a call uses it. May import `peer.transport` and `shared`. Start with
 `endpoints/pattern.py`, then `endpoint_host.py`, which runs the endpoint of a call.
 """
 

@@ -187,7 +187,8 @@ def test_a_number_means_one_codec_in_the_whole_bundle() -> None:
     same = renumbered(without(FIREFOX, "a=rtpmap:126", "a=rtpmap:97"), 120, 109)
     assert answered(same)[0].media is Media.AUDIO
     agreed, _ = answered(renumbered(FIREFOX, 120, 109))
-    assert {stream.payload_type for stream in agreed.streams.values()} == {109, 126}, "another codec has a number of its own"
+    numbers = {stream.payload_type for stream in agreed.streams.values()}
+    assert numbers == {109, 126}, "another codec has a number of its own"
 
 
 def test_retransmission_and_redundancy_are_not_answered() -> None:
