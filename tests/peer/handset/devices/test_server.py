@@ -13,6 +13,7 @@ from peer.handset.devices.pairing import DevicePairing, Visitor
 from peer.handset.devices.server import STRANGERS, DeviceServer
 from peer.handset.page import Pages
 from peer.overlay import Address
+from shared.errors import StoreError
 from shared.paired_device import PairedDevice
 from tests.peer.handset.devices.test_authority import HOME, NOW
 from tests.peer.handset.serving import Notes
@@ -36,12 +37,22 @@ class Devices:
     async def seen(self, device: PairedDevice) -> None: ...
 
 
+class FullDisk(Devices):
+    """Devices of which nothing can be written down."""
+
+    async def seen(self, device: PairedDevice) -> None:
+        raise StoreError("The disk is full.")
+
+
 @pytest.fixture
 def server() -> DeviceServer:
+    return serving(Devices())
+
+
+def serving(book: Devices) -> DeviceServer:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority = Authority.made(HOME, NOW)
-        book = Devices()
         return DeviceServer(Pages(), Notes(), listening, context, book, own=HOME, interface=None, authority=authority)
 
 
@@ -51,3 +62,13 @@ async def test_strangers_share_one_limit_whatever_addresses_they_have_and_a_devi
     strangers = [(str(IPv6Address(f"300::{number:x}")), 1) for number in range(1, 1000)]
     assert sum(map(server._admits, strangers)) <= STRANGERS.at_once + STRANGERS.per_second * 10
     assert server._admits((str(PHONE), 1))
+
+
+async def test_a_device_that_comes_while_the_disk_is_full_is_logged_and_not_turned_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    book = FullDisk()
+    device = book.device_at(PHONE)
+    assert device is not None
+    await serving(book)._note_seen(device)
+    assert "The disk is full." in caplog.text
