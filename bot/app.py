@@ -90,9 +90,7 @@ def run(
     """
     share_one_heap()
     manager, is_up = ServiceManager(), threading.Event()
-    how = _How(
-        console=console, starts=starts, opens=opens, link=link, as_json=as_json, looks_again=looks_again
-    )
+    how = _How(console=console, starts=starts, opens=opens, link=link, as_json=as_json, looks_again=looks_again)
     opened = functools.partial(_opened, home, overlay=overlay, console=console, new_node=new_node)
     with contextlib.closing(handed_over()) as systemd:
         run_once = functools.partial(_run_once, home, how, opened, manager, systemd, is_up)

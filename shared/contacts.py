@@ -26,9 +26,7 @@ MAX_NAME = 40
 OTHER_PROGRAMS = ("classic", "deltachat")
 "What a contact may use instead of this program, by the names of the envelopes in peer/calls/programs/."
 
-_BESIDE_NAMES = frozenset(
-    {"audio", "voice", "video", "unproven", "hold", "hangup", "stop", "refuse", *OTHER_PROGRAMS}
-)
+_BESIDE_NAMES = frozenset({"audio", "voice", "video", "unproven", "hold", "hangup", "stop", "refuse", *OTHER_PROGRAMS})
 "What commands may have before or behind a name: `/call Ann audio` calls no Ann Audio."
 
 ENTRY_BYTES = 8
