@@ -47,7 +47,7 @@ TASKS_WITHOUT_A_GROUP = {
     "peer/media/picture/camera.py open": "`_end` waits for it",
     "peer/media/sound/pulse.py changes": "ends it and waits for it",
     "peer/transport/ice.py connect": "aioice's `close` ends it and waits for it",
-    "peer/transport/ice.py request": "ends it and waits for it",
+    "peer/transport/ice.py request": "ends it; what it calls raises nothing",
     "peer/transport/last_flight.py begin": "`close` ends it and waits for it",
     "peer/transport/sctp.py _sack_due": "`stop` ends it and waits for it",
 }

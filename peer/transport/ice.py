@@ -132,7 +132,6 @@ class SocketShare(StunProtocol):
             answer = await super().request(request, addr, integrity_key, retransmissions)
         finally:
             copies.cancel()
-            await asyncio.wait([copies])
             if self._checks.get(remote_port) is request:
                 del self._checks[remote_port]
         self._connection.heard_at(remote_port)
