@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from peer.calls.line import Line
+from peer.calls.news import Paired
 from peer.calls.reading import Reading
 from peer.calls.session import Session
 from peer.calls.session_events import HelloHeard
@@ -512,13 +513,19 @@ async def test_who_has_lost_the_contacts_proof_since_the_owner_agreed_introduces
         assert not knows_of(ben, carl)
 
 
-@contextlib.contextmanager
-def held_by_another(who: Node) -> Iterator[None]:
-    """Let another process have the database, so that what has ended takes a while to be closed."""
-    with contextlib.closing(sqlite3.connect(who.store.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+@contextlib.asynccontextmanager
+async def slow_disk(who: Node, *lines: Line) -> AsyncIterator[None]:
+    """Let nothing be kept, so that what has ended takes a while to be closed. The lines agree on their keys before."""
+    for line in lines:
+        await who.hears(Paired, line)
+    ends = threading.Event()
+    writing = asyncio.create_task(who.writes.write(lambda store: ends.wait(60)))
+    await asyncio.sleep(0)  # from here on others wait behind it
+    try:
         yield
-        other.execute("ROLLBACK")
+    finally:
+        ends.set()
+        await writing
 
 
 @pytest.mark.parametrize("calls", [True, False], ids=["we call", "they call"])
@@ -529,7 +536,7 @@ async def test_who_has_agreed_and_hangs_up_meets_nobody_whatever_still_comes(tmp
         await agree(ben)
         line = line_with(ben, anna)
         stranger = b"dora".ljust(32)
-        with held_by_another(ben):
+        async with slow_disk(ben, line):
             ben.switchboard.hang_up(line)
             await line.until(lambda: line.call.ended)
             says(anna, ben, JoinNode(CONVERSATION, stranger, calls=calls), JoinLink(CONVERSATION, stranger, "link"))
@@ -549,7 +556,7 @@ async def test_who_names_somebody_and_leaves_at_once_brings_nobody_past_a_hold(t
         line = line_with(ben, anna)
         await ben.switchboard.hold(line)
         await ben.writes.write(lambda store: None)  # the hold is kept
-        with held_by_another(ben):
+        async with slow_disk(ben, line):
             says(anna, ben, JoinNode(CONVERSATION, b"dora".ljust(32), calls=True))
             anna.switchboard.hang_up(line_with(anna, ben))
             await line.until(lambda: line.call.ended)
@@ -568,7 +575,7 @@ async def test_a_yes_that_comes_as_the_owner_hangs_up_on_another_takes_no_call_o
         await ben.hears(AskedToJoin)
         await reads_on(anna, carl)
         sent = wire.of(lines[0])
-        with held_by_another(anna):
+        async with slow_disk(anna, *lines):
             anna.switchboard.hang_up(lines[1])
             await lines[1].until(lambda: lines[1].call.ended)
             await ben.switchboard.together.agree(line_with(ben, anna))
