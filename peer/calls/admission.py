@@ -154,7 +154,7 @@ class Admission:
             return Reading(decision.reason, ours)
         # It has ended in this moment, and what was decided counted on it.
         reason = Reason.ASK if decision.verdict is Verdict.AUTO else decision.reason
-        await self._calls.runner.let_ring(line, reason)
+        await self._calls.starter.let_ring(line, reason)
         return Reading(reason, line)
 
     def _crossing(self, link: CallLink) -> Line | None:

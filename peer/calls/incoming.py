@@ -14,9 +14,8 @@ from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import begun
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, LineStarter
 from peer.calls.reading import Reading
-from peer.calls.runner import LineRunner
 from shared.call.events import Answer, Busy, Offered
 from shared.call.table import incoming
 from shared.config.schema import Calls
@@ -70,7 +69,7 @@ class IncomingCalls:
     """The incoming calls of one node."""
 
     lines: Lines
-    runner: LineRunner
+    starter: LineStarter
     writes: StoreThread
     policy: CallPolicy
     budget: Budget
@@ -127,7 +126,7 @@ class IncomingCalls:
         beginning: Offered | Answer | Busy
         reason = decision.reason
         match decision.verdict:
-            case Verdict.AUTO if self.runner.answers_alone(line):
+            case Verdict.AUTO if self.starter.answers_alone(line):
                 beginning = Answer(automatic=True)
             case Verdict.AUTO:
                 beginning, reason = Offered(), Reason.ASK
@@ -135,5 +134,5 @@ class IncomingCalls:
                 beginning = Busy()
             case _:
                 beginning = Offered(machine=decision.machine)
-        await self.runner.start(line, line.begin(beginning, reason))
+        await self.starter.start(line, line.begin(beginning, reason))
         return Reading(reason, line)

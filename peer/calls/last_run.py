@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from peer.calls.line_keeping import AWAITED_SECONDS
 from peer.calls.line_records import interrupted
 from peer.calls.line_records import rejoined as rejoined_line
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, LineStarter
 from peer.calls.redial import REDIAL_SECONDS
-from peer.calls.runner import LineRunner
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import rejoined
 from shared.secrets.handshake import Role
@@ -30,7 +29,7 @@ class LastRun:
     def __init__(
         self,
         lines: Lines,
-        runner: LineRunner,
+        starter: LineStarter,
         writes: StoreThread,
         *,
         rings_again: Callable[[str], bool],
@@ -44,7 +43,7 @@ class LastRun:
         "Calls that were up, and that nobody can be waiting in any more."
 
         self._lines = lines
-        self._runner = runner
+        self._starter = starter
         self._writes = writes
         self._store = writes.store
         self._rings_again = rings_again
@@ -107,7 +106,7 @@ class LastRun:
             awaited_until = kept.alive + AWAITED_SECONDS
             line = rejoined_line(self._lines.next_number(), call, kept, name, self._lifetime, awaited_until)
             self._lines.latest = line
-            await self._runner.start(line, effects)
+            await self._starter.start(line, effects)
 
 
 def _may_be_awaited(call: RunningCall, now: int) -> bool:

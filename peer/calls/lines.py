@@ -1,14 +1,17 @@
-"""The calls that a node has now, and which of them take the owner's time."""
+"""The calls that a node has now, which of them take the owner's time, and what starts another one."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from typing import Protocol
 
 from peer.calls.line import Line
+from shared.call.effects import Effect
 from shared.errors import CallOver
 from shared.messages import MediaState
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.secrets.handshake import Role
 
 NUMBERS = 1 << 30
@@ -60,6 +63,19 @@ class Lines(list[Line]):
     def occupying(self, *, beside: NodeId, proven: bool) -> list[Line]:
         """Like `engaged`, with the calls that will take the owner's time once they connect."""
         return [line for line in self if line.occupies and not may_be_ended(line, beside, proven)]
+
+
+class LineStarter(Protocol):
+    """Starts lines, as LineRunner does. What lets calls in, places them or takes them up needs no more of it."""
+
+    async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
+        """Add a line to the node's lines, carry out the first effects of its call, and carry it from then on."""
+
+    def answers_alone(self, line: Line) -> bool:
+        """Whether a call that was to be answered without asking still is. Raises StoreError."""
+
+    async def let_ring(self, line: Line, reason: Reason) -> None:
+        """Let a call ring that was to become one with ours, which has ended meanwhile. Raises StoreError."""
 
 
 def one_each(lines: Iterable[Line]) -> list[Line]:

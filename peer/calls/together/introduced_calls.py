@@ -166,7 +166,7 @@ class IntroducedCalls:
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         """Begin one of these calls. The owner may just have put the conversation on hold, or resumed it."""
-        await self._calls.runner.start(line, effects)
+        await self._calls.starter.start(line, effects)
         ours = self._calls.lines.of_conversation(line)
         others = [each for each in ours if each is not line and not each.call.ended]
         held = any(each.on_hold for each in others)
