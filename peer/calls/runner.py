@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.foreign_effects import ForeignEffects
@@ -30,7 +31,6 @@ from peer.calls.news import (
 from peer.calls.redial import REDIAL_SECONDS
 from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
-from peer.calls.sessions import LineSessions
 from peer.calls.standing import LineStanding
 from shared.call.effects import (
     AnnounceAnswer,
@@ -77,6 +77,19 @@ CONNECT_SECONDS = 20.0
 "How long a paired call may take from the answer to the leg: its caller is listening already."
 
 
+class CallSessions(Protocol):
+    """Makes the sessions of calls and runs them, as LineSessions does. A runner needs no more of it."""
+
+    async def open(self, line: Line) -> None:
+        """Give a line its session, with a UDP port that is bound, and run it. Raises CopybaraError if that can't be."""
+
+    async def take_up(self, line: Line) -> None:
+        """The same for a call that was up when the program was killed. Its port is bound when it dials."""
+
+    def hold(self, line: Line, on: bool) -> None:
+        """Put a call on hold or take it off hold, and keep that for a restart, which nothing waits for."""
+
+
 class LineRunner:
     """Runs the lines of one node, each in a task."""
 
@@ -86,7 +99,7 @@ class LineRunner:
         *,
         lines: Lines,
         standing: LineStanding,
-        sessions: LineSessions,
+        sessions: CallSessions,
         keeping: LineKeeping,
         writer: LinkWriter,
         writes: StoreThread,

@@ -94,14 +94,13 @@ class LineSessions:
         self._shelf = shelf
         self._recordings = recordings
 
-    async def open(self, line: Line) -> int:
-        """Make the line's session, bind its UDP port and return the port. Raises OverlayError, CallRefused."""
+    async def open(self, line: Line) -> None:
+        """Make the line's session, bind its UDP port, and run it. Raises OverlayError, CallRefused."""
         await self._watch.check()
         self._watch.require()
         session = self._session(line)
-        port = await session.call_socket.bind()
+        await session.call_socket.bind()
         await self._run(line, session)
-        return port
 
     async def take_up(self, line: Line) -> None:
         """Make the session of a call that was up when the program was killed. It binds its port when it dials."""
