@@ -288,7 +288,8 @@ class LineRunner:
                     # A caller without proof learns nothing, not even that somebody is here, unless we answered.
                     await self._writer.refuse(line, Status.BUSY, Operation.BUSY)
             case PostCancel():
-                await self._writer.say(line, Operation.CANCEL)
+                if line.link.reference:  # otherwise it has failed before its link was made
+                    await self._writer.say(line, Operation.CANCEL)
             case Ring():
                 self._listeners.told(line, Rings(line.shown.reason))
             case AnnounceAnswer():

@@ -519,13 +519,16 @@ async def test_a_caller_who_is_removed_while_it_rings_leaves_no_message(tmp_path
 # What fails.
 
 
-async def test_a_call_whose_session_cant_be_opened_ends_with_the_reason(tmp_path: Path) -> None:
+async def test_a_call_whose_session_cant_be_opened_ends_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with anna(tmp_path) as who:
         who.sessions.failing = OverlayDown()
         line = await who.places()
         await over(line)
         assert (line.call.reason, line.call.detail) == (EndReason.FAILED, OverlayDown().sentence)
         assert line.call.hint == OverlayDown().hint
+        assert (who.posts, caplog.messages) == ([], []), "there is no link that could be taken back"
 
 
 async def test_a_fault_of_the_program_costs_only_the_call_that_it_is_in(tmp_path: Path) -> None:
