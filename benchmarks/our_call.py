@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.peer_connection import HEIGHT, RATE, WIDTH
 from benchmarks.timing import CallTimes, SideTimes
 from peer.calls.attempts import Attempt
+from peer.calls.call_socket import CallSockets
 from peer.calls.extensions import Extensions
 from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, SessionEvent
@@ -50,17 +51,14 @@ class End:
     """A session and what it told."""
 
     def __init__(self, person: Person, other: NodeId, role: Role) -> None:
-        # The loopback overlay can always be used.
-        up = person.overlay.own_address
         media = Pattern(WIDTH, HEIGHT, RATE)
         self.session = Session(
-            person.overlay,
+            CallSockets(person.overlay, person.overlay.own_address),  # the loopback overlay can always be used
             other,
             OurSide(role),
             media,
             tell=self._told,
             keep=self._kept,
-            overlay_up=up,
             extensions=Extensions(),
         )
         loop = asyncio.get_running_loop()

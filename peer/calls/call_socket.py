@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from peer.overlay import Address, Overlay
@@ -31,6 +32,28 @@ class OpenSocket(Protocol):
         port: int = 0,
         connections: Connections | None = None,
     ) -> OverlaySocket: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallSockets:
+    """Makes the sockets of one node's calls."""
+
+    overlay: Overlay
+    overlay_up: Callable[[], Awaitable[object]]
+    "Returns when the overlay can be used."
+
+    open_socket: OpenSocket = OverlaySocket.open
+
+    def to(self, peer: NodeId, stray_check: StrayCheck, port: int = 0) -> CallSocket:
+        """The socket of a call with that node, see CallSocket."""
+        return CallSocket(
+            self.overlay,
+            peer,
+            open_socket=self.open_socket,
+            overlay_up=self.overlay_up,
+            stray_check=stray_check,
+            port=port,
+        )
 
 
 class CallSocket:

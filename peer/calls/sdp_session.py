@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from peer.calls.call_socket import CallSocket, OpenSocket
+from peer.calls.call_socket import CallSockets
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.extensions import Extensions
 from peer.calls.foreign import ForeignCall
@@ -24,7 +24,6 @@ from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
 from peer.media.trouble import MediaTrouble
-from peer.overlay import Overlay
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp_leg import SdpLeg, SdpTerms
 from peer.transport.udp_socket import OverlaySocket
@@ -50,16 +49,14 @@ class SdpSession:
 
     def __init__(
         self,
-        overlay: Overlay,
+        sockets: CallSockets,
         peer: NodeId,
         foreign: ForeignCall,
         endpoint: Endpoint,
         *,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
-        overlay_up: Callable[[], Awaitable[object]],
         video: frozenset[VideoCodec],
-        open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """As Session's; `video` is what the endpoint's picture may be in."""
         self.started = asyncio.Event()
@@ -78,13 +75,7 @@ class SdpSession:
         self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         self._tell = tell
         self._keep = keep
-        self.call_socket = CallSocket(
-            overlay,
-            peer,
-            open_socket=open_socket,
-            overlay_up=overlay_up,
-            stray_check=lambda username, made_with: False,
-        )
+        self.call_socket = sockets.to(peer, lambda username, made_with: False)
         self._group: asyncio.TaskGroup | None = None
         self._legs: list[SdpLeg] = []
         self._trying: set[asyncio.Task[None]] = set()

@@ -1,62 +1,40 @@
 """The I/O of one call, from the socket that is bound first to the one that is closed last.
 
 A session decides nothing about the call: it does what the effects of the call table ask for, and reports what happened
-with the values of session_events.py. Its parts: call_socket.py (where the socket is bound), dialling.py (which legs are
-tried), conversation.py (what is said over the leg that connects), extensions.py (files and recordings beside that),
-redial.py (how a lost path is dialled again). own_media.py is what it sends.
+with the values of session_events.py. Its parts: call_path.py (the socket, the legs that are tried, dialling a lost path
+again), sending.py (what we send of sound and picture), conversation.py (what is said over the leg that connects),
+extensions.py (files and recordings beside that).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from peer.calls.attempts import Attempt
-from peer.calls.call_socket import CallSocket, OpenSocket
+from peer.calls.call_path import CallPath
+from peer.calls.call_socket import CallSocket, CallSockets
 from peer.calls.conversation import Conversation, say_goodbye
-from peer.calls.dialling import Dialling
 from peer.calls.extensions import Extensions
-from peer.calls.limits import LOSSES, Limiter
-from peer.calls.own_media import OwnMedia
-from peer.calls.redial import Redialling
-from peer.calls.session_events import (
-    AttemptFailed,
-    Broke,
-    ByeUnheard,
-    Connected,
-    Kept,
-    MediaAgreed,
-    SessionEvent,
-)
-from peer.calls.session_parts import BROKEN, FirstArrivals, OwnLimits, PauseNews, follow_overlay
+from peer.calls.limits import Limiter
+from peer.calls.sending import OwnSending
+from peer.calls.session_events import Broke, ByeUnheard, Kept, MediaAgreed, SessionEvent
+from peer.calls.session_parts import BROKEN, FirstArrivals, OwnLimits
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
-from peer.overlay import Overlay
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlaySocket
-from shared.call.events import PathLost, PathRestored, RemoteFlooded
+from shared.call.events import RemoteFlooded
 from shared.call.records import RunningCall
-from shared.errors import (
-    Fault,
-    LegFailed,
-    RemoteFlood,
-    RemoteProtocolError,
-    StoreError,
-    first_error,
-)
+from shared.errors import Fault, RemoteFlood, RemoteProtocolError, StoreError, first_error
 from shared.media import Media
-from shared.messages import Hello, JoinMessage, MediaState, OnHold, Text
+from shared.messages import Hello, JoinMessage, MediaState, Text
 from shared.node_id import NodeId
-from shared.rate import Bucket
-from shared.secrets.handshake import Role, redial_secret
+from shared.secrets.handshake import Role
 
 logger = logging.getLogger(__name__)
-
-LOST_TOO_OFTEN = "The connection was lost again and again."
 
 
 class _Lost(Exception):
@@ -84,23 +62,20 @@ class Session:
 
     def __init__(
         self,
-        overlay: Overlay,
+        sockets: CallSockets,
         peer: NodeId,
         side: OurSide,
         endpoint: Endpoint,
         *,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
-        overlay_up: Callable[[], Awaitable[object]],
         extensions: Extensions,
         rejoined: RunningCall | None = None,
-        open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
 
         `tell` gets what happens; it is called in the event loop and must not block. `keep` gets what has to be on the
-        disk before the session acts on it, and is awaited; if it raises, the session ends with Broke. `overlay_up`
-        returns when the overlay can be used.
+        disk before the session acts on it, and is awaited; if it raises, the session ends with Broke.
 
         `rejoined` is what was kept of a call that is taken up: the session then begins with a lost path, and binds its
         socket when it dials.
@@ -110,37 +85,15 @@ class Session:
 
         self.extensions = extensions
         self._side = side
-        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         self._tell = tell
         self._keep = keep
-        self._media = OwnMedia(rejoined.media if rejoined else Media.NONE)
-        self._agreed = rejoined.agreed if rejoined else None
-        "32 bytes: the pair secret that was agreed on in this call."
-
-        self.call_socket = CallSocket(
-            overlay,
-            peer,
-            open_socket=open_socket,
-            overlay_up=overlay_up,
-            stray_check=lambda *check: self._dialling.prove(*check) or self._redialling.heard(*check),
-            port=rejoined.port if rejoined else 0,
-        )
-        self.call_socket.path_lost(rejoined is not None)
-        self._dialling = Dialling(
-            self.call_socket, carry=self._carry, failed=lambda error: self._tell(AttemptFailed(error))
-        )
-        self._redialling = Redialling(
-            side.role,
-            self.call_socket,
-            self._dialling,
-            media=lambda: self._media.agreed,
-            keep=keep,
-            failed=lambda error: tell(Broke(error)),
-            rejoined=rejoined,
+        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
+        agreed = rejoined.media if rejoined else Media.NONE
+        self._sending = sending = OwnSending(agreed, self._host, extensions, leg=lambda: self.leg, tell=tell)
+        self._path = CallPath(
+            sockets, peer, side.role, rejoined, carry=self._carry, media=sending.agreed, keep=keep, tell=tell
         )
         self._limiter = Limiter()
-        self._losses = Bucket(LOSSES)
-        self._pause_news = PauseNews(tell)
         self.own_limits = OwnLimits()
         "What the owner may do; asked before `hold`."
 
@@ -148,33 +101,41 @@ class Session:
         self._conversation: Conversation | None = None
         "The one over the latest leg."
 
+        self._agreed = rejoined.agreed if rejoined else None
+        "32 bytes: the pair secret that was agreed on in this call."
+
         self._traffic = Traffic()
         self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
     @property
     def leg(self) -> Leg | None:
         """The leg that is connected now."""
-        return self._dialling.leg
+        return self._path.leg
+
+    @property
+    def call_socket(self) -> CallSocket:
+        """The call's socket, bound or not."""
+        return self._path.socket
 
     @property
     def ports(self) -> tuple[int, int]:
         """The UDP ports of both sides, ours first; 0 for one that isn't known yet."""
-        return self.call_socket.port, self._redialling.remote_port
+        return self._path.ports
 
     def attempt(self, attempt: Attempt) -> None:
         """Try a leg at once. Does nothing while a leg is up."""
-        self._dialling.attempt(attempt)
+        self._path.attempt(attempt)
 
     def expect(self, attempt: Attempt) -> None:
         """Try a leg that may be one of many, most of them forged; see Dialling.expect.
 
         Does nothing while a leg is up.
         """
-        self._dialling.expect(attempt)
+        self._path.expect(attempt)
 
     def redial(self) -> None:
         """After PathLost or AttemptFailed: dial the other side again until PathRestored or `end`."""
-        self._redialling.want()
+        self._path.redial()
 
     def write(self, text: str) -> None:
         """Send a line of text beside the call.
@@ -192,48 +153,22 @@ class Session:
 
     def show_media(self, state: MediaState) -> None:
         """Tell the other side what we send from now on; it hears that again on each later leg."""
-        if state != self._media.wanted:
-            self._media = replace(self._media, wanted=state)
-            self._show_media()
+        self._sending.show(state)
 
     def hold(self, on: bool) -> None:
         """Put the call on hold or take it off hold, and tell the other side.
 
         On hold nothing is sent and nothing played.
         """
-        self._media = replace(self._media, on_hold=on)
-        self._silence()
-        self._host.pause(on)
-        self.extensions.media_changed(self._media)
-        if self.leg is not None:
-            self.leg.control.send(OnHold(on))
-            self.leg.control.send(self._media.told)
+        self._sending.hold(on)
 
     def fall_silent(self) -> None:
         """Send and play nothing any more: the call is over, even if closing it takes a while."""
-        self._media = replace(self._media, on_hold=True)
-        self._silence()
-        self._host.pause(True)
+        self._sending.stop()
 
     def remote_holds(self, on: bool) -> None:
         """The other side has put the call on hold or taken it off hold. Meanwhile we send no sound and no picture."""
-        self._media = replace(self._media, remote_on_hold=on)
-        self._silence()
-        self.extensions.media_changed(self._media)
-
-    def _silence(self) -> None:
-        if self.leg is not None:
-            self.leg.silence(self._media.silent)
-
-    def _show_media(self) -> None:
-        if self.leg is not None and not self._media.on_hold:
-            self.leg.control.send(self._media.told)
-
-    def _pause_picture(self, paused: bool) -> None:
-        """Our own picture was paused because it doesn't fit through beside the sound, or fits again."""
-        self._media = replace(self._media, picture_paused=paused)
-        self._show_media()
-        self._pause_news.paused(paused)
+        self._sending.remote_holds(on)
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""
@@ -244,17 +179,13 @@ class Session:
         """Own every task of the call until `end` is called; then close everything."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._dialling.start(group)
+                self._path.start(group)
                 media = [group.create_task(self._lasting(self._host.run), name="media")]
                 if (recording := self.extensions.recording) is not None:
                     media.append(group.create_task(self._lasting(recording.run), name="recording"))
-
-                def following() -> Awaitable[None]:
-                    return follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
-
                 always = [
-                    group.create_task(self._lasting(self._redialling.run), name="redialling"),
-                    group.create_task(self._lasting(following), name="following the overlay"),
+                    group.create_task(self._lasting(self._path.keep_redialling), name="redialling"),
+                    group.create_task(self._lasting(self._path.follow_overlay), name="following the overlay"),
                 ]
                 if (files := self.extensions.files) is not None:
                     always.append(group.create_task(self._lasting(files.run), name="files"))
@@ -266,14 +197,11 @@ class Session:
                 await asyncio.wait(media)
                 if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
                     self._tell(ByeUnheard())
-                self._dialling.stop()
+                self._path.stop()
                 for task in always:
                     task.cancel()
         finally:
-            try:
-                await self._dialling.close()
-            finally:
-                await self.call_socket.close(linger=self._traffic.legs > 0)
+            await self._path.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
         """What has passed so far, as the command contract has it.
@@ -318,9 +246,7 @@ class Session:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
             raise asyncio.CancelledError
-        self.call_socket.path_lost(True)
-        await self._dialling.lose()
-        self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
+        await self._path.lose()
 
     async def _talk(self, leg: Leg, attempt: Attempt) -> None:
         """Say hello on a connected leg, attach the endpoint to it, and answer the other side's messages.
@@ -328,9 +254,9 @@ class Session:
         Raises _Lost when the leg is gone, RemoteProtocolError and RemoteFlood for what the other side sends, and
         StoreError; those of a task come in a group.
         """
-        again = self._redialling.begun
+        again = self._path.begun
         kept = self._connected(leg, attempt)
-        self.extensions.connected(leg, self._media)
+        self.extensions.connected(leg, self._sending.media)
         if self._conversation is not None:
             self._agreed = self._conversation.agreed
         self._conversation = conversation = Conversation(
@@ -348,27 +274,25 @@ class Session:
         )
         # Before any sound: what the other side does with it depends on whether we were asked.
         leg.control.send(self._hello(unpaired=conversation.unpaired))
-        self._silence()
         # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
-        self._host.attach(leg, self._media.agreed)
+        self._sending.begin(leg)
         for event in kept:
             await self._keep(event)
         self._first_media.connected()
         async with asyncio.TaskGroup() as group:
             group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
-            group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
-            if self._media.wanted is not None or self._media.on_hold:
-                leg.control.send(self._media.told)
+            group.create_task(_lost_after(self._path.overtaken), name="being overtaken")
+            self._sending.say(leg)
             await conversation.run()
             raise _Lost
 
     def _hello(self, *, unpaired: bool) -> Hello:
         return Hello(
             version=self.extensions.version,
-            media=int(self._media.agreed),
+            media=int(self._sending.media.agreed),
             automatic=self._side.automatic,
             unpaired=unpaired,
-            on_hold=self._media.on_hold,
+            on_hold=self._sending.media.on_hold,
             shows_recording=self.extensions.recording is not None,
             recording=self.extensions.records,
             conversations=self._side.converses,
@@ -376,26 +300,17 @@ class Session:
 
     def _connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
         """Note that a leg has just connected. Returns what has to be kept of it, in that order."""
-        self.call_socket.path_lost(False)
-        self._media = replace(self._media, agreed=attempt.media, picture_paused=False)
+        self._sending.connected(leg, attempt.media)
         self._traffic.begin_leg(leg.counters, leg.remote_address)
-        self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         leg.first_media.listen(self._first_media)
-        leg.picture_paused.listen(self._pause_picture)
-        if self._redialling.begun:
-            return (PathRestored(),)
-        secret = redial_secret(attempt.handshake.secret, leg.exported)
-        self._redialling.begin(secret)
-        return MediaAgreed(attempt.media), Connected(secret, leg.first_heard)
+        return self._path.connected(leg, attempt)
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
         """The other side has said what it wants: send no more. A video call may be answered with audio only."""
-        agreed = self._media.agreed & theirs
-        if agreed and agreed != self._media.agreed:
-            self._media = replace(self._media, agreed=agreed)
-            await self._keep(MediaAgreed(agreed))
-            self._host.attach(leg, agreed)
-            self.extensions.media_changed(self._media)
+        if self._sending.narrow(theirs):
+            await self._keep(MediaAgreed(self._sending.media.agreed))
+            self._sending.begin(leg)
+            self.extensions.media_changed(self._sending.media)
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:

@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Awaitable
 
-from peer.calls.call_socket import OpenSocket
+from peer.calls.call_socket import CallSockets
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
 from peer.calls.extensions import Extensions
 from peer.calls.files.call_files import CallFiles
@@ -31,7 +31,6 @@ from peer.calls.standing import LineStanding
 from peer.media import CallContext, Endpoint
 from peer.media.endpoint_kinds import RoomShown, records, room_shown, video_codecs
 from peer.media.trouble import MediaTrouble
-from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import (
     ConnectFailed,
@@ -63,7 +62,7 @@ class LineSessions:
         lines: Lines,
         standing: LineStanding,
         writer: LinkWriter,
-        overlay: Overlay,
+        sockets: CallSockets,
         watch: OverlayWatch,
         store: Store,
         keeping: LineKeeping,
@@ -71,7 +70,6 @@ class LineSessions:
         endpoints: Endpoints,
         listeners: CallListeners,
         tasks: asyncio.TaskGroup,
-        open_socket: OpenSocket,
         shelf: FileShelf | None = None,
         recordings: Recordings | None = None,
     ) -> None:
@@ -82,7 +80,7 @@ class LineSessions:
         self._lines = lines
         self._standing = standing
         self._writer = writer
-        self._overlay = overlay
+        self._sockets = sockets
         self._watch = watch
         self._store = store
         self._keeping = keeping
@@ -90,7 +88,6 @@ class LineSessions:
         self._endpoints = endpoints
         self._listeners = listeners
         self._tasks = tasks
-        self._open_socket = open_socket
         self._shelf = shelf
         self._recordings = recordings
 
@@ -150,21 +147,19 @@ class LineSessions:
 
     def _sdp_session(self, line: Line, foreign: ForeignCall, name: str, endpoint: Endpoint) -> SdpSession:
         return SdpSession(
-            self._overlay,
+            self._sockets,
             line.peer,
             foreign,
             endpoint,
             tell=lambda event: self._happened(line, event),
             keep=lambda event: self._keeping.kept(line, event),
-            overlay_up=self._watch.until_up,
             video=video_codecs(name),
-            open_socket=self._open_socket,
         )
 
     def _own_session(self, line: Line, name: str, endpoint: Endpoint, kept: RunningCall | None) -> Session:
         """With our own program on the other side."""
         return Session(
-            self._overlay,
+            self._sockets,
             line.peer,
             OurSide(
                 line.call.role,
@@ -175,10 +170,8 @@ class LineSessions:
             endpoint,
             tell=lambda event: self._happened(line, event),
             keep=lambda event: self._keeping.kept(line, event),
-            overlay_up=self._watch.until_up,
             rejoined=kept,
             extensions=Extensions(self._files(line), self._recording(line, name, kept)),
-            open_socket=self._open_socket,
         )
 
     def _files(self, line: Line) -> CallFiles | None:

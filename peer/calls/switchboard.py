@@ -15,7 +15,7 @@ from typing import Literal
 from peer.calls.admission import Admission
 from peer.calls.budget import Budget
 from peer.calls.call_policy import CallPolicy
-from peer.calls.call_socket import OpenSocket
+from peer.calls.call_socket import CallSockets, OpenSocket
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.shelf import FileShelf
@@ -130,7 +130,7 @@ class Switchboard:
             lines=lines,
             standing=self._standing,
             writer=writer,
-            overlay=overlay,
+            sockets=CallSockets(overlay, watch.until_up, open_socket),
             watch=watch,
             store=writes.store,
             keeping=self._keeping,
@@ -138,7 +138,6 @@ class Switchboard:
             endpoints=endpoints,
             listeners=everybody,
             tasks=self._tasks,
-            open_socket=open_socket,
             shelf=shelf,
             recordings=recordings,
         )

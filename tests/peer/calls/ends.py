@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
+from peer.calls.call_socket import CallSockets
 from peer.calls.extensions import Extensions
 from peer.calls.session import OurSide, Session
 from peer.calls.session_events import Connected, Kept, SessionEvent
@@ -45,16 +46,14 @@ class End:
         self.ends = ends
         self.identity = DtlsIdentity.generate()
         self.session = Session(
-            MemoryOverlay(ends.own),
+            CallSockets(MemoryOverlay(ends.own), asyncio.Event().wait, network.open),
             ends.peer,
             OurSide(ends.role),
             endpoint or NoMedia(),
             tell=self._told,
             keep=self._kept,
-            overlay_up=asyncio.Event().wait,
             extensions=Extensions(),
             rejoined=rejoined,
-            open_socket=network.open,
         )
         self.failing: BaseException | None = None
         "The error that keeping a value raises from now on."

@@ -113,6 +113,19 @@ async def test_later_acceptances_begin_nothing_until_a_check_proves_them() -> No
         assert len(asyncio.all_tasks()) == before
 
 
+async def test_an_attempt_that_comes_when_the_call_is_connected_begins_nothing() -> None:
+    async with paired_call_up() as call:
+        contact = Contacting.between(call)
+        before, legs = asyncio.all_tasks(), [end.session.leg for end in (call.caller, call.callee)]
+        call.dial()
+        contact.caller_reads(contact.response, contact.forged(1))
+        contact.callee_dials()
+        assert asyncio.all_tasks() == before
+        call.caller.session.write("Still on the first leg")
+        await call.callee.tells(Text)
+        assert [end.session.leg for end in (call.caller, call.callee)] == legs
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -186,7 +199,7 @@ def test_a_path_on_which_the_machine_slept_is_dialled_again_at_once() -> None:
 
 async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> None:
     async with paired_call_up() as call:
-        call.callee.session._losses = Bucket(Limit(at_once=1, per_second=0.0))
+        call.callee.session._path._losses = Bucket(Limit(at_once=1, per_second=0.0))
         for told in (PathLost, Broke):
             # Anna closes her leg and dials again at once.
             leg = call.caller.session.leg
