@@ -44,6 +44,7 @@ from peer.calls.files.room import FileLimits
 from peer.calls.files.shelf import FileShelf
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
+from peer.calls.surroundings import Surroundings
 from peer.calls.switchboard import Switchboard
 from peer.handset.devices.places import LocalPlaces, OverlayPlaces, ServingPlaces
 from peer.handset.page import Pages
@@ -163,20 +164,22 @@ def make_switchboard(
     """Make what carries calls."""
     config = node.config
     return Switchboard(
-        own=node.own,
-        lines=node.lines,
-        overlay=node.overlay,
-        watch=node.watch,
-        writes=node.thread,
-        reader=node.reader,
-        settings=config.calls,
-        answering=config.answer,
-        endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
-        listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
-        waits=lambda: _waits(config.calls.waiting, presenter),
-        rings_again=chats.rings_again,
-        shelf=shelf,
-        recordings=CallRecordings(config, node.home.recordings),
+        Surroundings(
+            own=node.own,
+            lines=node.lines,
+            overlay=node.overlay,
+            watch=node.watch,
+            writes=node.thread,
+            reader=node.reader,
+            settings=config.calls,
+            answering=config.answer,
+            endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
+            listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
+            waits=lambda: _waits(config.calls.waiting, presenter),
+            rings_again=chats.rings_again,
+            shelf=shelf,
+            recordings=CallRecordings(config, node.home.recordings),
+        )
     )
 
 

@@ -22,6 +22,7 @@ from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import CallListener, News, Posted, Rings, Said
+from peer.calls.surroundings import Surroundings
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext, Endpoint
 from peer.overlay import Address, Overlay
@@ -177,16 +178,18 @@ class EchoCalls:
         self, node: NodeId, writes: StoreThread, lines: Lines, endpoints: Endpoints, listener: CallListener
     ) -> Switchboard:
         return Switchboard(
-            own=node,
-            lines=lines,
-            overlay=_ToOurselves(self._overlay, node),
-            watch=self._watch,
-            writes=writes,
-            reader=LinkReader(node, writes.store, X25519PrivateKey.generate()),
-            settings=Calls(),
-            answering=Answering(),
-            endpoints=endpoints,
-            listeners=[listener],
+            Surroundings(
+                own=node,
+                lines=lines,
+                overlay=_ToOurselves(self._overlay, node),
+                watch=self._watch,
+                writes=writes,
+                reader=LinkReader(node, writes.store, X25519PrivateKey.generate()),
+                settings=Calls(),
+                answering=Answering(),
+                endpoints=endpoints,
+                listeners=[listener],
+            )
         )
 
 

@@ -12,24 +12,20 @@ from collections.abc import Awaitable
 
 from peer.calls.call_socket import CallSockets
 from peer.calls.endpoint_choice import EndpointChoice, Endpoints
-from peer.calls.extensions import Extensions
-from peer.calls.files.call_files import CallFiles
-from peer.calls.files.other_side import OtherSide
-from peer.calls.files.shelf import FileShelf
 from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
+from peer.calls.line_extensions import LineExtensions
 from peer.calls.line_keeping import LineKeeping
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, Recorded
-from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, ByeUnheard, FirstMedia, HelloHeard, SessionEvent
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
 from peer.media import CallContext, Endpoint
-from peer.media.endpoint_kinds import RoomShown, records, room_shown, video_codecs
+from peer.media.endpoint_kinds import RoomShown, room_shown, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import (
@@ -43,7 +39,6 @@ from shared.call.events import (
     RemoteResumed,
 )
 from shared.call.records import RunningCall
-from shared.contacts import Trust
 from shared.errors import CopybaraError, StoreError
 from shared.links.paired import Operation
 from shared.media import Media
@@ -70,13 +65,9 @@ class LineSessions:
         endpoints: Endpoints,
         listeners: CallListeners,
         tasks: asyncio.TaskGroup,
-        shelf: FileShelf | None = None,
-        recordings: Recordings | None = None,
+        extensions: LineExtensions,
     ) -> None:
-        """`listeners` hear what happens in calls, `tasks` owns the tasks that run sessions.
-
-        Without `shelf` no files are sent or taken, without `recordings` nobody records.
-        """
+        """`listeners` hear what happens in calls, `tasks` owns the tasks that run sessions."""
         self._lines = lines
         self._standing = standing
         self._writer = writer
@@ -88,8 +79,7 @@ class LineSessions:
         self._endpoints = endpoints
         self._listeners = listeners
         self._tasks = tasks
-        self._shelf = shelf
-        self._recordings = recordings
+        self._extensions = extensions
 
     async def open(self, line: Line) -> None:
         """Make the line's session, bind its UDP port, and run it. Raises OverlayError, CallRefused."""
@@ -171,47 +161,7 @@ class LineSessions:
             tell=lambda event: self._happened(line, event),
             keep=lambda event: self._keeping.kept(line, event),
             rejoined=kept,
-            extensions=Extensions(self._files(line), self._recording(line, name, kept)),
-        )
-
-    def _files(self, line: Line) -> CallFiles | None:
-        """What carries files in this call. The answering machine takes none: nobody is there to be asked."""
-        if self._shelf is None or line.shown.machine or line.shown.echo:
-            return None
-
-        def always() -> bool:
-            contact = self._store.contact_of(line.peer)
-            return contact is not None and contact.files and contact.trust is not Trust.BLOCK
-
-        def blocked() -> bool:
-            contact = self._store.contact_of(line.peer)
-            return contact is not None and contact.trust is Trust.BLOCK
-
-        other_side = OtherSide(
-            line.peer,
-            self._shelf,
-            proven=lambda: self._standing.proves(line),
-            keyed=lambda: line.link.keyed,
-            always=always,
-            is_contact=lambda: self._store.contact_of(line.peer) is not None,
-            blocked=blocked,
-        )
-        return CallFiles(other_side, self._shelf, tell=lambda changed: self._listeners.told(line, changed))
-
-    def _recording(self, line: Line, endpoint: str, kept: RunningCall | None) -> CallRecording | None:
-        """What records this call, and shows that the other side does."""
-        if self._recordings is None or line.shown.echo:
-            return None
-        return CallRecording(
-            self._recordings,
-            lambda: line.label,
-            endpoint,
-            tell=lambda changed: self._listeners.told(line, changed),
-            keep=lambda: self._keeping.keep(line),
-            wanted=kept is not None and kept.recording,
-            refused=kept is not None and kept.recording_refused,
-            # So does the endpoint `recorder`: the other side knows it, and can end it, with the call.
-            machine=(lambda: line.put(HangUp())) if records(endpoint) else None,
+            extensions=self._extensions.of(line, name, kept),
         )
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:

@@ -1,6 +1,6 @@
 """Every call of this node. What the owner wants goes in here; what the chat brings goes into its `admission`.
 
-Each call is a line. This file also makes the parts that carry lines: see `Switchboard.__init__`.
+Each call is a line. makers.py makes what carries lines, from what a switchboard is given (surroundings.py).
 """
 
 from __future__ import annotations
@@ -8,45 +8,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Literal
 
 from peer.calls.admission import Admission
-from peer.calls.budget import Budget
-from peer.calls.call_policy import CallPolicy
-from peer.calls.call_socket import CallSockets, OpenSocket
-from peer.calls.endpoint_choice import EndpointChoice, Endpoints
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.shelf import FileShelf
 from peer.calls.foreign import ForeignCall
 from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
-from peer.calls.incoming import IncomingCalls
 from peer.calls.last_run import LastRun
 from peer.calls.line import Line
-from peer.calls.line_keeping import LIFE_SECONDS, LineKeeping
+from peer.calls.line_keeping import LIFE_SECONDS
 from peer.calls.line_parts import Presented
-from peer.calls.lines import Lines, one_each
-from peer.calls.link_reader import LinkReader
-from peer.calls.link_writer import LinkWriter, unwritten
-from peer.calls.news import CallListener, CallListeners, Changed
+from peer.calls.lines import one_each
+from peer.calls.link_writer import unwritten
+from peer.calls.makers import CommonParts, make_incoming, make_runner
+from peer.calls.news import CallListeners, Changed
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
-from peer.calls.recording.call_recording import CallRecording, Recordings
-from peer.calls.runner import LineRunner
-from peer.calls.sessions import LineSessions
-from peer.calls.silenced import SilencedStrangers
-from peer.calls.standing import LineStanding
-from peer.calls.together.inbox import CallLater, TogetherInbox
+from peer.calls.recording.call_recording import CallRecording
+from peer.calls.surroundings import Surroundings
+from peer.calls.together.inbox import TogetherInbox
 from peer.calls.together.together import Together
-from peer.overlay import Overlay
-from peer.overlay.watch import OverlayWatch
-from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import Answer, Decline, Event, HangUp, Hold, Ignore, Resume, Stop
 from shared.call.table import State, outgoing
-from shared.config.schema import Answering, Calls
+from shared.contacts import Contact
 from shared.errors import (
     CopybaraError,
     FileRefused,
@@ -65,7 +53,7 @@ from shared.kept_running import Part, kept_running
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
-from shared.store import Store, StoreThread
+from shared.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -82,114 +70,43 @@ STOP_SECONDS = 1.5
 class Switchboard:
     """All calls of one node. `running` owns their tasks."""
 
-    def __init__(
-        self,
-        *,
-        own: NodeId,
-        lines: Lines,
-        overlay: Overlay,
-        watch: OverlayWatch,
-        writes: StoreThread,
-        reader: LinkReader,
-        settings: Calls,
-        answering: Answering,
-        endpoints: Endpoints,
-        listeners: Sequence[CallListener],
-        waits: Callable[[], bool] = lambda: False,
-        rings_again: Callable[[str], bool] = lambda chat: False,
-        clock: Callable[[], float] = time.time,
-        open_socket: OpenSocket = OverlaySocket.open,
-        shelf: FileShelf | None = None,
-        recordings: Recordings | None = None,
-        call_later: CallLater | None = None,
-    ) -> None:
-        """`lines` gets every call from now on, and `listeners` hear what happens to each, in this order.
-
-        `waits` tells whether the owner can be asked about another call while one is up; if not, its caller hears
-        `busy`. `rings_again` tells whether the messenger of that chat brings a call again that rang when the program
-        was killed. `shelf` keeps the files of calls; without it none are sent or taken. Without `recordings` nobody
-        records.
-
-        `clock` is the time in Unix seconds. `call_later` runs the timers of conversations of several people; None:
-        those of the event loop.
-        """
-        self.lines = lines
-        self._own = own
-        self._store = writes.store
-        self._shelf = shelf
-        self._settings = settings
-        self._clock = clock
+    def __init__(self, around: Surroundings) -> None:
+        self.lines = around.lines
+        self._around = around
         self._tasks = asyncio.TaskGroup()
-        inbox = TogetherInbox(call_later)
-        self._listeners = everybody = CallListeners([*listeners, inbox])
-        self._standing = LineStanding(lines, writes.store)
-        self._keeping = LineKeeping(lines, writes, everybody, clock)
-        self._choice = EndpointChoice(writes.store, self._standing, endpoints)
-        writer = LinkWriter(own, writes, everybody, clock)
-        sessions = LineSessions(
-            lines=lines,
-            standing=self._standing,
-            writer=writer,
-            sockets=CallSockets(overlay, watch.until_up, open_socket),
-            watch=watch,
-            store=writes.store,
-            keeping=self._keeping,
-            choice=self._choice,
-            endpoints=endpoints,
-            listeners=everybody,
-            tasks=self._tasks,
-            shelf=shelf,
-            recordings=recordings,
-        )
-        self._runner = LineRunner(
-            own,
-            lines=lines,
-            standing=self._standing,
-            sessions=sessions,
-            keeping=self._keeping,
-            writer=writer,
-            writes=writes,
-            answering=answering,
-            at_once=settings.at_once,
-            listeners=everybody,
-            tasks=self._tasks,
-            clock=clock,
-        )
-        self._silenced = SilencedStrangers(clock)
-        policy = CallPolicy(
-            lines=lines,
-            choice=self._choice,
-            settings=settings,
-            answering=answering,
-            silenced=self._silenced,
-            waits=waits,
-            clock=clock,
-        )
-        incoming = IncomingCalls(
-            lines, self._runner, writes, policy, budget=Budget(lines, clock), settings=settings, clock=clock
-        )
-        self.admission = Admission(incoming, reader, writer)
+        inbox = TogetherInbox(around.call_later)
+        self._common = common = CommonParts.of(around, CallListeners([*around.listeners, inbox]))
+        self._runner = make_runner(around, common, self._tasks)
+        incoming = make_incoming(around, common, self._runner)
+        self.admission = Admission(incoming, around.reader, common.writer)
         "Reads links that the chat brings."
 
         self.together = Together(
-            own, incoming, reader, self.admission, self._keeping, self._choice, everybody, inbox, clock
+            around.own, incoming, around.reader, self.admission, common.keeping, common.choice, common.listeners, inbox
         )
         "Conversations of several people."
 
         self.foreign_admission = ForeignAdmission(incoming)
         "Lets in calls of programs that speak SDP."
 
-        self.foreign = ForeignReader(own, overlay=overlay, store=writes.store, admission=self.foreign_admission)
+        self.foreign = ForeignReader(
+            around.own, overlay=around.overlay, store=around.store, admission=self.foreign_admission
+        )
         "Reads what people paste of such programs."
 
         self.programs: dict[str, Callable[[NodeId], Envelope]] = {
-            "classic": lambda node: Classic(settings.classic_page, own, node),
+            "classic": lambda node: Classic(around.settings.classic_page, around.own, node),
             "sdp": lambda node: BareSdp(),
         }
         "By the name of a program that speaks SDP: makes what a call to a node is written with. Messengers add theirs."
 
         self.last_run = LastRun(
-            lines, self._runner, writes, rings_again=rings_again, lifetime=settings.lifetime, clock=clock
+            around.lines,
+            self._runner,
+            around.writes,
+            rings_again=around.rings_again,
+            lifetime=around.settings.lifetime,
+            clock=around.clock,
         )
         "The calls that this program had when it was killed, if it was."
 
@@ -230,7 +147,7 @@ class Switchboard:
     async def upkeep(self) -> None:
         """Do what is done every LIFE_SECONDS. Raises StoreError; what couldn't be written is written the next time."""
         self.look_at_book()
-        await self._keeping.keep_signs_of_life()
+        await self._common.keeping.keep_signs_of_life()
         await self._runner.log_again()
         await self.last_run.settle()
 
@@ -268,13 +185,34 @@ class Switchboard:
         Raises OwnNode; InCall beside another call; TwoCalls beside one that is on hold and another one; InputError if
         that program isn't running here; OnlyForTrusted, see EndpointChoice.of; and StoreError.
         """
-        if node == self._own:
-            raise OwnNode()
-        for line in self.lines:
-            if line.peer == node and (line.occupies or line.shown.machine):
-                raise InCall(f"There is a call with {line.name} already.")
+        self._require_no_call_with(node)
         self._require_room([line for line in self.lines if line.occupies])
-        contact = self._store.contact_of(node)
+        contact = self.store.contact_of(node)
+        foreign = self._foreign_call(node, contact, program)
+        now = int(self._around.clock())
+        link = unwritten(self.store, node, media, now, with_secret=foreign is None)
+        call, effects = outgoing(paired=link.proven)
+        line = Line(
+            self.lines.next_number(),
+            call,
+            link,
+            chat=chat,
+            expires=now + self._around.settings.lifetime,
+            shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo, begins_off=begins_off).of(contact),
+            foreign=foreign,
+            sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
+        )
+        self._common.choice.of(line)
+        begins()
+        self._common.silenced.forget(node)
+        await self._runner.start(line, effects)
+        return line
+
+    def _foreign_call(self, node: NodeId, contact: Contact | None, program: str | None) -> ForeignCall | None:
+        """What there is of a call to a node that uses a program that speaks SDP; None if it uses ours.
+
+        `program` see `place`. Raises InputError if that program isn't running here.
+        """
         used = contact.program if contact is not None and program is None else program or ""
         envelope = self.programs.get(used)
         if used and envelope is None:
@@ -282,36 +220,26 @@ class Switchboard:
                 f"Calls to {contact.name if contact else node.short} are for {used}, which isn't running here.",
                 "Set it up, or choose another program: /contact program NAME copybara",
             )
-        foreign = ForeignCall(envelope(node)) if envelope is not None else None
-        now = int(self._clock())
-        link = unwritten(self._store, node, media, now, with_secret=foreign is None)
-        call, effects = outgoing(paired=link.proven)
-        line = Line(
-            self.lines.next_number(),
-            call,
-            link,
-            chat=chat,
-            expires=now + self._settings.lifetime,
-            shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo, begins_off=begins_off).of(contact),
-            foreign=foreign,
-            sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
-        )
-        self._choice.of(line)
-        begins()
-        self._silenced.forget(node)
-        await self._runner.start(line, effects)
-        return line
+        return ForeignCall(envelope(node)) if envelope is not None else None
+
+    def _require_no_call_with(self, node: NodeId) -> None:
+        """Raises InCall if there is one that takes the owner's time or is recorded, and OwnNode for our own node."""
+        if node == self._around.own:
+            raise OwnNode()
+        for line in self.lines:
+            if line.peer == node and (line.occupies or line.shown.machine):
+                raise InCall(f"There is a call with {line.name} already.")
 
     def _require_room(self, occupying: list[Line]) -> None:
         """Raises InCall if these calls leave no room for another one, and TwoCalls if holding one wouldn't help."""
         self._require_total(occupying)
         attended = one_each(line for line in occupying if not line.on_hold)
-        if len(attended) >= self._settings.at_once:
+        if len(attended) >= self._around.settings.at_once:
             raise InCall(f"There is a call with {attended[0].name} already.")
 
     def _require_total(self, occupying: list[Line]) -> None:
         calls = one_each(occupying)
-        if len(calls) >= self._settings.at_once + EXTRA_ON_HOLD:
+        if len(calls) >= self._around.settings.at_once + EXTRA_ON_HOLD:
             raise TwoCalls(f"You have calls with {calls[0].name} and {calls[1].name} already.")
 
     async def answer(
@@ -343,14 +271,14 @@ class Switchboard:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         occupying = self.lines.occupying(beside=line.peer, proven=line.proven)
         attended = [each for each in occupying if not each.on_hold]
-        giving_way = attended if instead and len(one_each(attended)) >= self._settings.at_once else []
+        giving_way = attended if instead and len(one_each(attended)) >= self._around.settings.at_once else []
         if instead == "hold":
             self._require_total(occupying)
             for each in giving_way:
                 self._require_holdable(each)
         self._require_room([each for each in occupying if each not in giving_way])
         line.choose(endpoint, media, begins_off=begins_off)
-        self._choice.of(line)
+        self._common.choice.of(line)
         for each in giving_way:
             if instead == "hold":
                 await self._hold(each)
@@ -410,7 +338,7 @@ class Switchboard:
         ours = self.lines.of_conversation(line)
         held = [(each, session) for each in ours if each.on_hold and (session := each.session) is not None]
         others = [each for each in self.lines if each.occupies and not each.on_hold and each not in ours]
-        gives_way = others if len(one_each(others)) >= self._settings.at_once else []
+        gives_way = others if len(one_each(others)) >= self._around.settings.at_once else []
         if gives_way and not swap:
             raise InCall(f"You are in a call with {gives_way[0].name}.", "/swap puts it on hold and takes this one.")
         for other in gives_way:
@@ -442,7 +370,7 @@ class Switchboard:
 
     def silence(self, node: NodeId) -> None:
         """Let no call of that node ring for a day (silenced.py), unless it becomes a contact or the owner calls it."""
-        self._silenced.add(node)
+        self._common.silenced.add(node)
 
     def hang_up(self, line: Line) -> None:
         """End a call, whatever its state; if it is part of a conversation, end all calls of that."""
@@ -461,7 +389,7 @@ class Switchboard:
         Costs nearly nothing if the book hasn't changed.
         """
         unproven = [line for line in self.lines if not line.proven]
-        self._standing.look()
+        self._common.standing.look()
         for line in unproven:
             if line.proven and line.files is not None:
                 line.files.gained_proof()
@@ -491,7 +419,7 @@ class Switchboard:
     def confirm(self, line: Line) -> None:
         """The link of a call that was placed in advance was posted, so it is a call like any other from now on."""
         line.confirm()
-        self._listeners.told(line, Changed())
+        self._common.listeners.told(line, Changed())
         self._tasks.create_task(self._keep_begun(line), name=f"keeping line {line.number}")
 
     def happened(self, line: Line, event: Event) -> None:
@@ -515,7 +443,7 @@ class Switchboard:
     @property
     def usual_endpoint(self) -> str:
         """The name of the media endpoint of a call for which none was chosen."""
-        return self._choice.usual_for(None, proven=False, keyed=False)
+        return self._common.choice.usual_for(None, proven=False, keyed=False)
 
     def files(self, line: Line) -> CallFiles:
         """What carries files in a call. Raises FileRefused if it can't carry any."""
@@ -526,14 +454,14 @@ class Switchboard:
     @property
     def shelf(self) -> FileShelf:
         """Where files are kept. Raises FileRefused if there is no such place."""
-        if self._shelf is None:
+        if self._around.shelf is None:
             raise FileRefused("No files are kept here.", "")
-        return self._shelf
+        return self._around.shelf
 
     @property
     def store(self) -> Store:
         """Contacts and calls on the disk, to be read."""
-        return self._store
+        return self._around.store
 
     def recording(self, line: Line) -> CallRecording:
         """What records a call. Raises NotRecordable if it can't be recorded."""
@@ -543,7 +471,7 @@ class Switchboard:
 
     async def _keep_begun(self, line: Line) -> None:
         try:
-            await self._keeping.keep_begun(line)
+            await self._common.keeping.keep_begun(line)
         except StoreError as error:
             logger.warning("line %d: %s", line.number, error.sentence)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from peer.calls.admission import Admission
@@ -86,19 +85,16 @@ class IntroducedCalls:
         reader: LinkReader,
         admission: Admission,
         choice: EndpointChoice,
-        clock: Callable[[], float],
     ) -> None:
-        """`clock` gives the time in Unix seconds."""
         self._own = own
         self._calls = calls
         self._reader = reader
         self._admission = admission
         self._choice = choice
-        self._clock = clock
 
     async def place(self, invitation: Invitation, node: NodeId) -> None:
         """Call one of the others. Raises CopybaraError."""
-        now = int(self._clock())
+        now = int(self._calls.clock())
         link = unwritten(self._calls.store, node, invitation.line.media, now)
         contact, media = self._known(invitation, node, proven=link.proven)
         call, effects = outgoing(paired=link.proven)
@@ -139,7 +135,7 @@ class IntroducedCalls:
     async def _answer(self, invitation: Invitation, link: CallLink) -> None:
         contact, media = self._known(invitation, link.peer, proven=link.proven)
         media &= link.media
-        now = int(self._clock())
+        now = int(self._calls.clock())
         if not media:
             raise CallRefused("You have neither sound nor picture in common.", "")
         if not -MAX_CLOCK_AHEAD <= now - link.created < self._calls.settings.lifetime:
@@ -205,7 +201,7 @@ class IntroducedCalls:
             together=invitation.conversation,
             introduced=True,
             begins_off=asks.begins_off,
-            together_since=self._clock(),
+            together_since=self._calls.clock(),
         ).of(contact)
 
 

@@ -8,7 +8,6 @@ other. After that, nothing goes through a third person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from peer.calls.admission import Admission
 from peer.calls.endpoint_choice import EndpointChoice
@@ -46,9 +45,8 @@ class Together:
         choice: EndpointChoice,
         listeners: CallListeners,
         inbox: TogetherInbox,
-        clock: Callable[[], float],
     ) -> None:
-        """`listeners` hear the news; `inbox` is one of them. `clock` gives the time in Unix seconds."""
+        """`listeners` hear the news; `inbox` is one of them."""
         self._lines = calls.lines
         self._inbox = inbox
         self._membership = Membership(
@@ -61,7 +59,7 @@ class Together:
             looked=lambda conversation: self._merging.looked(conversation),
         )
         self._merging = Merging(calls.lines, self._membership, listeners, inbox.later)
-        introduced = IntroducedCalls(own, calls, reader, admission, choice, clock)
+        introduced = IntroducedCalls(own, calls, reader, admission, choice)
         self._invitations = JoinInvitations(
             calls.lines, introduced, self._membership, self._merging, listeners, inbox.later
         )

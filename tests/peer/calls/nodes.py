@@ -17,6 +17,7 @@ from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import News, Posted
 from peer.calls.reading import Reading
+from peer.calls.surroundings import Surroundings
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext
 from peer.media.call_recordings import CallRecordings
@@ -106,23 +107,25 @@ class Node:
         self.sealing_key = X25519PrivateKey.generate()
         overlay = MemoryOverlay(self.id)
         self.switchboard = Switchboard(
-            own=self.id,
-            lines=Lines(),
-            overlay=overlay,
-            watch=OverlayWatch(overlay),
-            writes=writes,
-            reader=LinkReader(self.id, writes.store, self.sealing_key),
-            settings=calls or Calls(),
-            answering=answering or Answering(),
-            endpoints=self,
-            listeners=[self],
-            waits=lambda: waits,
-            rings_again=rings_again,
-            recordings=CallRecordings(Config(), recordings, recording_limits) if recordings is not None else None,
-            shelf=FileShelf(files, limits, writes, clock=clock) if takes_files else None,
-            clock=clock,
-            open_socket=network.open,
-            call_later=lambda seconds, do, work: asyncio.get_running_loop().call_later(seconds / hurry, do, work),
+            Surroundings(
+                own=self.id,
+                lines=Lines(),
+                overlay=overlay,
+                watch=OverlayWatch(overlay),
+                writes=writes,
+                reader=LinkReader(self.id, writes.store, self.sealing_key),
+                settings=calls or Calls(),
+                answering=answering or Answering(),
+                endpoints=self,
+                listeners=[self],
+                waits=lambda: waits,
+                rings_again=rings_again,
+                recordings=CallRecordings(Config(), recordings, recording_limits) if recordings is not None else None,
+                shelf=FileShelf(files, limits, writes, clock=clock) if takes_files else None,
+                clock=clock,
+                open_socket=network.open,
+                call_later=lambda seconds, do, work: asyncio.get_running_loop().call_later(seconds / hurry, do, work),
+            )
         )
 
     @property

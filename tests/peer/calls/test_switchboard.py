@@ -13,6 +13,7 @@ import pytest
 from bot.home import Home
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
+from peer.calls.surroundings import Surroundings
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext
 from peer.media.endpoints.none import NoMedia
@@ -79,16 +80,18 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
         store.save_contact(Contact(name="anna", node=ANNA, created=0))
         store.propose_secret(ANNA, SECRET, 0)
         switchboard = Switchboard(
-            own=own,
-            lines=Lines(),
-            overlay=network,
-            watch=OverlayWatch(network),
-            writes=writes,
-            reader=LinkReader(own, store, home.load_sealing_key()),
-            settings=Calls(),
-            answering=Answering(),
-            endpoints=Only(endpoint),
-            listeners=[],
+            Surroundings(
+                own=own,
+                lines=Lines(),
+                overlay=network,
+                watch=OverlayWatch(network),
+                writes=writes,
+                reader=LinkReader(own, store, home.load_sealing_key()),
+                settings=Calls(),
+                answering=Answering(),
+                endpoints=Only(endpoint),
+                listeners=[],
+            )
         )
         said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
         link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))
