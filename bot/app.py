@@ -189,10 +189,10 @@ def _run_once(
                     port=config.handset.port,
                     key=home.load_handset_key(),
                     command_socket=home.command_socket,
-                    held=systemd.page,
+                    inherited=systemd.page,
                     opens=screen.opens,
                     link=how.link,
-                    there=screen.has_opened if screen.opens else functools.partial(manager.tell, READY),
+                    shown=screen.has_opened if screen.opens else functools.partial(manager.tell, READY),
                     looks_again=how.looks_again if screen.opens else lambda: None,
                 )
         try:
@@ -244,7 +244,7 @@ def _run_once_it_can(
             why = error
         from bot.page.cant_start import wait_until_repaired  # with it comes aiohttp, see peer/handset/late_server.py
 
-        if not asleep.run(wait_until_repaired(why, look, manager, held=systemd.page, key=_page_key(home))):
+        if not asleep.run(wait_until_repaired(why, look, manager, inherited=systemd.page, key=_page_key(home))):
             return None
 
 

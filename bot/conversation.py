@@ -151,7 +151,7 @@ class Post:
 
     to: Literal["chat", "owner"]
     "`chat`: where the other side reads it. `owner`: only the owner of this bot sees it."
-    said: Sentence
+    sentence: Sentence
     token: str | None = None
     "The token of the link that is in the text, if there is one."
     chat: str = "chat"
@@ -195,12 +195,12 @@ class Post:
     @property
     def text(self) -> str:
         """The text to be shown."""
-        return self.said.text
+        return self.sentence.text
 
     @property
     def kind(self) -> str:
         """The stable word for what it says, for scripts; see docs/console.md."""
-        return self.said.kind
+        return self.sentence.kind
 
     @property
     def words(self) -> str:

@@ -281,7 +281,7 @@ def make_handset(
     own_devices: OwnDevices,
     echo: EchoCalls,
     shelf: FileShelf,
-    held: socket | None,
+    inherited: socket | None,
 ) -> HandsetService:
     """Make what serves the page and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
@@ -303,4 +303,6 @@ def make_handset(
     ]
     last_place = LastPlace(node.pages, node.thread)
     tell = functools.partial(presenter.run, switchboard.look_at_book)
-    return open_handset(node.pages, tell, requests, devices, serving, last_place, held=held, port=port, key=key)
+    return open_handset(
+        node.pages, tell, requests, devices, serving, last_place, inherited=inherited, port=port, key=key
+    )

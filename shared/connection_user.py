@@ -82,9 +82,9 @@ class End(msgspec.Struct, frozen=True):
     """One end of a connection, on this machine."""
 
     uid: int
-    "The user whose process holds it. Says nothing before it is `held`: the kernel then reports root."
+    "The user whose process holds it. Says nothing before it is `owned`: the kernel then reports root."
 
-    held: bool
+    owned: bool
     "Whether a process holds it. One that listens hasn't accepted a new connection yet."
 
 

@@ -20,9 +20,9 @@ _BETWEEN = re.compile(r"[\s_-]+")
 "What stands between words: names that are told apart by that alone look alike."
 
 
-def look_alike(one: str, other: str) -> bool:
+def look_alike(first: str, second: str) -> bool:
     """Whether two different names look the same, or nearly so; upper and lower case make no difference."""
-    return bool(_looks(one) & _looks(other))
+    return bool(_looks(first) & _looks(second))
 
 
 def imitated(name: str, known: Iterable[str]) -> str | None:

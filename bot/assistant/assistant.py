@@ -207,9 +207,9 @@ class Assistant:
         """
         return await self._saving.confirm(name, words, in_clear=in_clear)
 
-    def tell_done_at(self, device: str, said: Sentence) -> None:
+    def tell_done_at(self, device: str, sentence: Sentence) -> None:
         """Tell the owner about a change to the contact book by another device, which may be stolen."""
-        self._posting.everywhere(device_texts.done_at(device, said), in_clear=device_texts.done_at(device))
+        self._posting.everywhere(device_texts.done_at(device, sentence), in_clear=device_texts.done_at(device))
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
         """Note that the owner has compared the words of that call, see Saving.words_match. Raises StoreError."""

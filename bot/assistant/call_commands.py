@@ -46,9 +46,9 @@ async def obey(
         case Hold():
             await calling.hold(calling.holdable(command.whom))
         case Resume():
-            await calling.resume(turn, calling.held("/resume", command.whom))
+            await calling.resume(turn, calling.on_hold("/resume", command.whom))
         case Swap():
-            await calling.resume(turn, calling.held("/swap", command.whom), swap=True)
+            await calling.resume(turn, calling.on_hold("/swap", command.whom), swap=True)
         case Say():
             line, text, alone = calling.sayable(command.text)
             turn.say(texts.text_sent(switchboard.write(line, text, alone=alone)))

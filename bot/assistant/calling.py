@@ -134,10 +134,10 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_answer(self._switchboard.lines, log, time.time(), whom, self.names())
 
-    def declinable(self, said: str) -> tuple[Line, str]:
+    def declinable(self, argument: str) -> tuple[Line, str]:
         """The call that /decline means, and the words for its caller. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_decline(self._switchboard.lines, log, time.time(), said, self.names())
+        return which_call.to_decline(self._switchboard.lines, log, time.time(), argument, self.names())
 
     def current(self, whom: str = "") -> Line:
         """The call that /hangup means, see which_call. Raises NoCall, WhichCall."""
@@ -162,7 +162,7 @@ class Calling:
         """The call that /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
         return which_call.to_hold(self._switchboard.lines, whom, self.names())
 
-    def held(self, command: str, whom: str = "") -> Line:
+    def on_hold(self, command: str, whom: str = "") -> Line:
         """The call that /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_resume(self._switchboard.lines, log, time.time(), command, whom, self.names())
@@ -172,15 +172,15 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self.names())
 
-    def writable(self, said: str, command: str = "/say") -> tuple[Line, str]:
+    def writable(self, argument: str, command: str = "/say") -> tuple[Line, str]:
         """The call that /say and /send mean, see which_call, and the text or file. Raises InputError, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self.names(), command)
+        return which_call.to_write(self._switchboard.lines, log, time.time(), argument, self.names(), command)
 
-    def sayable(self, said: str) -> tuple[Line, str, bool]:
+    def sayable(self, argument: str) -> tuple[Line, str, bool]:
         """The call that /say means, the text, and whether it is for that call alone. Raises what `writable` raises."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_say(self._switchboard.lines, log, time.time(), said, self.names())
+        return which_call.to_say(self._switchboard.lines, log, time.time(), argument, self.names())
 
     def unsaved(self) -> NodeId:
         """The node that /contact add means without a node, see which_call. Raises InputError, WhichCall."""

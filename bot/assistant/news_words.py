@@ -39,17 +39,17 @@ def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
         case Rings():
             return texts.rings(line, news.reason)
         case AnsweredAlone():
-            return texts.answered_alone(line)
+            return texts.answered_automatically(line)
         case TakesMessage():
             return texts.takes_message(line)
         case RemoteAnsweredAlone():
-            return texts.remote_answered_alone(line)
+            return texts.remote_answered_automatically(line)
         case Said():
             return texts.remote_rings(line) if isinstance(news.noted.event, RemoteRinging) else texts.unproven(line)
         case HoldChanged(by="us"):
             return texts.on_hold(line) if news.on else texts.off_hold(line)
         case HoldChanged():
-            return texts.held(line) if news.on else texts.resumed(line)
+            return texts.remote_on_hold(line) if news.on else texts.resumed(line)
         case NotKept():
             return texts.not_kept(line, news.error)
         case Recorded():

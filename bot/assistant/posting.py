@@ -46,7 +46,7 @@ class Posting:
     def about(
         self,
         line: Line,
-        said: Sentence,
+        sentence: Sentence,
         *,
         actions: tuple[Act, ...] = (),
         live: bool = False,
@@ -61,7 +61,7 @@ class Posting:
         self.post(
             Post(
                 "owner",
-                said,
+                sentence,
                 chat=line.chat,
                 actions=actions,
                 line=line,
@@ -73,10 +73,10 @@ class Posting:
         )
 
     def everywhere(
-        self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
+        self, sentence: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
     ) -> None:
         """Tell the owner something unasked, in every chat with them.
 
         Where others can read, `in_clear` replaces it.
         """
-        self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))
+        self.post(Post("owner", sentence, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))

@@ -41,7 +41,7 @@ class Turn(msgspec.Struct, frozen=True):
 
     def say(
         self,
-        said: Sentence,
+        sentence: Sentence,
         token: str | None = None,
         *,
         actions: tuple[Act, ...] = (),
@@ -57,7 +57,7 @@ class Turn(msgspec.Struct, frozen=True):
         """
         post = Post(
             "owner",
-            said,
+            sentence,
             token,
             self.chat,
             actions=actions,
@@ -71,7 +71,7 @@ class Turn(msgspec.Struct, frozen=True):
     def tell(self, error: CopybaraError) -> None:
         """Tell the owner why something wasn't done."""
         in_clear = of_error(device_texts.without_addresses(error)) if isinstance(error, NoLocalAddress) else None
-        self.say(name_texts.held(error) if isinstance(error, NameHeld) else of_error(error), in_clear=in_clear)
+        self.say(name_texts.changed(error) if isinstance(error, NameHeld) else of_error(error), in_clear=in_clear)
 
 
 class Turns:

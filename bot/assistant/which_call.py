@@ -92,14 +92,14 @@ def to_answer(
 
 
 def to_decline(
-    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str] = ()
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, argument: str, contacts: Collection[str] = ()
 ) -> tuple[Line, str]:
     """The call that /decline means, and the words for its caller. Raises NothingRings, WhichCall.
 
-    `said` begins with a name, if it must. `contacts` are all names in the book.
+    `argument` begins with a name, if it must. `contacts` are all names in the book.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
-    words = said.split()
+    words = argument.split()
     callers = [line.shown.contact for line in rings if line.shown.contact is not None]
     counts = names_before(words, callers) or [1]
     if longer := [count for count in names_before(words, contacts) if count > counts[0]]:
@@ -118,7 +118,7 @@ def to_decline(
     others = [each for each in _rang_just_now(log, now) if (each.peer, each.proven) != (line.peer, line.proven)]
     if others:
         raise WhichCall(*refusals.another_rings(others[0], line, "/decline"))
-    return line, said
+    return line, argument
 
 
 def to_hang_up(
@@ -278,7 +278,7 @@ def to_write(
     lines: Sequence[Line],
     log: Sequence[CallRecord],
     now: float,
-    said: str,
+    argument: str,
     contacts: Collection[str],
     command: str = "/say",
 ) -> tuple[Line, str]:
@@ -288,7 +288,7 @@ def to_write(
     same for `/send [NAME:] FILE`. But a text is for a whole conversation, and a file for one person.
     """
     up = [line for line in lines if line.engaged]
-    whom, colon, text = said.partition(":")
+    whom, colon, text = argument.partition(":")
     if colon and text.strip():
         if found := named(up, whom, contacts):
             line = _there(_one(found, command, refusals.several_to_write_to))
@@ -300,24 +300,24 @@ def to_write(
     line = _unnamed(up, command)
     if others := _others_ended(line, log, now):
         raise WhichCall(*refusals.ended_and_up(others[0], line, command))
-    return line, said
+    return line, argument
 
 
 def to_say(
-    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str]
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, argument: str, contacts: Collection[str]
 ) -> tuple[Line, str, bool]:
     """The call that `/say` means, the text, and whether it is for that call alone. Raises what to_write raises.
 
     With a name it is for that call alone. With `all:` or without a name, it is for the whole conversation. A person who
     has just joined the conversation may be one who must not read the text.
     """
-    whom, colon, text = said.partition(":")
+    whom, colon, text = argument.partition(":")
     up = [line for line in lines if line.engaged]
     together = any(line.together for line in up) and not any(_same(name, ALL) for name in contacts)
     if colon and text.strip() and together and _same(whom, ALL):
         return _unnamed(up, "/say"), text.strip(), False
-    line, text = to_write(lines, log, now, said, contacts)
-    if len(text) < len(said):
+    line, text = to_write(lines, log, now, argument, contacts)
+    if len(text) < len(argument):
         return line, text, True
     there = [each for each in up if each is line or (line.together and each.together == line.together)]
     if any(_within(JUST_NOW_SECONDS, each.shown.together_since, now) for each in there):

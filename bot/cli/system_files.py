@@ -72,36 +72,36 @@ def found(user: str, root: Path = Path("/")) -> SystemFiles:
     )
 
 
-def listed(there: SystemFiles, user: str) -> list[str]:
+def listed(found: SystemFiles, user: str) -> list[str]:
     """What exists, one line each."""
     return [
-        *([f"{firewall.FOLDER} and {firewall.UNIT}: the firewall of the overlay's device"] if there.firewall else []),
-        *([f"changes in {plan.CONFIG}; beside it, .before-copybara is how it was"] if there.config else []),
-        *(["Yggdrasil, which runs at each start of the computer"] if there.installed else []),
-        *([f"{user} as a member of the group {plan.GROUP}"] if there.member else []),
-        *([f"{let_in.drop_in(user)}: lets {user} in until the computer restarts"] if there.let_in else []),
+        *([f"{firewall.FOLDER} and {firewall.UNIT}: the firewall of the overlay's device"] if found.firewall else []),
+        *([f"changes in {plan.CONFIG}; beside it, .before-copybara is how it was"] if found.config else []),
+        *(["Yggdrasil, which runs at each start of the computer"] if found.installed else []),
+        *([f"{user} as a member of the group {plan.GROUP}"] if found.member else []),
+        *([f"{let_in.drop_in(user)}: lets {user} in until the computer restarts"] if found.let_in else []),
     ]
 
 
-def removal(there: SystemFiles, user: str, *, keys: bool) -> list[str]:
+def removal(found: SystemFiles, user: str, *, keys: bool) -> list[str]:
     """Root's commands. The overlay's device is never without its firewall. `keys`: the node's key is deleted too."""
     commands = []
-    if there.installed:
+    if found.installed:
         commands += [f"systemctl disable --now {plan.UNIT}"]
-    if there.member:
+    if found.member:
         commands += [f"gpasswd --delete {shlex.quote(user)} {plan.GROUP}"]
-    if there.let_in:  # the ACL of the socket is gone with the node
+    if found.let_in:  # the ACL of the socket is gone with the node
         commands += [f"rm -f {shlex.quote(let_in.drop_in(user))}"]
-    if there.installed:
+    if found.installed:
         commands += ["apt-get remove -y yggdrasil"]
-    if keys and (there.config or there.installed):
+    if keys and (found.config or found.installed):
         commands += [f"rm -rf {Path(plan.CONFIG).parent}"]
-    if there.firewall:
+    if found.firewall:
         commands += [
             f"systemctl disable --now {firewall.UNIT_NAME}",
             f"rm -rf {firewall.UNIT} {firewall.FOLDER}",
         ]
-    if there.firewall or there.let_in:
+    if found.firewall or found.let_in:
         commands += ["systemctl daemon-reload"]
     return commands
 

@@ -232,26 +232,26 @@ class CallNotices:
                 notice.server = server.owner
                 notice.since = asyncio.get_running_loop().time()
 
-    def _hear(self, said: Heard) -> None:
+    def _hear(self, event: Heard) -> None:
         """What happens on the desktop."""
-        if isinstance(said, BusGone):
+        if isinstance(event, BusGone):
             self._gone = True
         elif len(self._heard) < MAX_HEARD:
-            self._heard.append(said)
+            self._heard.append(event)
         self._wake.set()
 
-    def _take(self, said: Heard) -> tuple[_Notice, str, str] | None:
+    def _take(self, event: Heard) -> tuple[_Notice, str, str] | None:
         """Note what has happened. Returns what is to be done: a notification, what was chosen, an activation token."""
-        if isinstance(said, OtherServer):
-            self._other_server(said.owner)
-        elif not isinstance(said, BusGone) and (notice := self._of(said.number)) is not None:
-            match said:
+        if isinstance(event, OtherServer):
+            self._other_server(event.owner)
+        elif not isinstance(event, BusGone) and (notice := self._of(event.number)) is not None:
+            match event:
                 case ActivationToken():
-                    self._tokens[said.number] = said.token
+                    self._tokens[event.number] = event.token
                 case Closed():
                     notice.number, notice.put_away = 0, True
                 case Invoked():
-                    return self._chosen(notice, said.key)
+                    return self._chosen(notice, event.key)
         return None
 
     def _chosen(self, notice: _Notice, key: str) -> tuple[_Notice, str, str] | None:

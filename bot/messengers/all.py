@@ -82,4 +82,4 @@ def _for(messenger: Messenger, post: Post) -> Post:
     can = messenger.capabilities
     if post.in_clear is None or can.private or (post.from_call and can.texts):
         return post
-    return dataclasses.replace(post, said=post.in_clear)
+    return dataclasses.replace(post, sentence=post.in_clear)

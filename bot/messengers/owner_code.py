@@ -37,10 +37,10 @@ def forget_owner(journal: Journal, theirs: str) -> None:
     journal.forget_commands([OWNER, *journal.facts(theirs)])
 
 
-def claim(journal: Journal, said: str, user: int) -> bool:
+def claim(journal: Journal, text: str, user: int) -> bool:
     """Make `user` the owner if they send the code and there is no owner yet. The code then becomes invalid."""
     code = journal.fact(CODE)
-    if code is None or owner_of(journal) is not None or not hmac.compare_digest(code, said.strip().encode()):
+    if code is None or owner_of(journal) is not None or not hmac.compare_digest(code, text.strip().encode()):
         return False
     journal.set_facts({OWNER: str(user).encode(), CODE: None})
     return True

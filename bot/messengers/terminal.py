@@ -10,9 +10,9 @@ from bot.terminal.streams import as_wide_as
 from shared.printable import visible
 
 
-def say(said: Sentence) -> None:
+def say(sentence: Sentence) -> None:
     """Write a sentence to stderr. Names in it are what a server says."""
-    sys.stderr.write(f"{as_wide_as(sys.stderr, visible(said.text, lines=True))}\n")
+    sys.stderr.write(f"{as_wide_as(sys.stderr, visible(sentence.text, lines=True))}\n")
 
 
 def say_of_failure(part: str) -> None:

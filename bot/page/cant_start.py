@@ -10,7 +10,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
-from bot.page.waiting_page import WaitingPage, says_otherwise, stops
+from bot.page.waiting_page import WaitingPage, differs, stops
 from bot.process.ending import Ending
 from bot.process.service_manager import READY, STOPPING, ServiceManager
 from bot.terminal.streams import print_text
@@ -30,17 +30,17 @@ async def wait_until_repaired(
     look: Callable[[], Awaitable[None]],
     manager: ServiceManager,
     *,
-    held: socket.socket | None,
+    inherited: socket.socket | None,
     key: bytes,
 ) -> bool:
     """Say why the program can't start, until it may be tried again. Returns False if the program should stop.
 
-    `look` raises the reason why it still can't start. `held` is the page's socket, if systemd holds one, and `key` is
-    the page's key. If a database was set aside, this waits for the owner, because the next start makes an empty one.
+    `look` raises the reason why it still can't start. `inherited` is the page's socket if systemd holds one, and `key`
+    is the page's key. If a database was set aside, this waits for the owner, because the next start makes an empty one.
     """
     ending = Ending()
     living = Part("Telling systemd that the program lives", manager.keep_telling)
-    page = WaitingPage(error, texts.for_the_page, held.dup(), key) if held is not None else None
+    page = WaitingPage(error, texts.for_the_page, inherited.dup(), key) if inherited is not None else None
 
     def say() -> None:
         print_text(texts.for_systemd(error))
@@ -55,7 +55,7 @@ async def wait_until_repaired(
             try:
                 await look()
             except CopybaraError as found:
-                if says_otherwise(found, error):
+                if differs(found, error):
                     error = found
                     say()
                     if page:

@@ -32,17 +32,17 @@ async def wait_until_available(
     port: int,
     key: bytes,
     command_socket: Path,
-    held: socket.socket | None = None,
+    inherited: socket.socket | None = None,
     opens: bool = True,
     link: str = "",
-    there: Callable[[], None] = lambda: None,
+    shown: Callable[[], None] = lambda: None,
     looks_again: Callable[[], None] = lambda: None,
 ) -> Found | None:
     """Find the overlay. While there is none, show a page that says so. Returns None if the program should stop.
 
-    `port`, `key` and `held` are the handset page's, which will explain `link`. `opens`: open the page in the browser.
-    `there` is called when the page is there; it becomes the real page later. `looks_again` is called before each
-    further look. Raises NodeChanged, and what `find` raises, except OverlayError.
+    `port`, `key` and `inherited` are the handset page's, which will explain `link`. `opens`: open the page in the
+    browser. `shown` is called when the page is there; it becomes the real page later. `looks_again` is called before
+    each further look. Raises NodeChanged, and what `find` raises, except OverlayError.
     """
     try:
         return await find()
@@ -50,9 +50,9 @@ async def wait_until_available(
         raise
     except OverlayError as error:
         missing = error
-    from bot.page.waiting_page import WaitingPage, says_otherwise, stops
+    from bot.page.waiting_page import WaitingPage, differs, stops
 
-    waiting = WaitingPage(missing, texts.for_the_page, listening_at(port, held)[0], key)
+    waiting = WaitingPage(missing, texts.for_the_page, listening_at(port, inherited)[0], key)
 
     async def reply(question: Question) -> Reply:
         if isinstance(question, AskPage):
@@ -64,7 +64,7 @@ async def wait_until_available(
             print_text(line)
         if opens:
             await asyncio.to_thread(open_page, with_link(waiting.address(), link))
-        there()
+        shown()
         while not await stops(stopping, LOOK_SECONDS):
             looks_again()
             try:
@@ -72,6 +72,6 @@ async def wait_until_available(
             except NodeChanged:
                 raise
             except OverlayError as error:
-                if says_otherwise(error, waiting.error):
+                if differs(error, waiting.error):
                     waiting.show(error)
     return None

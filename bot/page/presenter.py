@@ -157,7 +157,7 @@ class Presenter:
     def _sound_chime(self, number: int) -> None:
         for line in self._lines:
             if line.number == number:
-                self._answered_alone(line, chime=True)
+                self._answered_automatically(line, chime=True)
 
     async def run(self, look_at_book: Callable[[], None]) -> None:
         """Once a second, send pages the quality of calls, and what has changed elsewhere. Runs until cancelled.
@@ -250,10 +250,10 @@ class Presenter:
                 self._ring(line, news)
             case AnsweredAlone() | TakesMessage():
                 self._show(line)
-                self._answered_alone(line)
+                self._answered_automatically(line)
             case RemoteAnsweredAlone():
                 self._show(line)
-                self._answered_alone(line)
+                self._answered_automatically(line)
                 if not self._hears_theirs(line):
                     self.unheard(line.number)
             case NotKept():
@@ -370,7 +370,7 @@ class Presenter:
             if self.endpoint_of(line.number) is not None:
                 self._show(line)
             self._show_media(line)
-            self._answered_alone(line)
+            self._answered_automatically(line)
             if line.call.state is State.RINGING:
                 self._ring(line, Rings(line.shown.reason))
 
@@ -385,12 +385,12 @@ class Presenter:
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
 
     def _say(
-        self, line: Line, said: Sentence, path: Path | None = None, recording: int | None = None
+        self, line: Line, sentence: Sentence, path: Path | None = None, recording: int | None = None
     ) -> page_protocol.Said:
         note = page_protocol.Said(
             call=line.number,
-            kind=said.kind,
-            sentence=said.sentence,
+            kind=sentence.kind,
+            sentence=sentence.sentence,
             path=str(path) if path else None,
             recording=recording,
         )
@@ -402,15 +402,15 @@ class Presenter:
         if self.endpoint_of(line.number) is not None and self._pages.current is None:
             self._lines.show_media(line, NOTHING_SENT)
 
-    def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
+    def _answered_automatically(self, line: Line, *, chime: bool = False) -> None:
         """Tell pages that a call was answered automatically, if it was.
 
         `chime`: the current page also plays the notice.
         """
         if line.shown.automatic:
-            said = texts.takes_message(line) if line.shown.machine else texts.answered_alone(line)
+            said = texts.takes_message(line) if line.shown.machine else texts.answered_automatically(line)
         elif line.shown.remote_automatic:
-            said = texts.remote_answered_alone(line)
+            said = texts.remote_answered_automatically(line)
         elif chime:
             said = handset_texts.goes_on(line)
         else:
@@ -433,7 +433,7 @@ class Presenter:
         They hear it from the speaker, or at a page that plays the call from its start.
         """
         if (endpoint := self.endpoint_of(line.number)) is not None:
-            return endpoint.answered_alone()
+            return endpoint.answered_automatically()
         return DEVICES in (line.shown.endpoint or "").split("+")
 
     def wrote(self, line: Line, text: str, *, ours: bool) -> None:
@@ -487,9 +487,9 @@ class Presenter:
                     self._pages.send(view.file(line, transfer))
         self._show_log()
 
-    def changed_at(self, said: Sentence) -> None:
+    def changed_at(self, sentence: Sentence) -> None:
         """Show a change to the contacts by another device at home, because that device may be stolen."""
-        self._changes.add(said.sentence)
+        self._changes.add(sentence.sentence)
         self._show_changes()
 
     def seen_changes(self, sentences: Iterable[str] | None) -> None:
@@ -546,6 +546,6 @@ def _is_shown(line: Line) -> bool:
     return not line.shown.provisional or line.connection.connected is not None
 
 
-def _link_to_send(number: int, token: str, said: Sentence, *, foreign: bool) -> ShowLink:
+def _link_to_send(number: int, token: str, sentence: Sentence, *, foreign: bool) -> ShowLink:
     link = shown_text(token) if foreign else shown_link(token)
-    return ShowLink(call=number, link=link, kind=said.kind, sentence=said.sentence)
+    return ShowLink(call=number, link=link, kind=sentence.kind, sentence=sentence.sentence)

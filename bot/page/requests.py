@@ -45,7 +45,7 @@ MediaRequest = SetMedia | MediaAnswer | WantOffer
 
 class _Outcome(NamedTuple):
     call: int | None = None
-    said: Sentence | None = None
+    sentence: Sentence | None = None
     address: str = ""
 
 
@@ -116,18 +116,18 @@ class PageRequests:
         if isinstance(message, Beginning):
             return _Outcome(*await self._calls.begin(page, message))
         if isinstance(message, CallRequest):
-            return _Outcome(said=await self._calls.do(page, message))
+            return _Outcome(sentence=await self._calls.do(page, message))
         if isinstance(message, ContactRequest):
-            return _Outcome(said=await self._contacts.do(page, message))
+            return _Outcome(sentence=await self._contacts.do(page, message))
         if isinstance(message, DeviceRequest):
-            return _Outcome(said=await self._devices.do(page, message))
+            return _Outcome(sentence=await self._devices.do(page, message))
         if isinstance(message, FileRequest):
             return _Outcome(address=self._files.do(page, message))
         if isinstance(message, MediaRequest):
             if page is self._pages.current:
                 self._media(message)
             return _Outcome()
-        return _Outcome(said=await self._about_page(page, message))
+        return _Outcome(sentence=await self._about_page(page, message))
 
     async def _about_page(self, page: Page, message: FromPage) -> Sentence | None:
         match message:

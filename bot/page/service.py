@@ -81,7 +81,7 @@ def open_handset(
     devices: Sequence[DeviceServing],
     last_place: LastPlace,
     *,
-    held: socket.socket | None,
+    inherited: socket.socket | None,
     port: int,
     key: bytes,
 ) -> HandsetService:
@@ -90,7 +90,7 @@ def open_handset(
     `tell` sends pages, until cancelled, what nothing else sends them. `key` is the home's 32-byte key, which pages of
     earlier runs know.
     """
-    listening, notices = listening_at(port, held)
+    listening, notices = listening_at(port, inherited)
     # Another program may have any other port at the next run, and would then get what the browser allows for this
     # address.
     lasts = port != 0 and not notices
@@ -98,14 +98,14 @@ def open_handset(
     return HandsetService(tell, server, book, devices, last_place, notices, lasts=lasts)
 
 
-def listening_at(port: int, held: socket.socket | None = None) -> tuple[socket.socket, list[str]]:
-    """The page's socket, and what the owner must know about it. `held` is the socket that systemd holds.
+def listening_at(port: int, inherited: socket.socket | None = None) -> tuple[socket.socket, list[str]]:
+    """The page's socket, and what the owner must know about it. `inherited` is the socket that systemd holds.
 
     A port that is taken doesn't prevent the start, because another user could prevent it that way. Raises OSError if no
     port works.
     """
-    if held is not None:
-        return held.dup(), []
+    if inherited is not None:
+        return inherited.dup(), []
     try:
         return listening_socket(port), []
     except OSError as error:

@@ -60,7 +60,7 @@ class WaitingPage(Generic[_Error]):
         """See PageListener."""
 
 
-def says_otherwise(found: CopybaraError, shown: CopybaraError) -> bool:
+def differs(found: CopybaraError, shown: CopybaraError) -> bool:
     """Whether a new error differs from the one that is shown."""
     return (found.sentence, found.hint) != (shown.sentence, shown.hint)
 

@@ -300,7 +300,7 @@ def media_agreed(line: Line) -> Sentence:
     return Sentence(Kind.MEDIA_AGREED, f"{up}{whose(line)} answered {less}.")
 
 
-def answered_alone(line: Line) -> Sentence:
+def answered_automatically(line: Line) -> Sentence:
     """The notice of an automatic answer."""
     return Sentence(
         Kind.ANSWERED_AUTOMATICALLY,
@@ -309,7 +309,7 @@ def answered_alone(line: Line) -> Sentence:
     )
 
 
-def remote_answered_alone(line: Line) -> Sentence:
+def remote_answered_automatically(line: Line) -> Sentence:
     """The other side's notice of an automatic answer."""
     return Sentence(
         Kind.REMOTE_ANSWERED_AUTOMATICALLY,
@@ -404,7 +404,7 @@ def off_hold(line: Line) -> Sentence:
     return Sentence(Kind.OFF_HOLD, f"{text} {begun(whose(line))} has you on hold." if line.remote_on_hold else text)
 
 
-def held(line: Line) -> Sentence:
+def remote_on_hold(line: Line) -> Sentence:
     """The other side has put it on hold."""
     return Sentence(Kind.HELD, f"{whose(line)} put you on hold. Until they are back they don't hear or see you.")
 
@@ -632,7 +632,7 @@ def with_commands(post: Post, page: str | None) -> str:
     if Act.HOLD_AND_ANSWER in post.actions:
         return f"{post.text} /answer hold, /answer hangup, or /decline"
     if Act.DECLINE in post.actions:
-        gap = "\n" if post.said.hint.startswith("\n") else " "  # an address would go on with it
+        gap = "\n" if post.sentence.hint.startswith("\n") else " "  # an address would go on with it
         return f"{post.text}{gap}/answer, /answer audio, or /decline"
     if Act.CONFIRM in post.actions:
         return post.text  # which names the command

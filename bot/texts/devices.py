@@ -171,11 +171,11 @@ def erased(device: PairedDevice) -> Sentence:
     return Sentence(Kind.DEVICE_REMOVED, f"The key of {device.name}, which you removed, is erased now.")
 
 
-def done_at(name: str, said: Sentence | None = None) -> Sentence:
+def done_at(name: str, sentence: Sentence | None = None) -> Sentence:
     """The contact book was changed at that device: how, unless it is said where others can read it."""
-    if said is None:
+    if sentence is None:
         return Sentence(Kind.DEVICE_CHANGED_BOOK, f"Your contacts were changed on {name}.")
-    return Sentence(Kind.DEVICE_CHANGED_BOOK, f"On {name}: {said.sentence}", said.hint)
+    return Sentence(Kind.DEVICE_CHANGED_BOOK, f"On {name}: {sentence.sentence}", sentence.hint)
 
 
 def more_changes(count: int) -> str:

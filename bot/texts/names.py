@@ -45,7 +45,7 @@ def found(answer: NamedNode) -> Sentence:
     return Sentence(Kind.NAME_FOUND, " ".join(sentences))
 
 
-def held(error: NameHeld) -> Sentence:
+def changed(error: NameHeld) -> Sentence:
     """A name that has changed, in the chat."""
     return Sentence(error.kind, f"{error.sentence}\n{decide(error)}")
 

@@ -74,9 +74,9 @@ def changed(overlay: str, before: OverlayState | None, now: OverlayState) -> Sen
     return None
 
 
-def beside(said: Sentence, wrong: Sentence | None) -> Sentence:
+def beside(sentence: Sentence, wrong: Sentence | None) -> Sentence:
     """What is said of a call, and why it can't connect yet if the node is connected to nobody."""
     if wrong is None or wrong.kind != Kind.OVERLAY_ALONE:
-        return said
-    hint = joined(wrong.hint, said.hint)
-    return dataclasses.replace(said, sentence=f"{said.sentence} {wrong.sentence}", hint=hint)
+        return sentence
+    hint = joined(wrong.hint, sentence.hint)
+    return dataclasses.replace(sentence, sentence=f"{sentence.sentence} {wrong.sentence}", hint=hint)

@@ -148,7 +148,7 @@ def call_sentence(line: Line) -> Sentence:
         case State.ACTIVE if line.on_hold:
             return texts.on_hold(line)
         case State.ACTIVE if line.remote_on_hold:
-            return texts.held(line)
+            return texts.remote_on_hold(line)
         case State.ACTIVE:
             return texts.connected(line)
         case State.RECONNECTING:

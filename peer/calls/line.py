@@ -489,7 +489,7 @@ class Line:
         """The answering machine takes the call."""
         self._shown = replace(self._shown, machine=True, automatic=True)
 
-    def remote_answered_alone(self) -> None:
+    def remote_answered_automatically(self) -> None:
         """The other side's program answered, and no person did."""
         self._shown = replace(self._shown, remote_automatic=True)
 

@@ -113,7 +113,7 @@ class LineKeeping:
                     self._listeners.told(line, event)
             case RemoteAnsweredAlone():
                 if not line.shown.remote_automatic:
-                    line.remote_answered_alone()
+                    line.remote_answered_automatically()
                     await self.keep(line)
                     self._listeners.told(line, event)
             case Proposed():

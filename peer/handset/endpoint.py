@@ -187,7 +187,7 @@ class HandsetEndpoint:
         if self._overlay is not None:
             self._begin_again()
 
-    def answered_alone(self) -> bool:
+    def answered_automatically(self) -> bool:
         """Note that the other side answered automatically, so its sound begins with the notice.
 
         Returns whether a page hears all of it. If not, none of it is passed on, so that the page can play the notice.

@@ -22,7 +22,7 @@ BURST = 8 * MEGABYTE
 class RecordingLimits(msgspec.Struct, frozen=True):
     """The limits, in bytes."""
 
-    one: int = 2_000 * MEGABYTE
+    recording: int = 2_000 * MEGABYTE
     "The largest size of one recording."
 
     folder: int = 10_000 * MEGABYTE

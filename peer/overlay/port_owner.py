@@ -54,7 +54,7 @@ async def _held(look: Callable[[], End | None]) -> End:
     """The other end, once a program has accepted the connection. Raises CannotTell."""
     while True:
         end = look()
-        if end is not None and end.held:
+        if end is not None and end.owned:
             return end
         await asyncio.sleep(LOOK_SECONDS)
 

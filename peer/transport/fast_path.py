@@ -114,7 +114,7 @@ def fast_path(
                 total += size
                 heard[ssrc] = now
                 if counter.last_arrival != now:
-                    counter.came(now)
+                    counter.arrived(now)
                 stream.add(sequence, timestamp, size, now)
                 counted, its_kind, its_ssrc, its_timestamp = stream, kind, ssrc, timestamp
                 following = begin = stream.highest + 1

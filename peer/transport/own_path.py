@@ -17,16 +17,16 @@ class OwnPath:
         self,
         clock: Callable[[], float],
         pictured: Callable[[], bool],
-        told: Callable[[bool], None] = lambda paused: None,
+        paused_changed: Callable[[bool], None] = lambda paused: None,
     ) -> None:
         """`clock` gives seconds that never go back, `pictured` tells whether there is a picture to send.
 
-        `told` is called when it was paused (True) and when it is back.
+        `paused_changed` is called when it was paused (True) and when it is back.
         """
         self.carries = SendPath()
         self._clock = clock
         self._pictured = pictured
-        self._told = told
+        self._paused_changed = paused_changed
         self._state = PathState()
         self._plan = plan(self._state, None, 0.0)
         self._looked = clock()
@@ -39,7 +39,7 @@ class OwnPath:
             before, self._state = self._state, next_state(self._state, self._seen(bits))
             self._plan = plan(self._state, bits, self.carries.lost)
             if paused(before) != paused(self._state):
-                self._told(paused(self._state))
+                self._paused_changed(paused(self._state))
         return self._plan
 
     def _seen(self, bits: float) -> Seen:

@@ -183,7 +183,7 @@ class KindCounter:
         self.lost_before += gone.lost
         return True
 
-    def came(self, arrival: float) -> None:
+    def arrived(self, arrival: float) -> None:
         """Note when a packet came, and for how long nothing came before it."""
         last, self.last_arrival = self.last_arrival, arrival
         if last is None:
@@ -242,7 +242,7 @@ class MediaCounters:
             return None
         counter = self.audio if kind == "audio" else self.video
         last = counter.last_arrival
-        counter.came(arrival)
+        counter.arrived(arrival)
         stream = counter.streams.get(ssrc)
         if stream is not None:
             stream.add(sequence, timestamp, size, arrival)

@@ -69,7 +69,7 @@ class AssociationLimits(msgspec.Struct, frozen=True):
     """What one association takes of the other side, in chunks."""
 
     ahead: int = MAX_AHEAD
-    held: int = MAX_HELD
+    waiting: int = MAX_HELD
     chunks: Limit = CHUNKS
 
 
@@ -198,7 +198,7 @@ class ControlTransport(RTCSctpTransport):
         if not chunk.user_data:
             raise RemoteProtocolError("The other side sent a chunk without data.")  # RFC 9260, section 6.2
         await super()._receive_data_chunk(chunk)
-        if sum(len(stream.reassembly) for stream in self._inbound_streams.values()) > self._limits.held:
+        if sum(len(stream.reassembly) for stream in self._inbound_streams.values()) > self._limits.waiting:
             raise RemoteProtocolError("The other side sent more parts of messages than it was allowed to.")
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:

@@ -97,11 +97,11 @@ def _document(text: str, path: Path) -> dict[str, Any]:
     raise ConfigError(broken, _hint([*text.split("\n"), ""][line - 1], sentence), line=line) from reason
 
 
-def _said(said: str) -> str:
+def _said(reason: str) -> str:
     """What tomllib says, as a part of a sentence, without backslashes: systemd drops them from a status."""
-    if said in _NOT_CLOSED:
+    if reason in _NOT_CLOSED:
         return _QUOTE_MISSING
-    named = re.sub(r"'\\x([0-9a-f]{2})'", lambda found: _name(chr(int(found[1], 16))), said)
+    named = re.sub(r"'\\x([0-9a-f]{2})'", lambda found: _name(chr(int(found[1], 16))), reason)
     plain = named.replace(r"'\r'", _name("\r")).replace(r"'\\'", "a backslash").replace("'\\'", "a backslash")
     return f"{plain[:1].lower()}{plain[1:]}"
 

@@ -83,7 +83,7 @@ class OfferedFile(msgspec.Struct, frozen=True):
     running: int
     "Other transfers from them that aren't over, those that wait among them."
 
-    told: bool
+    shows: bool
     "Whether one more offer may be shown to the owner now."
 
 
@@ -123,7 +123,7 @@ def decide(offer: OfferedFile, *, largest: int) -> Become:
         return Become.TOO_MANY
     if kept is not None and not kept.done:
         return Become.TAKE
-    if not offer.told:
+    if not offer.shows:
         return Become.TOO_MANY
     if offer.always and offer.proven:
         return Become.TAKE

@@ -103,8 +103,8 @@ class TakenBack(Struct, frozen=True):
 class Met(Struct, frozen=True):
     """Two people are connected with each other."""
 
-    one: int
-    other: int
+    caller: int
+    callee: int
 
 
 Event: TypeAlias = SaidYes | SaidNo | Back | Gone | TimedOut | TakenBack | Met
@@ -189,8 +189,8 @@ def step(introduction: Introduction, event: Event) -> tuple[Introduction, tuple[
             people = tuple(each for each in introduction.people if each != person)
             stage = Stage.MEETING if pairs else Stage.OVER
             return replace(introduction, pairs=pairs, people=people, stage=stage), ()
-        case Stage.MEETING, Met(one, other):
-            pairs = tuple(pair for pair in introduction.pairs if {pair.caller, pair.callee} != {one, other})
+        case Stage.MEETING, Met(caller, callee):
+            pairs = tuple(pair for pair in introduction.pairs if {pair.caller, pair.callee} != {caller, callee})
             return replace(introduction, pairs=pairs, stage=Stage.MEETING if pairs else Stage.OVER), ()
         case Stage.MEETING, TimedOut():
             return replace(introduction, stage=Stage.OVER), ()

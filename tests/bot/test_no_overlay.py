@@ -52,7 +52,7 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
             port=0,
             key=KEY,
             command_socket=tmp_path / "socket",
-            there=opened.set,
+            shown=opened.set,
             looks_again=again.set,
         ),
     )

@@ -219,7 +219,7 @@ def shown_on_the_page() -> list[Sentence]:
     ]
     return [
         *(page.call_sentence(each) for each in calls),
-        *(say(each) for each in calls for say in (texts.answered_alone, texts.takes_message, texts.unproven)),
+        *(say(each) for each in calls for say in (texts.answered_automatically, texts.takes_message, texts.unproven)),
         *(texts.refusal(reason) for reason in Reason if reason not in ACCEPTED),
         *(contact_texts.trust_set(each, paired) for each in contacts for paired in (False, True)),
     ]

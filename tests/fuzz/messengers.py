@@ -138,8 +138,8 @@ def _sync(data: bytes) -> None:
     done(device.reader.read([*device.reader.waiting(), *found], sync))
     for message in sync.messages:
         assert 0 <= message.number < 1 << 63
-        judged.said(message)
-        judged.would_count(message, OWNERS_ADDRESS)
+        judged.text_of(message)
+        judged.has_effect(message, OWNERS_ADDRESS)
     msgspec.json.encode({name: (raw or b"").decode() for name, raw in device.vault.take_changes().items()})
 
 

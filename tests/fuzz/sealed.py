@@ -130,8 +130,8 @@ def _in_a_room(data: bytes) -> None:
     kept.pickle = session.pickle(PICKLE_KEY)
     anna.vault.put(f"outbound:{ROOM}", kept)
     for message in bob.reads(_from(anna, content)).messages:
-        judged.said(message)
-        judged.would_count(message, anna.own.user)
+        judged.text_of(message)
+        judged.has_effect(message, anna.own.user)
 
 
 SEALED = {

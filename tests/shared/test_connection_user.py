@@ -82,7 +82,7 @@ def test_a_connection_that_nobody_has_accepted_is_held_by_nobody_yet(host: str) 
     ):
         here, there = server.getsockname()[:2], client.getsockname()[:2]
         before = end_of(here, there)
-        assert before is None or not before.held
+        assert before is None or not before.owned
         with server.accept()[0]:
             assert end_of(here, there) == End(os.geteuid(), True)
 
@@ -93,7 +93,7 @@ def test_a_unix_socket_is_held_by_who_has_accepted_it(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "sock"))
         server.listen()
         client.connect(str(tmp_path / "sock"))
-        assert not unix_end_of(client).held
+        assert not unix_end_of(client).owned
         with server.accept()[0]:
             assert unix_end_of(client) == End(os.geteuid(), True)
 
@@ -108,7 +108,7 @@ for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
         with socket.create_connection(server.getsockname()[:2]) as client:
             here, there = server.getsockname()[:2], client.getsockname()[:2]
             before = end_of(here, there)
-            assert before is None or not before.held
+            assert before is None or not before.owned
             with server.accept()[0]:
                 assert end_of(here, there) == End(os.geteuid(), True)
                 assert user_of(there, here) == os.geteuid()

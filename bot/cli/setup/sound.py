@@ -77,14 +77,14 @@ async def _speaker(system: SoundSystem, config: Config, asking: Asking, file: Pa
 async def _microphone(system: SoundSystem, config: Config, asking: Asking, file: Path) -> None:
     from peer.media.sound.try_out import HEARD, bar, peak, play, record
 
-    def told(level: float) -> None:
+    def show_level(level: float) -> None:
         if asking.at_terminal:
             sys.stdout.write(f"\r\033[K           {bar(level)}")
             sys.stdout.flush()
 
     asking.say(f"microphone Say something, for {SECONDS:.0f} seconds.")
     try:
-        heard = await record(system, config.devices.microphone, SECONDS, told)
+        heard = await record(system, config.devices.microphone, SECONDS, show_level)
     except MediaError as error:
         _failed(asking, "microphone", error)
         return

@@ -188,9 +188,9 @@ class DeltaChatWire(Begun):
         except RpcDown:
             raise NotNow from None
 
-    async def warn(self, said: Sentence) -> None:
+    async def warn(self, sentence: Sentence) -> None:
         """Tell the owner at once. The core has its own database, so this works while ours fails."""
-        await self.send(Outgoing(said.text, Place(self._messenger, PlainWay.OWNER).chat), 0)
+        await self.send(Outgoing(sentence.text, Place(self._messenger, PlainWay.OWNER).chat), 0)
 
     def pace(self, chat: str) -> Pace:
         """As fast as the core sends, so that no urgent message waits behind news in the core."""

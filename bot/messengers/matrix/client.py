@@ -187,7 +187,7 @@ class Client:
         """Fetch the keys of users, as far as servers reply in time. Raises Unreachable, ServerRefusal."""
         ours, others = self._own_and_strangers(users)
         await self.keys.query(ours)
-        others = self._away.there(others)
+        others = self._away.available(others)
         silent = set(others)
 
         async def ask() -> None:
@@ -223,7 +223,7 @@ class Client:
                 if not place or left <= 0:
                     break
                 try:
-                    async with asyncio.timeout_at(patience.at() if self.is_strangers(room) else None):
+                    async with asyncio.timeout_at(patience.deadline() if self.is_strangers(room) else None):
                         page = await self.api.messages(room, place, since, ROOM_EVENTS)
                 except TimeoutError:
                     break

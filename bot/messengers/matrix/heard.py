@@ -39,7 +39,7 @@ class Audience(enum.Enum):
     SEVERAL = "several"
 
 
-def said(message: RoomMessage) -> str:
+def text_of(message: RoomMessage) -> str:
     """The text of a message. Empty for edits, and for other types of message."""
     content = message.content
     kind = text(content, "msgtype")
@@ -52,9 +52,9 @@ def said(message: RoomMessage) -> str:
     return readable(_without_quote(text(content, "body", most=MOST_CHARACTERS)))
 
 
-def would_count(message: RoomMessage, owner: str) -> bool:
+def has_effect(message: RoomMessage, owner: str) -> bool:
     """Whether a message would do something if it came from a verified device. `owner` is the owner's user id."""
-    words = said(message)
+    words = text_of(message)
     return bool(links_in(words) or (message.sender == owner and ADDRESSED.match(words)))
 
 
@@ -63,7 +63,7 @@ def heard(message: RoomMessage, audience: Audience, *, unverified: bool) -> Hear
 
     `unverified`: whether links of unverified devices are read as well.
     """
-    words = said(message)
+    words = text_of(message)
     if not words:
         return None
     if message.standing is Standing.OWNER:

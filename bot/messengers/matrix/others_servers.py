@@ -35,7 +35,7 @@ class Away:
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until.update(dict.fromkeys(names, now + AWAY_SECONDS))
 
-    def there(self, names: Iterable[str]) -> list[str]:
+    def available(self, names: Iterable[str]) -> list[str]:
         """The names that may be asked for now."""
         return [name for name in names if name not in self]
 
@@ -46,7 +46,7 @@ class Patience:
     def __init__(self) -> None:
         self._end: float | None = None
 
-    def at(self) -> float:
+    def deadline(self) -> float:
         """When the time is over, on the event loop's clock."""
         if self._end is None:
             self._end = asyncio.get_running_loop().time() + OTHERS_SECONDS

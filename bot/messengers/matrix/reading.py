@@ -308,10 +308,11 @@ class Reader:
         self._no_longer_wait.append(waits)
         return self._judged(room, event_number, name, date, said) if said is not None else None
 
-    def _judged(self, room: str, event_number: int, name: str, date: int, said: Decrypted) -> RoomMessage:
-        standing = self._people.standing(said.sender, said.curve25519, said.ed25519)
-        keys = said.curve25519, said.ed25519
-        return RoomMessage(event_number, room, said.sender, standing, *keys, said.content, said.type, date, name)
+    def _judged(self, room: str, event_number: int, name: str, date: int, decrypted: Decrypted) -> RoomMessage:
+        standing = self._people.standing(decrypted.sender, decrypted.curve25519, decrypted.ed25519)
+        keys = decrypted.curve25519, decrypted.ed25519
+        content = decrypted.content, decrypted.type
+        return RoomMessage(event_number, room, decrypted.sender, standing, *keys, *content, date, name)
 
 
 def number_of(room: str, event: Json) -> int:

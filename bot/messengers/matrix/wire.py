@@ -18,7 +18,7 @@ from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ServerRefusal, Unreachable
 from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.client import Client
-from bot.messengers.matrix.heard import Audience, heard, would_count
+from bot.messengers.matrix.heard import Audience, has_effect, heard
 from bot.messengers.matrix.invitations import Invitations
 from bot.messengers.matrix.joining import Joining
 from bot.messengers.matrix.notices import DAY, Notices
@@ -137,9 +137,9 @@ class MatrixWire:
         """The server dates events, and gives its time with each reply."""
         return self._client.api.clock.ahead
 
-    async def warn(self, said: Sentence) -> None:
+    async def warn(self, sentence: Sentence) -> None:
         """Tell the owner. A message needs a key that is stored before sending, so this one was encrypted earlier."""
-        del said
+        del sentence
         if self._spare is None:
             raise Refused("no warning was prepared")
         (room, encrypted), self._spare = self._spare, None
@@ -175,7 +175,7 @@ class MatrixWire:
         work = LongWork(AT_ONCE)
         for message in sync.messages:
             await work.pause()
-            if message.standing is not Standing.OWNER and would_count(message, self._account.owner):
+            if message.standing is not Standing.OWNER and has_effect(message, self._account.owner):
                 self._tell_unless_it_counts(message)
             if message.standing is None and not self._unverified:
                 continue
@@ -241,10 +241,10 @@ class MatrixWire:
         stranger = user not in (self._account.owner, self._account.user) and user not in self._contacts()
         return self._notices.tell(subject, user, about, int(time.time()), stranger=stranger)
 
-    def _tell(self, said: Sentence) -> None:
+    def _tell(self, sentence: Sentence) -> None:
         """Tell the owner in their chat and at the terminal, which may be a service's journal: nothing about others."""
-        self._own_desk.say(said)
-        self._own_desk.tell(said)
+        self._own_desk.say(sentence)
+        self._own_desk.tell(sentence)
 
     @property
     def _own_desk(self) -> Desk:

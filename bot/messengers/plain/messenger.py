@@ -172,16 +172,16 @@ class PlainMessenger:
 
     # For the wire.
 
-    def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
+    def tell(self, sentence: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
         """See Desk."""
         words = dict(choices)
         with self._inbox.collecting() as outcome:
             offered = self._offer(words, about, outcome, reserved=True)
-            self._put(said.text + numbered(offered, words), outcome)
+            self._put(sentence.text + numbered(offered, words), outcome)
 
-    def say(self, said: Sentence) -> None:
+    def say(self, sentence: Sentence) -> None:
         """See Desk."""
-        terminal.say(said)
+        terminal.say(sentence)
 
     def writers(self) -> Container[str]:
         """See Desk."""
@@ -346,8 +346,8 @@ class PlainMessenger:
             self.tell(said)
 
     async def _tell_missed(self) -> None:
-        def to_bytes(said: Sentence) -> bytes:
-            return values.to_bytes(Outgoing(said.text, self._owners_chat, written=int(time.time())))
+        def to_bytes(sentence: Sentence) -> bytes:
+            return values.to_bytes(Outgoing(sentence.text, self._owners_chat, written=int(time.time())))
 
         if await tell_missed(self._journal, self._writer, to_bytes):
             self._outbox.take_up()

@@ -16,14 +16,14 @@ from peer.calls.line import Line
 class Desk(Protocol):
     """What a wire may ask of its messenger."""
 
-    def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
+    def tell(self, sentence: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
         """Say something to the owner.
 
         `choices` are possible replies: each is a word for `Wire.choose` and its readable form. `about` goes to `choose`
         with the word.
         """
 
-    def say(self, said: Sentence) -> None:
+    def say(self, sentence: Sentence) -> None:
         """Write a sentence on the terminal, or into the service's journal."""
 
     def writers(self) -> Container[str]:
@@ -82,7 +82,7 @@ class Wire(Protocol):
     senders_date: bool
     "Whether the senders' devices date messages. Then a message that seems old may only have a wrong date."
 
-    async def warn(self, said: Sentence) -> None:
+    async def warn(self, sentence: Sentence) -> None:
         """Tell the owner at once that nothing can be stored, without storing anything. Raises Refused, NotNow."""
 
     def pace(self, chat: str) -> Pace:

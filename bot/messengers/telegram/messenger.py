@@ -337,8 +337,8 @@ class TelegramMessenger:
             self._tell(said)
 
     async def _tell_missed(self) -> None:
-        def to_bytes(said: Sentence) -> bytes:
-            return outgoing.to_bytes(TelegramPost(render.as_html(said.text), written=int(time.time())))
+        def to_bytes(sentence: Sentence) -> bytes:
+            return outgoing.to_bytes(TelegramPost(render.as_html(sentence.text), written=int(time.time())))
 
         if await tell_missed(self._journal, self._writer, to_bytes):
             self._outbox.take_up()
@@ -363,9 +363,9 @@ class TelegramMessenger:
         if owner is not None:
             self._beside(lambda: self._api.send(TelegramPost(render.as_html(said.text)), owner))
 
-    def _tell(self, said: Sentence | None) -> None:
+    def _tell(self, sentence: Sentence | None) -> None:
         """Say something to the owner."""
-        self._put(said)
+        self._put(sentence)
 
     # Writing.
 
@@ -387,10 +387,10 @@ class TelegramMessenger:
         if self._outbox.has_room(message):
             outcome.outgoing.append((call or None, outgoing.to_bytes(message)))
 
-    def _put(self, said: Sentence | None, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
-        if said is None or not said.text:
+    def _put(self, sentence: Sentence | None, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
+        if sentence is None or not sentence.text:
             return
-        message = TelegramPost(render.as_html(said.text), chat=chat, source=source, written=int(time.time()))
+        message = TelegramPost(render.as_html(sentence.text), chat=chat, source=source, written=int(time.time()))
         if self._outbox.has_room(message):
             with self._inbox.collecting() as outcome:
                 outcome.outgoing.append((None, outgoing.to_bytes(message)))

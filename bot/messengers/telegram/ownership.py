@@ -45,7 +45,7 @@ class Ownership:
 
     async def claim(self, code: str, user: int) -> bool:
         """Make the sender of the right code the owner. Returns False if they aren't."""
-        await self._writer.write(functools.partial(claim, said=code, user=user))
+        await self._writer.write(functools.partial(claim, text=code, user=user))
         self.owner = owner_of(self._journal)
         return self.owner == user
 

@@ -138,10 +138,10 @@ class Requests:
             self._unreachable = True
             self._say(texts.unreachable())
 
-    def _say_now_and_then(self, said: Sentence) -> None:
+    def _say_now_and_then(self, sentence: Sentence) -> None:
         """Say a sentence that would otherwise be repeated every few seconds."""
-        if self._is_time_for(said.text):
-            self._say(said)
+        if self._is_time_for(sentence.text):
+            self._say(sentence)
 
     def _log_now_and_then(self, text: str) -> None:
         if self._is_time_for(text):

@@ -92,7 +92,7 @@ def _open_ways(token: BotToken, base_url: str, asking: Asking) -> None:
         told = switches.switch_on(token.reveal(), base_url)
         if not told:
             asking.say("Telegram doesn't let a program do that here. By hand, then:", f"{switches.MENU} see below.")
-    found = switches.ways(switches.me(token.reveal(), base_url), told=told)
+    found = switches.ways(switches.me(token.reveal(), base_url), accepted=told)
     asking.say(*(f"  {way.name:22} {way.state}{f': {way.missing}' if way.missing else ''}" for way in found))
     if any(way.missing for way in found):
         asking.say(f"To switch on what is missing: {switches.MENU} then the name after the colon.")

@@ -78,12 +78,12 @@ _RULES = (
 "In the order of docs/telegram.md."
 
 
-def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
-    """The ways that getMe's reply shows. `told`: Telegram has just accepted all SETTINGS."""
+def ways(me: Mapping[str, Any], *, accepted: bool = False) -> list[SwitchableWay]:
+    """The ways that getMe's reply shows. `accepted`: Telegram has just accepted all SETTINGS."""
     found = []
     for rule in _RULES:
         value = True if not rule.switch else me.get(rule.switch)
-        if value is None and told:
+        if value is None and accepted:
             value = True
         state = SwitchState.UNKNOWN if not isinstance(value, bool) else SwitchState.ON if value else SwitchState.OFF
         found.append(SwitchableWay(rule.name, state, "" if state is SwitchState.ON else rule.missing))

@@ -363,7 +363,7 @@ class CallFiles:
             always=other_side.always or (is_voice and other_side.accepts_message(message, kept)),
             waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
             running=len(theirs),
-            told=known is not None or self._told.takes(time.monotonic()),
+            shows=known is not None or self._told.takes(time.monotonic()),
         )
 
     def _enter_offered(self, message: FileOffer, offered: OfferedFile, *, is_voice: bool, taken: bool) -> FileEntry:

@@ -67,8 +67,8 @@ class DeltaChatApp:
             return None
         return MediaState(audio=said.audio_enabled, video=said.video_enabled)
 
-    def write(self, said: str | MediaState) -> tuple[int, str] | None:
+    def write(self, sent: str | MediaState) -> tuple[int, str] | None:
         """What we send now; lines of text have the chat."""
-        if isinstance(said, str):
+        if isinstance(sent, str):
             return None
-        return SWITCHED_ON, msgspec.json.encode(_SwitchedOn(said.audio, said.video)).decode()
+        return SWITCHED_ON, msgspec.json.encode(_SwitchedOn(sent.audio, sent.video)).decode()

@@ -41,5 +41,5 @@ class Envelope(Protocol):
         Must take anything, and raise nothing. A long text is passed on in pieces, and not too many in a second.
         """
 
-    def write(self, said: str | MediaState) -> tuple[int, str] | None:
+    def write(self, sent: str | MediaState) -> tuple[int, str] | None:
         """The data channel and the message on it for a text, or for what we send now; None if it takes no such."""

@@ -15,6 +15,6 @@ class TextChannel:
         """The text. Bytes are nothing that such a program sends."""
         return message if isinstance(message, str) and message else None
 
-    def write(self, said: str | MediaState) -> tuple[int, str] | None:
+    def write(self, sent: str | MediaState) -> tuple[int, str] | None:
         """A text, and nothing else: such programs have no message for what we send."""
-        return (CHANNEL, said) if isinstance(said, str) else None
+        return (CHANNEL, sent) if isinstance(sent, str) else None

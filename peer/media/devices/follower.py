@@ -46,18 +46,18 @@ class FollowedDevice(Generic[_Opened]):
         find: Callable[[], Awaitable[FoundDevices]],
         opener: Callable[[str], Awaitable[_Opened]],
         tell: Callable[[MediaTrouble], None],
-        came: Callable[[], None] = lambda: None,
+        appeared: Callable[[], None] = lambda: None,
     ) -> None:
         """`wanted` is the configured name, empty for the system's default. `find` and `opener` raise MediaError.
 
-        `came` is called when `newcomers` has something to return.
+        `appeared` is called when `newcomers` has something to return.
         """
         self.kind = kind
         self._wanted = wanted
         self._find = find
         self._opener = opener
         self._tell = tell
-        self._came = came
+        self._appeared = appeared
         self._known: set[str] = set()
         "The names of all devices seen in this call."
 
@@ -161,7 +161,7 @@ class FollowedDevice(Generic[_Opened]):
         self._known.update(self._names)
         if come:
             self._newcomers += come
-            self._came()
+            self._appeared()
 
     async def _ended(self, after: float) -> None:
         """Handle the end of the open device, `after` seconds after it was opened."""

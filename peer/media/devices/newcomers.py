@@ -25,7 +25,7 @@ class Newcomers:
         self._tell = tell
         self._come = asyncio.Event()
 
-    def came(self) -> None:
+    def appeared(self) -> None:
         """Note that one of the devices has newcomers."""
         self._come.set()
 

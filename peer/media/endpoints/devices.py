@@ -92,7 +92,7 @@ class LocalDevices:
         if Media.AUDIO in media and self._speaker is None:
             system = await open_sound(self._settings)
             newcomers = Newcomers(self._tell)
-            come = newcomers.came
+            come = newcomers.appeared
             self._speaker = speaker = Speaker(system, self._settings.speaker, self._changed, come)
             self._microphone = microphone = Microphone(
                 system, self._settings.microphone, self._changed, come, self._suppressor()

@@ -186,7 +186,7 @@ class Recorder:
         recording.flush()
         if self.path is None:
             self._appear(recording)
-        if recording.size >= self._limits.one:
+        if recording.size >= self._limits.recording:
             raise MediaError(
                 f"It has reached {recording.size // MEGABYTE} MB, the most for one recording.",
                 "Raise `recording_mb` under [media] of copybara.toml for longer ones.",

@@ -23,17 +23,17 @@ class Microphone:
         system: SoundSystem,
         name: str,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
-        came: Callable[[], None] = lambda: None,
+        appeared: Callable[[], None] = lambda: None,
         noise: Suppressor | None = None,
     ) -> None:
         """`name` is the configured name, empty for the system's default.
 
-        `tell` is called when the microphone goes or comes back, `came` when another one was plugged in. `noise` removes
-        noise from the sound.
+        `tell` is called when the microphone goes or comes back, `appeared` when another one was plugged in. `noise`
+        removes noise from the sound.
         """
         self._noise = noise or Untouched()
         self.device: FollowedDevice[SoundSource] = FollowedDevice(
-            MICROPHONE, name, lambda: system.devices("microphone", name), system.listen, tell, came
+            MICROPHONE, name, lambda: system.devices("microphone", name), system.listen, tell, appeared
         )
         self._track: LiveTrack | None = None
         self._task: asyncio.Task[None] | None = None

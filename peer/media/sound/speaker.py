@@ -99,14 +99,14 @@ class Speaker:
         system: SoundSystem,
         name: str,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
-        came: Callable[[], None] = lambda: None,
+        appeared: Callable[[], None] = lambda: None,
     ) -> None:
         """`name` is the configured name, empty for the system's default.
 
-        `tell` is called when the speaker goes or comes back, `came` when another one was plugged in.
+        `tell` is called when the speaker goes or comes back, `appeared` when another one was plugged in.
         """
         self.device: FollowedDevice[SoundSink] = FollowedDevice(
-            SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell, came
+            SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell, appeared
         )
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(WAITING_FRAMES)
         self._playing: asyncio.Task[None] | None = None

@@ -31,10 +31,10 @@ def bar(level: float) -> str:
     return "#" * round(BAR * math.sqrt(min(1.0, level)))
 
 
-async def record(system: SoundSystem, device: str, seconds: float, told: Callable[[float], None]) -> bytes:
+async def record(system: SoundSystem, device: str, seconds: float, show_level: Callable[[float], None]) -> bytes:
     """Record from a microphone, empty for the system's default, and return 16-bit stereo samples.
 
-    `told` gets the peak of each tenth of a second, from 0 to 1. Raises MediaError.
+    `show_level` gets the peak of each tenth of a second, from 0 to 1. Raises MediaError.
     """
     source = await system.listen(device)
     heard, loudest = bytearray(), 0.0
@@ -44,7 +44,7 @@ async def record(system: SoundSystem, device: str, seconds: float, told: Callabl
             heard += on_both_sides(block)
             loudest = max(loudest, peak(block))
             if number % SHOWN_BLOCKS == 0:
-                told(loudest)
+                show_level(loudest)
                 loudest = 0.0
     finally:
         await source.close()

@@ -15,7 +15,7 @@ from bot.home import Home
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.canonical import canonical, is_signed, with_signature
 from bot.messengers.matrix.client import Client
-from bot.messengers.matrix.heard import Audience, heard, would_count
+from bot.messengers.matrix.heard import Audience, has_effect, heard
 from bot.messengers.matrix.login import log_in
 from bot.messengers.matrix.people import People, Standing
 from bot.messengers.matrix.reading import RoomMessage, number_of
@@ -249,10 +249,10 @@ def test_what_a_reply_quotes_is_not_its_writers() -> None:
 
 
 def test_only_what_would_have_counted_is_worth_a_word() -> None:
-    assert would_count(message(LINK, None), "@bob:chat.test")
-    assert would_count(message("/call bob", None), "@anna:chat.test")
-    assert not would_count(message("/call bob", None), "@bob:chat.test")
-    assert not would_count(message("hello", None), "@anna:chat.test")
+    assert has_effect(message(LINK, None), "@bob:chat.test")
+    assert has_effect(message("/call bob", None), "@anna:chat.test")
+    assert not has_effect(message("/call bob", None), "@bob:chat.test")
+    assert not has_effect(message("hello", None), "@anna:chat.test")
 
 
 JSON = st.recursive(

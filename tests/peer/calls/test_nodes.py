@@ -272,7 +272,7 @@ async def test_an_unproven_call_that_is_answered_by_hand_does_not_end_a_proven_o
 
 
 @contextlib.asynccontextmanager
-async def answered_alone(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, Line, Line]]:
+async def answered_automatically(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, Line, Line]]:
     """Anna, Ben and Carol. Ben's program is answering Anna's call without asking, and the call proves nothing."""
     async with two(folder, key=None) as (anna, ben), node(folder, "carol", MemoryNetwork()) as carol:
         ben.knows(anna, trust=Trust.AUTO, unproven=True)
@@ -282,7 +282,7 @@ async def answered_alone(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, 
 
 
 async def test_an_unproven_call_that_is_answered_without_asking_gives_way_to_others(tmp_path: Path) -> None:
-    async with answered_alone(tmp_path) as (_, ben, carol, ours, unproven):
+    async with answered_automatically(tmp_path) as (_, ben, carol, ours, unproven):
         for one, other in ((carol, ben), (ben, carol)):
             one.knows(other, key=KEY)
         _, theirs = await called(carol, ben)
@@ -295,7 +295,7 @@ async def test_an_unproven_call_that_is_answered_without_asking_gives_way_to_oth
 
 
 async def test_of_two_unproven_calls_that_are_answered_without_asking_one_connects(tmp_path: Path) -> None:
-    async with answered_alone(tmp_path) as (anna, ben, carol, ours, theirs):
+    async with answered_automatically(tmp_path) as (anna, ben, carol, ours, theirs):
         ben.knows(carol, trust=Trust.AUTO, unproven=True)
         second = (await ben.reads(forged(ben, carol.id))).line
         assert second is not None

@@ -183,7 +183,7 @@ async def test_a_page_that_was_there_first_is_told_which_streams_belong_together
 
 async def test_a_notice_that_has_begun_without_the_page_is_not_passed_on() -> None:
     async with call(Media.AUDIO) as (endpoint, pages, _), at(endpoint, pages) as browser:
-        assert not endpoint.answered_alone()
+        assert not endpoint.answered_automatically()
         began = time.monotonic()
         await browser.join()
         await browser.sees("audio")
@@ -200,7 +200,7 @@ async def test_a_page_that_is_there_before_any_sound_hears_the_notice_itself() -
             legs.caller.tap(theirs)
             await browser.join()
             await theirs.done()
-            assert endpoint.answered_alone()
+            assert endpoint.answered_automatically()
             await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)
             await browser.sees("audio")
         await endpoint.detach()

@@ -47,7 +47,7 @@ async def ended(
 
 
 async def test_a_recording_that_is_as_large_as_it_may_be_ends_and_plays_and_the_call_goes_on(tmp_path: Path) -> None:
-    trouble, goes_on = await ended(tmp_path, RecordingLimits(one=20_000, free=0))
+    trouble, goes_on = await ended(tmp_path, RecordingLimits(recording=20_000, free=0))
     assert goes_on
     assert trouble.sends is None
     assert "the most for one recording" in trouble.sentence

@@ -76,7 +76,7 @@ class _Carried:
     """A call of the core that belongs to a line."""
 
     message: int
-    said: bool = False
+    sent: bool = False
     "Whether our offer or answer was sent."
 
 
@@ -289,15 +289,15 @@ class AppCalls(Begun):
         if line.call.ended:
             del self._lines[line]
             try:
-                if carried.message and (carried.said or foreign.refused):
+                if carried.message and (carried.sent or foreign.refused):
                     await self._end(account, carried.message)
             except RpcDown:
                 self._unended.add(carried.message)
             await self._keep()
         elif line.call.state is State.RINGING:
             await self._keep()
-        elif foreign.posted.is_set() and not carried.said:
-            carried.said = True
+        elif foreign.posted.is_set() and not carried.sent:
+            carried.sent = True
             if line.call.role is Role.CALLER:
                 chat = await self._chat_of(line, account)
                 carried.message = await account.place_call(chat, foreign.written, video=Media.VIDEO in line.media)
@@ -327,7 +327,7 @@ class AppCalls(Begun):
             logger.info("Delta Chat's core can't end a call: %s", error)
 
     async def _keep(self) -> None:
-        open_ = [*self._unended, *(each.message for each in self._lines.values() if each.said and each.message)]
+        open_ = [*self._unended, *(each.message for each in self._lines.values() if each.sent and each.message)]
         rings = [each.message for line, each in self._lines.items() if line.call.state is State.RINGING]
         await self._own_desk.keep(
             {name: msgspec.json.encode(kept) if kept else None for name, kept in ((OPEN, open_), (RINGS, rings))}

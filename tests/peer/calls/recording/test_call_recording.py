@@ -303,7 +303,7 @@ async def test_a_full_disk_is_said_before_the_other_side_is_asked(tmp_path: Path
 
 
 async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes_on(tmp_path: Path) -> None:
-    async with call(tmp_path, limits=RecordingLimits(one=50_000)) as pair:
+    async with call(tmp_path, limits=RecordingLimits(recording=50_000)) as pair:
         await pair.record()
         told = await hears(pair.anna, "us", What.FAILED)
         await hears(pair.ben, "them", What.STOPPED)

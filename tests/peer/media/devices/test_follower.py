@@ -151,7 +151,7 @@ async def test_a_headset_is_offered_in_one_line() -> None:
     coming = Newcomers(said.put_nowait)
     async with asyncio.TaskGroup() as tasks:
         devices = [
-            FollowedDevice(kind, "", desk.find, desk.open, desk.said.put_nowait, coming.came)
+            FollowedDevice(kind, "", desk.find, desk.open, desk.said.put_nowait, coming.appeared)
             for kind, desk in ((MICROPHONE, microphones), (SPEAKER, speakers))
         ]
         for device in devices:
