@@ -127,8 +127,8 @@ def _refuse_clear(server: str) -> None:
     if parts.scheme != "https" and not is_near(parts.hostname or ""):
         raise InputError(
             f"{parts.hostname} would get the password in clear.",
-            "Give the homeserver's https:// address. If it runs in a container, publish its port on this computer: "
-            "http://127.0.0.1:8008",
+            "Give the homeserver's https:// address. If it runs in a container, publish its port on this computer "
+            "(http://127.0.0.1:8008).",
         )
 
 
