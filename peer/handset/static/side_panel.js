@@ -9,8 +9,15 @@ const OPENERS = { chat: "c-chat", about: "c-about" };
 // The last line stays in sight for somebody who looks at it, where a keyboard or a notice takes some of its room.
 function keepAtEnd(list) {
   let atEnd = true;
-  list.addEventListener("scroll", () => { atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8; });
-  new ResizeObserver(() => { if (atEnd) list.scrollTop = list.scrollHeight; }).observe(list);
+  let height = 0;
+  list.addEventListener("scroll", () => {
+    // What has another height by now was scrolled by nobody.
+    if (list.clientHeight === height) atEnd = list.scrollHeight - list.scrollTop - height < 8;
+  });
+  new ResizeObserver(() => {
+    height = list.clientHeight;
+    if (atEnd) list.scrollTop = list.scrollHeight;
+  }).observe(list);
 }
 
 export class SidePanel extends EventTarget {
