@@ -7,6 +7,7 @@ its buffer. What comes from elsewhere still reaches the first socket.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 from peer.transport.bursts import MEDIA, BurstProtocol, BurstTransport
@@ -28,8 +29,8 @@ def connected_socket(first: socket.socket, to: tuple[str, int]) -> tuple[socket.
     Returns it with what came to it before it was connected, from wherever. Raises OSError if the kernel doesn't have
     two sockets at one port. Only in this moment may another one of the same user join them (socket(7), SO_REUSEPORT).
     """
-    second = socket.socket(first.family, first.type)
-    try:
+    with contextlib.ExitStack() as undo:
+        second = undo.enter_context(socket.socket(first.family, first.type))
         second.setblocking(False)
         buffer = first.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles what it is given
         second.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -45,10 +46,9 @@ def connected_socket(first: socket.socket, to: tuple[str, int]) -> tuple[socket.
         finally:
             for each in (first, second):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-        return second, _waiting(second)
-    except BaseException:
-        second.close()
-        raise
+        early = _waiting(second)
+        undo.pop_all()  # the caller closes it
+    return second, early
 
 
 def _waiting(sock: socket.socket) -> Early:

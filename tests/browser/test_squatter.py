@@ -77,7 +77,7 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; .ci/run is root and runs it")
 async def test_who_takes_the_port_of_a_stopped_program_gets_nothing_from_an_open_page(tmp_path: Path) -> None:
     port = free_port()
     config = f'[answer]\nendpoint = "handset"\n[handset]\nport = {port}\n'

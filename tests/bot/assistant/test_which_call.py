@@ -268,7 +268,7 @@ def test_an_answer_that_crosses_the_end_of_a_ring_takes_no_other_call() -> None:
 
 
 def test_declining_a_stranger_who_gives_up_meanwhile_declines_no_contact_who_rings_behind_them() -> None:
-    """Whoever sees a contact's link can let a call of their own ring in front of theirs, and take it back."""
+    """Anybody who sees a contact's link can let a call of their own ring in front of theirs, and take it back."""
     anna = call(ANNA, "anna", proven=True)
     for gone in (ended(MALLORY), ended(BOB, "bob", proven=True), ended(ANNA, "anna")):
         for said in ("", "I am busy"):

@@ -470,7 +470,7 @@ async def test_doctor_says_who_shows_calls(bus: str, capabilities: tuple[str, ..
     assert ("without" in check.detail) == (not capabilities)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; .ci/run is root and runs it")
 async def test_a_bus_of_another_user_is_shown_nothing() -> None:
     """At an abstract address, or in /tmp, anybody can take the place of a session that is over."""
     with reachable_folder() as folder:

@@ -391,7 +391,8 @@ async def test_who_hangs_up_is_heard_no_more_while_another_process_has_the_datab
             ben.switchboard.hang_up(theirs)
             await wire.until(lambda: theirs.call.ended)
             before = wire.of(theirs)
-            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            for _ in range(4):
+                await wire.flows(ours)  # Anna is heard meanwhile
             assert wire.of(theirs) == before
             assert not theirs.over.is_set()
             other.execute("ROLLBACK")
@@ -412,7 +413,9 @@ async def test_what_is_pressed_last_counts_at_once_while_another_process_has_the
                 await ben.switchboard.hold(theirs)
             await sees(anna, ours, on_hold=True)
             before = wire.of(theirs)
-            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            await asyncio.sleep(
+                0.5
+            )  # a call on hold sends nothing, so no event says that twenty-five packets' time is over
             assert wire.of(theirs) == before
             other.execute("ROLLBACK")
 
@@ -431,7 +434,8 @@ async def test_who_hangs_up_is_heard_no_more_while_taking_off_hold_waits_for_the
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await theirs.until(lambda: theirs.call.ended)
             before = wire.of(theirs)
-            await asyncio.sleep(0.5)  # twenty-five packets of sound
+            for _ in range(4):
+                await wire.flows(ours)  # Anna is heard meanwhile
             assert wire.of(theirs) == before
             other.execute("ROLLBACK")
         await over(ours, theirs)

@@ -27,7 +27,7 @@ from tests.programs import need
 
 UNITS = Path(__file__).parents[3] / "config"
 
-root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; .ci/run is root and runs it")
 
 HELD = 'exec 3<&"$1"; shift; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=handset; exec "$@"'
 "What systemd does: the socket is descriptor 3, and the variables name this process."

@@ -265,7 +265,7 @@ async def test_nothing_can_be_changed_by_a_request(served: Served, method: str) 
 # Other users of the machine.
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; .ci/run is root and runs it")
 async def test_another_users_process_is_turned_away_before_it_has_said_anything(served: Served) -> None:
     bash = shutil.which("bash")
     assert bash is not None
@@ -285,7 +285,7 @@ async def test_another_users_process_is_turned_away_before_it_has_said_anything(
     await served.works()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; .ci/run is root and runs it")
 async def test_another_users_flood_of_connections_is_looked_at_in_small_portions(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -108,7 +108,7 @@ async def test_a_part_that_is_opened_as_the_call_ends_is_free_for_the_next_call(
 async def test_a_part_that_ends_as_the_call_does_is_free_for_the_next_call_and_its_room_for_other_files(
     tmp_path: Path,
 ) -> None:
-    """Whoever takes a file back and hangs up would take that room until the program ends, each time they call."""
+    """Otherwise somebody could take a file back, hang up, and keep that room until our program ends."""
     _, entry = running()
     folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=SIZE, folder=SIZE, free=0)))
     entry.part = PartFile(folder, entry.kept)

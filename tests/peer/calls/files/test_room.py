@@ -49,7 +49,7 @@ def test_what_is_promised_to_one_contact_is_not_promised_to_another(tmp_path: Pa
 
 
 def test_no_number_of_files_without_content_uses_up_what_the_disk_can_name(tmp_path: Path) -> None:
-    """Whoever may always send would otherwise put as many there as they like: they hold no byte."""
+    """Empty files take no bytes, so a contact who may always send could otherwise put any number there."""
     folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=HUGE, folder=HUGE, free=0)))
     first, second = PartFile(folder, kept(1, 0)), PartFile(folder, kept(2, 0))
     first.promise()
