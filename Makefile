@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-all needs lint bench campaign soak fuzz deb packages docs lock format clean
+.PHONY: help demo test test-all quick-tests all-tests needs lint bench campaign soak fuzz deb packages docs lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -12,15 +12,22 @@ help: ## this list
 demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 seconds
 	@$(BIN)/copybara demo
 
-# Without browsers tests wait as long as they work, so that one process more keeps the processor busy.
-test: WORKERS ?= 5
-test-all: WORKERS ?= 3
+# Lint keeps one processor busy, which the tests needn't wait for.
+test: $(VENV)/dev.stamp needs ## lint, and all tests but the slow ones, in ten minutes on two cores
+	@$(MAKE) --no-print-directory --jobs 2 lint quick-tests
 
-test: $(VENV)/dev.stamp lint needs ## lint, and all tests but the slow ones, in ten minutes on two cores
+test-all: $(VENV)/dev.stamp needs ## lint, and all tests, in half an hour on two cores
+	@$(MAKE) --no-print-directory --jobs 2 lint all-tests
+
+# Without browsers tests wait as long as they work, so that one process more keeps the processor busy.
+quick-tests: WORKERS ?= 5
+all-tests: WORKERS ?= 3
+
+quick-tests: $(VENV)/dev.stamp
 	@echo "running the tests but for the slow ones, less than ten minutes on two cores; a line for each file that begins"
 	@tests/run $(BIN)/pytest $(WORKERS) -m "not slow"
 
-test-all: $(VENV)/dev.stamp lint needs ## lint, and all tests, in half an hour on two cores
+all-tests: $(VENV)/dev.stamp
 	@echo "running all tests, less than half an hour on two cores; a line for each file that begins"
 	@tests/run $(BIN)/pytest $(WORKERS)
 
