@@ -17,6 +17,8 @@ from tests.bot.test_conversations import agreed, two_calls
 from tests.bot.test_hold import call_with
 from tests.bot.test_rejoin import killed
 
+pytestmark = pytest.mark.slow
+
 
 @contextlib.asynccontextmanager
 async def asked(friends: Path, folder: Path) -> AsyncIterator[tuple[Person, Person, Person]]:

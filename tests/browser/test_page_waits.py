@@ -9,7 +9,7 @@ from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.scripted import ANNA, call, contact, greeting, theatre
 from tests.browser.test_page_layout_and_words import LONG, REACHABLE
 
-pytestmark = ONE_HEADLESS_SHELL
+pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
 UNANSWERED = """
 (() => {

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from bot.kinds import Kind
@@ -27,6 +28,8 @@ from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import hosts_around_r
 from tests.network.overlay import OverlayNode
 from tests.network.yggdrasil import YggdrasilNetwork, YggdrasilNode, yggdrasil_network
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("anna", "bob", "carol")
 

@@ -23,7 +23,7 @@ from tests.bot.deltachat.mail import MailServer
 from tests.bot.deltachat.world import App, Owner, owners
 from tests.peer.calls.nodes import active, over
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @dataclass

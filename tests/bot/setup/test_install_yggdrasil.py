@@ -22,6 +22,8 @@ from bot.texts.invitation import ASK_FOR_PEER
 from shared.config.file import load
 from tests.peer.own_namespace import need
 
+pytestmark = pytest.mark.slow
+
 SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >> {folder}/systemctl.log
 case "$*" in

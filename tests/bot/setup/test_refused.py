@@ -17,6 +17,8 @@ from tests.bot.setup.test_asked import TRIES, Terminal, answered, set_up
 from tests.bot.setup.test_install_yggdrasil import SYSTEMCTL, pretended_systemctl
 from tests.peer.own_namespace import need
 
+pytestmark = pytest.mark.slow
+
 NAME = r"Your name, as your friends will see it\?.*\) "
 CARRIER = r"Who carries the links(.|\n)*Which one\? \[1\] "
 TOKEN = r"The token of your own Telegram bot.*\) "

@@ -21,6 +21,8 @@ from tests.bot.telegram.people import SECRET, Person, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.world import Message
 
+pytestmark = pytest.mark.slow
+
 LONG = "the disk is full of what nobody has looked at for years, " * 4
 
 

@@ -25,6 +25,8 @@ from tests.bot.telegram.people import SECRET, Person, change, friends, two_peopl
 from tests.bot.telegram.server import Drop, Server, error
 from tests.bot.telegram.world import BotAccount
 
+pytestmark = pytest.mark.slow
+
 
 def call_link(caller: Person, callee: Person, *, age: int = 0) -> str:
     """A link with which one calls the other, written `age` seconds ago by a program that is gone."""

@@ -32,6 +32,8 @@ from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
 from tests.peer.calls.test_hold import Talking, Wire, connect, sees
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"ben": b"b" * 32, "carl": b"c" * 32, "dora": b"d" * 32, "emma": b"e" * 32}
 
 CONVERSATION = bytes(16)
