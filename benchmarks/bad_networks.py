@@ -10,8 +10,9 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
 from benchmarks.pages_apart import Counted, How, PagesApart, pages_apart
@@ -54,6 +55,9 @@ SAMPLES, PICTURES = 9_600, 3
 "That many more that weren't made up: it is back."
 
 LOOK_SECONDS = 0.05
+
+STILL_SECONDS = 1.0
+"Between two looks at a picture that may stand still."
 
 SOME = 0.01
 "What is less counts as this much, so that nothing is divided by nothing."
@@ -142,19 +146,26 @@ async def _over(pages: PagesApart, how: How, path: Path, settle: float, seconds:
     await asyncio.sleep(AGAIN_SECONDS)
     await pages.path(path)
     await asyncio.sleep(settle)
-    before = await pages.counted(how)
-    await asyncio.sleep(seconds)
-    after = await pages.counted(how)
+    looks = [await pages.counted(how)]
+    end = asyncio.get_running_loop().time() + seconds
+    while (left := end - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(min(STILL_SECONDS, left))
+        looks.append(await pages.counted(how))
     await pages.path(GOOD)
-    both = list(zip(before, after, strict=True))
+    both = list(zip(looks[0], looks[-1], strict=True))
     made_up = [100 * (now.concealed - then.concealed) / max(1.0, now.samples - then.samples) for then, now in both]
-    frozen = [_frozen(then, now, seconds) for then, now in both]
+    frozen = [stood_still(each, seconds) for each in zip(*looks, strict=True)]
     return max(SOME, sum(made_up) / 2), max(SOME, sum(frozen) / 2)
 
 
-def _frozen(then: Counted, now: Counted, seconds: float) -> float:
-    """What a browser hasn't counted yet, because no picture has come since, counts as well."""
-    return seconds if now.pictures == then.pictures else min(seconds, now.frozen - then.frozen)
+def stood_still(looks: Sequence[Counted], seconds: float) -> float:
+    """The part of `seconds` in which a picture stood still, from looks at equal times from their begin to their end.
+
+    A browser counts it when the next picture has come, and nothing that takes longer than some seconds. So does each
+    time between two looks without a picture, if that is more.
+    """
+    without = sum(now.pictures == then.pictures for then, now in pairwise(looks))
+    return min(seconds, max(looks[-1].frozen - looks[0].frozen, seconds * without / (len(looks) - 1)))
 
 
 async def _after_dark(pages: PagesApart, how: How) -> list[tuple[float, float]]:

@@ -11,6 +11,18 @@
   const direct = new RTCPeerConnection({ iceServers: [] });
   const tracks = relayed.getSenders().map((sender) => sender.track);
   const picture = tracks.find(({ kind }) => kind === "video");
+  // The page gives its senders their tracks again whenever it packs the sound in another way. While the other connection
+  // sends, they get none.
+  const idle = new Set();
+  for (const sender of relayed.getSenders()) {
+    const replace = sender.replaceTrack.bind(sender);
+    sender.replaceTrack = (track) => replace(idle.has(sender) ? null : track);
+  }
+  const send = (sender, track) => {
+    if (track) idle.delete(sender);
+    else idle.add(sender);
+    return sender.replaceTrack(track);
+  };
   const video = page.cloneNode();
   const audio = new Audio();
   direct.addEventListener("track", ({ track }) => {
@@ -71,7 +83,7 @@
     for (const connection of [relayed, direct])
       for (const { sender, receiver } of connection.getTransceivers())
         if (receiver.track.kind === "video")
-          await sender.replaceTrack(connection === (how === "direct" ? direct : relayed) ? picture : null);
+          await send(sender, connection === (how === "direct" ? direct : relayed) ? picture : null);
     if (how === "direct") {
       video.style.cssText = page.style.cssText;
       page.after(video);
@@ -85,7 +97,7 @@
     for (const connection of [relayed, direct])
       for (const { sender, receiver } of connection.getTransceivers()) {
         const track = tracks.find(({ kind }) => kind === receiver.track.kind);
-        await sender.replaceTrack(connection === (how === "direct" ? direct : relayed) ? track : null);
+        await send(sender, connection === (how === "direct" ? direct : relayed) ? track : null);
       }
     if (how === "direct") await Promise.all([video.play(), audio.play()]);
   }

@@ -25,10 +25,12 @@ from benchmarks import (
     time_to_media,
 )
 from benchmarks.__main__ import FIGURES, README
-from benchmarks.glass_to_glass import CODED_PICTURE
+from benchmarks.bad_networks import stood_still
+from benchmarks.glass_to_glass import CODED_PICTURE, DIRECT_CONNECTION
 from benchmarks.machine import description
 from benchmarks.measuring import Figure, Row, Samples, interleaved
 from benchmarks.middle import middle
+from benchmarks.pages_apart import Counted
 from benchmarks.relay_capacity import PRECISION, most_calls
 from benchmarks.relay_load import Calls, Carried
 from benchmarks.report import rewritten
@@ -136,6 +138,59 @@ async def test_a_browser_reads_when_a_picture_was_drawn(tmp_path: Path) -> None:
     assert seen["unreadable"] == 0
     assert seen["ages"]
     assert all(0 < age < 60_000 for age in seen["ages"]), seen["ages"]
+
+
+SENDING = """
+async () => {
+  const [here, there] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  for (const [one, other] of [[here, there], [there, here]])
+    one.addEventListener("icecandidate", ({ candidate }) => other.addIceCandidate(candidate));
+  const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  for (const track of media.getTracks()) here.addTrack(track);
+  await here.setLocalDescription();
+  await there.setRemoteDescription(here.localDescription);
+  await there.setLocalDescription();
+  await here.setRemoteDescription(there.localDescription);
+  while (here.connectionState !== "connected")
+    await new Promise((done) => here.addEventListener("connectionstatechange", done, { once: true }));
+  // Nothing comes that could be played.
+  HTMLMediaElement.prototype.play = async () => {};
+  window.watched = { connections: [here] };
+  window.given = here.getSenders().map(({ track }) => track);
+}
+"""
+
+AGAIN = """
+async (how) => {
+  const [here] = watched.connections;
+  await direct.only(how);
+  // As the page does when it packs the sound in another way.
+  for (const [at, sender] of here.getSenders().entries()) await sender.replaceTrack(given[at]);
+  return here.getSenders().map(({ track }) => track !== null);
+}
+"""
+
+
+async def test_while_the_direct_connection_is_measured_the_call_beside_it_sends_nothing() -> None:
+    """A page gives its connection its tracks again whenever it packs the sound in another way."""
+    async with browser() as chromium:
+        page = await chromium.context.new_page()
+        await page.route("**", lambda route: route.fulfill(body="<video id=remote-video>", content_type="text/html"))
+        await page.goto("http://127.0.0.1/")
+        await page.evaluate(SENDING)
+        await page.evaluate(DIRECT_CONNECTION)
+        sends = [await page.evaluate(AGAIN, how) for how in ("relayed", "direct", "relayed")]
+    assert sends == [[True, True], [False, False], [True, True]]
+
+
+def test_a_picture_stands_still_for_as_long_as_the_browser_counts_or_as_no_picture_comes() -> None:
+    def looks(pictures: list[int], frozen: float = 0.0) -> list[Counted]:
+        return [Counted(pictures=number, frozen=frozen * (number == pictures[-1])) for number in pictures]
+
+    assert stood_still(looks([1, 2, 3, 4, 5], frozen=1.5), 4.0) == 1.5
+    assert stood_still(looks([1, 1, 1, 1, 2], frozen=0.5), 4.0) == 3.0
+    assert stood_still(looks([7] * 5), 20.0) == 20.0
+    assert stood_still(looks([1, 2, 3], frozen=30.0), 20.0) == 20.0
 
 
 def test_requests_are_as_long_as_the_format_says() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE
 from peer.transport.send_path import is_feedback, parts
@@ -41,6 +42,15 @@ sequence numbers begin again after some minutes."""
 WHOLE_SECONDS = 1.0
 "Between two requests for a whole picture instead: the first one, or the picture, may have been lost."
 
+PAUSED_SECONDS = 1.0
+"""Without a packet of a picture for so long it is paused. A receiver asks for what it misses until a whole picture
+comes, and the next one is whole. A page would send all of it again, for nothing, and its browser would count it as
+lost."""
+
+PADDING = 0x20
+"""Set in the first byte of an RTP packet (RFC 3550, section 5.1). A browser that finds out what fits sends packets with
+nothing else in them."""
+
 HEADER = 12
 "Bytes before the packets that are named, four for each seventeen."
 
@@ -70,6 +80,15 @@ class SentLately:
         self._until = 0.0
         "So long that holds."
 
+        self._new = False
+        "Whether a picture has gone on since somebody last asked."
+
+        self._asked_at: float | None = None
+        "When somebody last asked while a picture went on."
+
+        self._before_pause: dict[bytes, int] = {}
+        "By SSRC: the last sequence number that was sent when somebody first asked after the last pause."
+
         self._numbered: int | None = None
         "The transport-wide number of the last packet of a page that was sent before that."
 
@@ -84,9 +103,7 @@ class SentLately:
         """
         unsorted = list(self.unsorted)
         self.sort()
-        self._in_the_dark = self._ours.copy()
-        for datagram in filter(None, self.datagrams):
-            _note(self._in_the_dark, datagram)
+        self._in_the_dark = self._ours | self._last()
         pictures = [self._kept(ssrc, number) for ssrc, number in self._in_the_dark.items()]
         last = next(filter(None, [*reversed(unsorted), *pictures]), b"")
         self._numbered = transport_number(last)
@@ -95,6 +112,7 @@ class SentLately:
     def encoded_here(self, datagram: bytes) -> None:
         """Note one of a picture of our own encoder, of at least 12 bytes."""
         _note(self._ours, datagram)
+        self._new = True
 
     def sent(self, datagram: bytes) -> None:
         """Keep one of a picture, of at least 12 bytes."""
@@ -129,8 +147,9 @@ class SentLately:
         if not self._named.takes(now, _count(nack)):
             return [], b"" if dark else nack
         self.sort()
+        goes_on = self._goes_on(now)
         ssrc, instead = nack[8:12], b""
-        wanted = dict.fromkeys(_named(nack))
+        wanted = dict.fromkeys(chain(*_named(nack)))
         here = self._here(ssrc, wanted)
         whole = len(here) == len(wanted) and sum(map(len, here)) <= self.credit
         if dark and not whole and (before := self._of_the_dark(ssrc, wanted)):
@@ -142,9 +161,35 @@ class SentLately:
             here = self._here(ssrc, wanted)
         size = sum(map(len, here))
         if size > self.credit:
-            return [], instead + nack
-        self.credit -= size
-        return here, instead if len(here) == len(wanted) else instead + nack
+            here = []
+        self.credit -= sum(map(len, here))
+        if not goes_on or len(here) == len(wanted):
+            return here, instead
+        left = wanted.keys() - {int.from_bytes(datagram[2:4]) for datagram in here}
+        old = {number for number in _up_to(self._before_pause.get(ssrc), left) if self._was_here(ssrc, number)}
+        return here, instead + _request(nack, left - old)
+
+    def _goes_on(self, now: float) -> bool:
+        """Whether the picture isn't paused. Note what was sent before a pause."""
+        paused = self._asked_at is not None and now - self._asked_at >= PAUSED_SECONDS
+        if self._new:
+            self._new, self._asked_at = False, now
+            if paused:
+                self._before_pause = self._last()
+            return True
+        return not paused
+
+    def _was_here(self, ssrc: bytes, number: int) -> bool:
+        """Whether it was sent, or is older than what is kept."""
+        datagram = self.datagrams[number % KEPT]
+        return datagram[8:12] == ssrc and (int.from_bytes(datagram[2:4]) - number) % 2**16 < 2**15
+
+    def _last(self) -> dict[bytes, int]:
+        """The last sequence number of each stream, by SSRC."""
+        found: dict[bytes, int] = {}
+        for datagram in filter(None, self.datagrams):
+            _note(found, datagram)
+        return found
 
     def _here(self, ssrc: bytes, numbers: Iterable[int]) -> list[bytes]:
         return [datagram for number in numbers if (datagram := self._kept(ssrc, number))]
@@ -156,11 +201,11 @@ class SentLately:
 
     def _of_the_dark(self, ssrc: bytes, numbers: Iterable[int]) -> list[int]:
         """Those that were sent before the path was light again."""
-        last = self._in_the_dark.get(ssrc)
-        return [] if last is None else [number for number in numbers if (last - number) % 2**16 < 2**15]
+        return _up_to(self._in_the_dark.get(ssrc), numbers)
 
     def _keep(self, datagram: bytes) -> None:
         self.datagrams[(datagram[2] << 8 | datagram[3]) % KEPT] = datagram
+        self._new |= not datagram[0] & PADDING
         self.credit = min(MOST_CREDIT, self.credit + len(datagram) * SHARE)
 
     def _kept(self, ssrc: bytes, number: int) -> bytes:
@@ -175,8 +220,24 @@ def _note(highest: dict[bytes, int], datagram: bytes) -> None:
         highest[ssrc] = number
 
 
+def _up_to(last: int | None, numbers: Iterable[int]) -> list[int]:
+    """Those that don't come after the last; none if there is none."""
+    return [] if last is None else [number for number in numbers if (last - number) % 2**16 < 2**15]
+
+
 def _is_nack(part: bytes) -> bool:
     return len(part) >= HEADER and part[1] == RTPFB and part[0] & 0x1F == GENERIC_NACK
+
+
+def _request(nack: bytes, numbers: set[int]) -> bytes:
+    """The same request for some of its packets; empty for none."""
+    entries = [[number for number in entry if number in numbers] for entry in _named(nack)]
+    left = b"".join(
+        _NAMED.pack(first, sum(1 << (other - first - 1) % 2**16 for other in others))
+        for first, *others in filter(None, entries)
+    )
+    words = (HEADER + len(left)) // 4 - 1
+    return nack[:2] + words.to_bytes(2, "big") + nack[4:HEADER] + left if left else b""
 
 
 def _whole_picture(nack: bytes) -> bytes:
@@ -189,12 +250,12 @@ def _count(nack: bytes) -> int:
     return sum(1 + others.bit_count() for _, others in _entries(nack))
 
 
-def _named(nack: bytes) -> list[int]:
-    """Sequence numbers."""
-    found = []
-    for first, others in _entries(nack):
-        found += [first, *((first + 1 + bit) % 2**16 for bit in range(16) if others >> bit & 1)]
-    return found
+def _named(nack: bytes) -> list[list[int]]:
+    """Sequence numbers, those of each entry together."""
+    return [
+        [first, *((first + 1 + bit) % 2**16 for bit in range(16) if others >> bit & 1)]
+        for first, others in _entries(nack)
+    ]
 
 
 def _entries(nack: bytes) -> Iterator[tuple[int, int]]:

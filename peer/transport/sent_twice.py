@@ -21,7 +21,8 @@ SETTLE_SECONDS = 1.0
 "Then what the other side reports of the sound next begins with a time in which there were copies."
 
 HELPED = 0.5
-"Where more than this part of what was lost before is still lost, the path is full, and copies fill it more."
+"""Where more than this part of what was lost before is still lost, and no less than LOST, the path is full, and copies
+fill it more."""
 
 PICTURE_COPIES = Limit(at_once=16 * 1024, per_second=25_000.0)
 """Bytes of pictures that are sent twice before anybody has asked for them, once copies of the sound have helped. On
@@ -30,8 +31,9 @@ such paths a browser sends small ones, and on long ones a request comes too late
 QUIET_SECONDS = 60.0
 "Without any loss for so long they end."
 
-REST_SECONDS, MOST_REST_SECONDS = 10.0, 640.0
-"Before copies that didn't help are tried again; twice as long after each time."
+REST_SECONDS, MOST_REST_SECONDS = 10.0, 40.0
+"""Before copies that didn't help are tried again; twice as long after each time. A path that was full may lose packets
+at random a moment later."""
 
 SENDER_REPORT, RECEIVER_REPORT = 200, 201
 "RTCP packet types (RFC 3550, section 6.4). One of them begins each compound packet."
@@ -115,7 +117,7 @@ class SentTwice:
             if lost >= LOST:
                 # Of a picture it may have been anything: some seconds have few packets.
                 self._before = lost
-        elif lost > self._before * HELPED:
+        elif lost >= LOST and lost > self._before * HELPED:
             self._end(now)
         else:
             self._helps, self._rest = True, REST_SECONDS

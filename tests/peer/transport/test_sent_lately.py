@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from peer.overlay import Address
 from peer.transport.dtls import DARK_SECONDS as SILENT_SECONDS
 from peer.transport.profile import TRANSPORT_CC_EXTENSION
-from peer.transport.sent_lately import DARK_SECONDS, KEPT, MOST_CREDIT, NAMED, SHARE, WHOLE_SECONDS, SentLately
+from peer.transport.sent_lately import (
+    DARK_SECONDS,
+    KEPT,
+    MOST_CREDIT,
+    NAMED,
+    PAUSED_SECONDS,
+    SHARE,
+    WHOLE_SECONDS,
+    SentLately,
+)
 from peer.transport.transport_cc import feedback
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, together, two_legs
@@ -53,7 +62,8 @@ def test_what_is_here_is_sent_again_and_nobody_else_is_asked() -> None:
 
 def test_what_is_not_here_is_asked_for_where_it_came_from() -> None:
     lately = after(*range(20))
-    assert lately.asked(nack(5, 40), 1.0) == ([picture(5)], nack(5, 40))
+    assert lately.asked(nack(5, 40), 1.0) == ([picture(5)], nack(40))
+    assert lately.asked(nack(*range(19, 25), 40), 1.0) == ([picture(19)], nack(*range(20, 25), 40))
     assert lately.asked(nack(KEPT + 5), 1.0) == ([], nack(KEPT + 5))
     assert lately.asked(nack(5, ssrc=3), 1.0) == ([], nack(5, ssrc=3))
 
@@ -62,10 +72,10 @@ def test_what_nobody_has_looked_into_is_sent_again_too_but_no_sound() -> None:
     lately = after(*range(20))
     sound = RtpPacket(111, 0, 25, 0, SSRC, b"sound").serialize()
     lately.unsorted.extend([picture(20), picture(21), sound])
-    assert lately.asked(nack(3, 21, 25), 1.0) == ([picture(3), picture(21)], nack(3, 21, 25))
+    assert lately.asked(nack(3, 21, 25), 1.0) == ([picture(3), picture(21)], nack(25))
     lately.unsorted.extend(picture(number) for number in range(22, 22 + KEPT))
     lately.sent(picture(22 + KEPT))
-    assert lately.asked(nack(22, 22 + KEPT), 1.0) == ([picture(22 + KEPT)], nack(22, 22 + KEPT))
+    assert lately.asked(nack(22, 22 + KEPT), 1.0) == ([picture(22 + KEPT)], nack(22))
 
 
 def test_the_rest_of_what_is_said_goes_on() -> None:
@@ -82,6 +92,26 @@ def test_no_more_is_sent_again_than_a_part_of_what_was_sent_and_then_the_page_is
         lately.sent(picture(number, 1_000))
     again = [datagram for number in range(9_900, 10_000) for datagram in lately.asked(nack(number), 1.0)[0]]
     assert len(again) == MOST_CREDIT // 1_000
+
+
+def test_a_page_is_asked_for_nothing_of_a_picture_that_was_paused_since() -> None:
+    """A receiver asks for it on and on. What the page sends again is dropped, and its browser would believe in less."""
+    lately = after(*range(20))
+    lately.credit = 0.0
+    ask = nack(5, 7, 40)
+    assert lately.asked(ask, 1.0) == ([], ask), "that much may not be sent again"
+    assert lately.asked(PLI + ask, 1.0 + PAUSED_SECONDS) == ([], PLI)
+    padding = bytes([picture(20)[0] | 0x20]) + picture(20)[1:]
+    lately.unsorted.append(padding)
+    assert lately.asked(ask, 9.0) == ([], b"")
+    lately.unsorted.append(picture(21))
+    lately.credit = 0.0
+    assert lately.asked(ask, 9.1) == ([], nack(40)), "it goes on, with a whole picture; and that has never arrived here"
+    lately.sent(picture(22))
+    lately.credit = 0.0
+    assert lately.asked(nack(5, 21, 22), 9.2) == ([], nack(22))
+    lately.credit = 200.0
+    assert lately.asked(nack(5, 22), 20.0) == ([picture(5), picture(22)], b""), "what may be sent again is"
 
 
 def test_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None:
@@ -105,7 +135,7 @@ def test_for_much_of_what_was_sent_in_the_dark_a_whole_picture_is_asked_for_inst
     assert lately.asked(PLI + nack(*range(5, 25)), 101.2) == ([picture(24)], PLI), "that was sent in the light"
     assert lately.asked(nack(5, 24), 101.2) == ([picture(5), picture(24)], b""), "that is little"
     assert lately.asked(nack(5, ssrc=3), 101.2) == ([], nack(5, ssrc=3))
-    assert lately.asked(much, 100.0 + DARK_SECONDS) == ([], much)
+    assert lately.asked(much, 100.0 + DARK_SECONDS) == ([], b""), "nor any more for a whole picture"
 
 
 @pytest.mark.parametrize("together_with_sound", [True, False])
