@@ -17,9 +17,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from bot.assistant.assistant import Assistant
+from bot.chats import Chats
 from bot.command_replies import CommandReplies
 from bot.command_socket import listening
-from bot.conversation import Messenger
+from bot.conversation import Messenger, Post
 from bot.home import HANDSET_KEY_BYTES, Home, HomeLock, who_runs
 from bot.known_node import has_moved
 from bot.makers import (
@@ -37,7 +38,6 @@ from bot.makers import (
     make_switchboard,
     open_node,
 )
-from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
@@ -311,7 +311,7 @@ async def _run(
     replies = CommandReplies(assistant, node.own, node.overlay.name, node.watch, handset, devices, notices)
 
     def failed(what: str) -> None:
-        talk.posting.everywhere(part_restarted(what))
+        talk.chats.post(Post.everywhere(part_restarted(what)))
 
     watching = Part("Watching the overlay", functools.partial(node.watch.run, assistant.overlay_changed), failed)
     echoing = Part("Test calls", echo.run, failed)

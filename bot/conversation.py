@@ -192,6 +192,41 @@ class Post:
     from_call: bool = False
     "Whether it tells what was said or sent in a call, see Capabilities.texts."
 
+    @classmethod
+    def about(
+        cls,
+        line: Line,
+        sentence: Sentence,
+        *,
+        actions: tuple[Act, ...] = (),
+        live: bool = False,
+        in_clear: Sentence | None = None,
+        file: Path | None = None,
+    ) -> Post:
+        """For the owner, about a call, in the chat with its links.
+
+        Where others can read, `in_clear` replaces what was written, sent or recorded in the call, and says only that
+        something was.
+        """
+        return cls(
+            "owner",
+            sentence,
+            chat=line.chat,
+            actions=actions,
+            line=line,
+            live=live,
+            file=file,
+            in_clear=in_clear,
+            from_call=in_clear is not None,
+        )
+
+    @classmethod
+    def everywhere(
+        cls, sentence: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
+    ) -> Post:
+        """For the owner, unasked, in every chat with them."""
+        return cls("owner", sentence, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear)
+
     @property
     def text(self) -> str:
         """The text to be shown."""

@@ -15,8 +15,9 @@ from bot.assistant.call_news import CallNews
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
 from bot.card_name import CardName
+from bot.chats import Chats
+from bot.conversation import Post
 from bot.desktop.call_notices import CallNotices
 from bot.desktop.desktop import Desktop
 from bot.desktop.ring_tone import RingTone
@@ -28,7 +29,6 @@ from bot.home import Home
 from bot.kinds import Sentence
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
-from bot.messengers.all import Chats
 from bot.page.last_place import LastPlace
 from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
@@ -90,7 +90,6 @@ class Talk:
     """What speaks to the owner, and what learns from the messages of others."""
 
     chats: Chats
-    posting: Posting
     origins: Origins
     learning: Learning
 
@@ -98,7 +97,7 @@ class Talk:
     def in_chats(cls, chats: Chats, thread: StoreThread) -> Talk:
         """For the conversations of these messengers."""
         origins = Origins()
-        return cls(chats, Posting(chats.post, chats.is_private, chats.is_by_hand), origins, Learning(thread, origins))
+        return cls(chats, origins, Learning(thread, origins))
 
 
 async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node: bool) -> Node:
@@ -114,11 +113,9 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
     return CallNews(
         store=node.thread.store,
         lines=node.lines,
-        posting=talk.posting,
+        chats=talk.chats,
         origins=talk.origins,
         learning=talk.learning,
-        call_changed=talk.chats.call_changed,
-        file_changed=talk.chats.file_changed,
         send_recordings=node.config.media.send_recordings,
         wrong=node.wrong,
         rings_at=lambda: device_texts.ringing(devices.ringing()) if devices else "",
@@ -224,9 +221,11 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
 
     def tell_visit(shown: OpenPairing) -> None:
         if shown.visitor is not None and shown.code is not None:
-            talk.posting.everywhere(
-                device_texts.waits(shown.name, shown.visitor, shown.code),
-                in_clear=device_texts.waits(shown.name, None, shown.code),
+            talk.chats.post(
+                Post.everywhere(
+                    device_texts.waits(shown.name, shown.visitor, shown.code),
+                    in_clear=device_texts.waits(shown.name, None, shown.code),
+                )
             )
 
     places: list[ServingPlaces] = [OverlayPlaces(node.watch)]
@@ -237,7 +236,7 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
         node.pages,
         tell_visit,
         places,
-        tell_erased=lambda device: talk.posting.everywhere(device_texts.erased(device)),
+        tell_erased=lambda device: talk.chats.post(Post.everywhere(device_texts.erased(device))),
         removed=RemovedDevices(node.home.removed_devices),
     )
 
@@ -263,11 +262,10 @@ def make_assistant(
         own_card=node.card,
         program_source=program_source(node.config),
         friends_peers=functools.partial(friends_peers, node.config, node.overlay.name),
-        posting=talk.posting,
+        chats=talk.chats,
         origins=talk.origins,
         news=news,
         learning=talk.learning,
-        call_changed=talk.chats.call_changed,
         devices=devices,
     )
 

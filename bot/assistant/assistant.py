@@ -15,11 +15,11 @@ from bot.assistant.contact_commands import ContactCommands
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
 from bot.assistant.reading import MessageReader
 from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
+from bot.chats import Chats
 from bot.conversation import Action, IncomingMessage, Post, readable, whole
 from bot.devices.book import DeviceBook
 from bot.friends_peers import FriendsPeers
@@ -62,18 +62,16 @@ class Assistant:
         own_card: Callable[[], Card],
         program_source: str,
         friends_peers: Callable[[], Awaitable[FriendsPeers]],
-        posting: Posting,
+        chats: Chats,
         origins: Origins,
         news: CallNews,
         learning: Learning,
-        call_changed: Callable[[Line], None],
         devices: DeviceBook | None = None,
     ) -> None:
         """`wrong` gives the problem that prevents calls in the overlay now, or None.
 
         `program_source` is where friends get the program, empty if that isn't known. `friends_peers` says which of our
-        node's peers a friend needs too. `call_changed` shows a call's state in its chat, and must not block. `devices`
-        is None if there is no handset page.
+        node's peers a friend needs too. `devices` is None if there is no handset page.
         """
         self.switchboard = switchboard
         self.lookups = lookups
@@ -86,16 +84,15 @@ class Assistant:
         self._friends_peers = friends_peers
         self._devices = devices
         self._has_page = devices is not None
-        self._call_changed = call_changed
         self._overlay_before: OverlayState | None = None
-        self._posting = posting
-        self._turns = Turns(posting)
+        self._chats = chats
+        self._turns = Turns(chats)
         self._calling = calling = Calling(
             store=self._store,
             switchboard=switchboard,
             echo=echo,
             lookups=lookups,
-            posting=posting,
+            chats=chats,
             turns=self._turns,
             origins=origins,
             news=news,
@@ -209,7 +206,7 @@ class Assistant:
 
     def tell_done_at(self, device: str, sentence: Sentence) -> None:
         """Tell the owner about a change to the contact book by another device, which may be stolen."""
-        self._posting.everywhere(device_texts.done_at(device, sentence), in_clear=device_texts.done_at(device))
+        self._chats.post(Post.everywhere(device_texts.done_at(device, sentence), in_clear=device_texts.done_at(device)))
 
     async def words_match(self, line: Line, *, in_clear: bool) -> None:
         """Note that the owner has compared the words of that call, see Saving.words_match. Raises StoreError."""
@@ -227,7 +224,7 @@ class Assistant:
         """At the start, tell the owner which calls a kill has ended, and continue the others."""
         for call in self.switchboard.last_run.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
-            self._posting.everywhere(said, call=call.reference.hex(), live=True)
+            self._chats.post(Post.everywhere(said, call=call.reference.hex(), live=True))
         await self.switchboard.last_run.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
@@ -245,7 +242,7 @@ class Assistant:
         said = overlay_texts.changed(self._overlay, self._overlay_before, state)
         self._overlay_before = state
         if said is not None:
-            self._posting.everywhere(said)
+            self._chats.post(Post.everywhere(said))
 
     # Commands.
 
@@ -295,7 +292,7 @@ class Assistant:
             case commands.Status():
                 turn.say(texts.status(str(self._own), self._overlay, self._wrong(), self.switchboard.lines))
                 for line in self.switchboard.lines:
-                    self._call_changed(line)
+                    self._chats.call_changed(line)
             case commands.Help():
                 turn.say(texts.help_with(page=self._has_page))
 

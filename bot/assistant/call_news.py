@@ -10,12 +10,12 @@ from bot.assistant.file_news import FileNews
 from bot.assistant.learning import Learning
 from bot.assistant.news_words import AboutSeveral, FromCall, said_of
 from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
+from bot.chats import Chats
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
 from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import overlay as overlay_texts
-from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import (
@@ -56,29 +56,24 @@ class CallNews:
         *,
         store: Store,
         lines: Lines,
-        posting: Posting,
+        chats: Chats,
         origins: Origins,
         learning: Learning,
-        call_changed: Callable[[Line], None],
-        file_changed: Callable[[Line, Transfer], None],
         send_recordings: bool,
         wrong: Callable[[], Sentence | None],
         rings_at: Callable[[], str] = str,
     ) -> None:
-        """`call_changed` shows a call's state and `file_changed` a file's, in their chats. Neither may block.
-
-        `rings_at` gives the names of the owner's other devices at which a call rings. `wrong` gives the problem that
+        """`rings_at` gives the names of the owner's other devices at which a call rings. `wrong` gives the problem that
         prevents calls in the overlay now, or None.
         """
         self._rings_at = rings_at
         self._wrong = wrong
         self._store = store
         self._lines = lines
-        self._posting = posting
+        self._chats = chats
         self._origins = origins
         self._learning = learning
-        self._call_changed = call_changed
-        self._files = FileNews(posting, file_changed)
+        self._files = FileNews(chats)
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
         self._to_carry: WeakSet[Line] = WeakSet()
@@ -95,27 +90,27 @@ class CallNews:
         """Take news of a call, and post it."""
         match news:
             case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
-                self._post_link(line, news.token)
+                self._chats.post(self._link(line, news.token))
             case Rings():
                 said = said_of(line, news)
                 said = dataclasses.replace(said, hint=said.hint + self._rings_at())
                 beside = any(other.engaged and not other.on_hold for other in self._lines)
-                self._posting.about(line, said, actions=RINGING_BESIDE if beside else RINGING, live=True)
+                self._chats.post(Post.about(line, said, actions=RINGING_BESIDE if beside else RINGING, live=True))
             case AnsweredAlone() | TakesMessage():
-                self._posting.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True)
+                self._chats.post(Post.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True))
             case RemoteAnsweredAlone() | Said():
-                self._posting.about(line, said_of(line, news))
+                self._chats.post(Post.about(line, said_of(line, news)))
             case HoldChanged():
-                self._posting.about(line, said_of(line, news), actions=_while_up(line), live=True)
+                self._chats.post(Post.about(line, said_of(line, news), actions=_while_up(line), live=True))
             case NotKept() if line not in self._not_kept:  # once per call, because writing is tried again
                 self._not_kept.add(line)
-                self._posting.about(line, said_of(line, news))
+                self._chats.post(Post.about(line, said_of(line, news)))
             case PhraseKnown() if not line.proven:
                 first = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
-                self._posting.about(line, texts.phrase(line), actions=(*first, Act.DIFFER))
+                self._chats.post(Post.about(line, texts.phrase(line), actions=(*first, Act.DIFFER)))
             case Text():
                 for said, in_clear in texts.wrote(line, news.text):
-                    self._posting.about(line, said, in_clear=in_clear)
+                    self._chats.post(Post.about(line, said, in_clear=in_clear))
             case FileChanged():
                 self._files.told(line, news)
             case Changed():
@@ -124,23 +119,24 @@ class CallNews:
                 self._learning.later(line)  # this may be the first call with a key
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
                 up = line.call.state is State.ACTIVE
-                self._posting.about(line, texts.media_agreed(line), actions=_while_up(line) if up else (), live=up)
+                actions = _while_up(line) if up else ()
+                self._chats.post(Post.about(line, texts.media_agreed(line), actions=actions, live=up))
             case _ if isinstance(news, FromCall):
                 file = news.path if isinstance(news, Recorded) and self._send_recordings else None
                 in_clear = said_of(line, news, clear=True)
-                self._posting.about(line, said_of(line, news), in_clear=in_clear, file=file)
+                self._chats.post(Post.about(line, said_of(line, news), in_clear=in_clear, file=file))
         # An ended call is reported later, with everything that belongs to it.
         if isinstance(news, _SHOWN) or (isinstance(news, _SHOWN_WHILE_IT_LASTS) and not line.call.ended):
-            self._call_changed(line)
+            self._chats.call_changed(line)
 
     def changed(self, line: Line) -> None:
         """Post and show a call's new state."""
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line)
-                self._posting.about(line, texts.connected(line), actions=_while_up(line), live=True)
+                self._chats.post(Post.about(line, texts.connected(line), actions=_while_up(line), live=True))
             case State.RECONNECTING:
-                self._posting.about(line, texts.reconnecting(line), actions=_while_up(line), live=True)
+                self._chats.post(Post.about(line, texts.reconnecting(line), actions=_while_up(line), live=True))
             case State.ENDED:
                 self._why.pop(line.number, None)
                 by_hand = line in self._to_carry
@@ -149,17 +145,18 @@ class CallNews:
                     wrong = self._wrong() if line.call.reason in _NOT_REACHED else None
                     said = overlay_texts.beside(texts.ended(line, by_hand=by_hand), wrong)
                     in_clear = overlay_texts.beside(texts.ended(line, by_hand=by_hand, clear=True), wrong)
-                    self._posting.about(line, said, live=True, in_clear=in_clear)
-        self._call_changed(line)
+                    self._chats.post(Post.about(line, said, live=True, in_clear=in_clear))
+        self._chats.call_changed(line)
 
-    def _post_link(self, line: Line, token: str) -> None:
+    def _link(self, line: Line, token: str) -> Post:
+        """A link for the other side, in the chat of its call."""
         said = texts.link_in_chat(line, token, self._why.pop(line.number, ""))
-        if line.call.ended and self._posting.is_by_hand(line.chat):
+        if line.call.ended and self._chats.is_by_hand(line.chat):
             self._to_carry.add(line)
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
         link = None if line.foreign is not None else token
-        self._posting.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))
+        return Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot)
 
 
 def _while_up(line: Line) -> tuple[Act, ...]:

@@ -14,10 +14,10 @@ from bot.assistant import which_call
 from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.assistant.which_call import CALLS_REMEMBERED
-from bot.conversation import Act
+from bot.chats import Chats
+from bot.conversation import Act, Post
 from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
@@ -49,7 +49,7 @@ class Calling:
         switchboard: Switchboard,
         echo: EchoCalls,
         lookups: Lookups,
-        posting: Posting,
+        chats: Chats,
         turns: Turns,
         origins: Origins,
         news: CallNews,
@@ -60,7 +60,7 @@ class Calling:
         self._switchboard = switchboard
         self._echo = echo
         self._lookups = lookups
-        self._posting = posting
+        self._chats = chats
         self._turns = turns
         self._origins = origins
         self._news = news
@@ -248,11 +248,11 @@ class Calling:
         await self._placed(turn, await self._dial(who, media, turn.chat, program=program), self._said_of)
 
     def _said_of(self, line: Line) -> Sentence:
-        return overlay_texts.beside(texts.calling(line, by_hand=self._posting.is_by_hand(line.chat)), self._wrong())
+        return overlay_texts.beside(texts.calling(line, by_hand=self._chats.is_by_hand(line.chat)), self._wrong())
 
     async def _placed(self, turn: Turn, line: Line, words: Callable[[Line], Sentence]) -> None:
         if not line.call.ended:
-            turn.posting.about(line, words(line), actions=(Act.HANG_UP,), live=True)
+            turn.chats.post(Post.about(line, words(line), actions=(Act.HANG_UP,), live=True))
             return
         await over(line)
         if turn.lookups is not None:  # the command line reports it as an error
@@ -296,7 +296,7 @@ class Calling:
         if line.shown.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
-                self._posting.about(line, self._said_of(line), actions=(Act.HANG_UP,), live=True)
+                self._chats.post(Post.about(line, self._said_of(line), actions=(Act.HANG_UP,), live=True))
 
     def discard(self, line: Line) -> None:
         """End a prepared call that isn't wanted any more."""
@@ -332,7 +332,7 @@ class Calling:
             endpoint=endpoint,
             provisional=provisional,
             program=program,
-            begins_off=not self._posting.is_private(chat) if begins_off is None else begins_off,
+            begins_off=not self._chats.is_private(chat) if begins_off is None else begins_off,
             begins=begins,
         )
 
@@ -348,7 +348,7 @@ class Calling:
         else:
             await self._switchboard.answer(line, media, instead=instead, begins_off=turn.in_clear)
             said = overlay_texts.beside(texts.answering(line), self._wrong())
-            turn.posting.about(line, said, actions=(Act.HANG_UP,), live=True)
+            turn.chats.post(Post.about(line, said, actions=(Act.HANG_UP,), live=True))
 
     async def decline(self, line: Line, why: str = "") -> None:
         """Decline a call. `why` is a short text for the caller. Raises CallRefused."""

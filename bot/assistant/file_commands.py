@@ -8,6 +8,7 @@ from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
 from bot.assistant.commands import AnswerFile, FileCommand, LeaveMessage, ListFiles, SendFile
 from bot.assistant.turn import Turn
+from bot.conversation import Post
 from bot.kinds import of_error
 from bot.messengers.console import CHAT
 from bot.texts import files as texts
@@ -60,7 +61,7 @@ async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
         return
 
     def failed(error: CopybaraError) -> None:
-        turn.posting.about(line, of_error(error), in_clear=texts.not_offered(error))
+        turn.chats.post(Post.about(line, of_error(error), in_clear=texts.not_offered(error)))
 
     files.send_soon(path, failed)
     turn.say(texts.reading(path.name, size))

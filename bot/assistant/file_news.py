@@ -5,11 +5,10 @@ Each state is posted once, however often the path is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from bot.assistant.posting import Posting
+from bot.chats import Chats
+from bot.conversation import Post
 from bot.texts import files as texts
-from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from shared.files.table import FileState
 
@@ -17,17 +16,15 @@ from shared.files.table import FileState
 class FileNews:
     """Tells the owner about files."""
 
-    def __init__(self, posting: Posting, changed: Callable[[Line, Transfer], None]) -> None:
-        """`changed` shows a file's state. It must not block."""
-        self._posting = posting
-        self._changed = changed
+    def __init__(self, chats: Chats) -> None:
+        self._chats = chats
         self._said: dict[int, set[FileState]] = {}
         "For each unfinished transfer, the states that were told."
 
     def told(self, line: Line, news: FileChanged) -> None:
         """Take news of a file."""
         transfer = news.transfer
-        self._changed(line, transfer)
+        self._chats.file_changed(line, transfer)
         if news.progress:
             return
         said = self._said.setdefault(transfer.number, set())
@@ -36,6 +33,6 @@ class FileNews:
         if over or (transfer.state not in said and transfer.state is not FileState.PAUSED):
             said.add(transfer.state)
             in_clear = texts.changed(line, transfer, clear=True)
-            self._posting.about(line, texts.changed(line, transfer), in_clear=in_clear)
+            self._chats.post(Post.about(line, texts.changed(line, transfer), in_clear=in_clear))
         if over:
             del self._said[transfer.number]

@@ -124,7 +124,7 @@ class MessageReader:
             turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
             await self._tell_of_time(turn, clock)
         elif reading.missed is not None and message.tell_missed:
-            turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
+            turn.chats.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
             if clock is not None and message.age is None:
                 # The link came late, or the clocks differ. Only the caller's own clock can tell.
                 await self._tell_of_time(turn, clock)
@@ -140,7 +140,7 @@ class MessageReader:
         contact = self._store.contact_of(clock.link.peer)
         bot = self._origins.bot_of(clock.link.peer, contact)
         said = texts.reply_out_of_time(token)
-        turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
+        turn.chats.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
 
     def _as_command(self, text: str) -> str:
         """The text if it would be a command with a slash. Otherwise empty."""

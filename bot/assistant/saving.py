@@ -97,7 +97,7 @@ class Saving:
         contact, token = await self.write(lambda store: moving.notice(store, name, self._own))
         bot = self._origins.bot_of(contact.node, contact)
         post = Post("chat", contact_texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
-        turn.posting.post(post)
+        turn.chats.post(post)
 
     async def confirm(self, name: str, words: str, *, in_clear: bool = False) -> tuple[Contact, str]:
         """Accept the key of the call with these words, see book.confirm, and learn which account wrote its links."""

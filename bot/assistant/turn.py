@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from bot.assistant.posting import Posting
+from bot.chats import Chats
 from bot.conversation import Act, Post
 from bot.kinds import Sentence, of_error
 from bot.texts import devices as device_texts
@@ -23,7 +23,7 @@ Outcome = tuple[list[Post], CopybaraError | None]
 class Turn(msgspec.Struct, frozen=True):
     """One command that is being carried out. All code that takes part in it gets the turn."""
 
-    posting: Posting
+    chats: Chats
     chat: str
     "The chat in which the owner wrote. Answers go there."
 
@@ -37,7 +37,7 @@ class Turn(msgspec.Struct, frozen=True):
     @property
     def in_clear(self) -> bool:
         """Whether somebody else may have written in the owner's name there, for example the messenger's server."""
-        return not self.posting.is_private(self.chat)
+        return not self.chats.is_private(self.chat)
 
     def say(
         self,
@@ -66,7 +66,7 @@ class Turn(msgspec.Struct, frozen=True):
             in_clear=in_clear,
             from_call=from_call,
         )
-        self.posting.post(post)
+        self.chats.post(post)
 
     def tell(self, error: CopybaraError) -> None:
         """Tell the owner why something wasn't done."""
@@ -77,13 +77,13 @@ class Turn(msgspec.Struct, frozen=True):
 class Turns:
     """Gives out turns, one at a time."""
 
-    def __init__(self, posting: Posting) -> None:
-        self._posting = posting
+    def __init__(self, chats: Chats) -> None:
+        self._chats = chats
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
         """Wait for a turn in that chat, and hold it during the block. `lookups` are those of Turn."""
         async with self._lock:
-            with self._posting.collecting() as posts:
-                yield Turn(self._posting, chat, posts, lookups)
+            with self._chats.collecting() as posts:
+                yield Turn(self._chats, chat, posts, lookups)

@@ -1,10 +1,13 @@
-"""Joins the messengers of one process. Each post goes to the messenger that has its conversation."""
+"""Joins the messengers of one process. Each post goes to the messenger that has its conversation.
+
+All that the bot says passes `Chats.post`, so that the code of a command can collect it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post, ShowsFiles
 from peer.calls.files.transfer import Transfer
@@ -16,6 +19,7 @@ class Chats:
 
     def __init__(self, messengers: Sequence[Messenger]) -> None:
         self.messengers = tuple(messengers)
+        self._collections: list[list[Post]] = []
 
     @property
     def at_terminal(self) -> bool:
@@ -48,8 +52,20 @@ class Chats:
 
         If no messenger knows the conversation, the first messenger writes it.
         """
+        for posts in self._collections:
+            posts.append(post)
         for messenger in self._writing(post.chat):
             messenger.post(_for(messenger, post))
+
+    @contextlib.contextmanager
+    def collecting(self) -> Iterator[list[Post]]:
+        """Collect everything that is posted during the block, with the links of calls that are placed in it."""
+        posts: list[Post] = []
+        self._collections.append(posts)
+        try:
+            yield posts
+        finally:
+            self._collections = [each for each in self._collections if each is not posts]
 
     def rings_again(self, chat: str) -> bool:
         """Whether a call that rang in that conversation before a kill rings again at the next start."""
