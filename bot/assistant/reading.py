@@ -61,9 +61,6 @@ class MessageReader:
         self._switchboard = switchboard
         self._calling = calling
         self._origins = origins
-        self._opening = asyncio.Lock()
-        "Opens one link at a time, however many messages come at once."
-
         self._doubted = float("-inf")
         "When the owner last heard that a restored home's keys don't open a link, in monotonic seconds."
 
@@ -82,8 +79,12 @@ class MessageReader:
         cards: list[Card] = []
         unopened = 0
         for link in found:
-            reading = await self._open(turn, link, message)
+            reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
+            if reading.line is not None and message.identity is not None and not _refuses(link.token):
+                self._origins.came_from(reading.line, message.identity)
             if _is_unopened(reading):
+                # Every key of every contact was tried. Let calls go on before the next link.
+                await asyncio.sleep(0)
                 unopened += 1
                 if unopened >= MOST_UNOPENED and not message.from_owner:
                     break
@@ -92,18 +93,6 @@ class MessageReader:
         if cards:
             # At most one post per message, however many cards are in it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
-
-    async def _open(self, turn: Turn, link: Found, message: IncomingMessage) -> Reading:
-        """Act on one link, and remember the account that a call came from."""
-        async with self._opening:
-            reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
-            if _is_unopened(reading):
-                # Every key of every contact was tried. Let calls go on before the next link of any message.
-                await asyncio.sleep(0)
-        line = reading.line
-        if line is not None and message.identity is not None and not _refuses(link.token):
-            self._origins.came_from(line, message.identity)
-        return reading
 
     async def _tell(self, turn: Turn, link: Found, reading: Reading, message: IncomingMessage) -> Card | None:
         """Tell the owner the result of a link.

@@ -11,7 +11,7 @@ from typing import Literal
 
 from peer.calls.budget import Caller, caller_of
 from peer.calls.call_link import CallLink
-from peer.calls.incoming import ComingCall, IncomingCalls
+from peer.calls.incoming import Beginning, ComingCall, IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from peer.calls.lines import gives_way
@@ -22,6 +22,7 @@ from peer.calls.out_of_time import out_of_time
 from peer.calls.reading import MissedCall, OtherClock, Reading
 from shared.call.events import (
     Glare,
+    Offered,
     RemoteAccepted,
     RemoteBusy,
     RemoteCancelled,
@@ -80,7 +81,11 @@ class Admission:
                 case Card():
                     return Reading(card=opened)
                 case CallLink():
-                    return await self._called(opened, chat, again=again)
+                    came = await self._let_in(opened, chat, again=again)
+                    if isinstance(came, Beginning):
+                        await self._calls.starter.start(came.line, came.effects)
+                        return Reading(came.reason, came.line)
+                    return came
                 case SaidLink():
                     return await self._said(opened)
                 case MovedLink():
@@ -107,8 +112,8 @@ class Admission:
             ours=ours,
         )
 
-    async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
-        """Act on a link that begins a call."""
+    async def _let_in(self, link: CallLink, chat: str, *, again: bool) -> Beginning | Reading:
+        """Judge a link that begins a call, and use it. Returns its call if that begins now, else what became of it."""
         now = int(self._calls.clock())
         seen = self._calls.store.links_seen(link.marks)
         untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
@@ -121,19 +126,6 @@ class Admission:
             return await self._ignored(link, contact, caller, decision.reason, now, again=untold)
         if not (again or self._calls.budget.take(caller, link.peer)):
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
-        return await self._let_in(link, chat, contact, decision, ours, again=again)
-
-    async def _let_in(
-        self,
-        link: CallLink,
-        chat: str,
-        contact: Contact | None,
-        decision: Decision,
-        ours: Line | None,
-        *,
-        again: bool,
-    ) -> Reading:
-        """Use the link, and begin its call; or if both sides have called, let one of the two calls be the one."""
         expires = link.created + self._calls.settings.lifetime
         answered = decision.verdict is Verdict.AUTO and ours is None
         shown = Presented.coming(contact, automatic=answered)
@@ -147,15 +139,16 @@ class Admission:
             return Reading(decision.reason, crossed)
         line = self._calls.line(coming)
         if ours is None:
-            return await self._calls.begin(line, decision)
+            return self._calls.beginning(line, decision)
         if ours.waits:
+            # Both sides have called: one of the two calls is the one.
             ours.crosses(line)
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
         # It has ended in this moment, and what was decided counted on it.
         reason = Reason.ASK if decision.verdict is Verdict.AUTO else decision.reason
-        await self._calls.starter.let_ring(line, reason)
-        return Reading(reason, line)
+        await self._calls.keep(line)
+        return Beginning(line, line.begin(Offered(), reason), reason)
 
     def _crossing(self, link: CallLink) -> Line | None:
         """Our own unanswered call to the writer of this link: both have called, and the two calls become one.

@@ -12,7 +12,7 @@ import msgspec
 from peer.calls.budget import caller_of
 from peer.calls.call_link import CallLink
 from peer.calls.foreign import ForeignCall
-from peer.calls.incoming import ComingCall, IncomingCalls
+from peer.calls.incoming import Beginning, ComingCall, IncomingCalls
 from peer.calls.line_parts import Presented
 from peer.calls.programs.envelope import Envelope
 from peer.calls.reading import Reading
@@ -84,7 +84,11 @@ class ForeignAdmission:
         `again`: it rang when this program was killed, and still does; it may have been used.
         """
         async with self._calls.turn:
-            return await self._called(offer, chat, proven, again)
+            came = await self._let_in(offer, chat, proven, again)
+            if isinstance(came, Beginning):
+                await self._calls.starter.start(came.line, came.effects)
+                return Reading(came.reason, came.line)
+            return came
 
     def answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
         """Act on an answer; `address` is where its writer says that it is, None: where our node says.
@@ -112,7 +116,8 @@ class ForeignAdmission:
             line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._calls.lines
         )
 
-    async def _called(self, offer: ForeignOffer, chat: str, proven: bool, again: bool) -> Reading:
+    async def _let_in(self, offer: ForeignOffer, chat: str, proven: bool, again: bool) -> Beginning | Reading:
+        """Judge an offer and mark it as used. Returns the call that it begins, or why it begins none."""
         contact = self._calls.store.contact_of(offer.source)
         digest = offer.agreement.digest
         now = int(self._calls.clock())
@@ -141,7 +146,7 @@ class ForeignAdmission:
         )
         if not await self._calls.use(coming, now + USED_SECONDS, again=again):
             return Reading(Reason.ALREADY_USED)
-        return await self._calls.begin(self._calls.line(coming), decision)
+        return self._calls.beginning(self._calls.line(coming), decision)
 
 
 def _as_unproven(contact: Contact | None) -> Contact | None:

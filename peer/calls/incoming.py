@@ -1,4 +1,4 @@
-"""What is needed to let a call in, from a link or from another program: rules, budget, and the way it begins."""
+"""What is needed to let a call in, from a link or from another program: rules, budget, and how it begins."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import begun
 from peer.calls.lines import Lines, LineStarter
 from peer.calls.reading import Reading
+from peer.calls.standing import LineStanding
+from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Offered
 from shared.call.table import incoming
 from shared.config.schema import Calls
@@ -64,12 +66,25 @@ class ComingCall:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A call that was let in and is to be started."""
+
+    line: Line
+    effects: tuple[Effect, ...]
+    "What its call table asks for first."
+
+    reason: Reason
+    "What the policy said of it."
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class IncomingCalls:
     """The incoming calls of one node."""
 
     lines: Lines
     starter: LineStarter
+    standing: LineStanding
     writes: StoreThread
     policy: CallPolicy
     budget: Budget
@@ -118,15 +133,21 @@ class IncomingCalls:
         """The line of a call whose link is used now. It begins later, or becomes one with our own call."""
         return coming.line(self.lines.next_number())
 
-    async def begin(self, line: Line, decision: Decision) -> Reading:
-        """Begin a call as the policy has decided: it rings, is answered, or its caller hears that we are busy.
+    async def keep(self, line: Line) -> None:
+        """Keep a call that was used as the other side's half of ours, and lives now. Raises StoreError."""
+        kept = begun(line.link, Role.CALLEE, line.chat, line.shown)
+        await self.writes.write(lambda store: store.save_call(kept))
 
-        Raises StoreError.
+    def beginning(self, line: Line, decision: Decision) -> Beginning:
+        """How a call begins, as the policy has decided: it rings, is answered, or its caller hears that we are busy.
+
+        A call that was to be answered without asking rings if the book has changed while its link was marked. Raises
+        StoreError.
         """
         beginning: Offered | Answer | Busy
         reason = decision.reason
         match decision.verdict:
-            case Verdict.AUTO if self.starter.answers_alone(line):
+            case Verdict.AUTO if self.standing.may_be_answered(line):
                 beginning = Answer(automatic=True)
             case Verdict.AUTO:
                 beginning, reason = Offered(), Reason.ASK
@@ -134,5 +155,4 @@ class IncomingCalls:
                 beginning = Busy()
             case _:
                 beginning = Offered(machine=decision.machine)
-        await self.starter.start(line, line.begin(beginning, reason))
-        return Reading(reason, line)
+        return Beginning(line, line.begin(beginning, reason), reason)

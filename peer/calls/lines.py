@@ -11,7 +11,6 @@ from shared.call.effects import Effect
 from shared.errors import CallOver
 from shared.messages import MediaState
 from shared.node_id import NodeId
-from shared.reasons import Reason
 from shared.secrets.handshake import Role
 
 NUMBERS = 1 << 30
@@ -70,12 +69,6 @@ class LineStarter(Protocol):
 
     async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         """Add a line to the node's lines, carry out the first effects of its call, and carry it from then on."""
-
-    def answers_alone(self, line: Line) -> bool:
-        """Whether a call that was to be answered without asking still is. Raises StoreError."""
-
-    async def let_ring(self, line: Line, reason: Reason) -> None:
-        """Let a call ring that was to become one with ours, which has ended meanwhile. Raises StoreError."""
 
 
 def one_each(lines: Iterable[Line]) -> list[Line]:

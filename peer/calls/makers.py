@@ -102,4 +102,6 @@ def make_incoming(around: Surroundings, common: CommonParts, starter: LineStarte
         clock=around.clock,
     )
     budget = Budget(around.lines, around.clock)
-    return IncomingCalls(around.lines, starter, around.writes, policy, budget, around.settings, around.clock)
+    return IncomingCalls(
+        around.lines, starter, common.standing, around.writes, policy, budget, around.settings, around.clock
+    )

@@ -60,7 +60,7 @@ from shared.call.effects import (
     Timer,
     TryResponse,
 )
-from shared.call.events import Answer, Busy, Event, Failed, HangUp, Offered, Unanswered
+from shared.call.events import Answer, Busy, Event, Failed, HangUp, Unanswered
 from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT
 from shared.config.schema import Answering
@@ -143,18 +143,6 @@ class LineRunner:
             self._abandon(line)
         finally:
             line.lives_in(self._tasks.create_task(self._live(line), name=f"line {line.number}"))
-
-    def answers_alone(self, line: Line) -> bool:
-        """Whether a call that was to be answered without asking still is, since marking its link may take a while.
-
-        Raises StoreError.
-        """
-        return self._standing.may_be_answered(line)
-
-    async def let_ring(self, line: Line, reason: Reason) -> None:
-        """Let a call ring that was to become one with ours, which has ended meanwhile. Raises StoreError."""
-        await self._keeping.keep_begun(line)
-        await self.start(line, line.begin(Offered(), reason))
 
     async def _live(self, line: Line) -> None:
         """Step the call with each event until it has ended, then wait for its session and log it."""

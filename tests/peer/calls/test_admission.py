@@ -34,7 +34,6 @@ from shared.call.events import (
     Glare,
     HangUp,
     LegUp,
-    Offered,
     RemoteAccepted,
     RemoteBusy,
     RemoteCancelled,
@@ -84,12 +83,6 @@ class Started:
         if not line.call.ended:
             self._lines.append(line)
 
-    def answers_alone(self, line: Line) -> bool:
-        return LineStanding(self._lines, self._store).may_be_answered(line)
-
-    async def let_ring(self, line: Line, reason: Reason) -> None:
-        await self.start(line, line.begin(Offered(), reason))
-
 
 class Quiet:
     """Endpoints without sound and picture."""
@@ -112,9 +105,10 @@ class Ben:
         self.started = Started(self.lines, self.store)
         self.sealing_key = X25519PrivateKey.generate()
         self._lifetime = settings.lifetime
+        standing = LineStanding(self.lines, self.store)
         policy = CallPolicy(
             lines=self.lines,
-            choice=EndpointChoice(self.store, LineStanding(self.lines, self.store), Quiet()),
+            choice=EndpointChoice(self.store, standing, Quiet()),
             settings=settings,
             answering=Answering(),
             silenced=SilencedStrangers(clock),
@@ -123,7 +117,9 @@ class Ben:
         )
         self.writer = LinkWriter(BEN, writes, CallListeners([]), clock)
         self.admission = Admission(
-            IncomingCalls(self.lines, self.started, writes, policy, Budget(self.lines, clock), settings, clock),
+            IncomingCalls(
+                self.lines, self.started, standing, writes, policy, Budget(self.lines, clock), settings, clock
+            ),
             LinkReader(BEN, self.store, self.sealing_key),
             self.writer,
         )
