@@ -83,7 +83,7 @@ class End:
     ) -> None:
         """Connect with this handshake, or wait for the other side to."""
         bound_to = transcript(*ends, *handshake.pins, request, response)
-        self.session.attempt(Attempt(handshake, remote_port, Media.BOTH, bound_to))
+        self.session.path.dialling.attempt(Attempt(handshake, remote_port, Media.BOTH, bound_to))
 
     async def times(self) -> SideTimes:
         """Wait until media arrives."""

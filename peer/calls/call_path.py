@@ -46,11 +46,11 @@ class CallPath:
         """
         self.socket = sockets.to(peer, self._stray_check, rejoined.port if rejoined else 0)
         self.socket.path_lost(rejoined is not None)
-        self._dialling = Dialling(self.socket, carry=carry, failed=lambda error: tell(AttemptFailed(error)))
-        self._redialling = Redialling(
+        self.dialling = Dialling(self.socket, carry=carry, failed=lambda error: tell(AttemptFailed(error)))
+        self.redialling = Redialling(
             role,
             self.socket,
-            self._dialling,
+            self.dialling,
             media=media,
             keep=keep,
             failed=lambda error: tell(Broke(error)),
@@ -62,72 +62,56 @@ class CallPath:
     @property
     def leg(self) -> Leg | None:
         """The leg that is connected now."""
-        return self._dialling.leg
+        return self.dialling.leg
 
     @property
     def ports(self) -> tuple[int, int]:
         """The UDP ports of both sides, ours first; 0 for one that isn't known yet."""
-        return self.socket.port, self._redialling.remote_port
+        return self.socket.port, self.redialling.remote_port
 
     @property
     def begun(self) -> bool:
         """Whether a leg of this call was up before."""
-        return self._redialling.begun
+        return self.redialling.begun
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Run attempts as tasks of that group from now on."""
-        self._dialling.start(group)
-
-    def attempt(self, attempt: Attempt) -> None:
-        """Try a leg at once. Does nothing while a leg is up."""
-        self._dialling.attempt(attempt)
-
-    def expect(self, attempt: Attempt) -> None:
-        """Try a leg that may be one of many, see Dialling.expect. Does nothing while a leg is up."""
-        self._dialling.expect(attempt)
-
-    def redial(self) -> None:
-        """Dial the other side again until a leg is up."""
-        self._redialling.want()
-
-    async def keep_redialling(self) -> None:
-        """Dial whenever that is wanted, until cancelled."""
-        await self._redialling.run()
+        self.dialling.start(group)
 
     async def follow_overlay(self) -> None:
         """Move the socket with the overlay, until cancelled."""
-        await follow_overlay(self.socket, self._dialling.check_again, self._tell)
+        await follow_overlay(self.socket, self.dialling.check_again, self._tell)
 
     async def overtaken(self) -> None:
         """Wait until a check shows that the other side has lost the leg."""
-        await self._redialling.overtaken.wait()
+        await self.redialling.overtaken.wait()
 
     def connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
         """Note that a leg has just connected. Returns what has to be kept of it, in that order."""
         self.socket.path_lost(False)
-        self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
+        self.redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         if self.begun:
             return (PathRestored(),)
         secret = redial_secret(attempt.handshake.secret, leg.exported)
-        self._redialling.begin(secret)
+        self.redialling.begin(secret)
         return MediaAgreed(attempt.media), Connected(secret, leg.first_heard)
 
     async def lose(self) -> None:
         """The leg is lost: close it, and report that. A path that is lost too often ends the call."""
         self.socket.path_lost(True)
-        await self._dialling.lose()
+        await self.dialling.lose()
         self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
 
     def stop(self) -> None:
         """Cancel all attempts, including the one whose leg carries the call. The legs stay open until `close`."""
-        self._dialling.stop()
+        self.dialling.stop()
 
     async def close(self, *, linger: bool) -> None:
         """Close every leg and the socket; `linger` see CallSocket.close."""
         try:
-            await self._dialling.close()
+            await self.dialling.close()
         finally:
             await self.socket.close(linger=linger)
 
     def _stray_check(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        return self._dialling.prove(username, made_with) or self._redialling.heard(username, made_with)
+        return self.dialling.prove(username, made_with) or self.redialling.heard(username, made_with)

@@ -72,10 +72,25 @@ class Dialling:
         for leg in tuple(self._open):
             await self._close(leg)
 
-    def attempt(self, attempt: Attempt) -> None:
-        """Try a leg at once, beside those that are being tried. Does nothing while a leg is up."""
-        if self.leg is None:
-            self._begin(attempt, patience=None)
+    def attempt(
+        self, attempt: Attempt, *, patience: float | None = None, learn_port: bool = False
+    ) -> asyncio.Task[None] | None:
+        """Make a leg, which answers checks from now on, and connect it in a task, beside those that are being tried.
+
+        `patience` is how long it may take in seconds, None: no limit. With `learn_port` it connects to where its first
+        check comes from. Does nothing while a leg is up.
+        """
+        if self.leg is not None:
+            return None
+        assert self._group is not None
+        assert self._socket.socket is not None
+        port = None if learn_port else attempt.remote_port
+        leg = self._newest = Leg(self._socket.socket, attempt.handshake, remote_port=port)
+        self._open.append(leg)
+        task = self._group.create_task(self._try(leg, attempt, patience), name="a leg")
+        self._trying.add(task)
+        task.add_done_callback(self._trying.discard)
+        return task
 
     def expect(self, attempt: Attempt) -> None:
         """Try an acceptance that anybody in the chat may have written. Does nothing while a leg is up.
@@ -90,7 +105,7 @@ class Dialling:
             self._acceptances.add(attempt)
         else:
             self._expects = True
-            self._begin(attempt, patience=None)
+            self.attempt(attempt)
 
     def prove(self, username: str, made_with: Callable[[str], bool]) -> bool:
         """Look for the acceptance that a check proves, and begin its leg, which answers the check.
@@ -104,30 +119,16 @@ class Dialling:
         if not made_with(acceptance.handshake.local_ice.password):
             return False
         self._acceptances.remove(acceptance)
-        task = self._begin(acceptance, patience=PROVEN_SECONDS, learn_port=True)
-        self._proven.add(task)
-        task.add_done_callback(self._proven.discard)
-        return True
+        task = self.attempt(acceptance, patience=PROVEN_SECONDS, learn_port=True)
+        if task is not None:
+            self._proven.add(task)
+            task.add_done_callback(self._proven.discard)
+        return task is not None
 
     def check_again(self) -> None:
         """Send the check of the newest leg again now, for the other side has just become able to take it."""
         if self._newest is not None:
             self._newest.check_again()
-
-    def _begin(self, attempt: Attempt, *, patience: float | None, learn_port: bool = False) -> asyncio.Task[None]:
-        """Make a leg, which answers checks from now on, and connect it in a task.
-
-        `patience` is in seconds, None: no limit.
-        """
-        assert self._group is not None
-        assert self._socket.socket is not None
-        port = None if learn_port else attempt.remote_port
-        leg = self._newest = Leg(self._socket.socket, attempt.handshake, remote_port=port)
-        self._open.append(leg)
-        task = self._group.create_task(self._try(leg, attempt, patience), name="a leg")
-        self._trying.add(task)
-        task.add_done_callback(self._trying.discard)
-        return task
 
     async def _try(self, leg: Leg, attempt: Attempt, patience: float | None) -> None:
         try:

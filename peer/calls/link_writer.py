@@ -120,6 +120,8 @@ class LinkWriter:
 
         await self._writes.write(use)
         self._listeners.need(line, LinkForIntroduced(token) if line.shown.introduced else Posted(token))
+        if line.foreign is not None:
+            line.foreign.posted.set()
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
         """Post a refusal: `status` in a first contact, `operation` between contacts. Raises StoreError."""

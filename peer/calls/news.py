@@ -15,7 +15,17 @@ from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
 from peer.calls.together_news import LinkForIntroduced, TogetherNews
 from peer.media.trouble import MediaTrouble
-from shared.call.effects import Noted
+from shared.call.effects import (
+    AnnounceAnswer,
+    Effect,
+    Noted,
+    PauseMedia,
+    ResumeMedia,
+    Ring,
+    ShowHeld,
+    ShowResumed,
+    TakeMessage,
+)
 from shared.errors import CopybaraError, StoreError
 from shared.messages import JoinMessage, MediaState, Text
 from shared.reasons import Reason
@@ -107,6 +117,25 @@ News: TypeAlias = (
     | FileChanged
     | RecordingChanged
 )
+
+
+def news_of(effect: Effect, reason: Reason) -> News | None:
+    """What an effect of the call table tells people once it is carried out; None: nothing. `reason` is why it rings."""
+    match effect:
+        case Ring():
+            return Rings(reason)
+        case AnnounceAnswer():
+            return AnsweredAlone()
+        case TakeMessage():
+            return TakesMessage()
+        case Noted():
+            return Said(effect)
+        case PauseMedia() | ResumeMedia():
+            return HoldChanged("us", isinstance(effect, PauseMedia))
+        case ShowHeld() | ShowResumed():
+            return HoldChanged("them", isinstance(effect, ShowHeld))
+        case _:
+            return None
 
 
 class CallListener(Protocol):

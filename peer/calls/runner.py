@@ -11,25 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
 from peer.calls.line_keeping import LineKeeping
 from peer.calls.line_records import record
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import (
-    AnsweredAlone,
-    CallListeners,
-    Changed,
-    HoldChanged,
-    NotKept,
-    Rings,
-    Said,
-    TakesMessage,
-)
+from peer.calls.news import CallListeners, Changed, NotKept, news_of
+from peer.calls.own_effects import OwnEffects
 from peer.calls.redial import REDIAL_SECONDS
-from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
 from shared.call.effects import (
@@ -65,8 +55,6 @@ from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT
 from shared.config.schema import Answering
 from shared.errors import CopybaraError, LocalProtocolError, StoreError
-from shared.links.kinds import Response, Status
-from shared.links.paired import Operation
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import StoreThread
@@ -113,13 +101,12 @@ class LineRunner:
 
         `tasks` owns the task of each line. `clock` is the time in Unix seconds.
         """
-        self._own = own
         self._lines = lines
         self._standing = standing
         self._sessions = sessions
         self._keeping = keeping
         self._writer = writer
-        self._foreign = ForeignEffects(writer)
+        self._own, self._foreign = OwnEffects(own, writer), ForeignEffects()
         self._writes = writes
         self._unlogged: deque[CallRecord] = deque()
         self._answering = answering
@@ -244,6 +231,8 @@ class LineRunner:
                             line.dials()
                         await self._sessions.open(line)
                 await self._do(line, effect)
+                if (news := news_of(effect, line.shown.reason)) is not None:
+                    self._listeners.told(line, news)
             except LocalProtocolError:
                 raise
             except CopybaraError as error:
@@ -254,51 +243,35 @@ class LineRunner:
                 logger.warning("line %d: %s", line.number, error.sentence)
 
     async def _do(self, line: Line, effect: Effect) -> None:
-        if line.foreign is not None and await self._foreign.do(line, line.foreign, effect):
-            return
+        program = self._own if line.foreign is None else self._foreign
         match effect:
             case PostRequest():
-                await self._call(line)
+                await self._writer.post(line, *program.call(line))
+            case PostAnswer():
+                await self._writer.post(line, *program.answer(line))
+            case PostDecline():
+                await program.decline(line)
+            case PostBusy():
+                await program.busy(line)
+            case PostCancel():
+                await program.cancel(line)
+            case OpenLeg():
+                program.open_leg(line)
             case TryResponse():
-                self._try_response(line, line.first_contact.untried.popleft())
+                program.try_response(line)
             case AnswerTheirs():
                 await self._answer_theirs(line)
-            case OpenLeg():
-                self._open_leg(line)
-            case PostAnswer():
-                answer = line.first_contact.answer
-                assert answer is not None
-                await self._writer.post(line, answer.token, answer.encode())
-            case PostDecline():
-                await self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
-            case PostBusy():
-                if line.proven or line.session is not None:
-                    # A caller without proof learns nothing, not even that somebody is here, unless we answered.
-                    await self._writer.refuse(line, Status.BUSY, Operation.BUSY)
-            case PostCancel():
-                if line.link.reference:  # otherwise it has failed before its link was made
-                    await self._writer.say(line, Operation.CANCEL)
-            case Ring():
-                self._listeners.told(line, Rings(line.shown.reason))
-            case AnnounceAnswer():
-                self._listeners.told(line, AnsweredAlone())
             case TakeMessage():
                 line.take_message()
-                self._listeners.told(line, TakesMessage())
-            case Noted():
-                self._listeners.told(line, Said(effect))
             case TakeUp():
                 await self._sessions.take_up(line)
             case Redial():
-                assert line.session is not None
-                line.session.redial()
+                program.redial(line)
             case PauseMedia() | ResumeMedia():
-                self._hold(line, isinstance(effect, PauseMedia))
+                self._sessions.hold(line, isinstance(effect, PauseMedia))
             case ShowHeld() | ShowResumed():
-                on = isinstance(effect, ShowHeld)
                 if line.session is not None:
-                    line.session.remote_holds(on)
-                self._listeners.told(line, HoldChanged("them", on))
+                    line.session.remote_holds(isinstance(effect, ShowHeld))
             case SayBye():
                 line.say_goodbye("hung up")
             case CloseLeg():
@@ -308,12 +281,8 @@ class LineRunner:
                 self._start_timer(line, effect.timer)
             case StopTimer():
                 line.stop_timer()
-            case StopRinging() | Listen():
-                pass  # what shows the ringing sees the new state; the socket listens already
-
-    def _hold(self, line: Line, on: bool) -> None:
-        self._listeners.told(line, HoldChanged("us", on))
-        self._sessions.hold(line, on)
+            case Listen() | Ring() | StopRinging() | AnnounceAnswer() | Noted():
+                pass  # the socket listens already; the others are told, or what shows the ringing sees the new state
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         expires = max(0.0, line.expires - self._clock())
@@ -331,28 +300,6 @@ class LineRunner:
                 seconds = min(max(0.0, left), REDIAL_SECONDS)
         line.start_timer(seconds, RUNS_OUT[timer])
 
-    # Links and legs.
-
-    async def _call(self, line: Line) -> None:
-        """Post the link that begins our call. The session listens for the other side already."""
-        assert line.session is not None
-        token = self._writer.request(line, line.session.ports[0])
-        if line.link.token is not None:
-            self._try_one_link(line)
-        await self._writer.post(line, token, line.link.raw)
-
-    def _open_leg(self, line: Line) -> None:
-        """Answer a call: dial the caller.
-
-        In a first contact that takes a response, which is posted by a later effect.
-        """
-        if line.link.token is not None:
-            self._try_one_link(line)
-            return
-        assert isinstance(line.session, Session)
-        response = self._writer.response(line, line.session.ports[0])
-        line.session.attempt(self._first_contact(line, response, line.remote_port))
-
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
         if theirs is not None and theirs not in self._lines:
@@ -360,24 +307,3 @@ class LineRunner:
             theirs.choose(ours.shown.endpoint, None, begins_off=ours.shown.begins_off)
             await self._keeping.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
-
-    def _try_one_link(self, line: Line) -> None:
-        assert isinstance(line.session, Session)
-        link = line.link
-        assert link.token is not None
-        assert link.secret is not None
-        line.session.attempt(by_one_link(self._ends(line), link.token, link.secret, line.remote_port, line.media))
-
-    def _try_response(self, line: Line, response: Response) -> None:
-        """As the caller, try to connect with what a response says. Anybody in the chat may have written it."""
-        assert isinstance(line.session, Session)
-        line.dials()
-        line.session.expect(self._first_contact(line, response, response.port))
-
-    def _first_contact(self, line: Line, response: Response, remote_port: int | None) -> Attempt:
-        request, identity = line.link.request, line.first_contact.identity
-        assert request is not None
-        return by_first_contact(self._ends(line), request, response, identity, remote_port, line.media)
-
-    def _ends(self, line: Line) -> Ends:
-        return Ends(line.call.role, self._own, line.peer)

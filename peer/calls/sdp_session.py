@@ -127,9 +127,6 @@ class SdpSession:
             )
         )
 
-    def redial(self) -> None:
-        """Nothing: there is no way to dial again, and the call is given up (peer/calls/runner.py)."""
-
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or for too many."""
         self.own_limits.write(connected=self.leg is not None)

@@ -90,9 +90,11 @@ class Session:
         self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         agreed = rejoined.media if rejoined else Media.NONE
         self._sending = sending = OwnSending(agreed, self._host, extensions, leg=lambda: self.leg, tell=tell)
-        self._path = CallPath(
+        self.path = CallPath(
             sockets, peer, side.role, rejoined, carry=self._carry, media=sending.agreed, keep=keep, tell=tell
         )
+        "The way to the other side: its `dialling` tries legs, its `redialling` dials again after PathLost."
+
         self._limiter = Limiter()
         self.own_limits = OwnLimits()
         "What the owner may do; asked before `hold`."
@@ -110,32 +112,17 @@ class Session:
     @property
     def leg(self) -> Leg | None:
         """The leg that is connected now."""
-        return self._path.leg
+        return self.path.leg
 
     @property
     def call_socket(self) -> CallSocket:
         """The call's socket, bound or not."""
-        return self._path.socket
+        return self.path.socket
 
     @property
     def ports(self) -> tuple[int, int]:
         """The UDP ports of both sides, ours first; 0 for one that isn't known yet."""
-        return self._path.ports
-
-    def attempt(self, attempt: Attempt) -> None:
-        """Try a leg at once. Does nothing while a leg is up."""
-        self._path.attempt(attempt)
-
-    def expect(self, attempt: Attempt) -> None:
-        """Try a leg that may be one of many, most of them forged; see Dialling.expect.
-
-        Does nothing while a leg is up.
-        """
-        self._path.expect(attempt)
-
-    def redial(self) -> None:
-        """After PathLost or AttemptFailed: dial the other side again until PathRestored or `end`."""
-        self._path.redial()
+        return self.path.ports
 
     def write(self, text: str) -> None:
         """Send a line of text beside the call.
@@ -179,13 +166,13 @@ class Session:
         """Own every task of the call until `end` is called; then close everything."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._path.start(group)
+                self.path.start(group)
                 media = [group.create_task(self._lasting(self._host.run), name="media")]
                 if (recording := self.extensions.recording) is not None:
                     media.append(group.create_task(self._lasting(recording.run), name="recording"))
                 always = [
-                    group.create_task(self._lasting(self._path.keep_redialling), name="redialling"),
-                    group.create_task(self._lasting(self._path.follow_overlay), name="following the overlay"),
+                    group.create_task(self._lasting(self.path.redialling.run), name="redialling"),
+                    group.create_task(self._lasting(self.path.follow_overlay), name="following the overlay"),
                 ]
                 if (files := self.extensions.files) is not None:
                     always.append(group.create_task(self._lasting(files.run), name="files"))
@@ -197,11 +184,11 @@ class Session:
                 await asyncio.wait(media)
                 if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
                     self._tell(ByeUnheard())
-                self._path.stop()
+                self.path.stop()
                 for task in always:
                     task.cancel()
         finally:
-            await self._path.close(linger=self._traffic.legs > 0)
+            await self.path.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
         """What has passed so far, as the command contract has it.
@@ -246,7 +233,7 @@ class Session:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
             raise asyncio.CancelledError
-        await self._path.lose()
+        await self.path.lose()
 
     async def _talk(self, leg: Leg, attempt: Attempt) -> None:
         """Say hello on a connected leg, attach the endpoint to it, and answer the other side's messages.
@@ -254,7 +241,7 @@ class Session:
         Raises _Lost when the leg is gone, RemoteProtocolError and RemoteFlood for what the other side sends, and
         StoreError; those of a task come in a group.
         """
-        again = self._path.begun
+        again = self.path.begun
         kept = self._connected(leg, attempt)
         self.extensions.connected(leg, self._sending.media)
         if self._conversation is not None:
@@ -281,7 +268,7 @@ class Session:
         self._first_media.connected()
         async with asyncio.TaskGroup() as group:
             group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
-            group.create_task(_lost_after(self._path.overtaken), name="being overtaken")
+            group.create_task(_lost_after(self.path.overtaken), name="being overtaken")
             self._sending.say(leg)
             await conversation.run()
             raise _Lost
@@ -303,7 +290,7 @@ class Session:
         self._sending.connected(leg, attempt.media)
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         leg.first_media.listen(self._first_media)
-        return self._path.connected(leg, attempt)
+        return self.path.connected(leg, attempt)
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
         """The other side has said what it wants: send no more. A video call may be answered with audio only."""

@@ -114,8 +114,8 @@ class TwoEnds:
         """Let Ben's session read Anna's one link."""
         port = self.caller.session.ports[0]
         token = paired_call(port)
-        self.caller.session.attempt(by_one_link(self.caller.ends, token, b"k" * 32, None, media))
-        self.callee.session.attempt(by_one_link(self.callee.ends, token, b"k" * 32, port, media))
+        self.caller.session.path.dialling.attempt(by_one_link(self.caller.ends, token, b"k" * 32, None, media))
+        self.callee.session.path.dialling.attempt(by_one_link(self.callee.ends, token, b"k" * 32, port, media))
 
     async def connected(self) -> tuple[Connected, Connected]:
         """Wait until both have a leg."""
@@ -199,12 +199,14 @@ class Contacting:
 
     def callee_dials(self) -> None:
         """Let Ben answer: his session dials Anna's."""
-        self.ends.callee.session.attempt(self._attempt(self.ends.callee, self.response, self.request.port))
+        self.ends.callee.session.path.dialling.attempt(
+            self._attempt(self.ends.callee, self.response, self.request.port)
+        )
 
     def caller_reads(self, *responses: Response) -> None:
         """Let Anna's program read acceptances in her chat."""
         for response in responses:
-            self.ends.caller.session.expect(self._attempt(self.ends.caller, response, response.port))
+            self.ends.caller.session.path.dialling.expect(self._attempt(self.ends.caller, response, response.port))
 
     def _attempt(self, end: End, response: Response, port: int) -> Attempt:
         return by_first_contact(end.ends, self.request, response, end.identity, port, Media.BOTH)

@@ -262,7 +262,9 @@ async def test_our_call_listens_for_the_one_who_has_its_link(tmp_path: Path) -> 
         assert who.posts == [line.link.token.token]
         assert line.link.port == end.session.ports[0]
         async with bens_session(who, Role.CALLEE) as theirs:
-            theirs.session.attempt(by_one_link(theirs.ends, line.link.token, KEY, line.link.port, Media.BOTH))
+            theirs.session.path.dialling.attempt(
+                by_one_link(theirs.ends, line.link.token, KEY, line.link.port, Media.BOTH)
+            )
             for each in (end, theirs):
                 await each.tells(Connected)
 
@@ -270,7 +272,7 @@ async def test_our_call_listens_for_the_one_who_has_its_link(tmp_path: Path) -> 
 async def test_a_call_that_rings_is_dialled_once_it_is_answered(tmp_path: Path) -> None:
     async with anna(tmp_path) as who, bens_session(who, Role.CALLER) as theirs:
         token = who.from_ben(theirs.session.ports[0])
-        theirs.session.attempt(by_one_link(theirs.ends, token, KEY, None, Media.BOTH))
+        theirs.session.path.dialling.attempt(by_one_link(theirs.ends, token, KEY, None, Media.BOTH))
         line = await who.rings(token)
         assert who.hears(line, Rings)
         assert who.sessions.ends == []
@@ -290,7 +292,7 @@ async def test_a_first_contact_is_answered_by_a_response_that_connects(tmp_path:
         response = decode(who.posts[0])
         assert isinstance(response, Response)
         assert response.status is Status.ACCEPT
-        theirs.session.expect(
+        theirs.session.path.dialling.expect(
             by_first_contact(theirs.ends, request, response, theirs.identity, response.port, Media.BOTH)
         )
         await theirs.tells(Connected)
@@ -313,7 +315,9 @@ async def test_of_the_responses_to_our_request_the_true_one_connects(tmp_path: P
         for response in (forged, true):
             line.first_contact.untried.append(response)
             line.put(RemoteAccepted())
-        theirs.session.attempt(by_first_contact(theirs.ends, request, true, theirs.identity, request.port, Media.BOTH))
+        theirs.session.path.dialling.attempt(
+            by_first_contact(theirs.ends, request, true, theirs.identity, request.port, Media.BOTH)
+        )
         await theirs.tells(Connected)
 
 

@@ -175,7 +175,7 @@ async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
     async with paired_call_up() as call:
         await cut(call)
         for end in (call.caller, call.callee):
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
@@ -188,7 +188,7 @@ async def _both_sleep(sleep: Callable[[], None]) -> None:
         sleep()
         for end in (call.caller, call.callee):
             await end.tells(PathLost)
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
 
@@ -199,7 +199,7 @@ def test_a_path_on_which_the_machine_slept_is_dialled_again_at_once() -> None:
 
 async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> None:
     async with paired_call_up() as call:
-        call.callee.session._path._losses = Bucket(Limit(at_once=1, per_second=0.0))
+        call.callee.session.path._losses = Bucket(Limit(at_once=1, per_second=0.0))
         for told in (PathLost, Broke):
             # Anna closes her leg and dials again at once.
             leg = call.caller.session.leg
@@ -209,7 +209,7 @@ async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> No
             await call.callee.tells(told)
             if told is PathLost:
                 for end in (call.caller, call.callee):
-                    end.session.redial()
+                    end.session.path.redialling.want()
                 for end in (call.caller, call.callee):
                     await end.tells(PathRestored)
 
@@ -260,7 +260,7 @@ async def test_a_pair_secret_whose_confirmation_was_lost_is_confirmed_when_the_c
         await cut(call)
         assert other.has_told(Proposed)
         for end in (call.caller, call.callee):
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         for end in (call.caller, call.callee):
@@ -280,8 +280,8 @@ async def test_what_was_kept_of_a_call_is_enough_to_take_it_up_again() -> None:
         await call.callee.tells(PathLost)
         again = End(network, Ends(Role.CALLER, ANNA, BEN), rejoined=kept(connected.secret, ports))
         async with running(again):
-            again.session.redial()
-            call.callee.session.redial()
+            again.session.path.redialling.want()
+            call.callee.session.path.redialling.want()
             await again.tells(PathRestored)
             await call.callee.tells(PathRestored)
             again.session.write("I am back")
@@ -340,7 +340,7 @@ async def test_a_pair_secret_that_the_disk_does_not_take_costs_the_secret_and_no
         ends.caller.session._keep = stored
         await cut(ends)
         for end in (ends.caller, ends.callee):
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (ends.caller, ends.callee):
             await end.tells(PathRestored)
         secrets = [(await end.tells(Committed)).secret for end in (ends.caller, ends.callee)]
@@ -358,7 +358,7 @@ async def taken_up(annas: bytes | None, bens: bytes | None) -> AsyncIterator[Two
     )
     async with running(call.caller, call.callee):
         for end in (call.caller, call.callee):
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         yield call
@@ -389,7 +389,7 @@ async def test_what_ends_a_task_that_looks_after_a_leg_ends_that_leg_and_the_cal
                 victim.cancel()
         for end in (call.caller, call.callee):
             await end.tells(PathLost)
-            end.session.redial()
+            end.session.path.redialling.want()
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
             assert not end.has_told(Broke)
