@@ -84,82 +84,79 @@ class LineKeeping:
         line.joins(conversation)
         await self.keep(line)
 
-    async def kept(self, line: Line, event: Kept) -> None:
+    async def keep_step(self, line: Line, step: Kept) -> None:
         """Keep what a session reports, and pass it on. Raises StoreError if the session must not go on without it."""
         try:
-            await self._keep_event(line, event)
+            match step:
+                case Connected():
+                    await self._keep_connected(line, step.secret, step.first_heard)
+                    self._end_others(line)
+                    line.put(LegUp())
+                case MediaAgreed():
+                    if line.media != step.media:
+                        line.agree(step.media)
+                        await self.keep(line)
+                        self._listeners.told(line, step)
+                case RemoteAnsweredAlone():
+                    if not line.shown.remote_automatic:
+                        line.remote_answered_automatically()
+                        await self.keep(line)
+                        self._listeners.told(line, step)
+                case Proposed():
+                    await self._propose(line, step)
+                    self._listeners.told(line, PhraseKnown())
+                case Committed():
+                    peer, secret = line.peer, step.secret
+                    await self._writes.write(lambda store: store.commit_secret(peer, secret))
+                    self._listeners.told(line, Paired())
+                case Dials():
+                    line.redials(step.epoch)
+                    await self.keep(line)
+                case PathRestored():
+                    line.restored()
+                    await self.keep(line, alive=True)
+                    line.put(step)
         except StoreError as error:
-            match event:
+            match step:
                 case MediaAgreed() | RemoteAnsweredAlone():
                     # Only a restarted program needs it, and it is kept with the next sign of life.
                     logger.warning("line %d: %s", line.number, error.sentence)
-                    self._listeners.told(line, event)
+                    self._listeners.told(line, step)
                 case Proposed() | Committed():
                     self._listeners.told(line, NotKept(error))
                     raise
                 case _:
                     raise
 
-    async def _keep_event(self, line: Line, event: Kept) -> None:
-        match event:
-            case Connected():
-                await self._keep_connected(line, event.secret, event.first_heard)
-                self._end_others(line)
-                line.put(LegUp())
-            case MediaAgreed():
-                if line.media != event.media:
-                    line.agree(event.media)
-                    await self.keep(line)
-                    self._listeners.told(line, event)
-            case RemoteAnsweredAlone():
-                if not line.shown.remote_automatic:
-                    line.remote_answered_automatically()
-                    await self.keep(line)
-                    self._listeners.told(line, event)
-            case Proposed():
-                # Before it is kept: the owner who saves the caller meanwhile saves them with this secret.
-                before = line.connection.agreed
-                line.agrees(event.secret)
-                try:
-                    free = await self._propose(line, event)
-                except StoreError:
-                    line.agrees(before)
-                    raise
-                line.pairs(event.phrase, quarantined=not free)
-                self._listeners.told(line, PhraseKnown())
-            case Committed():
-                peer, secret = line.peer, event.secret
-                await self._writes.write(lambda store: store.commit_secret(peer, secret))
-                self._listeners.told(line, Paired())
-            case Dials():
-                line.redials(event.epoch)
-                await self.keep(line)
-            case PathRestored():
-                line.restored()
-                await self.keep(line, alive=True)
-                line.put(event)
-
-    async def _propose(self, line: Line, event: Proposed) -> bool:
-        """Keep a new pair secret, and in the same write that this call has it. Returns False if it is quarantined.
+    async def _propose(self, line: Line, step: Proposed) -> None:
+        """Keep a new pair secret, and in the same write that this call has it.
 
         A program that is killed between two writes would take the call up without the secret, and agree on another.
         """
-        peer, secret, now = line.peer, event.secret, int(self._clock())
+        before = line.connection.agreed
+        # Before it is kept: the owner who saves the caller meanwhile saves them with this secret.
+        line.agrees(step.secret)
+        peer, secret, now = line.peer, step.secret, int(self._clock())
         chain = line.link.chain if line.proven else NO_CHAIN
         call = None if line.call.ended else running(line)
 
         def propose(store: Store) -> bool:
             # Asked now: what has set up the call, and what was shown in it, may have been quarantined since.
-            shown = (store.chain_of(peer, each) for each in event.shown if store.proves(peer, each))
+            shown = (store.chain_of(peer, each) for each in step.shown if store.proves(peer, each))
             continued = chain if store.chain_proves(peer, chain) else next(shown, NO_CHAIN)
             free = store.propose_secret(peer, secret, now, chain=continued, stranger=_is_stranger(line, store))
             if store.contact_of(peer) is None:
                 store.keep_continued(peer, line.link.reference, continued)
             if call is not None:
-                store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
+                store.save_call(replace(call, agreed=secret, phrase=step.phrase, quarantined=not free))
             return free
 
-        return await self._writes.write(propose)
+        try:
+            free = await self._writes.write(propose)
+        except StoreError:
+            line.agrees(before)
+            raise
+        line.pairs(step.phrase, quarantined=not free)
 
     async def _keep_connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connects(redial_secret, first_heard, int(self._clock()))

@@ -9,8 +9,9 @@ extensions.py (files and recordings beside that).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from peer.calls.attempts import Attempt
@@ -167,15 +168,15 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self.path.start(group)
-                media = [group.create_task(self._lasting(self._host.run), name="media")]
+                media = [group.create_task(self._last(self._host.run), name="media")]
                 if (recording := self.extensions.recording) is not None:
-                    media.append(group.create_task(self._lasting(recording.run), name="recording"))
+                    media.append(group.create_task(self._last(recording.run), name="recording"))
                 always = [
-                    group.create_task(self._lasting(self.path.redialling.run), name="redialling"),
-                    group.create_task(self._lasting(self.path.follow_overlay), name="following the overlay"),
+                    group.create_task(self._last(self.path.redialling.run), name="redialling"),
+                    group.create_task(self._last(self.path.follow_overlay), name="following the overlay"),
                 ]
                 if (files := self.extensions.files) is not None:
-                    always.append(group.create_task(self._lasting(files.run), name="files"))
+                    always.append(group.create_task(self._last(files.run), name="files"))
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
@@ -198,42 +199,42 @@ class Session:
         round_trip = self._conversation.round_trip if self._conversation else None
         return self._traffic.report(self.call_socket.socket, round_trip)
 
-    async def _lasting(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something that the call can't do without.
-
-        If it is cancelled before `end`, report that the call is broken.
-        """
+    @contextlib.contextmanager
+    def _lasting(self) -> Iterator[None]:
+        """Around what the call can't do without. If it is cancelled before `end`, report that the call is broken."""
         try:
-            await work()
+            yield
         except asyncio.CancelledError:
             if not self._ending.done():
                 self._tell(Broke(Fault(BROKEN)))
             raise
 
-    async def _carry(self, leg: Leg, attempt: Attempt) -> None:
-        await self._lasting(lambda: self._converse(leg, attempt))
+    async def _last(self, work: Callable[[], Awaitable[None]]) -> None:
+        with self._lasting():
+            await work()
 
-    async def _converse(self, leg: Leg, attempt: Attempt) -> None:
+    async def _carry(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost, then report that; or report what ends the session."""
         broke: SessionEvent | None = None
-        try:
-            await self._talk(leg, attempt)
-        except* RemoteFlood:
-            broke = RemoteFlooded()
-        except* (RemoteProtocolError, StoreError) as errors:
-            broke = Broke(first_error(errors))
-        except* _Lost:
-            pass
-        finally:
-            self.extensions.disconnected()
-        if broke is not None:
-            # Such a message ends the session, which then says goodbye.
-            self._tell(broke)
-            return
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
-            raise asyncio.CancelledError
-        await self.path.lose()
+        with self._lasting():
+            try:
+                await self._talk(leg, attempt)
+            except* RemoteFlood:
+                broke = RemoteFlooded()
+            except* (RemoteProtocolError, StoreError) as errors:
+                broke = Broke(first_error(errors))
+            except* _Lost:
+                pass
+            finally:
+                self.extensions.disconnected()
+            if broke is not None:
+                # Such a message ends the session, which then says goodbye.
+                self._tell(broke)
+                return
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
+                raise asyncio.CancelledError
+            await self.path.lose()
 
     async def _talk(self, leg: Leg, attempt: Attempt) -> None:
         """Say hello on a connected leg, attach the endpoint to it, and answer the other side's messages.

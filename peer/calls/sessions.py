@@ -141,8 +141,8 @@ class LineSessions:
             line.peer,
             foreign,
             endpoint,
-            tell=lambda event: self._happened(line, event),
-            keep=lambda event: self._keeping.kept(line, event),
+            tell=functools.partial(self._tell, line),
+            keep=functools.partial(self._keeping.keep_step, line),
             video=video_codecs(name),
         )
 
@@ -158,8 +158,8 @@ class LineSessions:
                 held=lambda: self._store.secrets_of(line.peer),
             ),
             endpoint,
-            tell=lambda event: self._happened(line, event),
-            keep=lambda event: self._keeping.kept(line, event),
+            tell=functools.partial(self._tell, line),
+            keep=functools.partial(self._keeping.keep_step, line),
             rejoined=kept,
             extensions=self._extensions.of(line, name, kept),
         )
@@ -191,7 +191,7 @@ class LineSessions:
             except CopybaraError as error:
                 logger.warning("line %d: %s", line.number, error.sentence)
 
-    def _happened(self, line: Line, event: SessionEvent) -> None:
+    def _tell(self, line: Line, event: SessionEvent) -> None:
         """Pass on what a session reports: to the call table, to the listeners, or both."""
         match event:
             case AttemptFailed():
