@@ -245,7 +245,11 @@ class Calling:
 
     async def place(self, turn: Turn, who: book.Whom, media: Media, program: str | None) -> None:
         """Call somebody, and tell the owner. Raises CopybaraError."""
-        await self._placed(turn, await self._dial(who, media, turn.chat, program=program), self._said_of)
+        key, chat = self._key_on_card(who), turn.chat
+        line = await self._switchboard.place(
+            who.node, media, sealing_key=key, chat=chat, program=program, begins_off=turn.in_clear
+        )
+        await self._placed(turn, line, self._said_of)
 
     def _said_of(self, line: Line) -> Sentence:
         return overlay_texts.beside(texts.calling(line, by_hand=self._chats.is_by_hand(line.chat)), self._wrong())
@@ -269,7 +273,10 @@ class Calling:
         answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
         async with self._turns.taken(chat):
             who = meant(answer) if answer else await self.whom(whom)
-            return await self._dial(who, media, chat, endpoint=endpoint, begins_off=False, begins=begins)
+            key = self._key_on_card(who)
+            return await self._switchboard.place(
+                who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, begins=begins
+            )
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
         """Place a call whose link may never be posted. The messenger shows it while the owner is still typing.
@@ -289,7 +296,10 @@ class Calling:
                 if before.peer == who.node and before.media is media:
                     return before
                 self.discard(before)
-            return await self._dial(who, media, chat, provisional=True)
+            key, in_clear = self._key_on_card(who), not self._chats.is_private(chat)
+            return await self._switchboard.place(
+                who.node, media, sealing_key=key, chat=chat, provisional=True, begins_off=in_clear
+            )
 
     def confirm(self, line: Line) -> None:
         """Note that the link of a prepared call was posted. It is a call like any other from now on."""
@@ -303,38 +313,12 @@ class Calling:
         if line.shown.provisional and line.call.state is State.CALLING:
             self._switchboard.hang_up(line)
 
-    async def _dial(
-        self,
-        who: book.Whom,
-        media: Media,
-        chat: str,
-        *,
-        endpoint: str | None = None,
-        provisional: bool = False,
-        program: str | None = None,
-        begins_off: bool | None = None,
-        begins: Callable[[], None] = lambda: None,
-    ) -> Line:
-        """Place a call.
-
-        If we have the callee's card, the first link is sealed to the key on the card, and goes to the bot on it.
-
-        `begins_off` is that of Presented. None: True if others can write in that chat.
-        """
-        if who.card is not None:
-            self._origins.called_by(who.node, who.card)
-        key = who.card.sealing_key if who.card else None
-        return await self._switchboard.place(
-            who.node,
-            media,
-            sealing_key=key,
-            chat=chat,
-            endpoint=endpoint,
-            provisional=provisional,
-            program=program,
-            begins_off=not self._chats.is_private(chat) if begins_off is None else begins_off,
-            begins=begins,
-        )
+    def _key_on_card(self, who: book.Whom) -> bytes | None:
+        """The key that the first link is sealed to, if we have the callee's card. It goes to the bot on that card."""
+        if who.card is None:
+            return None
+        self._origins.called_by(who.node, who.card)
+        return who.card.sealing_key
 
     # Answering and ending calls.
 

@@ -243,7 +243,7 @@ class LineRunner:
                 logger.warning("line %d: %s", line.number, error.sentence)
 
     async def _do(self, line: Line, effect: Effect) -> None:
-        program = self._own if line.foreign is None else self._foreign
+        program: OwnEffects | ForeignEffects = self._own if line.foreign is None else self._foreign
         match effect:
             case PostRequest():
                 await self._writer.post(line, *program.call(line))
