@@ -172,7 +172,7 @@ def make_switchboard(
             answering=config.answer,
             endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
             listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
-            waits=lambda: _waits(config.calls.waiting, presenter),
+            call_waiting=lambda: _call_waiting(config.calls.waiting, presenter),
             rings_again=chats.rings_again,
             shelf=shelf,
             recordings=CallRecordings(config, node.home.recordings),
@@ -180,7 +180,7 @@ def make_switchboard(
     )
 
 
-def _waits(waiting: CallWaiting, presenter: Presenter | None) -> bool:
+def _call_waiting(waiting: CallWaiting, presenter: Presenter | None) -> bool:
     """Whether another call rings while the owner is in one."""
     return waiting == "always" or (waiting == "page" and presenter is not None and presenter.attended())
 

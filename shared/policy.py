@@ -101,7 +101,7 @@ class OwnersSide:
     occupied: bool = False
     "A call is being set up that will take the owner's time, so that they have to be asked about others."
 
-    waits: bool = False
+    call_waiting: bool = False
     "A busy owner can be asked about another call. It rings then, even if a trusted contact calls."
 
 
@@ -126,7 +126,7 @@ def decide(caller: KnownCaller, wanted: WantedCall, owner: OwnersSide) -> Decisi
     accepted = _by_caller(caller, wanted.media, owner, expires)
     if accepted.verdict is Verdict.IGNORE:
         return accepted
-    if owner.busy and not owner.waits:
+    if owner.busy and not owner.call_waiting:
         return Decision(Verdict.BUSY, Reason.BUSY)
     if (owner.busy or owner.occupied) and accepted.verdict is Verdict.AUTO:
         return Decision(Verdict.RING, Reason.ASK, accepted.media)

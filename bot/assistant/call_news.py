@@ -22,6 +22,7 @@ from peer.calls.news import (
     AnsweredAlone,
     Changed,
     HoldChanged,
+    LinkNoted,
     News,
     NotKept,
     Paired,
@@ -29,7 +30,6 @@ from peer.calls.news import (
     Posted,
     Recorded,
     Rings,
-    Said,
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
@@ -98,7 +98,7 @@ class CallNews:
                 self._chats.post(Post.about(line, said, actions=RINGING_BESIDE if beside else RINGING, live=True))
             case AnsweredAlone() | TakesMessage():
                 self._chats.post(Post.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True))
-            case RemoteAnsweredAlone() | Said():
+            case RemoteAnsweredAlone() | LinkNoted():
                 self._chats.post(Post.about(line, said_of(line, news)))
             case HoldChanged():
                 self._chats.post(Post.about(line, said_of(line, news), actions=_while_up(line), live=True))

@@ -91,20 +91,20 @@ class Calling:
         """
         if not self._lookups.knows(name):
             raise NameNotFound(*refusals.no_such_name(name))
-        waits = turn.lookups is not None
-        task = self._lookups.begin(name, functools.partial(self._go_on, chat=turn.chat, then=then, waits=waits))
+        awaited = turn.lookups is not None
+        task = self._lookups.begin(name, functools.partial(self._go_on, chat=turn.chat, then=then, awaited=awaited))
         if turn.lookups is not None:
             turn.lookups.append(task)
         turn.say(name_texts.looking_up(name))
 
-    async def _go_on(self, found: NamedNode | CopybaraError, *, chat: str, then: Then, waits: bool) -> Outcome:
-        async with self._turns.taken(chat, [] if waits else None) as turn:
+    async def _go_on(self, found: NamedNode | CopybaraError, *, chat: str, then: Then, awaited: bool) -> Outcome:
+        async with self._turns.taken(chat, [] if awaited else None) as turn:
             try:
                 if isinstance(found, CopybaraError):
                     raise found
                 await then(turn, found)
             except CopybaraError as error:
-                if waits:
+                if awaited:
                     return turn.posts, error
                 turn.tell(error)
             return turn.posts, None

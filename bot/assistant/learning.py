@@ -62,7 +62,7 @@ class Learning:
         identity = self._origins.identity_in(line)
         if identity is None or line in self._contrary:
             return
-        node, proven, agreed = line.peer, line.proven, line.connection.agreed
+        node, proven, agreed = line.peer, line.proven, line.connection.agreed_secret
         surely = line.call.role is Role.CALLEE or line.link.sealed
 
         def learn(store: Store) -> bool:

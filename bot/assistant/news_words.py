@@ -7,7 +7,7 @@ from bot.texts import chat as texts
 from bot.texts import conversations as conversation_texts
 from bot.texts import recording as recording_texts
 from peer.calls.line import Line
-from peer.calls.news import AnsweredAlone, HoldChanged, NotKept, Recorded, Rings, Said, TakesMessage
+from peer.calls.news import AnsweredAlone, HoldChanged, LinkNoted, NotKept, Recorded, Rings, TakesMessage
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import RemoteAnsweredAlone
 from peer.calls.together_news import (
@@ -29,7 +29,7 @@ AboutSeveral = AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged |
 FromCall = Recorded | RecordingChanged | MediaTrouble | AboutSeveral
 "News that names files, or that contains what the other side has said. In a chat that others read it is shortened."
 
-InWords = Rings | AnsweredAlone | TakesMessage | RemoteAnsweredAlone | Said | HoldChanged | NotKept | FromCall
+InWords = Rings | AnsweredAlone | TakesMessage | RemoteAnsweredAlone | LinkNoted | HoldChanged | NotKept | FromCall
 "News that becomes one sentence."
 
 
@@ -44,7 +44,7 @@ def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
             return texts.takes_message(line)
         case RemoteAnsweredAlone():
             return texts.remote_answered_automatically(line)
-        case Said():
+        case LinkNoted():
             return texts.remote_rings(line) if isinstance(news.noted.event, RemoteRinging) else texts.unproven(line)
         case HoldChanged(by="us"):
             return texts.on_hold(line) if news.on else texts.off_hold(line)

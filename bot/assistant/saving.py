@@ -113,7 +113,7 @@ class Saving:
 
         See Store.words_match. `in_clear` is that of book.set_trust.
         """
-        peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed, line.proven
+        peer, reference, agreed, proven = line.peer, line.link.reference, line.connection.agreed_secret, line.proven
 
         def match(store: Store) -> None:
             if agreed is not None:
@@ -166,7 +166,7 @@ class Saving:
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         theirs = [line for line in (*connected, *filter(None, [latest])) if line.peer == contact.node]
         for line in theirs:
-            if line.connection.agreed not in quarantined:
+            if line.connection.agreed_secret not in quarantined:
                 await self._learning.now(line)
 
 

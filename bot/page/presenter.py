@@ -35,6 +35,7 @@ from peer.calls.news import (
     AnsweredAlone,
     Changed,
     HoldChanged,
+    LinkNoted,
     News,
     NotKept,
     Paired,
@@ -42,7 +43,6 @@ from peer.calls.news import (
     Posted,
     Recorded,
     Rings,
-    Said,
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
@@ -262,7 +262,7 @@ class Presenter:
                 recording = None if news.path is None else self._keep_recorded(line, news.path)
                 self._show(line)
                 self._say(line, said_of(line, news), news.path, recording)
-            case Said():
+            case LinkNoted():
                 if isinstance(news.noted.event, RemoteRinging):
                     self._calls.change(line.number).rings_there = True
                     self._show(line)
@@ -464,7 +464,7 @@ class Presenter:
             elsewhere=elsewhere,
             rings_there=self._calls.of(line.number).rings_there,
             several=self._conversations.of(line),
-            compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed),
+            compared=self._store.words_matched(line.peer, line.link.reference, line.connection.agreed_secret),
             recorded=self._files.recordings_of(line.link.reference),
         )
 

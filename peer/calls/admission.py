@@ -130,17 +130,17 @@ class Admission:
         answered = decision.verdict is Verdict.AUTO and ours is None
         shown = Presented.coming(contact, automatic=answered)
         coming = ComingCall(link, chat, decision.media or link.media, expires, shown)
-        lives = ours is None and self._crossed(link) is None
-        if not await self._calls.use(coming, expires + MAX_CLOCK_AHEAD, lives=lives, again=again):
+        stands_alone = ours is None and self._crossed(link) is None
+        if not await self._calls.use(coming, expires + MAX_CLOCK_AHEAD, stands_alone=stands_alone, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
-            if lives:
+            if stands_alone:
                 await self._calls.writes.write(lambda store: store.forget_call(link.reference))
             return Reading(decision.reason, crossed)
         line = self._calls.line(coming)
         if ours is None:
             return self._calls.beginning(line, decision)
-        if ours.waits:
+        if ours.awaits_answer:
             # Both sides have called: one of the two calls is the one.
             ours.crosses(line)
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
@@ -158,8 +158,10 @@ class Admission:
         advance, or one to somebody who was introduced to us.
         """
         for line in self._calls.lines:
-            waits = line.waits and line.foreign is None and not (line.shown.provisional or line.shown.introduced)
-            if line.peer == link.peer and waits and gives_way(line, link.proven):
+            meets = (
+                line.awaits_answer and line.foreign is None and not (line.shown.provisional or line.shown.introduced)
+            )
+            if line.peer == link.peer and meets and gives_way(line, link.proven):
                 return line
         return None
 
@@ -258,7 +260,7 @@ class Admission:
             (
                 each
                 for each in self._calls.lines
-                if each.waits and each.link.request and response.answers(each.link.request)
+                if each.awaits_answer and each.link.request and response.answers(each.link.request)
             ),
             None,
         )
@@ -287,5 +289,5 @@ def _is_the_other_sides(link: SaidLink, line: Line) -> bool:
     """
     if line.foreign is not None or line.peer != link.source:
         return False
-    own = link.secret in (line.link.secret, line.connection.agreed)
+    own = link.secret in (line.link.secret, line.connection.agreed_secret)
     return link.proven or (own and not line.proven)

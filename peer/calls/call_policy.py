@@ -27,10 +27,10 @@ class CallPolicy:
         settings: Calls,
         answering: Answering,
         silenced: SilencedStrangers,
-        waits: Callable[[], bool],
+        call_waiting: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`waits` tells whether the owner can be asked about another call while one is up.
+        """`call_waiting` tells whether the owner can be asked about another call while one is up.
 
         `clock` is the time in Unix seconds.
         """
@@ -39,7 +39,7 @@ class CallPolicy:
         self._settings = settings
         self._answering = answering
         self._silenced = silenced
-        self._waits = waits
+        self._call_waiting = call_waiting
         self._clock = clock
 
     def decide(
@@ -69,7 +69,7 @@ class CallPolicy:
                 opens=self._choice.opens(caller.contact, proven=proven, keyed=caller.keyed),
                 busy=ours is None and len(one_each(engaged)) >= self._settings.at_once,
                 occupied=ours is None and (held or len(one_each(occupying)) >= self._settings.at_once),
-                waits=self._waits(),
+                call_waiting=self._call_waiting(),
             ),
         )
         asks_first = self._choice.asks_first(caller.contact, proven=proven, keyed=caller.keyed)

@@ -68,26 +68,26 @@ class Conversation:
         transcript: bytes,
         *,
         again: bool,
-        agreed: bytes | None,
+        agreed_secret: bytes | None,
         limiter: Limiter,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
-        agree: Callable[[Media], Awaitable[None]],
+        agree_media: Callable[[Media], Awaitable[None]],
         held: Callable[[], Sequence[bytes]],
         extensions: Extensions,
     ) -> None:
         """`transcript` (32 bytes) is what pairing on this leg is bound to.
 
-        `again`: the leg was dialled after a lost path; `agreed` is then the pair secret (32 bytes) that was agreed on
-        earlier in the call, if one was. `limiter` counts the messages of the whole call.
+        `again`: the leg was dialled after a lost path; `agreed_secret` is then the pair secret (32 bytes) that was
+        agreed on earlier in the call, if one was. `limiter` counts the messages of the whole call.
 
-        `tell`, `keep` and `held` are the session's, see Session. `agree` is awaited with the media that the other side
-        wants.
+        `tell`, `keep` and `held` are the session's, see Session. `agree_media` is awaited with the media that the other
+        side wants.
         """
         self.round_trip: float | None = None
         "How long the last ping and its answer took, in seconds."
 
-        self.agreed = agreed
+        self.agreed_secret = agreed_secret
         "32 bytes: the pair secret that was agreed on in this call, once it is kept; None: none was."
 
         self._leg = leg
@@ -100,7 +100,7 @@ class Conversation:
         self._limiter = limiter
         self._tell = tell
         self._keep = keep
-        self._agree = agree
+        self._agree_media = agree_media
         self._held = held
         self._shown: list[bytes] = []
         "The secrets of earlier calls that the other side has shown on this leg."
@@ -115,7 +115,7 @@ class Conversation:
     @property
     def unpaired(self) -> bool:
         """Whether this leg was dialled after a lost path, and the call has brought no new pair secret yet."""
-        return self._again and self.agreed is None
+        return self._again and self.agreed_secret is None
 
     async def run(self) -> None:
         """Act on messages until the channel ends. After a goodbye, wait to be cancelled.
@@ -125,9 +125,9 @@ class Conversation:
         """
         if not self._again:
             await self._begin_pairing()
-        elif self.agreed is not None:
+        elif self.agreed_secret is not None:
             # The path may have been lost after we stored it and before the other side heard of that.
-            self._leg.control.send(PairKept(kept_mac(self._role, self.agreed, self._leg.exported)))
+            self._leg.control.send(PairKept(kept_mac(self._role, self.agreed_secret, self._leg.exported)))
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
                 raise RemoteFlood
@@ -144,7 +144,7 @@ class Conversation:
                     await self._keep(RemoteAnsweredAlone())
                 self._holds(message.on_hold)
                 self._tell(HelloHeard(message.conversations))
-                await self._agree(Media(message.media) & Media.BOTH)
+                await self._agree_media(Media(message.media) & Media.BOTH)
                 if message.unpaired:
                     await self._begin_pairing()
             case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None or self.unpaired:
@@ -172,7 +172,7 @@ class Conversation:
                 raise RemoteProtocolError("The other side sent a message that has no place in this call.")
 
     async def _other_has_kept(self, message: PairKept) -> None:
-        agreed = self.agreed
+        agreed = self.agreed_secret
         if agreed is not None and self._is_shown(agreed, message):
             await self._store(Committed(agreed))
         new = [secret for secret in self._held() if secret not in self._shown]
@@ -208,9 +208,9 @@ class Conversation:
                 case Propose():
                     if not await self._store(Proposed(effect.secret, pairing.phrase or "", tuple(self._shown))):
                         return  # the other side must not write with it
-                    self.agreed = effect.secret
+                    self.agreed_secret = effect.secret
                 case Commit():
-                    if self.agreed == effect.secret:
+                    if self.agreed_secret == effect.secret:
                         await self._store(Committed(effect.secret))
                 case _:
                     self._leg.control.send(effect)

@@ -21,7 +21,7 @@ from peer.calls.endpoint_choice import Endpoints
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
-from peer.calls.news import CallListener, News, Posted, Rings, Said
+from peer.calls.news import CallListener, LinkNoted, News, Posted, Rings
 from peer.calls.surroundings import Surroundings
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext, Endpoint
@@ -295,7 +295,7 @@ class _Shown:
         """Pass a link to the echo, and everything else to those who show the call."""
         if isinstance(news, Posted):
             self._link(news.token)
-        elif not isinstance(news, Said):
+        elif not isinstance(news, LinkNoted):
             for listener in self._shown:
                 listener.told(line, news)
 

@@ -96,7 +96,7 @@ class ForeignAdmission:
         Raises BadDescription if it can't be used, OutsideOverlay if none of the candidates is at that address.
         """
         for line in self._calls.lines:
-            if line.foreign is None or not line.waits or not line.foreign.answers_to(answer):
+            if line.foreign is None or not line.awaits_answer or not line.foreign.answers_to(answer):
                 continue
             if not isinstance(line.session, SdpSession):
                 continue
@@ -113,7 +113,8 @@ class ForeignAdmission:
     def awaits(self, answer: Description) -> bool:
         """Whether a call waits for that answer."""
         return any(
-            line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._calls.lines
+            line.foreign is not None and line.foreign.answers_to(answer) and line.awaits_answer
+            for line in self._calls.lines
         )
 
     async def _let_in(self, offer: ForeignOffer, chat: str, proven: bool, again: bool) -> Beginning | Reading:

@@ -33,7 +33,7 @@ class ForeignEffects:
         session.try_leg(terms)
         if Media.VIDEO in line.media and Media.VIDEO not in terms.agreement.media:
             session.tell_sound_alone(line.shown.endpoint or "of this call")
-        line.agree(terms.agreement.media)
+        line.agree_media(terms.agreement.media)
 
     def answer(self, line: Line) -> tuple[str, bytes]:
         """Our answer, as text and as its digest."""

@@ -108,15 +108,15 @@ class IncomingCalls:
         tell = self.budget.tell(caller, node)
         return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
 
-    async def use(self, coming: ComingCall, until: int, *, lives: bool = True, again: bool = False) -> bool:
+    async def use(self, coming: ComingCall, until: int, *, stands_alone: bool = True, again: bool = False) -> bool:
         """In one write: mark a call's link as used, note that the other side has its secret, and keep the call.
 
         Returns False if the link was used before, unless it may be used `again`. `until` is when that may be forgotten,
-        Unix seconds. `lives`: this call may be up one day, and isn't merely the other side's half of another one.
-        Raises StoreError.
+        Unix seconds. `stands_alone`: this call may be up one day, and isn't merely the other side's half of another
+        one. Raises StoreError.
         """
         link = coming.link
-        kept = begun(link, Role.CALLEE, coming.chat, coming.shown) if lives else None
+        kept = begun(link, Role.CALLEE, coming.chat, coming.shown) if stands_alone else None
 
         def use(store: Store) -> bool:
             if not (store.use_links(link.marks, expires=until) or again):
@@ -134,7 +134,7 @@ class IncomingCalls:
         return coming.line(self.lines.next_number())
 
     async def keep(self, line: Line) -> None:
-        """Keep a call that was used as the other side's half of ours, and lives now. Raises StoreError."""
+        """Keep a call that was used as the other side's half of ours, and stands alone now. Raises StoreError."""
         kept = begun(line.link, Role.CALLEE, line.chat, line.shown)
         await self.writes.write(lambda store: store.save_call(kept))
 

@@ -259,7 +259,7 @@ class Line:
         )
 
     @property
-    def waits(self) -> bool:
+    def awaits_answer(self) -> bool:
         """Whether it is our own call, and the other side hasn't answered."""
         return self.call.role is Role.CALLER and self.call.state is State.CALLING
 
@@ -326,7 +326,7 @@ class Line:
 
     def crosses(self, twin: Line) -> None:
         """The other side has called us too, in the line `twin`. Both calls are for what both sides asked for."""
-        twin.agree(twin.media & (self.media or twin.media))
+        twin.agree_media(twin.media & (self.media or twin.media))
         self._twin = twin
 
     def log(self) -> None:
@@ -373,7 +373,7 @@ class Line:
         """A leg is up again, after the path was lost."""
         self._connection = replace(self._connection, taken_up=None, awaited_until=None)
 
-    def lives(self, now: int) -> None:
+    def heard(self, now: int) -> None:
         """The other side was heard at `now`, Unix seconds."""
         self._connection = replace(self._connection, alive=now)
 
@@ -381,7 +381,7 @@ class Line:
         """That epoch is dialled now, and is never used again."""
         self._connection = replace(self._connection, epoch=epoch)
 
-    def agree(self, media: Media) -> None:
+    def agree_media(self, media: Media) -> None:
         """Both sides have agreed on these media."""
         self._connection = replace(self._connection, media=media)
 
@@ -464,7 +464,7 @@ class Line:
         """
         self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint, begins_off=begins_off)
         if media is not None:
-            self.agree(self.media & media or self.media)
+            self.agree_media(self.media & media or self.media)
 
     def begins_off(self) -> None:
         """It goes on without microphone and camera of the page, see Presented."""
@@ -496,11 +496,11 @@ class Line:
     @property
     def secrets(self) -> tuple[bytes, ...]:
         """The pair secrets of this call: the one that it was made with, and the one that was agreed in it."""
-        return tuple(filter(None, (self.link.secret, self.connection.agreed)))
+        return tuple(filter(None, (self.link.secret, self.connection.agreed_secret)))
 
-    def agrees(self, secret: bytes | None) -> None:
+    def agree_secret(self, secret: bytes | None) -> None:
         """Both sides have agreed on a pair secret (32 bytes), which is written next; None: it couldn't be written."""
-        self._connection = replace(self._connection, agreed=secret)
+        self._connection = replace(self._connection, agreed_secret=secret)
 
     def pairs(self, phrase: str, *, quarantined: bool) -> None:
         """The secret is written, and people can compare it by these four words.

@@ -57,7 +57,7 @@ class LineKeeping:
         Does nothing for a call that isn't up.
         """
         if alive:
-            line.lives(int(self._clock()))
+            line.heard(int(self._clock()))
         if (writing := self.begin_to_keep(line)) is not None:
             await writing
 
@@ -94,7 +94,7 @@ class LineKeeping:
                     line.put(LegUp())
                 case MediaAgreed():
                     if line.media != step.media:
-                        line.agree(step.media)
+                        line.agree_media(step.media)
                         await self.keep(line)
                         self._listeners.told(line, step)
                 case RemoteAnsweredAlone():
@@ -133,9 +133,9 @@ class LineKeeping:
 
         A program that is killed between two writes would take the call up without the secret, and agree on another.
         """
-        before = line.connection.agreed
+        before = line.connection.agreed_secret
         # Before it is kept: the owner who saves the caller meanwhile saves them with this secret.
-        line.agrees(step.secret)
+        line.agree_secret(step.secret)
         peer, secret, now = line.peer, step.secret, int(self._clock())
         chain = line.link.chain if line.proven else NO_CHAIN
         call = None if line.call.ended else running(line)
@@ -154,14 +154,14 @@ class LineKeeping:
         try:
             free = await self._writes.write(propose)
         except StoreError:
-            line.agrees(before)
+            line.agree_secret(before)
             raise
         line.pairs(step.phrase, quarantined=not free)
 
     async def _keep_connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connects(redial_secret, first_heard, int(self._clock()))
         self._lines.latest = line
-        line.lives(int(self._clock()))
+        line.heard(int(self._clock()))
         peer, secret, call = line.peer, line.link.secret, None if line.call.ended else running(line)
 
         def keep(store: Store) -> None:

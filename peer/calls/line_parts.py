@@ -47,7 +47,7 @@ class ConnectionState:
     redial_secret: bytes | None = field(default=None, repr=False)
     "32 bytes: what the keys of later epochs are derived from; None before the first leg was up."
 
-    agreed: bytes | None = field(default=None, repr=False)
+    agreed_secret: bytes | None = field(default=None, repr=False)
     "32 bytes: the pair secret that was agreed on in this call."
 
     epoch: int = 0

@@ -98,7 +98,7 @@ def make_incoming(around: Surroundings, common: CommonParts, starter: LineStarte
         settings=around.settings,
         answering=around.answering,
         silenced=common.silenced,
-        waits=around.waits,
+        call_waiting=around.call_waiting,
         clock=around.clock,
     )
     budget = Budget(around.lines, around.clock)

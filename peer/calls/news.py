@@ -72,7 +72,7 @@ class HoldChanged(Struct, frozen=True):
     on: bool
 
 
-class Said(Struct, frozen=True):
+class LinkNoted(Struct, frozen=True):
     """A link says something that doesn't change the call: it rings there, or somebody unproven declines."""
 
     noted: Noted
@@ -100,7 +100,7 @@ News: TypeAlias = (
     | Recorded
     | Changed
     | HoldChanged
-    | Said
+    | LinkNoted
     | NotKept
     | PhraseKnown
     | Paired
@@ -129,7 +129,7 @@ def news_of(effect: Effect, reason: Reason) -> News | None:
         case TakeMessage():
             return TakesMessage()
         case Noted():
-            return Said(effect)
+            return LinkNoted(effect)
         case PauseMedia() | ResumeMedia():
             return HoldChanged("us", isinstance(effect, PauseMedia))
         case ShowHeld() | ShowResumed():

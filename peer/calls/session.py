@@ -104,7 +104,7 @@ class Session:
         self._conversation: Conversation | None = None
         "The one over the latest leg."
 
-        self._agreed = rejoined.agreed if rejoined else None
+        self._agreed_secret = rejoined.agreed if rejoined else None
         "32 bytes: the pair secret that was agreed on in this call."
 
         self._traffic = Traffic()
@@ -246,17 +246,17 @@ class Session:
         kept = self._connected(leg, attempt)
         self.extensions.connected(leg, self._sending.media)
         if self._conversation is not None:
-            self._agreed = self._conversation.agreed
+            self._agreed_secret = self._conversation.agreed_secret
         self._conversation = conversation = Conversation(
             leg,
             self._side.role,
             attempt.transcript,
             again=again,
-            agreed=self._agreed,
+            agreed_secret=self._agreed_secret,
             limiter=self._limiter,
             tell=self._tell,
             keep=self._keep,
-            agree=lambda theirs: self._agree(leg, theirs),
+            agree_media=lambda theirs: self._agree_media(leg, theirs),
             held=self._side.held,
             extensions=self.extensions,
         )
@@ -293,7 +293,7 @@ class Session:
         leg.first_media.listen(self._first_media)
         return self.path.connected(leg, attempt)
 
-    async def _agree(self, leg: Leg, theirs: Media) -> None:
+    async def _agree_media(self, leg: Leg, theirs: Media) -> None:
         """The other side has said what it wants: send no more. A video call may be answered with audio only."""
         if self._sending.narrow(theirs):
             await self._keep(MediaAgreed(self._sending.media.agreed))

@@ -110,7 +110,7 @@ class LineSessions:
         # The owner may have left and not know that the call continues.
         automatic = line.shown.automatic and line.proven and self._standing.may_be_answered(line)
         asks = kept is not None and not (automatic or line.shown.machine)
-        waits = asks and RoomShown.AT_ONCE in room_shown(name) and not line.on_hold
+        waits_for_owner = asks and RoomShown.AT_ONCE in room_shown(name) and not line.on_hold
         if asks and line.shown.automatic:
             line.begins_off()
         context = CallContext(
@@ -120,7 +120,7 @@ class LineSessions:
             recorded=lambda path: self._listeners.told(line, Recorded(path)),
             trouble=functools.partial(self._media_trouble, line),
             finished=lambda: line.put(HangUp()),
-            wait_for_owner=line.wait_for_owner if waits else None,
+            wait_for_owner=line.wait_for_owner if waits_for_owner else None,
         )
         endpoint = self._endpoints.make(name, context)
         session: Session | SdpSession
@@ -131,7 +131,7 @@ class LineSessions:
         line.carried_by(session, name)
         if line.on_hold:
             session.hold(True)
-        if waits:
+        if waits_for_owner:
             session.show_media(MediaState(audio=False, video=False))
         return session
 

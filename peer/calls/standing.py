@@ -59,7 +59,7 @@ class LineStanding:
         line.is_with(contact)
         if line.proven and not self.proves(line):
             line.loses_proof(keyed=self._store.keyed(line.peer))
-        agreed = line.connection.agreed
+        agreed = line.connection.agreed_secret
         if agreed is None:
             return
         if agreed in self._store.quarantined_secrets(line.peer):
@@ -68,7 +68,7 @@ class LineStanding:
             line.gains_proof(self._store.chain_of(line.peer, agreed))
 
     def _words_matched(self, line: Line) -> bool:
-        return self._store.words_matched(line.peer, line.link.reference, line.connection.agreed)
+        return self._store.words_matched(line.peer, line.link.reference, line.connection.agreed_secret)
 
     def may_leave_a_message(self, line: Line) -> bool:
         """Whether the call is a contact's who has proven who they are, and isn't blocked by now."""

@@ -40,7 +40,7 @@ class Surroundings:
     listeners: Sequence[CallListener]
     "They hear what happens to each call, in this order."
 
-    waits: Callable[[], bool] = lambda: False
+    call_waiting: Callable[[], bool] = lambda: False
     "Whether the owner can be asked about another call while one is up; if not, its caller hears `busy`."
 
     rings_again: Callable[[str], bool] = lambda chat: False

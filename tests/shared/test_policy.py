@@ -163,10 +163,10 @@ def test_whoever_would_get_through_hears_that_we_are_busy(who: Contact | None) -
 
 @pytest.mark.parametrize("who", [contact(), contact(Trust.AUTO)])
 def test_a_call_beside_another_rings_where_somebody_can_be_asked(who: Contact) -> None:
-    assert decision(who, busy=True, waits=True) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
-    assert decision(None, busy=True, waits=True) == Decision(Verdict.RING, Reason.NEW_CALLER, Media.BOTH)
-    assert decision(who, waits=True) == decision(who)
-    assert decision(contact(Trust.BLOCK), busy=True, waits=True) == ignored(Reason.BLOCKED)
+    assert decision(who, busy=True, call_waiting=True) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
+    assert decision(None, busy=True, call_waiting=True) == Decision(Verdict.RING, Reason.NEW_CALLER, Media.BOTH)
+    assert decision(who, call_waiting=True) == decision(who)
+    assert decision(contact(Trust.BLOCK), busy=True, call_waiting=True) == ignored(Reason.BLOCKED)
 
 
 @pytest.mark.parametrize("changes", [{"seen": "ours"}, {"seen": "used"}, {"created": 0}])
@@ -215,7 +215,7 @@ circumstances = st.fixed_dictionaries(
         "local_time": st.times(),
         "seen": st.sampled_from([None, None, None, "ours", "used"]),
         "busy": st.booleans(),
-        "waits": st.booleans(),
+        "call_waiting": st.booleans(),
         "unknown": st.sampled_from(["ring", "ignore"]),
         "proven": st.booleans(),
         "keyed": st.booleans(),

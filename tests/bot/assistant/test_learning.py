@@ -36,7 +36,7 @@ def line_of(
     """A connected call with anna's node."""
     link = CallLink(NODE, Media.BOTH, created=0, reference=bytes(8), keyed=keyed, proven=proven)
     line = Line(1, Call(role, paired=proven, state=State.ACTIVE, reason=None), link, chat="chat", expires=600)
-    line.agrees(agreed)
+    line.agree_secret(agreed)
     return line
 
 

@@ -97,8 +97,8 @@ class Quiet:
 class Ben:
     """Ben's book, his calls, and what reads the links that come to him."""
 
-    def __init__(self, writes: StoreThread, clock: Clock, settings: Calls, *, waits: bool) -> None:
-        """`waits`: he can be asked about another call while he is in one."""
+    def __init__(self, writes: StoreThread, clock: Clock, settings: Calls, *, call_waiting: bool) -> None:
+        """`call_waiting`: he can be asked about another call while he is in one."""
         self.clock = clock
         self.store = writes.store
         self.lines = Lines()
@@ -112,7 +112,7 @@ class Ben:
             settings=settings,
             answering=Answering(),
             silenced=SilencedStrangers(clock),
-            waits=lambda: waits,
+            call_waiting=lambda: call_waiting,
             clock=clock,
         )
         self.writer = LinkWriter(BEN, writes, CallListeners([]), clock)
@@ -162,12 +162,12 @@ class Ben:
 
 
 @contextlib.asynccontextmanager
-async def ben(folder: Path, *, waits: bool = False, **settings: object) -> AsyncIterator[Ben]:
+async def ben(folder: Path, *, call_waiting: bool = False, **settings: object) -> AsyncIterator[Ben]:
     """Ben, who knows Anna and shares a key with her."""
     clock = Clock()
     with Store(folder / "ben.db") as store:
         async with StoreThread(store, clock=clock) as writes:
-            made = Ben(writes, clock, Calls(**settings), waits=waits)  # type: ignore[arg-type]
+            made = Ben(writes, clock, Calls(**settings), call_waiting=call_waiting)  # type: ignore[arg-type]
             made.knows(ANNA, "anna")
             yield made
 
@@ -316,17 +316,17 @@ async def test_a_link_to_somebody_else_and_ones_own_begin_nothing(tmp_path: Path
 # Busy.
 
 
-@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("call_waiting", [False, True])
 async def test_beside_a_call_another_caller_hears_busy_unless_the_owner_can_be_asked(
-    tmp_path: Path, waits: bool
+    tmp_path: Path, call_waiting: bool
 ) -> None:
-    async with ben(tmp_path, waits=waits) as who:
+    async with ben(tmp_path, call_waiting=call_waiting) as who:
         ours = await who.places(CAROL)
         up(who, ours)
         reading = await who.admission.read(call_link(who).token)
         _, (line, effects) = who.started.began
         assert reading.line is line
-        if waits:
+        if call_waiting:
             assert (reading.reason, line.call.state) == (Reason.ASK, State.RINGING)
         else:
             assert (reading.reason, line.call.reason) == (Reason.BUSY, EndReason.BUSY)
@@ -375,7 +375,7 @@ async def test_of_two_who_call_each_other_both_find_the_same_call(tmp_path: Path
 async def test_calls_that_cross_are_for_what_both_asked_for(tmp_path: Path) -> None:
     async with ben(tmp_path) as who:
         ours = await who.places(ANNA)
-        ours.agree(Media.AUDIO)
+        ours.agree_media(Media.AUDIO)
         await who.admission.read(call_link(who).token)
         assert ours.twin is not None
         assert ours.twin.media == Media.AUDIO

@@ -291,7 +291,7 @@ async def test_with_one_call_on_hold_another_rings_and_is_answered_beside_it(tmp
 
 
 async def test_hold_and_answer_takes_a_call_that_rings_beside_another(tmp_path: Path) -> None:
-    async with ben_and_friends(tmp_path, "anna", "carol", waits=True) as (wire, ben, (anna, carol)):
+    async with ben_and_friends(tmp_path, "anna", "carol", call_waiting=True) as (wire, ben, (anna, carol)):
         ours, annas = await connect(anna, ben)
         carols, theirs = await rings(carol, ben)
         assert theirs.call.state is State.RINGING
@@ -305,7 +305,7 @@ async def test_hold_and_answer_takes_a_call_that_rings_beside_another(tmp_path: 
 
 
 async def test_hang_up_and_answer_ends_the_call_that_one_is_in_and_leaves_the_one_on_hold(tmp_path: Path) -> None:
-    async with ben_and_friends(tmp_path, "anna", "carol", "dora", waits=True) as (_, ben, (anna, carol, dora)):
+    async with ben_and_friends(tmp_path, "anna", "carol", "dora", call_waiting=True) as (_, ben, (anna, carol, dora)):
         ours, annas = await connect(anna, ben)
         await ben.switchboard.hold(annas)
         carols, second = await connect(carol, ben)

@@ -60,7 +60,7 @@ def test_the_parts_of_a_line_are_values(part: type) -> None:
 def test_a_line_is_changed_by_its_methods() -> None:
     line = a_line()
     before = line.connection
-    line.agree(Media.AUDIO)
+    line.agree_media(Media.AUDIO)
     line.remote_sends(MediaState(audio=True, video=False))
     line.media_arrived("audio", 2.0)
     line.is_with(CONTACT)

@@ -70,10 +70,10 @@ async def test_a_key_that_is_not_confirmed_ends_the_call_in_which_it_was_agreed(
         await ben.until(lambda: bool(ben.posts))
         await anna.reads_all(ben)
         await active((anna, theirs), (ben, ours))
-        await ben.until(lambda: ours.connection.agreed is not None)
+        await ben.until(lambda: ours.connection.agreed_secret is not None)
         assert ours.shown.quarantined
-        assert ours.connection.agreed is not None
-        assert (await hears(ben, ours, operation, ours.connection.agreed)).line is ours
+        assert ours.connection.agreed_secret is not None
+        assert (await hears(ben, ours, operation, ours.connection.agreed_secret)).line is ours
         await over(ours)
         assert ours.call.reason is reason
 

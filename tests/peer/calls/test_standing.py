@@ -266,7 +266,7 @@ async def test_the_call_whose_words_were_confirmed_is_told_from_an_impostors(tmp
         ours, theirs = await rings(eve, ben)
         await answers(eve, ben, ours, theirs)
         assert not theirs.proven
-        agreed = theirs.connection.agreed
+        agreed = theirs.connection.agreed_secret
         assert agreed is not None
         assert ben.store.confirm_secret(eve.id, agreed)
         ben.switchboard.look_at_book()
@@ -281,8 +281,8 @@ async def test_a_stranger_whose_words_were_compared_has_proven_themselves_once_t
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
         await answers(eve, ben, ours, theirs)
-        assert theirs.connection.agreed is not None
-        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed)
+        assert theirs.connection.agreed_secret is not None
+        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed_secret)
         ben.switchboard.look_at_book()
         assert not theirs.proven, "nobody has said who it is"
         with ben.switchboard.saving_in(theirs):
@@ -295,13 +295,13 @@ async def test_the_next_call_of_a_stranger_whose_words_were_compared_counts_as_c
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
         await answers(eve, ben, ours, theirs)
-        assert theirs.connection.agreed is not None
-        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed)
+        assert theirs.connection.agreed_secret is not None
+        ben.store.words_match(eve.id, theirs.link.reference, theirs.connection.agreed_secret)
         await hangs_up(eve, ben, ours, theirs)
         eve.knows(ben)
         ours, theirs = await rings(eve, ben)
         await answers(eve, ben, ours, theirs)
-        assert ben.store.words_matched(eve.id, theirs.link.reference, theirs.connection.agreed)
+        assert ben.store.words_matched(eve.id, theirs.link.reference, theirs.connection.agreed_secret)
 
 
 async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_path: Path) -> None:
