@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from peer.handset.answer_notice import AnswerNotice
 from peer.handset.browser_leg import BrowserLeg
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer
 from peer.media.ending import end
-from peer.media.endpoints.answer_chime import CHIME_SECONDS
-from peer.transport.profile import KINDS, MEDIA, Kind
+from peer.transport.profile import MEDIA, Kind
 from peer.transport.relay import Relay, RelayCounters
-from peer.transport.rtp_statistics import RTP_HEADER
 from shared.errors import CopybaraError
 from shared.media import Media
 
@@ -31,12 +29,6 @@ MAX_TRIES = 5
 
 STABLE_SECONDS = 10.0
 "A leg that lasted longer than this doesn't count as failed."
-
-OPUS_HZ = 48_000
-"The RTP clock rate of sound (RFC 7587, section 4.1)."
-
-NOTICE_SECONDS = CHIME_SECONDS + 0.1
-"How much of the sound, from its first packet, is the notice of an automatic answer. Its packets may be a little late."
 
 TOGETHER_SECONDS = 0.05
 "How long an offer waits after a stream has begun. Usually the other stream follows at once, and one offer has both."
@@ -111,11 +103,8 @@ class HandsetEndpoint:
         self._from_the_first = False
         "Whether a page was connected before any sound of the other side came."
 
-        self._notice_of: Leg | None = None
-        "The leg whose sound begins with a notice that isn't passed on to a page."
-
-        self._notice_ends: int | None = None
-        "The RTP timestamp at the end of that notice, once its first packet has come."
+        self._notice: AnswerNotice | None = None
+        "The notice that isn't passed on to a page, if there is one."
 
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
@@ -194,7 +183,7 @@ class HandsetEndpoint:
         """
         if self._relay is not None and self._from_the_first:
             return True
-        self._notice_of, self._notice_ends = self._overlay, None
+        self._notice = AnswerNotice(self._overlay) if self._overlay is not None else None
         return False
 
     def _page_changed(self) -> None:
@@ -345,27 +334,7 @@ class HandsetEndpoint:
             self._soon = None
 
     def _is_notice(self, packet: bytes) -> bool:
-        """Whether an RTP packet belongs to a notice that isn't passed on.
-
-        Such a packet is at the beginning of the first audio stream. Another page's microphone has a separate stream,
-        which is always passed on.
-        """
-        if self._notice_of is None:
-            return False
-        sound = self._notice_of.counters.audio
-        if sound.first_arrival is None:
-            return False
-        _, second, _, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
-        if KINDS[second & 0x7F] != "audio" or ssrc != next(iter(sound.streams)):
-            return False
-        if self._notice_ends is None:
-            left = max(0.0, NOTICE_SECONDS - (time.monotonic() - sound.first_arrival))
-            self._notice_ends = timestamp + round(left * OPUS_HZ)
-        # By the sender's clock: on a busy machine, its last packets may come late.
-        if (timestamp - self._notice_ends) % 2**32 < 2**31:
-            self._notice_of = self._notice_ends = None
-            return False
-        return True
+        return self._notice is not None and self._notice.has(packet)
 
     def _ssrcs(self) -> dict[Kind, int]:
         """The other side's last SSRC of each kind. Dialling again doesn't change it."""
