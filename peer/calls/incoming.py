@@ -134,7 +134,10 @@ class IncomingCalls:
         return coming.line(self.lines.next_number())
 
     async def keep(self, line: Line) -> None:
-        """Keep a call that was used as the other side's half of ours, and stands alone now. Raises StoreError."""
+        """Keep a call whose link was used for one half of a call with our own, and that stands alone now.
+
+        Raises StoreError.
+        """
         kept = begun(line.link, Role.CALLEE, line.chat, line.shown)
         await self.writes.write(lambda store: store.save_call(kept))
 

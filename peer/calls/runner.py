@@ -282,7 +282,7 @@ class LineRunner:
             case StopTimer():
                 line.stop_timer()
             case Listen() | Ring() | StopRinging() | AnnounceAnswer() | Noted():
-                pass  # the socket listens already; the others are told, or what shows the ringing sees the new state
+                pass  # the socket listens already; what shows the others hears of them, or sees the new state
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         expires = max(0.0, line.expires - self._clock())
