@@ -16,16 +16,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.node_id import NodeId
 from tests.network.capture import ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, CaptureLost, Conversation, Kind, capture, parse
+from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import FILES_OVER_ETC, NAMESPACE_FILES, CommandFailed, Hosts, Namespace, Wire, three_hosts
 from tests.network.overlay import OverlayNetwork, OverlayNode
 from tests.network.staex import API, COMMAND, StaexNetwork, StaexNode
 from tests.network.staex_node import readdressed, words
-from tests.network.yggdrasil import YggdrasilNetwork
+from tests.network.yggdrasil import YggdrasilEnded, YggdrasilNetwork, YggdrasilNode
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -296,6 +298,14 @@ async def test_a_multicast_group_that_is_joined_is_caught(own_overlay: OverlayNe
 
 
 # Overlays
+
+
+async def test_a_node_that_ends_while_it_starts_says_why(hosts: Hosts, tmp_path: Path) -> None:
+    skip_without_namespaces("yggdrasil")
+    node = YggdrasilNode(hosts.a, Ed25519PrivateKey.generate(), tmp_path, device="longer-than-linux-allows")
+    with pytest.raises(YggdrasilEnded, match=r"ended with exit code \d; its log"):
+        await node.start()
+    await node.stop()
 
 
 async def test_a_datagram_each_way_shows_the_peering_on_the_wires_and_itself_on_the_overlay(

@@ -12,9 +12,11 @@ import getpass
 import imaplib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
@@ -24,9 +26,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from tests.bot.deltachat.dovecot import Places, configuration, installed_version
+from tests.programs import end_of
 from tests.shared.names.chain import free_port
 
 DOMAIN = "mail.test"
+
+START_SECONDS = 60.0
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 "Where programs are, including daemons."
@@ -42,6 +47,7 @@ class MailServer:
         self.smtp_port = free_port()
         self.passed: list[bytes] = []
         "Every mail, as the server saw it."
+        self._log = self.folder / "dovecot.log"
         self._smtp: Controller | None = None
         self._boxes: dict[str, imaplib.IMAP4] = {}
         self._delivering = threading.Lock()
@@ -63,16 +69,35 @@ class MailServer:
         places = Places(self.folder, run, user, group, self.imap_port)
         config.write_text(configuration(installed_version(dovecot), places))
         process = subprocess.Popen([dovecot, "-F", "-c", str(config)])
-        self.begin_smtp()
         try:
+            self._wait_for(process)
+            self.begin_smtp()
             yield
+            assert process.poll() is None, self._why_it_ended(process)
         finally:
             self.end_smtp()
             for box in self._boxes.values():
-                box.logout()
+                with contextlib.suppress(OSError, imaplib.IMAP4.error):  # it may have ended
+                    box.logout()
             process.terminate()
             process.wait(30)
             shutil.rmtree(self.folder)
+
+    def _wait_for(self, dovecot: subprocess.Popen[bytes]) -> None:
+        """Wait until dovecot listens."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            assert dovecot.poll() is None, self._why_it_ended(dovecot)
+            try:
+                socket.create_connection(("127.0.0.1", self.imap_port), START_SECONDS).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, f"dovecot doesn't listen; {end_of(self._log)}"
+                time.sleep(0.02)
+            else:
+                return
+
+    def _why_it_ended(self, dovecot: subprocess.Popen[bytes]) -> str:
+        return f"dovecot ended with exit code {dovecot.returncode}; {end_of(self._log)}"
 
     def begin_smtp(self) -> None:
         """Accept mails."""

@@ -13,7 +13,7 @@ from typing import Any
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from tests.programs import need
+from tests.programs import need, unless_it_ends
 
 SECONDS = 60.0
 "How long anything may take on a busy machine."
@@ -40,7 +40,10 @@ CONFIG = """\
 async def program(
     *command: str, environment: dict[str, str], user: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program whose stdout is read, until the end of the block; another user's if root says whose."""
+    """A program whose stdout is read, until the end of the block; another user's if root says whose.
+
+    What it complains about is shown with a test that fails.
+    """
     process = await asyncio.create_subprocess_exec(
         *command,
         user=user,
@@ -48,7 +51,6 @@ async def program(
         extra_groups=None if user is None else (),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, **environment},
     )
     try:
@@ -68,10 +70,15 @@ async def session_bus(folder: Path, *, user: int | None = None) -> AsyncIterator
     config.write_text(CONFIG.format(path=folder / "bus", more='<allow user="*"/>' if user else ""))
     options = (f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog", "--print-address")
     async with program("dbus-daemon", *options, environment={}, user=user) as daemon:
-        assert daemon.stdout is not None
-        async with asyncio.timeout(SECONDS):
-            address = (await daemon.stdout.readline()).decode().strip()
-        yield address.partition(",")[0]
+        yield (await _first_line(daemon, "dbus-daemon")).partition(",")[0]
+
+
+async def _first_line(program: asyncio.subprocess.Process, name: str) -> str:
+    assert program.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        line = await program.stdout.readline()
+    assert line, f"{name} has ended; see its stderr"
+    return line.decode().strip()
 
 
 @dataclass(frozen=True)
@@ -224,10 +231,8 @@ async def screen(address: str) -> AsyncIterator[dict[str, str]]:
     """An invisible screen. Yields the environment of programs that use it and the bus at that address."""
     need("Xvfb", packages="xvfb")
     async with program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", environment={}) as server:
-        assert server.stdout is not None
-        async with asyncio.timeout(SECONDS):
-            display = f":{(await server.stdout.readline()).decode().strip()}"
-        yield {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": address}
+        display = await _first_line(server, "Xvfb")
+        yield {"DISPLAY": f":{display}", "DBUS_SESSION_BUS_ADDRESS": address}
 
 
 @contextlib.asynccontextmanager
@@ -241,10 +246,10 @@ async def dunst(folder: Path, address: str) -> AsyncIterator[Dunst]:
     config.write_text(f"[global]\ndmenu = {chooses}\nhistory_length = 20\n")
     async with (
         screen(address) as environment,
-        program("dunst", "-conf", str(config), environment=environment),
+        program("dunst", "-conf", str(config), environment=environment) as shows,
         connected(address) as bus,
     ):
-        await _until_owned(bus)
+        await unless_it_ends(shows, "dunst", None, _until_owned(bus))
         yield Dunst(folder, environment)
 
 

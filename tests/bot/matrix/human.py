@@ -26,6 +26,7 @@ class Human:
         "All events, in order."
         self._process = process
         self._numbers = itertools.count(1)
+        self._ended = False
         self._news = asyncio.Condition()
 
     async def read(self) -> None:
@@ -35,12 +36,16 @@ class Human:
             async with self._news:
                 self.told.append(json.loads(line))
                 self._news.notify_all()
+        async with self._news:
+            self._ended = True
+            self._news.notify_all()
 
     async def until(self, what: Callable[[dict[str, Any]], Any], after: int = 0) -> dict[str, Any]:
         """The first event after the first `after` ones for which `what` is true. Waits for it."""
         try:
             async with asyncio.timeout(PATIENCE), self._news:
                 while not (found := next((each for each in self.told[after:] if what(each)), None)):
+                    assert not self._ended, f"the process of {self.user} has ended; see its stderr"
                     await self._news.wait()
                 return found
         except TimeoutError:

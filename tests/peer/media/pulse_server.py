@@ -161,19 +161,21 @@ class PulseServer:
 
     @contextlib.asynccontextmanager
     async def _serves(self, *command: str, answers: tuple[str, ...] = ()) -> AsyncIterator[None]:
-        """Run a program in the background, and enter the block once the command `answers` works."""
+        """Run a program in the background, and enter the block once the command `answers` works.
+
+        What it complains about is shown with a test that fails.
+        """
         process = await asyncio.create_subprocess_exec(
             *command,
             env=os.environ | self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
         )
         self._processes.append(process)
         try:
             async with asyncio.timeout(SECONDS):
                 while answers and await self._run(*answers):
-                    assert process.returncode is None, f"{command[0]} has ended"
+                    assert process.returncode is None, f"{command[0]} has ended; see its stderr"
             yield
         finally:
             self._processes.remove(process)
