@@ -328,7 +328,8 @@ class Client:
                 if refusal.for_now or refusal.logged_out:
                     raise
                 return ""
-            known = msgspec.structs.replace(known, replaces=text(beginning, "predecessor", "room_id", most=255))
+            replaces = text(beginning, "predecessor", "room_id", most=255)
+            known = msgspec.structs.replace(self.rooms.of(room), replaces=replaces)
             self.rooms.put(room, known)
         return known.replaces or ""
 

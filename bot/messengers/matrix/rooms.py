@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -42,6 +43,8 @@ class Rooms:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._changes: Counter[str] = Counter()
+        "How often a room's members may have changed in this run."
 
     def of(self, room: str) -> Room:
         """What is known of a room."""
@@ -68,17 +71,24 @@ class Rooms:
                 known = msgspec.structs.replace(known, encrypted=True)
             case "m.room.member" if "state_key" in event:
                 known = msgspec.structs.replace(known, members=None)
+                self._changes[room] += 1
             case "m.room.tombstone" if "state_key" in event:
                 known = msgspec.structs.replace(known, replaced_by=text(event, "content", "replacement_room", most=255))
         self.put(room, msgspec.structs.replace(known, left=False))
 
     def changed(self, room: str) -> None:
         """Note that part of a room wasn't read. Anybody may have come or gone."""
+        self._changes[room] += 1
         self.put(room, msgspec.structs.replace(self.of(room), members=None, left=False))
+
+    def changes(self, room: str) -> int:
+        """A number that is another one once somebody may have come or gone: a list requested before may be outdated."""
+        return self._changes[room]
 
     def left(self, room: str) -> None:
         """Note that we are no longer in a room."""
         if self.is_known(room):
+            self._changes[room] += 1
             self.put(room, msgspec.structs.replace(self.of(room), left=True, members=None))
 
     def put(self, room: str, known: Room) -> None:

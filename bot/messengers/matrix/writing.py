@@ -54,7 +54,7 @@ class Writer:
 
         Raises Unreachable, ServerRefusal.
         """
-        known = self._rooms.of(room)
+        known, changes = self._rooms.of(room), self._rooms.changes(room)
         if known.members is None:
             try:
                 members = await self._api.members(room)
@@ -64,8 +64,10 @@ class Writer:
                 if refusal.for_now or refusal.logged_out:
                     raise
                 members = CROWD
-            known = msgspec.structs.replace(known, members=members[: MOST_MEMBERS + 1])
-            self._rooms.put(room, known)
+            # More may have been read of the room meanwhile.
+            known = msgspec.structs.replace(self._rooms.of(room), members=members[: MOST_MEMBERS + 1])
+            if self._rooms.changes(room) == changes:
+                self._rooms.put(room, known)
         return known.members or []
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:

@@ -246,6 +246,30 @@ async def test_a_machine_an_hour_ahead_of_its_server_is_told_so_and_still_calls(
     assert answers(bobs, "I was away", seen) == 0
 
 
+async def test_what_is_read_of_a_room_while_its_members_are_asked_for_counts(
+    in_memory: Homeserver, tmp_path: Path
+) -> None:
+    async with member(in_memory, tmp_path, "ines") as ines:
+        client, room = ines.client, str((await ines.client.api.post("/createRoom", {}))["room_id"])
+        async with asyncio.timeout(SECONDS), ines.news:
+            await ines.news.wait_for(lambda: client.rooms.is_known(room))
+        client.rooms.changed(room)
+
+        def meanwhile(user: str, path: str) -> web.Response | None:
+            if user == ines.user and path.endswith("/members"):
+                in_memory.fault = None
+                client.rooms.seen(room, in_memory.event(user, "m.room.encryption", {}, state_key=""))
+                client.rooms.seen(room, in_memory.event(user, "m.room.member", {}, state_key="@jo:chat.test"))
+            return None
+
+        in_memory.fault = meanwhile
+        assert await client.members(room) == {ines.user}
+        known = client.rooms.of(room)
+        assert (known.encrypted, known.members) == (True, None), "the list is older than what was read"
+        assert await client.members(room) == {ines.user}
+        assert client.rooms.of(room).members == [ines.user]
+
+
 async def test_a_server_that_was_gone_is_found_again(bobs: Bot, in_memory: Homeserver) -> None:
     await in_memory.stop()
     await in_memory.start()
