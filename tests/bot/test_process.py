@@ -29,9 +29,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 STOP_SECONDS = 10.0
 "How long the end of a program may take."
 
-GOODBYE_SECONDS = 1.2
-"Less than a program waits for a peer that doesn't answer its goodbye, see peer/calls/switchboard.py."
-
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def started(friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Person]]:
@@ -179,12 +176,10 @@ async def test_whoever_presses_ctrl_c_again_does_not_wait_for_the_goodbye(pair: 
     await connect(anna, bob)
     anna.process.send_signal(signal.SIGSTOP)  # bob would wait until she has heard that he hangs up
     try:
-        before = time.monotonic()
         async with asyncio.timeout(SECONDS):
             while bob.process.returncode is None:
                 bob.process.send_signal(signal.SIGINT)
                 await asyncio.sleep(0.02)  # as somebody who keeps pressing: what comes too soon is the same press
-        assert time.monotonic() - before < GOODBYE_SECONDS
         assert await bob.gone() == INTERRUPTED
         assert AT_ONCE in bob.errors
     finally:

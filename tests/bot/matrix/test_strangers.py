@@ -40,6 +40,21 @@ async def dave(in_memory: Homeserver, tmp_path_factory: pytest.TempPathFactory) 
         yield somebody, program
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _as_before(annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]) -> AsyncIterator[None]:
+    """End the calls and the fault that a test may have left, so that one that fails doesn't fail the next ones.
+
+    What both programs have said lately is shown with a test that fails.
+    """
+    yield
+    in_memory.fault = None
+    for program in (annas.program, dave[1]):
+        print(program.name, *program.said[-12:], program.errors[-5000:], sep="\n")  # noqa: T201
+        if not program.running:
+            await program.begin()
+        await program.calm()
+
+
 async def link_for(annas: Bot, caller: Person) -> str:
     """A first request of a stranger's program."""
     caller.write(f"/call {annas.program.node}")
@@ -281,6 +296,7 @@ async def rings_and_is_declined(annas: Bot, room: str, somebody: Member, caller:
     await annas.owner.says(annas.room, "/decline")
     await annas.program.call("ended")
     caller.write("/hangup")
+    await caller.call("ended")
     await annas.asks("/status", "No calls")
 
 
@@ -318,10 +334,7 @@ async def test_a_strangers_room_whose_list_of_members_cant_be_read_keeps_the_own
         room = await mallory.client.make_room([annas.user], "")
         await joined(in_memory, room, annas.user)
         await no_list_of_members(answer)(annas, in_memory, room)
-        try:
-            await rings_and_is_declined(annas, room, mallory, caller)
-        finally:
-            in_memory.fault = None
+        await rings_and_is_declined(annas, room, mallory, caller)
 
 
 async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_them_from_nothing(
@@ -336,10 +349,7 @@ async def test_a_group_of_the_owners_whose_list_of_members_doesnt_come_keeps_the
         # Somebody has joined, so the list must be requested again.
         come = in_memory.event(gus.user, "m.room.member", {"membership": "join"}, state_key=gus.user)
         in_memory.add(room, come)
-        try:
-            await rings_and_is_declined(annas, room, gus, caller)
-        finally:
-            in_memory.fault = None
+        await rings_and_is_declined(annas, room, gus, caller)
 
 
 async def a_room_that_nobody_gets_into(annas: Bot, homeserver: Homeserver) -> None:
@@ -379,11 +389,8 @@ async def test_what_a_stranger_makes_too_large_or_unreadable_keeps_the_owner_fro
     await joined(in_memory, room, annas.user, somebody.user)
     await annas.asks("/status", "No calls")
     await flood(annas, in_memory)
-    try:
-        for _ in range(150):
-            in_memory.add(room, in_memory.event(somebody.user, "m.room.message", {"msgtype": "m.text", "body": "x"}))
-        await somebody.says(room, "copybara:" + "A" * 64)
-        await annas.asks("/status", "No calls")
-        await annas.asks("/status", "No calls")
-    finally:
-        in_memory.fault = None
+    for _ in range(150):
+        in_memory.add(room, in_memory.event(somebody.user, "m.room.message", {"msgtype": "m.text", "body": "x"}))
+    await somebody.says(room, "copybara:" + "A" * 64)
+    await annas.asks("/status", "No calls")
+    await annas.asks("/status", "No calls")
