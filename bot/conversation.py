@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -248,6 +248,14 @@ class Post:
         return ShownContact.of(self.contact) if self.contact is not None and Act.TRUST in self.actions else None
 
 
+class Effects(NamedTuple):
+    """What a message has caused."""
+
+    posts: list[Post]
+    unfinished: Sequence[asyncio.Task[Any]] = ()
+    "What goes on for this message: its command looks up a name."
+
+
 class Listener(Protocol):
     """The assistant, as messengers see it. It serves all of them, doing one thing at a time."""
 
@@ -255,18 +263,12 @@ class Listener(Protocol):
     def switchboard(self) -> Switchboard:
         """The calls of this node. A messenger whose app makes calls adds itself to its `programs`."""
 
-    async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on a message, and return everything that was posted because of it.
-
-        Nothing in a message makes it raise.
-        """
-
-    def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """The tasks that continue after `hear` has returned."""
+    async def hear(self, message: IncomingMessage) -> Effects:
+        """Act on a message. Nothing in it makes this raise."""
 
     @property
     def is_ending(self) -> bool:
-        """Whether the program ends, and has cancelled those tasks. The next run carries their commands out."""
+        """Whether the program ends, and has cancelled what was unfinished. The next run carries it out."""
 
     async def act(self, action: Action, chat: str) -> str:
         """Do what a tapped button stands for; returns a short answer to be shown. Raises CopybaraError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bot.assistant import call_commands, commands, conversation_commands, device_commands, file_commands, record_command
 from bot.assistant import contacts as book
@@ -18,9 +18,9 @@ from bot.assistant.origins import Origins
 from bot.assistant.reading import MessageReader
 from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
-from bot.assistant.turn import Outcome, Turn, Turns
+from bot.assistant.turn import Turn, Turns
 from bot.chats import Chats
-from bot.conversation import Action, IncomingMessage, Post, readable, whole
+from bot.conversation import Action, Effects, IncomingMessage, Post, readable, whole
 from bot.devices.book import DeviceBook
 from bot.friends_peers import FriendsPeers
 from bot.kinds import Sentence
@@ -105,8 +105,8 @@ class Assistant:
         self._taps = Taps(self._store, switchboard, calling, self._saving)
         self._reader = MessageReader(own, store=self._store, switchboard=switchboard, calling=calling, origins=origins)
 
-    async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on one message. Returns all posts that it causes.
+    async def hear(self, message: IncomingMessage) -> Effects:
+        """Act on one message.
 
         Links are read for anyone, commands are obeyed only for the owner. A bad message raises no error; the error is
         posted as a sentence.
@@ -130,7 +130,7 @@ class Assistant:
                         turn.say(texts.MESSAGE_TOO_LONG)
             except CopybaraError as error:
                 turn.tell(error)
-        return turn.posts
+        return Effects(turn.posts, turn.lookups)
 
     async def obey(self, text: str, chat: str) -> list[Post]:
         """Carry out a command that the owner gave outside any chat. Returns all posts that it causes.
@@ -138,11 +138,10 @@ class Assistant:
         If a name must be looked up, this waits for the result. Raises CopybaraError if the command can't be carried
         out.
         """
-        lookups: list[asyncio.Task[Outcome]] = []
-        async with self._turns.taken(chat, lookups) as turn:
+        async with self._turns.taken(chat, awaited=True) as turn:
             await self._obey(turn, commands.parse(text, self._calling.names))
         posts = list(turn.posts)
-        for task in lookups:
+        for task in turn.lookups:
             await asyncio.wait([task])
             if task.cancelled():
                 raise LookingUp(*refusals.LOOK_UP_ENDED)
@@ -193,9 +192,9 @@ class Assistant:
         """Change the contact book, see Saving.write. Raises what `work` raises, and StoreError."""
         return await self._saving.write(work)
 
-    async def move(self, name: str, node: str) -> Contact:
-        """Accept a contact's new node id. Raises NameNotFound, InputError."""
-        return await self._saving.move(name, node)
+    async def move(self, name: str, node: str, *, in_clear: bool) -> Contact:
+        """Accept a contact's new node id, see Saving.move. Raises NameNotFound, InputError."""
+        return await self._saving.move(name, node, in_clear=in_clear)
 
     async def confirm_words(self, name: str, words: str, *, in_clear: bool) -> tuple[Contact, str]:
         """Accept the key of the call that showed these four words, see Saving.confirm.
@@ -226,10 +225,6 @@ class Assistant:
             said = texts.interrupted(call.name or call.peer.short)
             self._chats.post(Post.everywhere(said, call=call.reference.hex(), live=True))
         await self.switchboard.last_run.rejoin()
-
-    def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """The tasks that look up names, and go on after `hear` has returned."""
-        return self.lookups.tasks
 
     @property
     def is_ending(self) -> bool:

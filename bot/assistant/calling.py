@@ -91,14 +91,12 @@ class Calling:
         """
         if not self._lookups.knows(name):
             raise NameNotFound(*refusals.no_such_name(name))
-        awaited = turn.lookups is not None
-        task = self._lookups.begin(name, functools.partial(self._go_on, chat=turn.chat, then=then, awaited=awaited))
-        if turn.lookups is not None:
-            turn.lookups.append(task)
+        then_go_on = functools.partial(self._go_on, chat=turn.chat, then=then, awaited=turn.awaited)
+        turn.lookups.append(self._lookups.begin(name, then_go_on))
         turn.say(name_texts.looking_up(name))
 
     async def _go_on(self, found: NamedNode | CopybaraError, *, chat: str, then: Then, awaited: bool) -> Outcome:
-        async with self._turns.taken(chat, [] if awaited else None) as turn:
+        async with self._turns.taken(chat, awaited=awaited) as turn:
             try:
                 if isinstance(found, CopybaraError):
                     raise found
@@ -259,7 +257,7 @@ class Calling:
             turn.chats.post(Post.about(line, words(line), actions=(Act.HANG_UP,), live=True))
             return
         await over(line)
-        if turn.lookups is not None:  # the command line reports it as an error
+        if turn.awaited:  # the command line reports it as an error
             said = texts.ended(line)
             raise CallRefused(said.sentence, said.hint)
 

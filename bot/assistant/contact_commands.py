@@ -84,13 +84,16 @@ class ContactCommands:
             case TellMove():
                 await saving.tell_move(turn, command.name)
             case AcceptMove():
-                turn.say(contact_texts.moved(await saving.move(command.name, command.node)))
+                moved = await saving.move(command.name, command.node, in_clear=turn.in_clear)
+                turn.say(contact_texts.moved(moved))
             case SetProgram():
                 name, program = command.name, command.program
                 turn.say(contact_texts.program_set(await write(lambda store: book.set_program(store, name, program))))
             case SetFiles():
                 name, always = command.name, command.always
-                turn.say(file_texts.set_for(await write(lambda store: book.set_files(store, name, always=always))))
+                in_clear = turn.in_clear
+                contact = await write(lambda store: book.set_files(store, name, always=always, in_clear=in_clear))
+                turn.say(file_texts.set_for(contact))
             case ChooseApp():
                 raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
             case SetEndpoint():
@@ -101,8 +104,9 @@ class ContactCommands:
             case RemoveContact():
                 turn.say(contact_texts.removed(await saving.remove(command.name, in_clear=turn.in_clear)))
             case FollowName():
-                name = command.name
-                turn.say(name_texts.followed(*await write(lambda store: name_book.follow(store, name))))
+                name, in_clear = command.name, turn.in_clear
+                followed = await write(lambda store: name_book.follow(store, name, in_clear=in_clear))
+                turn.say(name_texts.followed(*followed))
             case KeepName():
                 name = command.name
                 turn.say(name_texts.stays(await write(lambda store: name_book.stay(store, name))))

@@ -6,7 +6,7 @@ import msgspec
 
 from bot.texts import refusals
 from shared.contacts import Contact
-from shared.errors import CopybaraError, NameNotFound
+from shared.errors import CopybaraError, InputError, NameNotFound
 from shared.links.card import Card
 from shared.links.kinds import decode
 from shared.names import NamedNode, kept
@@ -16,12 +16,14 @@ from shared.node_id import NodeId
 from shared.store import Store
 
 
-def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
+def follow(store: Store, name: str, *, in_clear: bool = False) -> tuple[KeptName, Contact | None]:
     """Follow a name to its new node, and move the contact with that name there.
 
     If only the card has changed, it replaces what the contact has from the old card, and nothing else changes.
     Otherwise the contact loses its keys, because they were agreed with the old node, and its permissions. Raises
-    NameNotFound if there is no change to decide about, InputError if the node belongs to another contact.
+    NameNotFound if there is no change to decide about, InputError if the node belongs to another contact, or if others
+    can write there (`in_clear`) and a contact with a key would lose it: the page would show
+    somebody else in their place.
     """
     old = _held(store, name)
     new = kept.follow(old)
@@ -33,6 +35,8 @@ def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
                 store.save_contact(_with_card(contact, card_of(old.answer), card_of(new.answer)))
         return new, None
     if contact is not None:
+        if in_clear and store.keyed(contact.node):
+            raise InputError(*refusals.follow_elsewhere(contact, new.answer.name))
         card = card_of(new.answer)
         contact = msgspec.structs.replace(
             contact.with_nothing_allowed(),

@@ -221,9 +221,16 @@ def set_program(store: Store, name: str, program: str) -> Contact:
     return contact
 
 
-def set_files(store: Store, name: str, *, always: bool) -> Contact:
-    """Choose whether a contact's files are accepted without asking. Raises NameNotFound."""
-    contact = msgspec.structs.replace(named(store, name), files=always)
+def set_files(store: Store, name: str, *, always: bool, in_clear: bool = False) -> Contact:
+    """Choose whether a contact's files are accepted without asking. Raises NameNotFound, InputError.
+
+    Raises InputError if others can write there (`in_clear`) and files are to be accepted: a contact of
+    theirs would fill the folder of files, with nobody asked.
+    """
+    contact = named(store, name)
+    if in_clear and always:
+        raise InputError(*refusals.files_in_clear(contact))
+    contact = msgspec.structs.replace(contact, files=always)
     store.save_contact(contact)
     return contact
 

@@ -50,11 +50,6 @@ class Lookups:
                 for task in self._tasks.values():
                     task.cancel()
 
-    @property
-    def tasks(self) -> frozenset[asyncio.Task[Any]]:
-        """The running look-ups."""
-        return frozenset(self._tasks.values())
-
     def knows(self, name: str) -> bool:
         """Whether the name must be looked up."""
         return has_known_ending(name)

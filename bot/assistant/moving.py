@@ -37,20 +37,27 @@ SHORTEST = 8
 "How many characters of a node id are enough if only one was announced."
 
 
-def accept(store: Store, name: str, node: str = "") -> Contact:
+def accept(store: Store, name: str, node: str = "", *, in_clear: bool = False) -> Contact:
     """Accept the node in a contact's notice. `node` is its id as it was shown, or its beginning.
 
     If several were announced, one of them may be a thief's, so only a whole node id is accepted.
 
     The contact keeps the key that proved the notice. Their calls ring until the owner trusts them again, because nobody
-    has talked to anyone at the new node. Raises NameNotFound, and InputError if there is no notice, or the node belongs
-    to another contact.
+    has talked to anyone at the new node. `in_clear` is that of set_trust: a thief of the key may have said so, and the
+    owner compares words where nobody else can say that they match. Raises NameNotFound, and InputError if there is no
+    notice, or the node belongs to another contact.
     """
     contact = book.named(store, name)
     if contact.announced is None:
         raise InputError(*refusals.nothing_announced(contact))
     announced = _meant(contact, contact.announced, node.lower())
-    moved = msgspec.structs.replace(contact.with_nothing_allowed(), announced=None, announced_before=(), resolves_as=())
+    moved = msgspec.structs.replace(
+        contact.with_nothing_allowed(),
+        announced=None,
+        announced_before=(),
+        resolves_as=(),
+        confirmed_in_clear=contact.confirmed_in_clear or in_clear,
+    )
     store.move_contact(moved, announced)
     return msgspec.structs.replace(moved, node=announced)
 

@@ -131,9 +131,9 @@ class Saving:
         self._switchboard.words_differ(line)
         await self.write(lambda store: store.words_differ(line.peer, line.secrets))
 
-    async def move(self, name: str, node: str = "") -> Contact:
+    async def move(self, name: str, node: str = "", *, in_clear: bool = False) -> Contact:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
-        return await self.write(lambda store: moving.accept(store, name, node))
+        return await self.write(lambda store: moving.accept(store, name, node, in_clear=in_clear))
 
     def tell(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner that somebody was saved."""

@@ -30,9 +30,11 @@ class Turn(msgspec.Struct, frozen=True):
     posts: list[Post]
     "Everything that was posted since the turn began."
 
-    lookups: list[asyncio.Task[Outcome]] | None = None
-    """The look-ups that the turn has begun, if the code that took the turn waits for them. None: nobody waits, and
-    errors are written into the chat."""
+    lookups: list[asyncio.Task[Outcome]]
+    "The look-ups that the turn has begun."
+
+    awaited: bool = False
+    "Whether the code that took the turn awaits its look-ups. If not, their errors are written into the chat."
 
     @property
     def in_clear(self) -> bool:
@@ -82,8 +84,8 @@ class Turns:
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
-    async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
-        """Wait for a turn in that chat, and hold it during the block. `lookups` are those of Turn."""
+    async def taken(self, chat: str, *, awaited: bool = False) -> AsyncIterator[Turn]:
+        """Wait for a turn in that chat, and hold it during the block. `awaited` is that of Turn."""
         async with self._lock:
             with self._chats.collecting() as posts:
-                yield Turn(self._chats, chat, posts, lookups)
+                yield Turn(self._chats, chat, posts, [], awaited)

@@ -6,10 +6,8 @@ import hmac
 import secrets
 
 from bot.messengers.kept_facts import number, text
-from shared.store.journal import Journal
+from shared.store.journal import CODE, OWNER, Journal
 
-CODE = "code"
-OWNER = "owner"
 ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 CODE_LENGTH = 16
 "16 characters are 78 bits, too many to guess with any number of messages."

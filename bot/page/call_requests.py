@@ -180,7 +180,7 @@ class CallRequests:
         if (moved := reading.moved) is not None and (node := reading.moved_to) is not None:
             if moved.other_announced(node):
                 raise CallRefused(*refusals.several_nodes_announced(moved))
-            contact = await self._assistant.move(moved.name, str(node))
+            contact = await self._assistant.move(moved.name, str(node), in_clear=bool(page.device))
             await self._presenter.book_changed()
             self._tell_home(page, contact_texts.moved(contact))
             return None, None

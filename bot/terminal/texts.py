@@ -120,6 +120,8 @@ def brought_back(folder: Path, contacts: int, recordings: Path, files: Path) -> 
         "/contact confirm NAME WORDS.\n"
         "All calls ring now: you may have allowed less since the backup, and whom you removed or blocked since is a "
         "contact again. To have calls answered automatically: copybara contacts trust NAME\n"
+        "A bot in a messenger obeys nobody until you show that it is yours: somebody may have taken over your account "
+        "there since the backup. copybara setup says how.\n"
         "Recordings, and files that others sent you, aren't in a backup. What you still have of them belongs in "
         f"{recordings} and {files}. The page lists only what has come since Copybara was last started."
     )

@@ -415,6 +415,23 @@ def room_in_clear(name: str, endpoint: str) -> Refusal:
     )
 
 
+def files_in_clear(contact: Contact) -> Refusal:
+    """A contact's files are to be accepted without asking, says a chat in which others can write."""
+    return (
+        f"Others could write that here in your place, and {contact.name} could then put files on this computer.",
+        f"Say it on the page, or at your computer: copybara contacts files {in_shell(contact.name)} always",
+    )
+
+
+def follow_elsewhere(contact: Contact, name: str) -> Refusal:
+    """A contact with a key is to get another node and no key, says a chat in which others can write."""
+    return (
+        f"Others could write that here in your place, and {contact.name} would be somebody whose key you don't have.",
+        f"Compare the nodes with {contact.name} first. Then say it at your computer: "
+        f"copybara resolve --follow {in_shell(name)}",
+    )
+
+
 def nothing_held(name: str) -> Refusal:
     """A name that hasn't changed."""
     return f"There is nothing to decide about {shown(name, LONGEST_NAME)}.", "/name NAME looks a name up."

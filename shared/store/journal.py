@@ -34,6 +34,10 @@ ASIDE_IN, ASIDE_OUT = "aside:in:", "aside:out:"
 UNFINISHED = "unfinished:"
 "The prefix of facts that hold commands whose name is still being looked up."
 
+OWNER, CODE, CONNECTION = "owner", "code", "connection:"
+"""The facts that hold who commands and the code that makes somebody the owner, and the prefix of those that hold
+connections to the owner's account."""
+
 CHOICES = "choices"
 "The fact that holds the numbers that an owner without buttons may reply, and what they stand for."
 

@@ -2,7 +2,8 @@
 
 Since the backup, contacts may have got newer keys, links were used, calls ended and messages left. So every pair secret
 is doubted until it opens a link of the contact. Older links are refused, and nothing that waited is done now. The owner
-may have trusted somebody less since, or blocked or removed them. So the owner is asked about everything.
+may have trusted somebody less since, or blocked or removed them. So the owner is asked about everything. They may also
+have given a bot another owner, because somebody took over their account there. So each bot has to be claimed again.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import struct
 
 from shared.call.records import CallRecord
 from shared.call.table import EndReason
-from shared.store.journal import ASIDE_IN, CHOICES, UNFINISHED
+from shared.store.journal import ASIDE_IN, CHOICES, CODE, CONNECTION, OWNER, UNFINISHED
 from shared.store.store import Store
+
+OWN_ACCOUNT = "1 "
+"""How the fact of the owner begins where the bot is a device of the owner's own account (deltachat/owner.py). That
+account's key says who commands, now as then, and nobody can claim such a bot."""
 
 _LINKS_FROM = "links.from"
 _TIME = struct.Struct(">Q")
@@ -49,8 +54,12 @@ def restored(store: Store, now: int) -> None:
         database.execute("UPDATE inbox SET entry = NULL")
         for table in ("outbox", "shown_calls", "missed_calls", "transfers"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
-        for beginning in (ASIDE_IN, UNFINISHED):
+        for beginning in (ASIDE_IN, UNFINISHED, CONNECTION):
             database.execute("DELETE FROM messenger_facts WHERE substr(name, 1, ?) = ?", (len(beginning), beginning))
+        database.execute(
+            "DELETE FROM messenger_facts WHERE name IN (?, ?) AND substr(CAST(value AS TEXT), 1, ?) != ?",
+            (OWNER, CODE, len(OWN_ACCOUNT), OWN_ACCOUNT),
+        )
         database.execute("DELETE FROM messenger_facts WHERE name = ?", (CHOICES,))  # numbers mean something else by now
         for messenger in OTHER_DEVICES:
             database.execute("DELETE FROM messenger_facts WHERE messenger = ?", (messenger,))

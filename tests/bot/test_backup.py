@@ -29,13 +29,16 @@ from bot.cli.service.units import SERVICE, SOCKET
 from bot.cli.setup.yggdrasil.for_root import handed_over
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
+from bot.messengers.deltachat.account import SELF
+from bot.messengers.deltachat.owner import Owner
 from bot.messengers.numbered_choices import NumberedChoices
+from bot.messengers.owner_code import code_of
 from bot.terminal import texts
 from shared.contacts import Contact, Trust
 from shared.errors import BadBackup, HomeInUse, StoreError
 from shared.node_id import NodeId
 from shared.store import Store
-from shared.store.journal import CHOICES, UNFINISHED, Journal
+from shared.store.journal import CHOICES, CONNECTION, OWNER, UNFINISHED, Journal
 from shared.store.restored import links_from, not_ahead, restored
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
 from tests.bot.setup.test_asked import at_terminal
@@ -228,13 +231,28 @@ def test_no_command_and_no_number_from_before_a_restore_does_anything_afterwards
     (choice,) = trust.offer(["trust"], "anna", 1000)
     with Store(tmp_path / "home" / "copybara.db") as store:
         for messenger in ("telegram", "deltachat"):
-            facts = {f"{UNFINISHED}1": b"/contact add anna anna.azero", CHOICES: trust.to_bytes(), "owner": b"7"}
+            facts = {f"{UNFINISHED}1": b"/contact add anna anna.azero", CHOICES: trust.to_bytes(), "bot": b"anna_bot"}
             Journal(store, messenger).set_facts(facts)
         restored(store, 1000)
         for messenger in ("telegram", "deltachat"):
             journal = Journal(store, messenger)
-            assert journal.facts("") == {"owner": b"7"}
+            assert journal.facts("") == {"bot": b"anna_bot"}
             assert NumberedChoices(journal.fact(CHOICES)).meant(choice.number) is None
+
+
+def test_who_commanded_a_bot_before_a_restore_has_to_show_that_they_still_do(tmp_path: Path) -> None:
+    """Their account may have been taken over since, and the bot have got another owner."""
+    theirs, own = Owner(12, "AB" * 20), Owner(SELF, "CD" * 20)
+    with Store(tmp_path / "home" / "copybara.db") as store:
+        telegram, deltachat, device = (Journal(store, name) for name in ("telegram", "deltachat", "another"))
+        telegram.set_facts({OWNER: b"7", f"{CONNECTION}c": b"7"})
+        code = code_of(telegram)
+        deltachat.set_facts({OWNER: theirs.kept()})
+        device.set_facts({OWNER: own.kept()})
+        restored(store, 1000)
+        assert (telegram.facts(""), deltachat.facts("")) == ({}, {})
+        assert code_of(telegram) != code
+        assert device.facts("") == {OWNER: own.kept()}, "a device of the owner's account obeys that account's key"
 
 
 def test_a_link_of_the_second_of_a_restore_is_from_before(tmp_path: Path) -> None:

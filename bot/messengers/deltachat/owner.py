@@ -11,8 +11,8 @@ from bot.messengers.deltachat.account import SELF
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 # The core's contact numbers have 32 bits.
 
-OWNER, ADDRESS = "owner", "address"
-"The facts that hold the owner's key and the bot's address."
+ADDRESS = "address"
+"The fact that holds the bot's address."
 
 
 @dataclass(frozen=True, slots=True)

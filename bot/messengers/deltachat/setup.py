@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from bot.home import Home
 from bot.messengers.deltachat import NAME
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
-from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
+from bot.messengers.deltachat.owner import ADDRESS, Owner
 from bot.messengers.deltachat.rpc import NoAnswer, Rpc, RpcDown, RpcError, program
 from bot.messengers.deltachat.second_device import is_code, is_file, take_over
 from bot.terminal import qr_code
@@ -23,7 +23,7 @@ from shared.errors import InputError, first_error
 from shared.sentences import ended
 from shared.store import Store
 from shared.store.files import make_folder
-from shared.store.journal import Journal
+from shared.store.journal import OWNER, Journal
 
 QUESTION = """
 The bot's Delta Chat account. One of its own: an invite (dcaccount:…) or an address. Or yours, with the bot as one more

@@ -17,7 +17,7 @@ from bot.messengers.deltachat import texts
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, Message, next_events
 from bot.messengers.deltachat.begun import Begun
 from bot.messengers.deltachat.calls.app_calls import AppCall, AppCalls, WhoseApp
-from bot.messengers.deltachat.owner import OWNER, Owner
+from bot.messengers.deltachat.owner import Owner
 from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.kept_facts import as_numbers
@@ -30,6 +30,7 @@ from peer.calls.line import Line
 from shared.asleep import until_slept
 from shared.errors import CopybaraError, InputError, first_error
 from shared.kept_running import Part, kept_running
+from shared.store.journal import OWNER
 
 BURST, SECONDS_EACH, PER_SECOND = 3, 1.0, 10
 "The core sends three messages at once and then one per second. A link can't overtake messages that wait there."
@@ -243,6 +244,8 @@ class DeltaChatWire(Begun):
         owner = Owner.read(desk.fact(OWNER))
         if owner is not None and await account.fingerprint_of(owner.contact) == owner.fingerprint:
             self._owner = owner.contact
+        elif owner is not None:
+            await desk.forget_commands()  # nobody carries out for the next owner what this one has written
         # Friends, too, add the owner's own account by its QR code.
         self._may_be_claimed = self._owner is None and not (owner is not None and owner.has_this_account)
 

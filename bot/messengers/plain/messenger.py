@@ -200,6 +200,11 @@ class PlainMessenger:
         """See Desk."""
         return self._journal.fact(name)
 
+    async def forget_commands(self) -> None:
+        """See Desk."""
+        self._choices = NumberedChoices()
+        await self._writer.write(Journal.forget_commands)
+
     async def keep(self, facts: dict[str, bytes | None]) -> None:
         """See Desk."""
         await self._writer.write(functools.partial(Journal.set_facts, facts=facts))
@@ -261,10 +266,9 @@ class PlainMessenger:
         if number is not None:
             await self._chosen(number, listener)
             return
-        before = listener.unfinished()
         self._hearing = entry
         try:
-            posts = await listener.hear(
+            caused = await listener.hear(
                 IncomingMessage(
                     entry.text,
                     sender=entry.shown or entry.sender or "owner",
@@ -279,8 +283,8 @@ class PlainMessenger:
             )
         finally:
             self._hearing = None
-        self._note_writer(entry, posts)
-        for task in listener.unfinished() - before:
+        self._note_writer(entry, caused.posts)
+        for task in caused.unfinished:
             self._unfinished.note(values.to_bytes(entry), task, outcome.facts, listener)
 
     async def _chosen(self, number: int, listener: Listener) -> None:

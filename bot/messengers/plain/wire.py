@@ -38,6 +38,9 @@ class Desk(Protocol):
     def fact(self, name: str) -> bytes | None:
         """A value that the wire has stored."""
 
+    async def forget_commands(self) -> None:
+        """Delete what the owner has commanded and isn't carried out yet, because they aren't the owner any more."""
+
     async def keep(self, facts: dict[str, bytes | None]) -> None:
         """Store values, and remove those that are None. Returns when they are on the disk."""
 

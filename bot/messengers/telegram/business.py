@@ -12,10 +12,10 @@ from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Refused
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.incoming import CONNECTION, Connection, from_bytes, to_bytes
+from bot.messengers.telegram.incoming import Connection, from_bytes, to_bytes
 from bot.messengers.telegram.requests import Requests
 from shared.not_json import NOT_JSON
-from shared.store.journal import Journal
+from shared.store.journal import CONNECTION, Journal
 
 OTHERS_REMEMBERED = 256
 "How many connections to other people's accounts are remembered, so that Telegram isn't asked again."

@@ -6,9 +6,6 @@ import msgspec
 
 from bot.conversation import Identity
 
-CONNECTION = "connection:"
-"The prefix of facts that hold the connections to the owner's account."
-
 
 class TelegramMessage(msgspec.Struct, frozen=True, tag="heard"):
     """A message: the owner's whole text, or the links of anybody else."""

@@ -259,10 +259,9 @@ class TelegramMessenger:
         if entry.from_owner and is_about_a_call(entry.text) and self._age(entry) > self._lifetime:
             self._tell(common.too_late(entry.text))
             return
-        before = listener.unfinished()
         self._hearing = entry
         try:
-            await listener.hear(
+            caused = await listener.hear(
                 IncomingMessage(
                     entry.text,
                     sender=entry.identity.shown if entry.identity else entry.sender or "owner",
@@ -277,7 +276,7 @@ class TelegramMessenger:
             )
         finally:
             self._hearing = None
-        for task in listener.unfinished() - before:
+        for task in caused.unfinished:
             self._unfinished.note(to_bytes(entry), task, outcome.facts, listener)
 
     def _age(self, entry: TelegramMessage) -> float:

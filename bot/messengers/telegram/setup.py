@@ -8,14 +8,13 @@ from bot.home import Home
 from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, forget_owner, owner_of
 from bot.messengers.telegram import NAME, switches
-from bot.messengers.telegram.incoming import CONNECTION
 from bot.messengers.telegram.token import BotToken, checked, read_token, silence, token_file
 from bot.terminal.asking import Asking, Stopped
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, MessengerError
 from shared.store import Store
 from shared.store.files import locked_folder, replace_file
-from shared.store.journal import Journal
+from shared.store.journal import CONNECTION, Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 

@@ -23,13 +23,13 @@ import pytest_asyncio
 from deltachat_rpc_client import Rpc
 
 from bot.home import Home
-from bot.messengers.deltachat.owner import OWNER, Owner
+from bot.messengers.deltachat.owner import Owner
 from bot.messengers.deltachat.setup import look, make
 from shared.config.file import load
 from shared.config.schema import Config
 from shared.errors import InputError
 from shared.store import Store
-from shared.store.journal import Journal
+from shared.store.journal import OWNER, Journal
 from tests.bot.console import SECONDS, Chat, Person, cli
 from tests.bot.deltachat.mail import MailServer
 from tests.bot.deltachat.world import SECTION, SELF, App, owners

@@ -17,9 +17,11 @@ from bot.kinds import Sentence
 from bot.messengers.deltachat.account import JOINED, SELF, Account
 from bot.messengers.deltachat.calls.app_calls import OPEN, RINGS, TOLD_OF_STRANGERS, AppCall, AppCalls, WhoseApp
 from bot.messengers.deltachat.calls.states import ALERTING
-from bot.messengers.deltachat.owner import OWNER, Owner
+from bot.messengers.deltachat.owner import Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.deltachat.wire import DeltaChatWire
+from bot.messengers.numbered_choices import NumberedChoices
+from bot.messengers.plain.messenger import PlainMessenger
 from bot.messengers.plain.values import Heard
 from peer.calls.programs.deltachat import DeltaChatApp
 from peer.calls.switchboard import Switchboard
@@ -29,6 +31,7 @@ from shared.contacts import Trust
 from shared.errors import NameNotFound
 from shared.media import Media
 from shared.store import Store, StoreThread
+from shared.store.journal import CHOICES, OWNER, UNFINISHED, Journal
 from tests.bot.deltachat.friends import Sockets
 from tests.peer.calls.nodes import node, over
 
@@ -86,6 +89,9 @@ class Table:
 
     def fact(self, name: str) -> bytes | None:
         return self.facts.get(name)
+
+    async def forget_commands(self) -> None:
+        pass
 
     async def keep(self, facts: dict[str, bytes | None]) -> None:
         self.facts.update(facts)
@@ -156,6 +162,31 @@ async def test_a_device_of_the_owners_account_is_nobodys_by_a_qr(tmp_path: Path)
             await made._event({"kind": "SecurejoinInviterProgress", "progress": JOINED, "contactId": 12})
             assert made._owner == owner
             assert table.facts[OWNER] == Owner(SELF, kept).kept()
+
+
+@pytest.mark.parametrize(("key", "left"), [("CD" * 20, 1), ("EF" * 20, 0)], ids=["the same key", "another key"])
+async def test_what_the_owner_before_has_commanded_is_not_carried_out_for_the_next(
+    tmp_path: Path, key: str, left: int
+) -> None:
+    """The owner's key isn't the contact's any more, so the next who uses the QR code becomes the owner."""
+    choices = NumberedChoices()
+    (choice,) = choices.offer(["trust"], "anna", 1000)
+    core = Core(
+        {("get_contact_encryption_info", 12): "CDCD " * 10, ("get_chat_securejoin_qr_code", None): INVITE},
+    )
+    with Store(tmp_path / "db") as store:
+        journal = Journal(store, "deltachat")
+        journal.store([(1, b"/contact trust anna")], now=1)
+        journal.set_facts({OWNER: Owner(12, key).kept(), f"{UNFINISHED}1": b"/call", CHOICES: choices.to_bytes()})
+        async with asyncio.timeout(PATIENCE), StoreThread(store) as thread:
+            made = DeltaChatWire(core, "deltachat", AppCalls("deltachat", thread))
+            messenger = PlainMessenger(made, "deltachat", journal, thread.write, lifetime=600)
+            async with messenger.running():
+                await made._find_owner(Account(core, 1), messenger)
+            assert made.has_owner == bool(left)
+            assert [len(kept) for kept in (journal.waiting(), journal.facts(UNFINISHED))] == [left, left]
+            assert bool(NumberedChoices(journal.fact(CHOICES)).meant(choice.number)) == bool(left)
+            assert bool(messenger._choices.open()) == bool(left)
 
 
 @dataclass

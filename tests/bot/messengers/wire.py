@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from bot.conversation import Action, IncomingMessage, Post
+from bot.conversation import Action, Effects, IncomingMessage, Post
 from bot.kinds import Sentence
 from bot.messengers.outbox import Pace
 from bot.messengers.plain.messenger import PlainMessenger
@@ -137,15 +137,12 @@ class Ear:
         self.messenger: PlainMessenger | None = None
         self.is_ending = False
 
-    async def hear(self, message: IncomingMessage) -> list[Post]:
+    async def hear(self, message: IncomingMessage) -> Effects:
         post = self.posts.get(message.text)
         if post is None or self.messenger is None:
-            return []
+            return Effects([])
         self.messenger.post(post)
-        return [post]
-
-    def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        return frozenset()
+        return Effects([post])
 
     async def act(self, action: Action, chat: str) -> str:
         self.acted.put_nowait(action)

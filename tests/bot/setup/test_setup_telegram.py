@@ -12,11 +12,11 @@ import pytest
 from bot.messengers import telegram
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.telegram import switches
-from bot.messengers.telegram.incoming import CONNECTION, Connection, to_bytes
+from bot.messengers.telegram.incoming import Connection, to_bytes
 from shared.config.file import load
 from shared.errors import MessengerError
 from shared.store import Store
-from shared.store.journal import UNFINISHED, Journal
+from shared.store.journal import CONNECTION, UNFINISHED, Journal
 from tests.bot.console import cli
 from tests.bot.setup.test_asked import at_terminal
 from tests.bot.setup.test_public_peers import HEAD, serving

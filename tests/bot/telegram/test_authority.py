@@ -297,3 +297,13 @@ async def test_the_name_of_who_has_a_key_is_not_made_free_where_others_can_write
         await bob.reads("anna is already in your contacts")
         with bob.store() as store:
             assert [each.node for each in store.contacts()] == [anna.id]
+
+
+async def test_files_are_not_taken_without_asking_because_telegram_says_so(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        await bob.begin()
+        bob.says("/contact files anna always")
+        await bob.reads("copybara contacts files anna always")
+        with bob.store() as store:
+            assert [each.files for each in store.contacts()] == [False]
