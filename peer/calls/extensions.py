@@ -57,6 +57,11 @@ class Extensions:
         if self.recording is not None:
             self.recording.disconnected()
 
+    def stop(self) -> None:
+        """The call is over: send and take no more of any file."""
+        if self.files is not None:
+            self.files.stop()
+
     def greeted(self, hello: Hello) -> None:
         """Note what the other side's program can do, as it says on the leg."""
         if self.files is not None:

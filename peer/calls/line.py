@@ -18,7 +18,7 @@ from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
-from shared.call.events import Answer, Busy, Event, Offered
+from shared.call.events import Answer, Busy, Event, Glare, Offered
 from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
 from shared.contacts import STRANGER, Contact
 from shared.media import Media
@@ -288,6 +288,11 @@ class Line:
     async def next_event(self) -> Event:
         """Take the next event from the inbox; wait for one if there is none."""
         return await self._inbox.get()
+
+    def crossed_unnoticed(self) -> bool:
+        """Whether it has ended before it could come to the call that crossed it: that waits in the inbox."""
+        events = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        return self.call.ended and any(isinstance(event, Glare) for event in events)
 
     def begin(self, beginning: Offered | Answer | Busy, reason: Reason) -> tuple[Effect, ...]:
         """Begin an incoming call as the policy has decided, for that reason; returns the effects to be carried out."""

@@ -88,6 +88,8 @@ class LineKeeping:
         """Keep what a session reports, and pass it on. Raises StoreError if the session must not go on without it."""
         try:
             match step:
+                case Connected() if line.call.ended:
+                    pass  # its leg came up while it was being closed: it is no call that others have to give way to
                 case Connected():
                     await self._keep_connected(line, step.secret, step.first_heard)
                     self._end_others(line)

@@ -52,7 +52,7 @@ from shared.call.effects import (
 )
 from shared.call.events import Answer, Busy, Event, Failed, HangUp, Unanswered
 from shared.call.records import CallRecord
-from shared.call.table import RUNS_OUT
+from shared.call.table import RUNS_OUT, EndReason
 from shared.config.schema import Answering
 from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.node_id import NodeId
@@ -136,6 +136,7 @@ class LineRunner:
         try:
             try:
                 await self._until_ended(line)
+                await self._let_twin_ring(line)
             except Exception:
                 # A fault of this program: it costs this call, and no other.
                 logger.exception("line %d broke", line.number)
@@ -162,6 +163,19 @@ class LineRunner:
             except LocalProtocolError as error:
                 # Two things happened at once, say an answer and a cancellation, and the first one won.
                 logger.info("line %d: %s", line.number, error.sentence)
+
+    async def _let_twin_ring(self, line: Line) -> None:
+        """Both have called, and ours ended in that moment: let theirs ring, whose link nobody can use any more."""
+        twin = line.twin
+        if twin is None or twin in self._lines or not line.crossed_unnoticed():
+            return
+        try:
+            if line.call.reason is EndReason.STOPPED:
+                await self._keeping.keep_begun(twin)  # it rings once the program runs again
+            else:
+                await self.let_ring(twin, Reason.ASK)
+        except StoreError as error:
+            logger.warning("line %d: the call that crossed it can't be kept: %s", line.number, error.sentence)
 
     def _abandon(self, line: Line) -> None:
         """End a call whose effects can't be carried out: close everything that it has open."""

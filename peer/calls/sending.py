@@ -83,10 +83,11 @@ class OwnSending:
             leg.control.send(self.media.told)
 
     def stop(self) -> None:
-        """Send and play nothing any more."""
+        """Send, play and record nothing any more."""
         self.media = replace(self.media, on_hold=True)
         self._silence()
         self._host.pause(True)
+        self._extensions.media_changed(self.media)
 
     def remote_holds(self, on: bool) -> None:
         """The other side has put the call on hold or taken it off hold. Meanwhile we send no sound and no picture."""

@@ -151,8 +151,9 @@ class Session:
         self._sending.hold(on)
 
     def fall_silent(self) -> None:
-        """Send and play nothing any more: the call is over, even if closing it takes a while."""
+        """Send, play and record nothing any more: the call is over, even if closing it takes a while."""
         self._sending.stop()
+        self.extensions.stop()
 
     def remote_holds(self, on: bool) -> None:
         """The other side has put the call on hold or taken it off hold. Meanwhile we send no sound and no picture."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Literal
 
 from peer.calls.admission import Admission
@@ -279,11 +279,10 @@ class Switchboard:
         self._require_room([each for each in occupying if each not in giving_way])
         line.choose(endpoint, media, begins_off=begins_off)
         self._common.choice.of(line)
-        for each in giving_way:
-            if instead == "hold":
-                await self._hold(each)
-            else:
-                await self._end(each)
+        if instead == "hold":
+            await self._hold(giving_way)
+        else:
+            await self._end(giving_way)
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring any more.")
         line.put(Answer())
@@ -294,11 +293,13 @@ class Switchboard:
             await release()
             self.lines.show_media(line, MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
 
-    async def _end(self, line: Line) -> None:
-        line.put(HangUp())
+    async def _end(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            line.put(HangUp())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                await line.over.wait()
+                for line in lines:
+                    await line.over.wait()
 
     async def hold(self, line: Line) -> None:
         """Put a call on hold, and all calls of the same conversation.
@@ -307,16 +308,19 @@ class Switchboard:
         already, LocalProtocolError if this is done too often.
         """
         self._require_holdable(line)
-        for each in self.lines.of_conversation(line):
-            if each.holdable and not each.on_hold:
-                await self._hold(each)
+        await self._hold([each for each in self.lines.of_conversation(line) if each.holdable and not each.on_hold])
 
-    async def _hold(self, line: Line) -> None:
-        self._require_holdable(line)
-        assert line.session is not None
-        line.session.own_limits.hold()
-        line.put(Hold())
-        await line.until(lambda: line.on_hold)
+    async def _hold(self, lines: Sequence[Line]) -> None:
+        """Put all of them on hold, or none: somebody left out would go on hearing the owner."""
+        for line in lines:
+            self._require_holdable(line)
+        for line in lines:
+            assert line.session is not None
+            line.session.own_limits.hold()
+        for line in lines:
+            line.put(Hold())
+        for line in lines:
+            await line.until(lambda line=line: line.on_hold)  # type: ignore[misc]
 
     def _require_holdable(self, line: Line) -> None:
         if not line.holdable:
@@ -346,8 +350,7 @@ class Switchboard:
         # Before the others are put on hold for them.
         for _, session in held:
             session.own_limits.hold()
-        for other in gives_way:
-            await self._hold(other)
+        await self._hold(gives_way)
         begins()
         for each, _ in held:
             if each.on_hold:

@@ -82,6 +82,9 @@ class CallFiles:
         self._speaks = False
         "Whether the other side's program has said on this leg that it takes files."
 
+        self._stopped = False
+        "Whether the call is over, and only being closed."
+
         self._heard = asyncio.Event()
         "Set once it has said on this leg whether it does."
 
@@ -183,11 +186,18 @@ class CallFiles:
             if entry.transfer.state is FileState.RUNNING:
                 self._change(entry, FileEvent.LOSE, rate=None)
 
+    def stop(self) -> None:
+        """The call is over: send no more of any file, take nothing more, and begin none. What has arrived is noted."""
+        self._stopped = True
+        self._leaving.disconnected()
+
     def received(self, message: FileMessage) -> None:
         """Act on what the other side says. Raises RemoteProtocolError."""
         if not self._speaks:
             return
         match message:
+            case FileOffer() | FileAccept() if self._stopped:
+                pass
             case FileOffer():
                 self._offered(message)
             case FileCancel():
@@ -425,7 +435,7 @@ class CallFiles:
             await self._shelf.keep(entry.kept)
         if not entry.open:
             return
-        if self._leg is None:
+        if self._leg is None or self._stopped:
             self._change(entry, FileEvent.LOSE)  # they offer it again
             return
         self._send_message(FileAccept(entry.kept.digest, offset))
@@ -486,7 +496,7 @@ class CallFiles:
             entry = await self._offers.get()
             while not allowed.takes(time.monotonic()):  # noqa: ASYNC110 -- time is what it waits for
                 await asyncio.sleep(TICK_SECONDS)
-            if self._speaks and entry.open:
+            if self._speaks and entry.open and not self._stopped:
                 kept = entry.kept
                 if kept.voice and entry.transfer.state is FileState.PAUSED and not entry.transfer.done:
                     # Left when there was no call, so its owner hasn't read that it is offered.
@@ -532,7 +542,7 @@ class CallFiles:
 
     def _open_channel(self) -> None:
         leg = self._leg
-        if leg is None or self._leaving.has_channel:
+        if leg is None or self._stopped or self._leaving.has_channel:
             return
         self._leaving.opens()
 
@@ -541,7 +551,7 @@ class CallFiles:
                 channel = await leg.open_files(self._frame)
             except LegFailed:
                 return
-            if leg is self._leg:
+            if leg is self._leg and not self._stopped:
                 self._leaving.connected(channel)
 
         self._jobs.put_nowait(open_it)

@@ -5,7 +5,7 @@ They are files like others, marked in their offer; call_files.py takes them up w
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from peer.calls.files.shelf import FileShelf
@@ -35,7 +35,8 @@ async def leave(
         ours=True,
         digest=described.digest,
         size=described.size,
-        name=safe_name(f"voice message {datetime.now():%Y-%m-%d %H.%M.%S}{suffix}"),
+        # In UTC: the local time would show them in which time zone the owner is.
+        name=safe_name(f"voice message {datetime.now(UTC):%Y-%m-%d %H.%M.%S} UTC{suffix}"),
         source=str(path),
         spooled=spooled,
         modified_ns=described.modified_ns,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -203,6 +204,18 @@ async def node(
             made = Node(name, network, writes, clock, files=files, **options)  # type: ignore[arg-type]
             async with made.switchboard.running():
                 yield made
+
+
+@contextlib.contextmanager
+def locked(who: Node) -> Iterator[None]:
+    """Let another process lock the node's database, so that nothing can be written."""
+    other = sqlite3.connect(who.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
 
 
 async def active(*sides: tuple[Node, Line]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +30,7 @@ from shared.reasons import Reason
 from shared.store import Store, StoreThread
 from shared.store.store import Agreed
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import PATIENCE, Clock, Node, active, chat, node, over
+from tests.peer.calls.nodes import PATIENCE, Clock, Node, active, chat, locked, node, over
 
 KEY = b"k" * 32
 
@@ -111,18 +110,6 @@ async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
     await caller.reads_all(callee)
     await active((caller, ours), (callee, theirs))
     return ours, theirs
-
-
-@contextlib.contextmanager
-def locked(who: Node) -> Iterator[None]:
-    """Let another process lock the node's database, so that nothing can be written."""
-    other = sqlite3.connect(who.store.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
 
 
 async def test_one_link_between_contacts_is_a_call(tmp_path: Path) -> None:

@@ -379,13 +379,28 @@ async def test_our_call_goes_on_alone_if_it_is_the_one_that_both_take(tmp_path: 
         assert theirs.life is None
 
 
-async def test_a_call_that_crosses_ours_in_the_moment_in_which_we_take_it_back_is_not_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ours_wins", [False, True])
+async def test_a_call_that_crosses_ours_in_the_moment_in_which_we_take_it_back_rings(
+    tmp_path: Path, ours_wins: bool
+) -> None:
+    """It isn't answered without asking: the owner has just hung up. Nor is it lost: its link is used by now."""
     async with anna(tmp_path) as who:
         ours, theirs = await who.crosses()
         ours.put(HangUp())
+        ours.put(Glare(ours_wins=ours_wins))
+        await over(ours)
+        assert (ours.call.reason, theirs.call.state, who.lines) == (EndReason.CANCELLED, State.RINGING, [theirs])
+        assert who.hears(theirs, Rings)
+
+
+async def test_a_call_that_crosses_ours_as_the_program_is_stopped_rings_at_the_next_start(tmp_path: Path) -> None:
+    async with anna(tmp_path) as who:
+        ours, theirs = await who.crosses()
+        ours.put(Stop())
         ours.put(Glare(ours_wins=False))
         await over(ours)
-        assert (ours.call.reason, theirs.life, who.lines) == (EndReason.CANCELLED, None, [])
+        assert who.lines == []
+        assert [call.reference for call in who.store.running_calls()] == [theirs.link.reference]
 
 
 async def test_a_hold_and_its_end_reach_the_session(tmp_path: Path) -> None:
@@ -475,6 +490,20 @@ async def test_an_answer_that_comes_when_the_caller_has_taken_the_call_back_open
         assert line.call.reason is EndReason.REMOTE_CANCELLED
         assert who.sessions.ends == []
         assert [entry.reason for entry in who.store.call_log(9)] == ["remote-cancelled"]
+
+
+async def test_a_leg_that_comes_up_when_its_call_is_over_ends_no_other_call(tmp_path: Path) -> None:
+    async with anna(tmp_path) as who:
+        taken_back = await who.places()
+        taken_back.put(HangUp())
+        await over(taken_back)
+        line = await who.rings(who.from_ben())
+        line.put(Answer())
+        await who.becomes(line, State.CONNECTING)
+        await who.runner._keeping.kept(taken_back, Connected(b"s" * 32, None))
+        line.put(LegUp())
+        await who.becomes(line, State.ACTIVE)
+        assert taken_back.connection.connected is None
 
 
 async def test_a_second_answer_changes_nothing(tmp_path: Path) -> None:

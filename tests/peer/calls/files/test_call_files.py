@@ -21,10 +21,11 @@ from shared.errors import CopybaraError, FileRefused
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.media import Media
+from shared.messages import Text
 from shared.node_id import NodeId
 from shared.store import Store
-from tests.peer.calls.files.calls import KEY, call, two_nodes, written
-from tests.peer.calls.nodes import LIMITS, Node, active, over
+from tests.peer.calls.files.calls import KEY, Side, call, two_nodes, written
+from tests.peer.calls.nodes import LIMITS, Node, active, locked, over
 from tests.shared.store.ordinary_user import NOBODY
 
 THIEFS_KEY = b"t" * 32
@@ -153,6 +154,36 @@ async def test_either_side_cancels_a_file_that_is_on_its_way(tmp_path: Path, can
         assert [path.name for path in ben.files.iterdir() if path.is_file()] == ["small.bin"]
         assert [*(ben.files / ".parts").iterdir()] == []
         assert not opened(tmp_path / "large.bin")
+
+
+async def test_no_more_of_a_file_is_sent_once_the_owner_has_hung_up(tmp_path: Path) -> None:
+    """Also while another process has the database, so that the call can't be closed yet."""
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        for side in (here, there):
+            await side.node.hears(Paired)
+        files = here.files
+        sent = await here.files.send(written(tmp_path, "large.bin", 60_000_000))
+        await there.until(FileState.RUNNING)
+        (entry,) = files._entries.values()
+        with locked(anna):
+            anna.switchboard.hang_up(here.line)
+            await here.line.until(lambda: False)  # it ends
+            position = entry.position
+            assert position < sent.size
+            await words_pass(there, here)
+            assert entry.position == position
+        await over(here.line, there.line)
+        await here.until(FileState.PAUSED)
+
+
+async def words_pass(writer: Side, reader: Side) -> None:
+    """Let a few lines of text pass one after the other over the call's leg."""
+    who = reader.node
+    for _ in range(3):
+        who.heard.clear()
+        writer.node.switchboard.write(writer.line, "Hello")
+        await who.hears(Text)
 
 
 async def begun(anna: Node, ben: Node, path: Path, part: bytes) -> None:

@@ -31,6 +31,7 @@ async def test_a_message_waits_for_the_next_call_and_is_offered_in_it(tmp_path: 
         here, there = await call(anna, ben)
         offered = await there.until(FileState.OFFERED)
         assert (offered.voice, offered.name) == (True, kept.name)
+        assert offered.name.endswith(" UTC.webm"), "the local time would show in which time zone its sender is"
         there.files.accept(offered.number)
         arrived = await there.until(FileState.DONE)
         delivered = await here.until(FileState.DONE)

@@ -20,7 +20,7 @@ from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, CircleChang
 from shared.call.table import EndReason, State
 from shared.config.schema import Calls
 from shared.contacts import Trust
-from shared.errors import CallRefused, CantMerge, CopybaraError, NotAsked
+from shared.errors import CallRefused, CantMerge, CopybaraError, LocalProtocolError, NotAsked
 from shared.links.introduced import introduced_node
 from shared.links.kinds import Request
 from shared.media import Media
@@ -199,6 +199,19 @@ async def test_a_line_of_text_is_read_by_all_and_hold_holds_all(tmp_path: Path) 
         for who in (ben, carl):
             await sees(who, line_with(who, anna), on_hold=False)
         await wire.flows(*lines, *await met(ben, carl))
+
+
+async def test_a_conversation_that_cannot_be_held_as_a_whole_is_not_held_in_part(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_wire, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        *_, last = anna.switchboard.lines.of_conversation(lines[0])
+        assert isinstance(last.session, Session)
+        with contextlib.suppress(LocalProtocolError):
+            while True:
+                last.session.own_limits.hold()
+        with pytest.raises(LocalProtocolError, match="too often"):
+            await anna.switchboard.hold(lines[0])
+        assert [line.on_hold for line in lines] == [False, False]
 
 
 async def test_a_late_yes_takes_no_call_off_hold_that_the_owner_has_put_there_meanwhile(tmp_path: Path) -> None:
