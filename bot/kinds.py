@@ -193,7 +193,7 @@ class Kind(enum.StrEnum):
     DEVICE_ADDED = "device.added", "You confirmed the code: it is one of your devices."
     DEVICE_CANCELLED = "device.cancelled", "No device is being added any more."
     DEVICE_REMOVED = "device.removed", "A device was locked out."
-    DEVICE_CHANGED_BOOK = "device.changed-book", "Your contacts were changed on one of your devices."
+    DEVICE_CHANGED_BOOK = "device.changed-book", "Your contacts or your card were changed on one of your devices."
 
     BOT_LISTENING = "bot.listening", "The messenger's bot is reading its messages."
     BOT_UNCLAIMED = "bot.unclaimed", "The bot has no owner yet."

@@ -136,6 +136,7 @@ class PageRequests:
             case SetName():
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
+                self._contacts.tell_home(page, said)  # others see that name
                 return said
             case SeenChanges() if not page.device:
                 self._presenter.seen_changes(message.changes)

@@ -172,9 +172,9 @@ def erased(device: PairedDevice) -> Sentence:
 
 
 def done_at(name: str, sentence: Sentence | None = None) -> Sentence:
-    """The contact book was changed at that device: how, unless it is said where others can read it."""
+    """The contact book or the card was changed at that device: how, unless it is said where others can read it."""
     if sentence is None:
-        return Sentence(Kind.DEVICE_CHANGED_BOOK, f"Your contacts were changed on {name}.")
+        return Sentence(Kind.DEVICE_CHANGED_BOOK, f"Your contacts or your card were changed on {name}.")
     return Sentence(Kind.DEVICE_CHANGED_BOOK, f"On {name}: {sentence.sentence}", sentence.hint)
 
 

@@ -17,6 +17,9 @@ SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 YGGDRASIL = ip_network("200::/7")
 "The addresses of its nodes, each computed from a key. IANA calls them global, and no router on the internet has them."
 
+LOCAL_NAT64 = ip_network("64:ff9b:1::/48")
+"Leads to an IPv4 address inside, mostly on the internet (RFC 8215). Python 3.13 calls these addresses private."
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -98,7 +101,7 @@ def is_near(host: str) -> bool:
         return host == "localhost"
     address = ip_address(host)
     if isinstance(address, IPv6Address):
-        if address.teredo is not None:
+        if address.teredo is not None or address in LOCAL_NAT64:
             return False
         address = address.ipv4_mapped or address.sixtofour or address
     return address in YGGDRASIL or not address.is_global

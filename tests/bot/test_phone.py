@@ -249,6 +249,8 @@ async def test_a_phone_allows_nobody_automatic_answers_and_the_chat_hears_what_i
             await anna.told("On phone: bob's calls will ring", kind="device.changed-book")
             await sock.send_json({"type": "rename-contact", "id": 2, **who, "new_name": "anne"})
             await anna.told("On phone: bob is now called anne", kind="device.changed-book")
+            await sock.send_json({"type": "set-name", "id": 3, "name": "Anna Banana"})
+            await anna.told("On phone: Your card now says Anna Banana", kind="device.changed-book")
 
 
 async def test_a_new_node_id_that_a_phone_accepts_is_told_at_home(friends: Path, tmp_path: Path) -> None:

@@ -423,6 +423,8 @@ def test_a_host_name_that_hangs_is_left_behind(tmp_path: Path) -> None:
         # An IPv4 address inside: mapped, 6to4 and Teredo.
         "ws://[::ffff:8.8.8.8]",
         "ws://[2002:808:808::1]",
+        "ws://[64:ff9b::808:808]",
+        "ws://[64:ff9b:1::808:808]",
         "ws://[2001:0:808:808::1]",
         "wss://x.dev/#a",
         "wss://é.dev",
