@@ -16,8 +16,8 @@ from shared.store.journal import ASIDE_IN, CHOICES, CODE, CONNECTION, OWNER, UNF
 from shared.store.store import Store
 
 OWN_ACCOUNT = "1 "
-"""How the fact of the owner begins where the bot is a device of the owner's own account (deltachat/owner.py). That
-account's key says who commands, now as then, and nobody can claim such a bot."""
+"""How the fact of the owner begins where the bot is a device of the owner's own account, in Delta Chat. That account's
+key says who commands, now as then, and nobody can claim such a bot."""
 
 _LINKS_FROM = "links.from"
 _TIME = struct.Struct(">Q")
