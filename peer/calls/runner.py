@@ -50,7 +50,7 @@ from shared.call.effects import (
     Timer,
     TryResponse,
 )
-from shared.call.events import Answer, Busy, Event, Failed, HangUp, Unanswered
+from shared.call.events import Answer, Busy, Event, Failed, HangUp, Offered, Unanswered
 from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT, EndReason
 from shared.config.schema import Answering
@@ -170,10 +170,9 @@ class LineRunner:
         if twin is None or twin in self._lines or not line.crossed_unnoticed():
             return
         try:
-            if line.call.reason is EndReason.STOPPED:
-                await self._keeping.keep_begun(twin)  # it rings once the program runs again
-            else:
-                await self.let_ring(twin, Reason.ASK)
+            await self._keeping.keep_begun(twin)
+            if line.call.reason is not EndReason.STOPPED:  # else it rings once the program runs again
+                await self.start(twin, twin.begin(Offered(), Reason.ASK))
         except StoreError as error:
             logger.warning("line %d: the call that crossed it can't be kept: %s", line.number, error.sentence)
 

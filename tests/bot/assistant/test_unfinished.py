@@ -11,7 +11,7 @@ from bot.assistant.assistant import Assistant
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
+from bot.chats import Chats
 from bot.conversation import Effects, IncomingMessage, Post
 from bot.friends_peers import FriendsPeers
 from bot.kinds import Kind
@@ -51,11 +51,10 @@ def assistant_of(anna: Node, lookups: Lookups) -> Assistant:
         own_card=nothing,
         program_source="",
         friends_peers=no_peers,
-        posting=Posting(lambda post: None, is_private=lambda chat: True, is_by_hand=lambda chat: False),
+        chats=Chats(()),
         origins=origins,
         news=nothing,
         learning=Learning(anna.writes, origins),
-        call_changed=lambda line: None,
     )
 
 

@@ -500,7 +500,7 @@ async def test_a_leg_that_comes_up_when_its_call_is_over_ends_no_other_call(tmp_
         line = await who.rings(who.from_ben())
         line.put(Answer())
         await who.becomes(line, State.CONNECTING)
-        await who.runner._keeping.kept(taken_back, Connected(b"s" * 32, None))
+        await who.runner._keeping.keep_step(taken_back, Connected(b"s" * 32, None))
         line.put(LegUp())
         await who.becomes(line, State.ACTIVE)
         assert taken_back.connection.connected is None
