@@ -13,6 +13,7 @@ from peer.overlay import AUTOMATIC, overlay_name
 from shared.config.schema import Config
 from shared.errors import NodeChanged, NodeIdError
 from shared.node_id import NodeId
+from shared.overlay_names import OVERLAY_NAMES
 from shared.store import Store
 
 _OVERLAY = "overlay"
@@ -66,7 +67,7 @@ def remember(store: Store, overlay: str, node: NodeId) -> None:
 
 def is_own(store: Store, node: NodeId) -> bool:
     """Whether this home was that node when it last ran in one of the overlays."""
-    return any(store.home_fact(_node_fact(overlay)) == node.key for overlay in (*AUTOMATIC, "loopback"))
+    return any(store.home_fact(_node_fact(overlay)) == node.key for overlay in OVERLAY_NAMES)
 
 
 def has_moved(store: Store) -> bool:

@@ -27,10 +27,10 @@ class Reason(enum.StrEnum):
     "Read before, so this is a repetition or a replay."
 
     UNKNOWN_CALLER = "unknown-caller"
-    "From a node that is no contact, and the owner wants no calls from strangers."
+    "From a stranger, and the owner wants no calls from strangers; or written with a key that this node doesn't have."
 
     BLOCKED = "blocked"
-    "From a contact that the owner has blocked."
+    "From a contact that the owner has blocked, or a stranger who may not ring for a while."
 
     NOT_ALLOWED_NOW = "not-allowed-now"
     "Outside the hours or the media that the contact may have."
@@ -48,7 +48,7 @@ class Reason(enum.StrEnum):
     "Accepted: a stranger whose call rings."
 
     BUSY = "busy"
-    "Readable, but another call is running."
+    "Readable, but another call is running, or too many such calls have come."
 
     OWN_LINK = "own-link"
     "Written by this node itself."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.cli import dispatch
 from bot.cli.parser import CommandParser, Commands, ShowVersion, a_count, a_name, a_path
+from shared.overlay_names import OVERLAY_NAMES
 
 SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
 "The parts of `copybara setup`, as in bot/cli/setup/parts.py."
@@ -76,9 +77,9 @@ def _takes_words(parser: argparse.ArgumentParser, help_: str) -> None:
 
 
 def _takes_overlay(parser: argparse.ArgumentParser) -> None:
-    overlays = ["auto", "staex", "yggdrasil", "loopback"]
-    about = "the network for calls instead of the configured one: auto, staex, yggdrasil or loopback"
-    parser.add_argument("--overlay", choices=overlays, metavar="NETWORK", help=about)
+    *others, last = OVERLAY_NAMES
+    about = f"the network for calls instead of the configured one: {', '.join(others)} or {last}"
+    parser.add_argument("--overlay", choices=OVERLAY_NAMES, metavar="NETWORK", help=about)
 
 
 def _add_beginnings(commands: Commands) -> None:

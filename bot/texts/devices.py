@@ -23,10 +23,11 @@ NO_LAN = (
 )
 
 LAN_GIVES_UP = (
-    "Over your home's network, anyone in it can see that the phone and this computer talk, when and how much, and who "
-    "takes the phone's address there can find the server, but nobody can see, hear or join a call, and the other side "
-    "still learns no address but this node's. One thing is up to you: who takes this computer's address there can pass "
-    "for your home if you go past the browser's warning a second time. Better install the authority on the phone."
+    "Over your home's network, anyone in it can see that the phone and this computer talk, when and how much, and "
+    "anyone who takes the phone's address there can find the server, but nobody can see, hear or join a call, and the "
+    "other side still learns no address but this node's. One thing is up to you: anyone who takes this computer's "
+    "address there can pass for your home if you go past the browser's warning a second time. Better install the "
+    "authority on the phone."
 )
 "What the home's network gives up beside the overlay."
 
@@ -89,7 +90,7 @@ def pairing_open(
 ) -> Sentence:
     """What to do next. `certificate` and `authority` are their fingerprints; `lan`: over the home's network.
 
-    Both are said here and on no page of the device: who took this computer's address serves that page.
+    Both are said here and on no page of the device: somebody who took this computer's address would serve that page.
     """
     given = f"\n{seen}" if (seen := given_up(open_to_all=open_to_all, lan=lan)) else ""
     return Sentence(

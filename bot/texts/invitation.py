@@ -19,10 +19,11 @@ from shared.sentences import joined
 _FROM_GIT = re.compile(r"[0-9.]+(?:dev[0-9]+\+g([0-9a-f]+)|$)")
 "A version that comes from git, and the commit if that has no tag. Behind it stands a date if the folder was changed."
 
-_NODE = {
+NODE_PROGRAMS = {
     "staex": "a Staex node on that computer (https://docs.staex.io)",
     "yggdrasil": "Yggdrasil, which the set-up installs if you like",
 }
+"What a friend needs for each overlay."
 
 ONLY_HERE = (
     "(Don't send this yet: nobody can call you on the loopback network, because its calls only reach this computer. "
@@ -159,7 +160,7 @@ UNSEEN = (
 )
 THROUGH_PEER = (
     "between our two computers, encrypted. A private peer passes them on and can't read them: you see its internet "
-    "address, and who runs it sees yours."
+    "address, and its owner sees yours."
 )
 "In place of it: that peer may be a computer in the owner's own home."
 
@@ -183,7 +184,7 @@ def invitation(
     named = peers.lines if names_peers else ()
     asks = peers.needed == "yes" and not named
     who = card.name or "A friend"
-    node = _NODE.get(overlay, "the same overlay network as mine")
+    node = NODE_PROGRAMS.get(overlay, "the same overlay network as mine")
     where = (
         "In a terminal"
         if source

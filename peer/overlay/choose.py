@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -24,9 +23,7 @@ from peer.overlay.yggdrasil_admin import STOPPED
 from shared.config.schema import Config
 from shared.errors import CopybaraError, OverlayDown, OverlayError, OverlayForbidden, StoreError
 from shared.node_id import NodeId
-
-Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
-"The values of the configuration and of `--overlay`."
+from shared.overlay_names import OverlayName
 
 NO_OVERLAY_HINT = (
     "Run `copybara setup`: it finds the overlay that you have, or installs one. "
@@ -70,7 +67,7 @@ class Finding:
 class OverlayReport(msgspec.Struct, frozen=True):
     """All findings, in the order of preference."""
 
-    wanted: Wanted
+    wanted: OverlayName
     findings: tuple[Finding, ...]
 
     @property
@@ -91,7 +88,7 @@ def configured(config: Config, home: Path) -> list[Overlay]:
     return [StaexOverlay(config.staex), YggdrasilOverlay(config.yggdrasil), LoopbackOverlay(home)]
 
 
-async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayChoice:
+async def choose(wanted: OverlayName, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayChoice:
     """Choose the wanted overlay, or for `auto` the preferred one that works.
 
     `overlays` are the configured ones; only those that may be chosen are asked. If a certain overlay is wanted, raises
@@ -106,7 +103,7 @@ async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine |
     return OverlayChoice(next(overlay for overlay in candidates if overlay.name == taken.overlay), report)
 
 
-async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayReport:
+async def examine(wanted: OverlayName, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayReport:
     """Ask all of these overlays at once. Say for each why it is chosen or not. Raises nothing."""
     ordered = sorted(overlays, key=_preference)
     async with asyncio.TaskGroup() as group:
@@ -162,11 +159,11 @@ def _preference(overlay: Overlay) -> int:
     return AUTOMATIC.index(overlay.name) if overlay.name in AUTOMATIC else len(AUTOMATIC)
 
 
-def _may_take(wanted: Wanted, overlay: Overlay) -> bool:
+def _may_take(wanted: OverlayName, overlay: Overlay) -> bool:
     return overlay.name in AUTOMATIC if wanted == "auto" else overlay.name == wanted
 
 
-def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
+def _not_wanted(wanted: OverlayName, overlay: Overlay) -> str:
     if wanted == "auto":
         return f"{overlay_name(overlay.name)} is never chosen automatically: it gives no privacy."
     return f"The configuration wants {wanted}."

@@ -15,6 +15,7 @@ from msgspec import Meta
 from shared.config import checks
 from shared.links.classic import DEFAULT_PAGE, is_page
 from shared.links.kinds import LONGEST_LIFETIME
+from shared.overlay_names import OverlayName
 
 Endpoint = Literal[
     "auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"
@@ -419,7 +420,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     "What the own contact card calls its owner; may be empty."
 
-    overlay: Literal["auto", "staex", "yggdrasil", "loopback"] = "auto"
+    overlay: OverlayName = "auto"
     "The network that calls go through."
 
     calls: Calls = Calls()

@@ -33,8 +33,7 @@ from peer.overlay.yggdrasil import admin_of
 from peer.overlay.yggdrasil_admin import PROGRAMS
 from shared.config.schema import Config, Staex
 from shared.errors import InputError, OverlayError, OverlayForbidden
-
-OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
+from shared.overlay_names import OVERLAY_NAMES
 
 NONE = """Calls go through an overlay, a private network on top of the internet. None runs on this computer now.
 What do you want?"""
@@ -56,8 +55,8 @@ TRY = "Only try it on this machine, without privacy"
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Find the overlay's node, or install one. Raises InputError if there is no such overlay, OverlayError."""
     given = asking.answers.get("overlay")
-    if given is not None and given not in OVERLAYS:
-        raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAYS)}.")
+    if given is not None and given not in OVERLAY_NAMES:
+        raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAY_NAMES)}.")
     only_tried = given is None and not draft.is_new and draft.config.overlay == "loopback"
     if only_tried and (asking.answers.only_prints or (asking.at_terminal and asking.yes(LEAVE, default=True))):
         given, only_tried = "auto", False

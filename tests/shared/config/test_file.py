@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -57,11 +58,32 @@ def test_the_example_explains_every_setting() -> None:
         return [(word, *rest) for word, below in value.items() for rest in keys(below)]
 
     for key in keys(msgspec.to_builtins(Config())):
-        line = line_of(text, key)
-        assert line is not None
-        assert text.splitlines()[line - 1].startswith(key[-1]), key
-        paragraph = "\n".join(text.splitlines()[:line]).rpartition("\n\n")[2]
-        assert paragraph.startswith("#"), f"nothing explains {key}"
+        assert explanation(text, key).startswith("#"), f"nothing explains {key}"
+
+
+def test_the_example_names_every_choice() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    def choices(struct: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+        for word, kind in get_type_hints(struct).items():
+            if hasattr(kind, "__struct_fields__"):
+                yield from choices(kind, (*place, word))
+            elif get_origin(kind) is Literal:
+                yield (*place, word), get_args(kind)
+
+    found = dict(choices(Config))
+    assert ("overlay",) in found
+    for key, words in found.items():
+        explained = explanation(text, key).rpartition("\n")[0]
+        assert [word for word in words if f'"{word}"' not in explained] == [], key
+
+
+def explanation(text: str, key: tuple[str, ...]) -> str:
+    """The lines about a setting, to its own."""
+    line = line_of(text, key)
+    assert line is not None
+    assert text.splitlines()[line - 1].startswith(key[-1]), key
+    return "\n".join(text.splitlines()[:line]).rpartition("\n\n")[2]
 
 
 def test_settings_are_read() -> None:
