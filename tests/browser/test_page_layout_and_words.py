@@ -22,7 +22,7 @@ from peer.handset.protocol import (
     ShowLink,
     Text,
 )
-from tests.browser.chromium import ONE_HEADLESS_SHELL, READABLE, until
+from tests.browser.chromium import ONE_HEADLESS_SHELL, PHONE, READABLE, until
 from tests.browser.scripted import (
     ANNA,
     BOB,
@@ -38,6 +38,7 @@ from tests.browser.scripted import (
     sends,
     theatre,
 )
+from tests.browser.test_page_files import FILES
 
 pytestmark = [*ONE_HEADLESS_SHELL, pytest.mark.slow]
 
@@ -265,6 +266,7 @@ BESIDE = """(root) => [...document.querySelectorAll(`${root} *`)].flatMap((each)
       if (textOverflow === "ellipsis") return false;
       const box = at.getBoundingClientRect();
       if (overflowX !== "visible") edges.push([box.left, box.right]);
+      if (at.matches(":popover-open")) break;  // whatever it stands in cuts nothing off
     }
     return width > 2 && edges.some(([from, to]) => left < from - 1 || right > to + 1);
   }).map((each) => `${each.parentElement.id}: ${each.data.slice(0, 60)}`)"""
@@ -441,6 +443,80 @@ async def test_a_line_runs_the_way_it_is_written() -> None:
         await play.can_be_used()
 
 
+FAINT = """() => {
+  const parts = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
+  const light = ({ r, g, b }) => [r, g, b].map((part) => part / 255)
+    .map((part) => (part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4))
+    .reduce((sum, part, at) => sum + part * [.2126, .7152, .0722][at], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parts(getComputedStyle(at).backgroundColor);
+      if (colour.a > .5) return colour;
+    }
+    return parts("rgb(255, 255, 255)");
+  };
+  const root = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  return [...root.querySelectorAll("button, input, select, summary")].filter((each) => each.checkVisibility())
+    .filter((each) => !each.disabled).filter((each) => {
+      each.focus({ focusVisible: true });
+      if (document.activeElement !== each) return false;
+      const { outlineColor, outlineOffset, outlineStyle, outlineWidth } = getComputedStyle(each);
+      if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) return true;
+      // What is drawn outside stands on the ground of what is around it.
+      const around = parseFloat(outlineOffset) + parseFloat(outlineWidth) > 0 ? each.parentElement : each;
+      const [low, high] = [parts(outlineColor), ground(around)].map(light).sort((a, b) => a - b);
+      return (high + .05) / (low + .05) < 3;
+    }).map((each) => each.id || each.ariaLabel || each.textContent.trim());
+}"""
+"What can have the focus and doesn't show it, with a contrast of at least 3 (WCAG 2.2, 1.4.11)."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_wherever_the_focus_is_it_is_seen(scheme: str) -> None:
+    async with theatre(greeting(log=[logged("anna", "missed", contact="anna")])) as play:
+        await play.page.emulate_media(color_scheme=scheme)
+        play.tell(Problem(kind="error.media", sentence="Your microphone was disconnected.", hint=""))
+        await play.view.shows("Your microphone was disconnected.")
+        assert await play.page.evaluate(FAINT) == []
+        for name in ("open-settings", "open-card"):
+            await play.view.click(play.page.locator(f"#{name}"))
+            assert await play.page.evaluate(FAINT) == []
+            await play.page.keyboard.press("Escape")
+        play.tell(call(1, "ringing", contact=None, trust="stranger"))
+        await play.view.shows("is calling you with video")
+        assert await play.page.evaluate(FAINT) == []
+        play.tell(
+            call(1, "active", paired=False, remote=sends()),
+            *FILES,
+            call(2, "ringing", name="bob", contact="bob", node=BOB),
+        )
+        await play.page.locator("#beside").wait_for()
+        assert await play.page.evaluate(FAINT) == []
+        await play.page.keyboard.press("i")
+        await play.view.shows("About this call")
+        assert await play.page.evaluate(FAINT) == []
+
+
+EDGES = """(selectors) => selectors.filter((selector) => [...document.querySelectorAll(selector)]
+  .some((each) => each.checkVisibility() && getComputedStyle(each).borderTopWidth === "0px"))"""
+"Which of these have no edge."
+
+
+async def test_where_the_system_chooses_the_colours_what_stands_apart_has_an_edge_and_what_is_off_is_seen() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends())])) as play:
+        await play.page.emulate_media(forced_colors="active")
+        play.tell(*FILES, Problem(kind="error.media", sentence="Your microphone was disconnected.", hint=""))
+        await play.view.shows("Your microphone was disconnected.")
+        await play.page.keyboard.press("c")
+        assert await play.page.evaluate(EDGES, [".toast", ".files li", ".disc", ".quality", ".panel", ".own"]) == []
+        ground = "getComputedStyle(document.querySelector('#c-mic .disc')).backgroundColor"
+        on = await play.page.evaluate(ground)
+        await play.page.keyboard.press("Escape")
+        await play.page.keyboard.press("m")
+        await play.page.locator("#c-mic.off").wait_for()
+        assert await play.page.evaluate(ground) != on
+
+
 async def test_a_field_that_is_typed_in_beside_a_call_is_seen_to_have_the_focus() -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
         await play.page.keyboard.press("c")
@@ -509,3 +585,17 @@ async def test_no_name_is_broken_by_how_a_call_was_answered() -> None:
         play.tell(call(1, "active", automatic=True))
         await play.page.locator("#stage-tag").wait_for()
         assert await play.page.evaluate("document.getElementById('stage-name').clientHeight") < 40
+
+
+async def test_however_much_there_is_to_say_a_small_phone_shows_the_other_side() -> None:
+    who = {"name": LONG, "contact": LONG, "automatic": True, "paired": False, "remote": sends(audio=False)}
+    async with theatre(greeting(calls=[call(1, "active", **who)])) as play:
+        await play.page.set_viewport_size(PHONE)
+        play.tell(*FILES)
+        await play.page.locator("#words").wait_for()
+        await play.view.says(Kind.FILE_RECEIVED)
+        height, own = await play.page.evaluate(
+            "['pictures', 'own'].map((id) => document.getElementById(id).getBoundingClientRect().height)"
+        )
+        assert height > own + 30
+        await play.can_be_used()

@@ -22,7 +22,7 @@ from tests.browser.chromium import ONE_HEADLESS_SHELL, PHONE
 from tests.browser.pictures import taken
 from tests.browser.scripted import ANNA, BOB, NOW, Theatre, call, contact, greeting, logged, quality, sends, theatre
 from tests.browser.test_page_conversation import CONVERSATION, QUESTION, STRANGER
-from tests.browser.test_page_files import FILES
+from tests.browser.test_page_files import FILES, ROOM
 from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_recording import BY_THEM
 from tests.browser.test_page_told import BESIDE
@@ -160,6 +160,9 @@ async def test_a_file_is_accepted_with_a_finger() -> None:
     async with theatre(greeting(calls=[call(1, "active", remote=sends())]), phone=True) as play:
         play.tell(*FILES)
         await play.view.says(Kind.FILE_OFFERED)
+        await play.page.set_viewport_size(WINDOWS["upright"])
+        cut, _ = await play.page.evaluate(ROOM)
+        assert cut == 0
         await in_both_windows(play, "files", "c-mic", "c-hangup")
         await play.page.get_by_role("button", name="Accept", exact=True).tap()
         await play.wants(AnswerFile, file=1, accept=True)

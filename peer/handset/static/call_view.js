@@ -1,6 +1,6 @@
 // In a call: the pictures, the controls, how good it is, and what has to be said about it.
 
-import { $, announce, avatar, duration, make, onSubmit, problem, put, redraw, say, setIcon, show, toast } from "./dom.js";
+import { $, announce, avatar, duration, make, onSubmit, problem, put, redraw, say, setIcon, show } from "./dom.js";
 import { troubleInWords, why } from "./devices.js";
 import { DIFFERED } from "./ended.js";
 import { OwnPicture } from "./own_picture.js";
@@ -15,6 +15,7 @@ import { drawWords, SidePanel } from "./side_panel.js";
 import { wantedName, within } from "./names.js";
 import { SharingBar } from "./sharing_bar.js";
 import { Speaker } from "./speaker.js";
+import { toast } from "./toasts.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 

@@ -1,11 +1,12 @@
 // The calls that the program has told of, and this page's sound and picture in them.
 
 import { AudioFirst } from "./audio_first.js";
-import { STRANGER, announce, toast } from "./dom.js";
+import { STRANGER, announce } from "./dom.js";
 import { Leg } from "./leg.js";
 import { within } from "./names.js";
 import { Sending } from "./sending.js";
 import { SwitchedOff } from "./switched_off.js";
+import { toast } from "./toasts.js";
 
 // Links that tell the other side that the call is over.
 const SAYS_SO = ["link.refusal", "link.cancel"];

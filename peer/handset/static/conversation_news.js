@@ -1,6 +1,6 @@
 // Who comes into a conversation of several people and who leaves it, and what came of a question about it.
 
-import { toast } from "./dom.js";
+import { toast } from "./toasts.js";
 
 const PASSING = ["conversation.joined", "conversation.left", "conversation.off"];
 const URGENT = ["conversation.cant-meet"];

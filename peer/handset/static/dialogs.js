@@ -1,10 +1,11 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
-import { $, announce, copy, make, moment, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
+import { $, announce, copy, make, moment, onSubmit, picture, problem, put, say, show } from "./dom.js";
 import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
 import { asSaved, wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
+import { toast } from "./toasts.js";
 
 const COMPARED = "You confirmed the four words, so next time one link is enough.";
 const NOT_COMPARED = "Its four words weren't confirmed: compare them in your next call. After that, one link is enough.";

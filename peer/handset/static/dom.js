@@ -113,7 +113,7 @@ export function picture(image, address) {
 }
 
 // What is above everything else: of several dialogs the one that has the focus.
-const topmost = () => document.activeElement?.closest("dialog:modal") ?? [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+export const topmost = () => document.activeElement?.closest("dialog:modal") ?? [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
 
 // A screen reader knows of nothing beside an open dialog.
 function beHeard() {
@@ -141,53 +141,6 @@ export function redraw(list, items, row) {
   list.replaceChildren(...items.map(row));
   if (held) list.querySelector(`[data-hold="${CSS.escape(held)}"]`)?.focus();
   return true;
-}
-
-const touching = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-
-// Toasts stand at the lower or the upper edge, where they cover fewer buttons: one that is covered can't be pressed, see
-// settled.js.
-export function placeToasts() {
-  const box = $("toasts");
-  if (!box.children.length) return;
-  const buttons = [...topmost().querySelectorAll("button, input")].filter((each) => each.checkVisibility());
-  const rectangles = buttons.map((each) => each.getBoundingClientRect());
-  const covered = (above) => {
-    box.classList.toggle("above", above);
-    const place = box.getBoundingClientRect();
-    return rectangles.filter((each) => touching(each, place)).length;
-  };
-  const below = covered(false);
-  box.classList.toggle("above", below > 0 && covered(true) < below);
-}
-
-// As long as somebody needs who looks up from something else first and reads slowly.
-const LEAST_SECONDS = 8;
-const secondsToRead = (text) => Math.max(LEAST_SECONDS, 5 + text.length / 14);
-
-// `said` is what the program or the page says: a sentence, perhaps with a kind and a hint. Returns what ends it early.
-export function toast(said, { urgent = false, seconds = 0, acts = [] } = {}) {
-  const box = $("toasts");
-  const line = make("p", { className: urgent ? "toast urgent" : "toast" });
-  say(line, typeof said === "string" ? { sentence: said } : said);
-  if (!line.textContent) return;
-  if (topmost() !== document.body) announce(line.textContent);
-  const stays = seconds || secondsToRead(line.textContent);
-  line.append(...acts);
-  box.append(line);
-  if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
-  placeToasts();
-  const leave = () => {
-    // The focus of somebody at a keyboard would be nowhere.
-    if (line.querySelector(":focus-visible")) {
-      setTimeout(leave, 1000);
-      return;
-    }
-    line.remove();
-    if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();
-  };
-  setTimeout(leave, stays * 1000);
-  return leave;
 }
 
 export function duration(seconds) {

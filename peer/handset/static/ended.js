@@ -1,8 +1,9 @@
 // A call is over: how it ended, and the other side to be saved.
 
-import { $, avatar, copy, duration, onSubmit, problem, put, say, setIcon, show, toast } from "./dom.js";
+import { $, avatar, copy, duration, onSubmit, problem, put, say, setIcon, show } from "./dom.js";
 import { wantedName } from "./names.js";
 import { sayNetwork } from "./network.js";
+import { toast } from "./toasts.js";
 
 export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
   "them, and compare the words again in your next call.";

@@ -1,7 +1,8 @@
 // Files in a call: what is offered, what is on its way, and what the person drops here or chooses.
 
-import { $, announce, copyButton, icon, make, put, redraw, say, show, toast } from "./dom.js";
+import { $, announce, copyButton, icon, make, put, redraw, say, show } from "./dom.js";
 import { settles, unsettle } from "./settled.js";
+import { toast } from "./toasts.js";
 
 const PIECE = 48 * 1024;
 const MOST_UNTAKEN = 1024 * 1024;

@@ -1,9 +1,10 @@
 // Incoming call: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
 
-import { $, avatar, make, moment, problem, put, redraw, show, toast } from "./dom.js";
+import { $, avatar, make, moment, problem, put, redraw, show } from "./dom.js";
 import { within } from "./names.js";
 import { MOMENT, unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
+import { toast } from "./toasts.js";
 
 // The last call of the log with the same node that was connected: the overlay carries this one to no other either.
 export const calledBefore = (log, { node }) => log.find((entry) => entry.node === node && entry.seconds !== null);

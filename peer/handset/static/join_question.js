@@ -1,8 +1,9 @@
 // One conversation of several calls is asked for: by the other side of a call, with what it means and yes or no; or by the
 // person, who can take it back until all have answered.
 
-import { $, put, say, show, toast } from "./dom.js";
+import { $, put, say, show } from "./dom.js";
 import { unsettle } from "./settled.js";
+import { toast } from "./toasts.js";
 
 export class JoinQuestion {
   #calls;

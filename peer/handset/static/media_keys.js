@@ -4,8 +4,9 @@
 // page plays silence while there is something to answer or to hang up.
 
 import { known, rung } from "./caller.js";
-import { $, toast } from "./dom.js";
+import { $ } from "./dom.js";
 import { atEachGesture } from "./gestures.js";
+import { toast } from "./toasts.js";
 
 const CALM = 1500;
 const SECONDS = 10;

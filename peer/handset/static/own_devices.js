@@ -1,7 +1,8 @@
 // The owner's other devices: every page lists them, the page on the computer at home adds and removes them.
 
-import { $, announce, copy, make, onSubmit, picture, problem, put, redraw, say, show, toast } from "./dom.js";
+import { $, announce, copy, make, onSubmit, picture, problem, put, redraw, say, show } from "./dom.js";
 import { settles, unsettle } from "./settled.js";
+import { toast } from "./toasts.js";
 
 export class OwnDevices {
   #program;

@@ -1,7 +1,8 @@
 // Links and contact cards that are pasted, wherever on the page: a call rings, the answer to ours connects it, what else the
 // other side says of a call is taken as said, and what anything else is, is said at once.
 
-import { $, problem, toast } from "./dom.js";
+import { $, problem } from "./dom.js";
+import { toast } from "./toasts.js";
 
 const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
 // A whole message that a link or card came in.

@@ -1,9 +1,10 @@
 // Recordings of the call: the button, the red mark that says who records, and the tone when the other side begins.
 
-import { $, put, redraw, say, setIcon, show, toast } from "./dom.js";
+import { $, put, redraw, say, setIcon, show } from "./dom.js";
 import { recorded, recordingButtons } from "./files.js";
 import { unsettle } from "./settled.js";
 import { recordingTone } from "./sounds.js";
+import { toast } from "./toasts.js";
 
 const BETWEEN_TONES = 2000;
 

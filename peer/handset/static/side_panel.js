@@ -1,8 +1,9 @@
 // Beside the call: the lines that are written, and what is known about it.
 
-import { $, make, onSubmit, problem, put, redraw, show, toast } from "./dom.js";
+import { $, make, onSubmit, problem, put, redraw, show } from "./dom.js";
 import { wantedName, within } from "./names.js";
 import { unsettle } from "./settled.js";
+import { toast } from "./toasts.js";
 
 const OPENERS = { chat: "c-chat", about: "c-about" };
 

@@ -2,11 +2,12 @@
 // kept by the program until they are connected. What was recorded stays until it is sent or discarded, whatever else the page
 // shows meanwhile.
 
-import { $, announce, duration, put, show, toast } from "./dom.js";
+import { $, announce, duration, put, show } from "./dom.js";
 import { Upload } from "./files.js";
 import { capture, why } from "./devices.js";
 import { unsettle } from "./settled.js";
 import { Speaker } from "./speaker.js";
+import { toast } from "./toasts.js";
 
 const LONGEST = 180;
 const BITS_PER_SECOND = 32_000;

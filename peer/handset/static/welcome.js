@@ -1,8 +1,9 @@
 // The first steps, for somebody who has nobody to call yet: network, name, a test call, a friend.
 
-import { $, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
+import { $, onSubmit, put, say, setIcon, show } from "./dom.js";
 import { Invitation } from "./invitation.js";
 import { canReach, overlayInWords } from "./network.js";
+import { toast } from "./toasts.js";
 
 const STEPS = ["network", "name", "test", "friend"];
 const OVER = "welcomed";
