@@ -553,7 +553,7 @@ async def test_what_is_under_the_pointer_can_be_read(scheme: str) -> None:
             Said(call=1, kind=Kind.RECORDING_STOPPED, sentence="It is in /home/me.", path="/home/me", recording=1)
         )
         await play.view.shows("Copy path")
-        for name in ("They match", "Agree", "Refuse", "Accept", "Decline", "Copy path"):
+        for name in ("Copy path", "They match", "Agree", "Refuse", "Accept", "Decline"):
             button = play.page.get_by_role("button", name=name, exact=True)
             await button.and_(play.page.locator(READABLE)).hover()
             await play.can_be_used()
