@@ -44,6 +44,7 @@ ELSEWHERE = {
     "resolve": "test_names.py::test_a_name_is_resolved_on_the_command_line",
     "resolve NAME": "test_names.py::test_a_name_is_resolved_on_the_command_line",
     "resolve --follow": "test_names.py::test_a_name_is_resolved_on_the_command_line",
+    "resolve --follow NAME": "test_names.py::test_a_name_is_resolved_on_the_command_line",
     "resolve --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
     "resolve NAME --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
     "desktop install": DESKTOP,
