@@ -151,16 +151,14 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     if state.trying:
         full = seen.late > state.late + LATER and not seen.enough(step)
         if (suffers or full) and state.looks >= 2:
-            return PathState(step + 1, failed=_one_more(state), usual=usual)
+            return PathState(step + 1, failed=state.failed + 1, usual=usual)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
-            # Followed by the next at once, where there is one. If more sound fits, the path isn't what it was.
-            failed = state.failed if STEPS[step].picture else state.failed // 2
-            return PathState(step, looks=0 if known else WAITS[-1], failed=failed, usual=usual)
+            # Followed by the next at once, where there is one.
+            return PathState(step, looks=0 if known else WAITS[-1], failed=state.failed, usual=usual)
         return replace(state, run=run)
     if run <= -POOR_LOOKS and step < len(STEPS) - 1:
         fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
-        mistaken = smaller and state.looks <= WAITS[-1]
-        return PathState(fitting, failed=_one_more(state) if mistaken else state.failed, usual=usual)
+        return PathState(fitting, failed=state.failed + (smaller and state.looks <= WAITS[-1]), usual=usual)
     if run >= GOOD_LOOKS:
         return PathState(step - 1, failed=state.failed, usual=usual)
     # A step that held for long was no mistake.
@@ -168,11 +166,6 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
         return PathState(step - 1, failed=failed, usual=seen.lost, trying=True, late=seen.late)
     return replace(state, run=run, failed=failed)
-
-
-def _one_more(state: PathState) -> int:
-    """The tries that have failed, of which no more count than make us wait longer."""
-    return min(state.failed + 1, len(WAITS) - 1)
 
 
 def plan(state: PathState, bits: float | None, lost: float) -> Plan:

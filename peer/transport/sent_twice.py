@@ -31,9 +31,8 @@ such paths a browser sends small ones, and on long ones a request comes too late
 QUIET_SECONDS = 60.0
 "Without any loss for so long they end."
 
-REST_SECONDS, MOST_REST_SECONDS = 10.0, 40.0
-"""Before copies that didn't help are tried again; twice as long after each time. A path that was full may lose packets
-at random a moment later."""
+REST_SECONDS, MOST_REST_SECONDS = 10.0, 640.0
+"Before copies that didn't help are tried again; twice as long after each time."
 
 SENDER_REPORT, RECEIVER_REPORT = 200, 201
 "RTCP packet types (RFC 3550, section 6.4). One of them begins each compound packet."

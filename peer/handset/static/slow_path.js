@@ -70,15 +70,12 @@ export function next(before, seen) {
   const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
     const full = (seen.late ?? 0) > state.late + LATER && !enough(seen, step);
-    if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: oneMore(state) });
-    if (run < GOOD_LOOKS && state.looks < TRY_LOOKS) return { ...state, run };
-    // One that works is followed by the next at once, where there is one. If more sound fits, the path isn't what it was.
-    const failed = STEPS[step].picture ? state.failed : Math.floor(state.failed / 2);
-    return at(step, state, { looks: known ? 0 : WAITS.at(-1), failed });
+    if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
+    // One that works is followed by the next at once, where there is one.
+    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: known ? 0 : WAITS.at(-1) }) : { ...state, run };
   }
   if (run <= -POOR_LOOKS && step < LAST) {
-    const mistaken = smaller && state.looks <= WAITS.at(-1);
-    return at(fitting(step + 1, seen), state, { failed: mistaken ? oneMore(state) : state.failed });
+    return at(fitting(step + 1, seen), state, { failed: state.failed + (smaller && state.looks <= WAITS.at(-1)) });
   }
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
@@ -93,11 +90,6 @@ export function next(before, seen) {
 
 function at(step, { failed, lost, usual, small }, changed = {}) {
   return { ...WHOLE, step, failed, lost, usual, small, ...changed };
-}
-
-// The tries that have failed, of which no more count than make it wait longer.
-function oneMore({ failed }) {
-  return Math.min(failed + 1, WAITS.length - 1);
 }
 
 function fitting(step, seen) {

@@ -98,18 +98,6 @@ def test_from_the_least_it_comes_back_as_well() -> None:
     assert not paused(after(state, *[replace(CALM, bits=20_000)] * 20))
 
 
-def test_once_more_sound_fits_the_picture_is_tried_sooner() -> None:
-    state = PathState(len(STEPS) - 1, failed=len(WAITS) - 1)
-    while not STEPS[state.step].picture:
-        state = next_state(state, replace(CALM, bits=20_000))
-    state, looks = after(state, NARROW, NARROW), 0
-    assert paused(state)
-    assert not state.trying
-    while not state.trying:
-        state, looks = next_state(state, CALM), looks + 1
-    assert looks < WAITS[-1]
-
-
 def test_packets_that_are_lost_whatever_is_sent_pause_the_picture_for_a_moment_only() -> None:
     always = replace(NARROW, lost=0.3, late=0.0)
     state = after(PathState(), always, always)

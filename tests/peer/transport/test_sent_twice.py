@@ -119,7 +119,7 @@ def test_copies_that_do_not_help_end_and_are_tried_less_and_less_often() -> None
             now += 1
         assert twice.wants(sound(0), now)
         rests.append(now - ended)
-    assert rests[:3] == [REST_SECONDS, 2 * REST_SECONDS, 4 * REST_SECONDS]
+    assert rests[:4] == [REST_SECONDS, 2 * REST_SECONDS, 4 * REST_SECONDS, 8 * REST_SECONDS]
     assert max(rests) == rests[-1] == MOST_REST_SECONDS
 
 
