@@ -33,6 +33,7 @@ if os.environ.pop("DBUS_SESSION_BUS_ADDRESS", "") or Path(os.environ.get("XDG_RU
 TESTS = Path(__file__).parent
 
 LONGEST_FIRST = ("network", "browser", "bot/telegram", "bot", "peer")
+SHORTEST_LAST = "shared"
 "Folders by the time that their files take, so that no worker begins a long one when the other worker is done."
 
 
@@ -41,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         file = item.path.relative_to(TESTS).as_posix()
+        if file.startswith(f"{SHORTEST_LAST}/"):
+            return len(LONGEST_FIRST) + 1
         ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if file.startswith(f"{folder}/"))
         return next(ranks, len(LONGEST_FIRST))
 

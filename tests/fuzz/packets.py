@@ -25,7 +25,7 @@ from peer.transport.sdp.negotiation import accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.translation import SdpTranslation
 from peer.transport.send_path import SendPath, numbered, parts
-from peer.transport.sent_lately import MOST_CREDIT, SentLately
+from peer.transport.sent_lately import MOST_CREDIT, PAUSED_SECONDS, SentLately
 from peer.transport.sent_twice import SentTwice
 from peer.transport.transport_cc import TransportFeedback, transport_number
 from shared.errors import RemoteProtocolError
@@ -169,8 +169,10 @@ def _reported(data: bytes) -> None:
         copies.wants(packet, now)
         if number == 2:
             lately.light_again(now)
-        again, _ = lately.asked(packet, now)
-        assert sum(map(len, again)) <= MOST_CREDIT
+        for at in (now, now + PAUSED_SECONDS):
+            again, _ = lately.asked(packet, at)
+            assert sum(map(len, again)) <= MOST_CREDIT
+            lately.sent(numbered(_VIDEO[0], 40 + number))  # a picture that was paused goes on
 
 
 class _Association:
@@ -212,6 +214,7 @@ _PLI = bytes.fromhex("81ce00020000000100000002")
 _LOSSES = bytes.fromhex("81c90007 00000001 00000007 40000001 00000005 00000000 00000000 00000000")
 _ARRIVALS = bytes.fromhex("8fcd0005 00000001 00000008 00010002 00000000 20020404")
 _AGAIN = bytes.fromhex("81cd0003 00000001 00000008 00000003")
+_LONG_AGO = bytes.fromhex("81cd0003 00000001 00000008 f0000000")
 
 MESSAGES: tuple[Message, ...] = (
     Text("Hello"),
@@ -248,6 +251,8 @@ PACKETS = {
     "RTP and RTCP of another program": Target(
         _translated, (), (_row(*_AUDIO, _PLI, _AGAIN, _LOSSES, *_VIDEO, _WITH_EXTENSIONS),)
     ),
-    "RTCP about what was sent": Target(_reported, (), (_row(_LOSSES, _ARRIVALS, _AGAIN), _row(*_AUDIO, *_VIDEO))),
+    "RTCP about what was sent": Target(
+        _reported, (), (_row(_LOSSES, _ARRIVALS, _AGAIN), _row(_LONG_AGO, *_AUDIO, *_VIDEO))
+    ),
     "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO, _WITH_EXTENSIONS),)),
 }
