@@ -266,7 +266,7 @@ BESIDE = """(root) => [...document.querySelectorAll(`${root} *`)].flatMap((each)
       if (textOverflow === "ellipsis") return false;
       const box = at.getBoundingClientRect();
       if (overflowX !== "visible") edges.push([box.left, box.right]);
-      if (at.matches(":popover-open")) break;  // whatever it stands in cuts nothing off
+      if (at.matches(":popover-open")) break;  // it is above everything, so nothing cuts it off
     }
     return width > 2 && edges.some(([from, to]) => left < from - 1 || right > to + 1);
   }).map((each) => `${each.parentElement.id}: ${each.data.slice(0, 60)}`)"""
