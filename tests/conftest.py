@@ -32,7 +32,7 @@ if os.environ.pop("DBUS_SESSION_BUS_ADDRESS", "") or Path(os.environ.get("XDG_RU
 
 TESTS = Path(__file__).parent
 
-LONGEST_FIRST = ("network", "browser", "bot/telegram", "bot", "peer")
+LONGEST_FIRST = ("network", "browser", "shared/names", "bot/telegram", "bot", "peer")
 SHORTEST_LAST = "shared"
 "Folders by the time that their files take, so that no worker begins a long one when the other worker is done."
 
@@ -42,10 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         file = item.path.relative_to(TESTS).as_posix()
-        if file.startswith(f"{SHORTEST_LAST}/"):
-            return len(LONGEST_FIRST) + 1
-        ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if file.startswith(f"{folder}/"))
-        return next(ranks, len(LONGEST_FIRST))
+        others = len(LONGEST_FIRST) + file.startswith(f"{SHORTEST_LAST}/")
+        return next((rank for rank, folder in enumerate(LONGEST_FIRST) if file.startswith(f"{folder}/")), others)
 
     items.sort(key=rank)
 

@@ -218,6 +218,9 @@ class YggdrasilAdmin:
             ) from error
         if raw is None:
             raise OverlayDown(f"What listens at {place} answered with more than {MOST_BYTES} bytes.")
+        if not raw:
+            # It ends, or has only just begun to listen.
+            raise OverlayDown(f"The Yggdrasil node at {place} broke off.", START_HINT)
         return read_response(raw, form, request, place)
 
     async def _exchange(self, place: AdminSocket, request: bytes) -> bytes | None:

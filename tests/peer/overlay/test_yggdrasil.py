@@ -221,7 +221,7 @@ async def test_what_0_5_answers_is_understood_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "reason"),
     [
-        (b"", OverlayDown, "doesn't answer like a Yggdrasil node"),
+        (b"", OverlayDown, "broke off"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", OverlayDown, "doesn't answer like a Yggdrasil node"),
         (b"{}", OverlayDown, "doesn't answer like a Yggdrasil node"),
         (b"[" * 100_000, OverlayDown, "doesn't answer like a Yggdrasil node"),

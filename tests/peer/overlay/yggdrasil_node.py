@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from peer.overlay.yggdrasil_admin import AdminSocket
 from shared.node_id import NodeId
 
 SECONDS_TO_START = 60
@@ -69,6 +70,7 @@ class YggdrasilNode:
                     assert line, "the node ended; see above"
                     print(line, end="")  # noqa: T201 -- shown by pytest only if the test fails
                     waiting_for = [each for each in waiting_for if each.lower() not in line.lower()]
+                await self._answers()
             draining = asyncio.create_task(process.stdout.read())
             try:
                 yield
@@ -83,3 +85,17 @@ class YggdrasilNode:
             raise
         finally:
             await process.wait()
+
+    async def _answers(self) -> None:
+        """Wait until it answers. A node that has only just begun to listen may close a connection without an answer."""
+        place = AdminSocket.parse(self.admin)
+        answer = b""
+        while not answer:
+            if place.path:
+                reader, writer = await asyncio.open_unix_connection(place.path)
+            else:
+                reader, writer = await asyncio.open_connection(place.host, place.port)
+            with suppress(ConnectionError):
+                writer.write(b'{"request": "getself", "arguments": {}}')
+                answer = await reader.read()
+            writer.close()
