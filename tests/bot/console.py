@@ -306,6 +306,14 @@ async def befriend(caller: Person, callee: Person) -> None:
     await hang_up(caller, callee)
 
 
+async def as_before(*everybody: Person) -> None:
+    """Start the programs that a test has left ended, and end the calls that it has left."""
+    for person in everybody:
+        if not person.running:
+            await person.begin()
+        await person.calm()
+
+
 async def ring(caller: Person, callee: Person, media: str = "") -> Said:
     """Call a contact until it rings there. Returns the link."""
     caller.write(f"/call {callee.name} {media}")

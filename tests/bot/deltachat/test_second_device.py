@@ -1,13 +1,12 @@
 """The bot as another device of its owner's account. The set-up makes it from the code in the owner's app.
 
-The tests of this file are one story, in order: Anna's bot is her second device, Bob's bot has its own account.
+Anna's bot is her second device, Bob's bot has its own account.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import signal
 import sys
 import time
@@ -30,16 +29,16 @@ from shared.config.schema import Config
 from shared.errors import InputError
 from shared.store import Store
 from shared.store.journal import OWNER, Journal
-from tests.bot.console import SECONDS, Chat, Person, cli
+from tests.bot.console import SECONDS, Chat, Person, as_before, cli
 from tests.bot.deltachat.mail import MailServer
-from tests.bot.deltachat.world import SECTION, SELF, App, owners
+from tests.bot.deltachat.world import SECTION, SELF, App, number_of, owners
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROOT = Path(__file__).parents[3]
 
 
-class Both(App):
+class Anna(App):
     """Anna's app. The bot uses her own account, and its messages are in Saved messages."""
 
     saved: int
@@ -62,23 +61,30 @@ class Both(App):
 
 
 @dataclass
-class Story:
+class Both:
     """Anna, Bob, and a group of the two and Bob's bot."""
 
-    anna: Both
+    anna: Anna
     annas_bot: Person
     bob: App
     bobs_bot: Person
     server: MailServer
     annas_group: int
     bobs_group: int
+    at_first: list[str]
+    "All texts in the group when Anna's bot had carried out its first command."
+
+    def links(self) -> list[str]:
+        """The links that Anna's account has written into the group."""
+        said = self.anna.messages(self.annas_group)
+        return [each["text"] for each in said if "copybara:" in each["text"] and each["fromId"] == SELF]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rpc: Rpc) -> AsyncIterator[Story]:
+async def running(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rpc: Rpc) -> AsyncIterator[Both]:
     folder: Path = tmp_path_factory.mktemp("bots")
     async with owners(folder, server, rpc, "Bob") as (bob,):
-        anna = await asyncio.to_thread(Both, rpc, server, "Anna")
+        anna = await asyncio.to_thread(Anna, rpc, server, "Anna")
         anna.saved = int(rpc.create_chat_by_contact_id(anna.number, SELF))
         chat = await asyncio.to_thread(anna.joins, rpc.get_chat_securejoin_qr_code(bob.app.number, None))
         group = anna.groups("Calls", anna.other_in(chat))
@@ -91,12 +97,21 @@ async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rp
         await set_up_as_device(anna, bot.home)
         await bot.begin()
         try:
-            yield Story(anna, bot, bob.app, bob.bot, server, group, theirs)
+            await anna.asks(f"/contact add bob {bob.bot.node}", "bob")
+            at_first = [message["text"] for message in anna.messages(group)]
+            yield Both(anna, bot, bob.app, bob.bot, server, group, theirs, at_first)
             bot.check()
         finally:
             if bot.running:
                 bot.process.kill()
                 await bot.gone()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def both(running: Both) -> AsyncIterator[Both]:
+    """Anna, who has saved Bob, and Bob, who hasn't saved Anna."""
+    yield running
+    await as_before(running.annas_bot, running.bobs_bot)
 
 
 async def set_up_as_device(app: App, home: Path) -> None:
@@ -111,81 +126,74 @@ async def set_up_as_device(app: App, home: Path) -> None:
     await shows
 
 
-def number_of(choice: str, text: str) -> str:
-    """The number to reply for a choice."""
-    found = re.search(rf"(\d+): {re.escape(choice)}", text)
-    assert found is not None, text
-    return found[1]
+async def test_saved_messages_command_and_what_was_written_before_does_nothing(both: Both) -> None:
+    assert "No calls." in await both.anna.asks("/status", "No calls.")
+    assert both.at_first != []
+    assert [text for text in both.at_first if "copybara:" in text] == []
 
 
-async def test_saved_messages_command_and_what_was_written_before_does_nothing(story: Story) -> None:
-    assert "No calls." in await story.anna.asks("/status", "No calls.")
-    assert [m for m in story.anna.messages(story.annas_group) if "copybara:" in m["text"]] == []
-
-
-async def test_the_owners_call_in_a_group_reaches_the_other_bot(story: Story) -> None:
-    anna, bob = story.anna, story.bob
-    anna.writes(story.annas_group, f"/call {story.bobs_bot.node}")
+async def test_the_owners_call_in_a_group_reaches_the_other_bot(both: Both) -> None:
+    anna, bob = both.anna, both.bob
+    before = len(both.links())
+    anna.writes(both.annas_group, f"/call {both.bobs_bot.node}")
     chat = next(
         int(number)
         for number in bob.rpc.get_chatlist_entries(bob.number, None, "Copybara", None)
         if bob.rpc.get_basic_chat_info(bob.number, number)["name"] == "Copybara"
     )
-    await asyncio.to_thread(bob.reads, chat, "Reply 1: Answer")
-    bob.writes(chat, "1")
-    for bot in (story.annas_bot, story.bobs_bot):
+    rings = await asyncio.to_thread(bob.reads, chat, "Answer with audio only")
+    bob.writes(chat, number_of("Answer", str(rings["text"])))
+    for bot in (both.annas_bot, both.bobs_bot):
         await bot.call("active")
         await bot.media()
     # The account itself writes the link into the group, and everything else into Saved messages.
-    links = [m for m in anna.messages(story.annas_group) if "copybara:" in m["text"] and m["fromId"] == SELF]
-    assert len(links) == 1
-    await anna.asks(f"/contact add bob {story.bobs_bot.node}", "bob")
-    anna.writes(story.annas_group, "/hangup")
-    await story.annas_bot.call("ended")
-    await story.bobs_bot.call("ended")
+    assert len(both.links()) == before + 1
+    anna.writes(both.annas_group, "/hangup")
+    await both.annas_bot.call("ended")
+    await both.bobs_bot.call("ended")
 
 
-async def test_a_number_in_saved_messages_answers_and_the_same_one_elsewhere_does_not(story: Story) -> None:
-    anna = story.anna
-    story.bob.writes(story.bobs_group, f"/call {story.annas_bot.node}")
+async def test_a_number_in_saved_messages_answers_and_the_same_one_elsewhere_does_not(both: Both) -> None:
+    anna = both.anna
+    both.bob.writes(both.bobs_group, f"/call {both.annas_bot.node}")
     rings = await asyncio.to_thread(anna.hears, "Answer with audio only")
     number = number_of("Answer", rings)
-    await asyncio.to_thread(anna.delivers, story.annas_group, number)
+    await asyncio.to_thread(anna.delivers, both.annas_group, number)
     assert "ringing" in await anna.asks("/status", "bob")
     anna.writes(anna.saved, number)
-    for bot in (story.annas_bot, story.bobs_bot):
+    for bot in (both.annas_bot, both.bobs_bot):
         await bot.call("active")
     anna.writes(anna.saved, "/hangup")
-    for bot in (story.annas_bot, story.bobs_bot):
+    for bot in (both.annas_bot, both.bobs_bot):
         await bot.call("ended")
 
 
-async def test_in_chats_with_others_the_owner_commands_calls_only_and_others_nothing(story: Story) -> None:
-    anna, bob = story.anna, story.bob
-    before = len(anna.messages(story.annas_group))
-    await asyncio.to_thread(anna.delivers, story.annas_group, "/contact trust bob")
-    await asyncio.to_thread(bob.delivers, story.bobs_group, "/contact trust bob")
+async def test_in_chats_with_others_the_owner_commands_calls_only_and_others_nothing(both: Both) -> None:
+    anna, bob = both.anna, both.bob
+    before = len(anna.messages(both.annas_group))
+    await asyncio.to_thread(anna.delivers, both.annas_group, "/contact trust bob")
+    await asyncio.to_thread(bob.delivers, both.bobs_group, "/contact trust bob")
     assert "automatically" not in await anna.asks("/contact show bob", "bob")
-    await asyncio.to_thread(anna.reads, story.annas_group, "/contact trust bob")
-    assert len(anna.messages(story.annas_group)) == before + 2
+    await asyncio.to_thread(anna.reads, both.annas_group, "/contact trust bob")
+    assert len(anna.messages(both.annas_group)) == before + 2
 
 
-async def test_a_mail_in_clear_in_the_owners_name_commands_nothing(story: Story) -> None:
+async def test_a_mail_in_clear_in_the_owners_name_commands_nothing(both: Both) -> None:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "Anna <anna@mail.test>", "anna@mail.test", "Hello"
     mail["Message-ID"], mail["Date"], mail["Chat-Version"] = "<clear@eve>", datetime.now(UTC), "1.0"
     mail.set_content("/call bob")
-    await asyncio.to_thread(story.server.deliver, "anna@mail.test", mail.as_bytes(policy=SMTP))
-    assert "No calls." in await story.anna.asks("/status", "No calls.")
+    await asyncio.to_thread(both.server.deliver, "anna@mail.test", mail.as_bytes(policy=SMTP))
+    assert "No calls." in await both.anna.asks("/status", "No calls.")
 
 
-async def test_the_doctor_and_the_journal_know_whose_device_it_is(story: Story) -> None:
-    assert look(Home(story.annas_bot.home), Config()).startswith("a device of anna@mail.test")
-    with Store(Home(story.annas_bot.home).database) as store:
+async def test_the_doctor_and_the_journal_know_whose_device_it_is(both: Both) -> None:
+    assert look(Home(both.annas_bot.home), Config()).startswith("a device of anna@mail.test")
+    with Store(Home(both.annas_bot.home).database) as store:
         owner = Owner.read(Journal(store, "deltachat").fact(OWNER))
     assert owner is not None
     assert owner.has_this_account
-    own = story.anna.rpc.get_chat_securejoin_qr_code(story.anna.number, None)
+    own = both.anna.rpc.get_chat_securejoin_qr_code(both.anna.number, None)
     assert owner.fingerprint in own
 
 
@@ -214,8 +222,8 @@ def begun_again(home: Home, file: Path, password: str) -> str:
     return make(home, str(file), password)
 
 
-async def test_an_exported_account_is_taken_over_with_its_password_only(story: Story, tmp_path: Path, rpc: Rpc) -> None:
-    rpc.export_backup(story.anna.number, str(tmp_path), "a phrase")
+async def test_an_exported_account_is_taken_over_with_its_password_only(both: Both, tmp_path: Path, rpc: Rpc) -> None:
+    rpc.export_backup(both.anna.number, str(tmp_path), "a phrase")
     (file,) = await asyncio.to_thread(lambda: list(tmp_path.glob("*.tar")))
     home = tmp_path / "home"
     given = {"COPYBARA_DELTACHAT_ACCOUNT": str(file), "COPYBARA_DELTACHAT_PASSWORD": "another"}

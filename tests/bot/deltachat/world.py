@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from queue import Empty
@@ -177,6 +178,13 @@ def set_up(home: Path, server: MailServer, app: App, name: str) -> None:
     home.mkdir(mode=0o700, exist_ok=True)
     make(Home(home), login(server, name), "")
     assert claim(Home(home), lambda invite: void(app.rpc.secure_join(app.number, invite)), SECONDS)
+
+
+def number_of(choice: str, text: str) -> str:
+    """The number to reply for a choice."""
+    found = re.search(rf"(\d+): {re.escape(choice)}", text)
+    assert found is not None, text
+    return found[1]
 
 
 def void(_: object) -> None:
