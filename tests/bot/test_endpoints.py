@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.kinds import Kind
-from tests.bot.console import Person, connect, hang_up, people, ring
+from tests.bot.console import Person, as_before, connect, hang_up, people, ring
 from tests.peer.media.test_file import TONE, make_video
 from tests.peer.media.tone import hertz
 
@@ -34,7 +34,7 @@ async def running_anna(friends: Path, folder: Path) -> AsyncIterator[Person]:
 async def anna(running_anna: Person) -> AsyncIterator[Person]:
     """Anna, whose endpoint is the pattern."""
     yield running_anna
-    await running_anna.calm()
+    await as_before(running_anna)
 
 
 async def packets(person: Person, *, audio: int, video: int = 0) -> None:

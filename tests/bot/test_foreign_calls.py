@@ -17,7 +17,7 @@ import pytest_asyncio
 from peer.overlay.loopback import loopback_address
 from shared.links.classic import ClassicRequest, decode_classic
 from shared.node_id import NodeId
-from tests.bot.console import Person, people
+from tests.bot.console import Person, as_before, people
 from tests.peer.transport.sdp.descriptions import offer, sixty_candidates, with_candidates
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,13 +29,21 @@ PAGE = "https://page.example/"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def anna(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Person]:
-    """A program whose only contact is Bob."""
+async def running_anna(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Person]:
     async with people(tmp_path_factory.mktemp("foreign"), "anna", config=f'[calls]\nclassic_page = "{PAGE}"\n') as [
         anna
     ]:
         await anna.asked(f"/contact add bob {BOB}", kind="contact.saved")
         yield anna
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def anna(running_anna: Person) -> AsyncIterator[Person]:
+    """A program whose only contact is Bob, whose calls ring."""
+    yield running_anna
+    await as_before(running_anna)
+    await running_anna.asked("/contact ring bob", kind="contact.rings")
+    await running_anna.asked("/contact program bob copybara", kind="contact.program")
 
 
 def request(anna: Person, source: NodeId = BOB, **changed: object) -> str:
@@ -157,7 +165,6 @@ async def test_a_pasted_offer_rings_and_the_command_line_answers_it(anna: Person
     assert answer["type"] == "answer"
     assert str(loopback_address(anna.id)) in answer["sdp"]
     assert not any(foreign in answer["sdp"] for foreign in ("10.83.", "203.0.113", ".local", "198.51.100"))
-    await anna.calm()
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
@@ -189,15 +196,12 @@ async def test_the_command_line_writes_an_offer_and_takes_its_answer(anna: Perso
     other = offer("chromium-audio").replace("actpass", "active").encode()
     code, _, err = await anna.cli("sdp", "take", stdin=other)
     assert "isn't for this node" in err
-    await anna.calm()
 
 
 async def test_a_contact_marked_so_is_called_by_the_original(anna: Person) -> None:
     await anna.asked("/contact program bob classic", kind="contact.program")
     anna.write("/call bob")
     posted = await anna.posted("chat", PAGE)
-    await anna.calm()
-    await anna.asked("/contact program bob copybara", kind="contact.program")
     address = next(word for word in str(posted["text"]).split() if word.startswith(PAGE))
     made = decode_classic(address)
     assert isinstance(made, ClassicRequest)

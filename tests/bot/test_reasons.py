@@ -30,7 +30,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
-from tests.bot.console import Person, people
+from tests.bot.console import Person, as_before, people
 from tests.link_forms import as_handset
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -101,16 +101,29 @@ class World:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with peopled(tmp_path_factory, "ring") as world:
         yield world
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(running: World) -> AsyncIterator[World]:
+    """Bob's program, and people who write to it. Strangers' calls ring."""
+    yield running
+    await as_before(running.bob)
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def reserved(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """The same people, and bob accepts no calls from strangers."""
+async def running_reserved(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with peopled(tmp_path_factory, "ignore") as world:
         yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def reserved(running_reserved: World) -> AsyncIterator[World]:
+    """The same people, and bob accepts no calls from strangers."""
+    yield running_reserved
+    await as_before(running_reserved.bob)
 
 
 @contextlib.asynccontextmanager
