@@ -168,6 +168,11 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     return replace(state, run=run, failed=failed)
 
 
+def after_silence(state: PathState) -> PathState:
+    """The state after a long silence: what was tried before it tells nothing about the path that there is now."""
+    return replace(state, failed=0)
+
+
 def plan(state: PathState, bits: float | None, lost: float) -> Plan:
     """What to send in a state, over a path of so many bits a second, None if unknown, that loses that part of it."""
     step = STEPS[state.step]

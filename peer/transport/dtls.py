@@ -69,6 +69,9 @@ DARK_SECONDS = 1.5
 The next picture can't be decoded without those that were lost. A decoder would notice only after up to three seconds,
 so we ask for a whole picture at once."""
 
+ANOTHER_PATH_SECONDS = 5.0
+"After so long the path may be another one, and what didn't help before may help now."
+
 MAX_RECORD = 1500
 "Bytes of plain text that are read at once. No datagram has more."
 
@@ -119,7 +122,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         path: SendPath | None = None,
         on_tap_failed: Callable[[Exception], None] = lambda error: None,
         on_first_media: Callable[[Kind], None] = lambda kind: None,
-        on_light: Callable[[], None] = lambda: None,
+        on_light: Callable[[float], None] = lambda dark: None,
     ) -> None:
         """`client`: we begin the handshake.
 
@@ -129,7 +132,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         `on_tap_failed` is called with what a tap has raised; the tap gets nothing more, and nothing is logged here.
         `on_first_media` is called when the first packet of a kind arrives, `on_light` when a packet comes after
-        DARK_SECONDS without any.
+        more than DARK_SECONDS without any, with how many seconds it was.
         """
         super().__init__(transport, [OneHandshake(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
@@ -212,7 +215,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._was_dark = picture is None or before - picture > DARK_SECONDS
         if not self._was_dark:
             self._ask_for_key_frame()
-        self._on_light()
+        if now - before >= ANOTHER_PATH_SECONDS:
+            self._twice.another_path()
+        self._on_light(now - before)
 
     @property
     def exported(self) -> bytes:

@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
-from peer.transport.dtls import PinnedDtlsTransport, Translation
+from peer.transport.dtls import ANOTHER_PATH_SECONDS, PinnedDtlsTransport, Translation
 from peer.transport.encoding import EncodedTrack
 from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
@@ -347,9 +347,11 @@ class Leg:
     def _tell_paused(self, paused: bool) -> None:
         self.picture_paused.tell(paused)
 
-    def _light(self) -> None:
-        """A packet came after a time without any. What we sent meanwhile is probably lost, so send it again now."""
+    def _light(self, dark: float) -> None:
+        """A packet came after so many seconds without any. What we sent then is probably lost, so send it again now."""
         self._sctp.hurry()
+        if dark >= ANOTHER_PATH_SECONDS:
+            self._own_path.another_path()
 
     def _first_media(self, kind: Kind) -> None:
         self._heard.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from peer.transport.audio_first import PathState, Plan, Seen, next_state, paused, plan
+from peer.transport.audio_first import PathState, Plan, Seen, after_silence, next_state, paused, plan
 from peer.transport.send_path import SendPath
 
 LOOK_SECONDS = 1.0
@@ -41,6 +41,10 @@ class OwnPath:
             if paused(before) != paused(self._state):
                 self._paused_changed(paused(self._state))
         return self._plan
+
+    def another_path(self) -> None:
+        """Forget what was tried: nothing has arrived for a while, and the path may be another one."""
+        self._state = after_silence(self._state)
 
     def _seen(self, bits: float) -> Seen:
         return Seen(bits, self.carries.lost, self.carries.late, self._pictured())

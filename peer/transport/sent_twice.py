@@ -79,6 +79,10 @@ class SentTwice:
             elif lost >= LOST and now >= self._rests_until:
                 self._begin(lost, now)
 
+    def another_path(self) -> None:
+        """Forget that copies didn't help: the path may be another one."""
+        self._rest, self._rests_until = REST_SECONDS, 0.0
+
     def wants(self, packet: bytes, now: float) -> bool:
         """Whether this RTP or RTCP packet of our profile, which is being sent, is sent again. Asked while active."""
         kind = packet[1] & 0x7F

@@ -27,6 +27,25 @@ async (looks) => {
 }
 """
 
+SILENCE = """
+async ([looks, arrived]) => {
+  const { LIGHT, WHOLE, afterSilence, light, next } = await import("/slow_path.js");
+  const tried = (state, fine) => {
+    let looks = 0;
+    for (; !state.trying; looks += 1) state = next(state, fine);
+    return looks;
+  };
+  let [path, state] = [LIGHT, WHOLE];
+  for (const seen of looks) state = next(state, seen);
+  const before = tried(state, looks.at(-1));
+  for (const packets of arrived) {
+    path = light(path, packets);
+    if (path.another) state = afterSilence(state);
+  }
+  return [before, tried(state, looks.at(-1))];
+}
+"""
+
 DECIDED = """
 async (arrived) => {
   const { LIGHT, light } = await import("/slow_path.js");
@@ -137,6 +156,17 @@ async def test_nothing_is_decided_after_the_dark_and_a_side_that_sends_nothing_i
         found = await play.page.evaluate(DECIDED, arrived)
     dark, after, nothing = [False] * 4, [False] * 7 + [True] * 3, [False] * 15 + [True] * 5
     assert found == [True] * 3 + dark + after + nothing + [False] * 2
+
+
+@pytest.mark.parametrize(("silent", "sooner"), [(4, False), (5, True), (60, True)])
+async def test_after_a_long_silence_what_was_tried_before_it_counts_no_more(silent: int, sooner: bool) -> None:
+    narrow = {"available": 20e3, "lost": 0.4, "late": 0.0, "pictured": True}
+    calm = {**narrow, "lost": 0}
+    # A picture, and each try of one, fails.
+    looks = [*[narrow] * 2, *[*[calm] * 30, narrow, narrow, narrow] * 5, calm]
+    async with theatre() as play:
+        before, after = await play.page.evaluate(SILENCE, [looks, [1, 2, *[2] * silent, 3, 4]])
+    assert (after < before) is sooner, (before, after)
 
 
 async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:

@@ -1,6 +1,6 @@
 // Looks once a second how much the path of a leg carries, and has the leg send what fits: see slow_path.js.
 
-import { LIGHT, light, next, paused, sent, WHOLE } from "./slow_path.js";
+import { afterSilence, LIGHT, light, next, paused, sent, WHOLE } from "./slow_path.js";
 
 const LOOK = 1000;
 
@@ -25,6 +25,7 @@ export class AudioFirst extends EventTarget {
     const seen = await this.#leg.path();
     if (!seen) return;
     this.#light = light(this.#light, seen.arrived);
+    if (this.#light.another) this.#state = afterSilence(this.#state);
     if (this.#light.left > 0) return;
     const before = this.#state;
     this.#state = next(before, seen);

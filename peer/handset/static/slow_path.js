@@ -40,14 +40,24 @@ const LATER = 0.2;
 // Looks after a path was dark in which nothing is decided: what is reported then tells of the dark, not of a narrow path. Where nothing
 // arrives for longer than that the other side sends nothing, for a path that is dark is dialled again.
 const DARK = 8;
+// After so many looks in a row without a packet the path may be another one.
+const ANOTHER = 5;
 
-export const LIGHT = Object.freeze({ arrived: 0, silent: 0, left: 0 });
+export const LIGHT = Object.freeze({ arrived: 0, silent: 0, left: 0, another: false });
 
-// The same after one more look at how many packets have arrived. Nothing is decided while `left` is above zero.
+// The same after one more look at how many packets have arrived. Nothing is decided while `left` is above zero. `another`
+// is true in the look after which `afterSilence` is due.
 export function light(before, arrived) {
-  if (arrived !== before.arrived) return { arrived, silent: 0, left: before.silent ? DARK - 1 : before.left - 1 };
-  const silent = before.silent + 1;
-  return { arrived, silent, left: silent > DARK ? before.left - 1 : DARK };
+  if (arrived === before.arrived) {
+    const silent = before.silent + 1;
+    return { arrived, silent, left: silent > DARK ? before.left - 1 : DARK, another: false };
+  }
+  return { arrived, silent: 0, left: before.silent ? DARK - 1 : before.left - 1, another: before.silent >= ANOTHER };
+}
+
+// The state after a long silence: what was tried before it tells nothing about the path that there is now.
+export function afterSilence(state) {
+  return { ...state, failed: 0 };
 }
 
 export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false });

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from peer.transport.audio_first import STEPS, WAITS, PathState, Seen, next_state, paused, plan
+from peer.transport.audio_first import STEPS, WAITS, PathState, Seen, after_silence, next_state, paused, plan
 
 FINE = Seen(bits=2_000_000, lost=0.0, late=0.0, pictured=True)
 NARROW = Seen(bits=60_000, lost=0.4, late=0.3, pictured=True)
@@ -71,6 +71,15 @@ def test_the_picture_is_tried_again_less_and_less_often_and_stays_paused_meanwhi
     assert len(tries) > 4
     assert between == sorted(between)
     assert between[-1] >= WAITS[-1]
+
+
+def test_after_a_long_silence_the_picture_is_tried_as_soon_as_if_no_try_had_failed() -> None:
+    state = after(PathState(), NARROW, NARROW)
+    for _ in range(200):
+        state = next_state(state, NARROW if state.trying else CALM)
+    state = after(replace(state, looks=0, trying=False), *[CALM] * WAITS[0])
+    assert not state.trying
+    assert next_state(after_silence(state), CALM).trying
 
 
 def test_a_try_that_fills_the_path_ends_before_anything_is_reported_as_lost() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import struct
 import time
@@ -16,13 +17,15 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, is_rtcp
 from av import AudioFrame, VideoFrame
 
-from peer.transport.dtls import DARK_SECONDS, RTCP
+from peer.transport.audio_first import PathState
+from peer.transport.dtls import ANOTHER_PATH_SECONDS, DARK_SECONDS, RTCP
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError
 from shared.in_thread import MOST_THREADS, in_thread_to_its_end
 from shared.media import Media
 from tests.peer.decoding_leg import TRACK_FRAMES
 from tests.peer.pair import PATIENCE, connected, together, two_legs
+from tests.peer.transport.test_sent_twice import report
 
 
 class Tap:
@@ -366,3 +369,19 @@ async def test_after_a_dark_time_a_whole_picture_is_asked_for_once_and_nothing_w
             await come(96)
         (request,) = asked
         assert int.from_bytes(request[8:12], "big") == SSRCS[96]
+
+
+async def test_after_a_long_dark_time_what_was_tried_before_it_counts_no_more() -> None:
+    async with connected() as legs:
+        arrived = Tap(lambda packets: True)
+        legs.callee.tap(arrived)
+        leg, dtls = legs.callee, legs.callee.transport
+        leg._own_path._state = PathState(step=2, failed=3)
+        dtls._twice._rests_until = math.inf
+        assert dtls.last_heard is not None
+        dtls.last_heard -= 2 * ANOTHER_PATH_SECONDS
+        await legs.caller.send_rtp(rtp(1))
+        await arrived.done()
+        assert leg._own_path._state == PathState(step=2)
+        dtls._twice.reported(report(0.1), time.monotonic())
+        assert dtls._twice.active

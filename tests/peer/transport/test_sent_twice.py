@@ -129,6 +129,13 @@ def copies_after(twice: SentTwice, lost: float, now: float) -> bool:
     return twice.active
 
 
+def test_copies_that_did_not_help_are_tried_at_once_on_what_may_be_another_path() -> None:
+    twice, now = active(), 10.0
+    assert [copies_after(twice, 0.1, second) for second in (1.0, 2.0, now)] == [True, False, False]
+    twice.another_path()
+    assert copies_after(twice, 0.1, now)
+
+
 def test_a_loss_of_pictures_alone_is_no_measure_of_what_helps() -> None:
     twice = SentTwice()
     twice.reported(report(0.7, PICTURE), 0.0)
