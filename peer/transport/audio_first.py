@@ -60,6 +60,9 @@ ROOM = 1.2
 LOST, LATE = 0.05, 1.5
 "More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much."
 
+MOST = 0.5
+"The part of the packets: where more is lost, so are the reports, and nobody knows what fits through."
+
 LATER = 0.2
 "In a try for which the path seems too narrow, this many seconds later than before it are too much."
 
@@ -92,9 +95,17 @@ class Seen:
     pictured: bool
     "Whether there is a picture to send."
 
+    unheard: bool = False
+    "Whether nothing is reported of what is sent, so that `bits` is old: both ways are full."
+
     def enough(self, step: int) -> bool:
         """Whether a step's needs seem to fit through."""
-        return self.bits >= self.needs(step)
+        return not self.uncertain and self.bits >= self.needs(step)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether too little is heard to know what fits through, so that `bits` is old."""
+        return self.unheard or self.lost >= MOST
 
     def needs(self, step: int) -> float:
         """Bits a second that a step needs."""
@@ -123,6 +134,9 @@ class PathState:
     late: float = 0.0
     "Before the try, in seconds."
 
+    doubted: bool = False
+    "Whether what seemed to fit has proven false, so that only a try tells whether more fits."
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What to send."""
@@ -137,12 +151,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 def next_state(state: PathState, seen: Seen) -> PathState:
     """The state after one more look."""
-    suffers = seen.lost > 1.5 * state.usual + LOST or seen.late > LATE
+    suffers = seen.unheard or seen.lost > 1.5 * state.usual + LOST or seen.late > LATE
     usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual else state.usual
     state = replace(state, usual=usual, looks=state.looks + 1)
     step = state.step
     higher = step if state.trying else step - 1
-    room = step > 0 and not suffers and seen.bits >= seen.needs(higher) * ROOM
+    room = step > 0 and not suffers and not state.doubted and seen.bits >= seen.needs(higher) * ROOM
     poor = suffers and not seen.enough(step)
     run = min(state.run, 0) - 1 if poor else max(state.run, 0) + 1 if room else 0
     smaller = step > 0 and STEPS[step].picture
@@ -151,20 +165,23 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     if state.trying:
         full = seen.late > state.late + LATER and not seen.enough(step)
         if (suffers or full) and state.looks >= 2:
-            return PathState(step + 1, failed=state.failed + 1, usual=usual)
+            return PathState(step + 1, failed=state.failed + 1, usual=usual, doubted=state.doubted)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
             # Followed by the next at once, where there is one.
-            return PathState(step, looks=0 if known else WAITS[-1], failed=state.failed, usual=usual)
+            looks = 0 if known or state.doubted else WAITS[-1]
+            return PathState(step, looks=looks, failed=state.failed, usual=usual, doubted=state.doubted and not smaller)
         return replace(state, run=run)
     if run <= -POOR_LOOKS and step < len(STEPS) - 1:
-        fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
-        return PathState(fitting, failed=state.failed + (smaller and state.looks <= WAITS[-1]), usual=usual)
+        fitting = next((at for at in range(step + 1, len(STEPS)) if seen.enough(at)), len(STEPS) - 1)
+        doubted = state.doubted or seen.uncertain
+        failed = state.failed + (doubted or (smaller and state.looks <= WAITS[-1]))
+        return PathState(fitting, failed=failed, usual=usual, doubted=doubted)
     if run >= GOOD_LOOKS:
         return PathState(step - 1, failed=state.failed, usual=usual)
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
-        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True, late=seen.late)
+        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True, late=seen.late, doubted=state.doubted)
     return replace(state, run=run, failed=failed)
 
 

@@ -31,6 +31,7 @@ from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
 from peer.transport.fast_path import FastPath, Passing, fast_path
+from peer.transport.heavy_losses import HeavyLosses
 from peer.transport.last_flight import LastFlight
 from peer.transport.packet_taps import Feedback, PacketTaps
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE, Kind
@@ -164,6 +165,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._translation = translation
         self._path = path
+        self._heavy = HeavyLosses()
         self._twice = SentTwice()
         self._lately = SentLately()
         self.counters.first.listen(on_first_media)
@@ -480,6 +482,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if not packet:
             return None
         self.counters.rtcp += 1
+        if self._translation is None and (losses := self._heavy.report(self.counters.audio, self._own_ssrc, now)):
+            self.send_now([losses])
         self._twice.reported(packet, now)
         if self._path is not None and self._path.used:
             for part in parts(packet):

@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
-from peer.transport.dtls import ANOTHER_PATH_SECONDS, PinnedDtlsTransport, Translation
+from peer.transport.dtls import ANOTHER_PATH_SECONDS, DARK_SECONDS, PinnedDtlsTransport, Translation
 from peer.transport.encoding import EncodedTrack
 from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
@@ -69,7 +69,7 @@ class Leg:
         """Called with True when our picture is paused because the path carries too little, and with False when it is
         back."""
 
-        self._own_path = OwnPath(time.monotonic, lambda: "video" in self._senders, self._tell_paused)
+        self._own_path = OwnPath(time.monotonic, lambda: "video" in self._senders, self._arrives, self._tell_paused)
         self.variant = USUAL
         "What the other side can do of our RTP profile."
 
@@ -346,6 +346,10 @@ class Leg:
 
     def _tell_paused(self, paused: bool) -> None:
         self.picture_paused.tell(paused)
+
+    def _arrives(self) -> bool:
+        heard = self._dtls.last_heard
+        return heard is not None and time.monotonic() - heard < DARK_SECONDS
 
     def _light(self, dark: float) -> None:
         """A packet came after so many seconds without any. What we sent then is probably lost, so send it again now."""

@@ -17,15 +17,18 @@ class OwnPath:
         self,
         clock: Callable[[], float],
         pictured: Callable[[], bool],
+        arrives: Callable[[], bool],
         paused_changed: Callable[[bool], None] = lambda paused: None,
     ) -> None:
-        """`clock` gives seconds that never go back, `pictured` tells whether there is a picture to send.
+        """`clock` gives seconds that never go back, `pictured` tells whether there is a picture to send,
+        `arrives` whether anything comes from the other side, so that the path isn't dark.
 
         `paused_changed` is called when it was paused (True) and when it is back.
         """
         self.carries = SendPath()
         self._clock = clock
         self._pictured = pictured
+        self._arrives = arrives
         self._paused_changed = paused_changed
         self._state = PathState()
         self._plan = plan(self._state, None, 0.0)
@@ -36,7 +39,7 @@ class OwnPath:
         now, bits = self._clock(), self.carries.bits
         if bits is not None and now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            before, self._state = self._state, next_state(self._state, self._seen(bits))
+            before, self._state = self._state, next_state(self._state, self._seen(bits, now))
             self._plan = plan(self._state, bits, self.carries.lost)
             if paused(before) != paused(self._state):
                 self._paused_changed(paused(self._state))
@@ -46,5 +49,6 @@ class OwnPath:
         """Forget what was tried: nothing has arrived for a while, and the path may be another one."""
         self._state = after_silence(self._state)
 
-    def _seen(self, bits: float) -> Seen:
-        return Seen(bits, self.carries.lost, self.carries.late, self._pictured())
+    def _seen(self, bits: float, now: float) -> Seen:
+        unheard = self.carries.unheard(now) and self._arrives()
+        return Seen(bits, self.carries.lost, self.carries.late, self._pictured(), unheard)

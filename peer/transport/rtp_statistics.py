@@ -71,6 +71,11 @@ class StreamCounter:
         expected = self._cycles + self.highest - self._base + 1 if self._received else 0
         return self._lost_before + max(0, expected - self._received)
 
+    @property
+    def extended_highest(self) -> int:
+        """The highest sequence number, counted on beyond 16 bits (RFC 3550, section 6.4.1)."""
+        return self._cycles + self.highest
+
     def add_more(self, packets: int, size: int) -> None:
         """Count several packets, whose numbers follow `highest` one by one; `size` is that of all together.
 

@@ -46,6 +46,9 @@ MIN_BITS, MAX_BITS = 20_000.0, 3_000_000.0
 SILENT_SECONDS = 1.0
 "Without feedback for so long nothing is known: the path may be dark, and what was learned before is of no use then."
 
+UNHEARD_SECONDS = 2.0
+"Without feedback on what is sent for so long, though something arrives, both ways are full. It comes every 0.1 seconds."
+
 _FEEDBACK = struct.Struct("!HH3sB")
 "Base number, count, reference time and number of the report, after the two SSRCs (section 3.1)."
 
@@ -80,12 +83,17 @@ class SendPath:
         self._window = 0.0
         self._arrived = self._missing = 0
         self._heard: float | None = None
+        self._unreported: float | None = None
+        "When the first packet was sent after the last feedback."
+
         self._clock = ForeignClock()
         self._named = Bucket(NAMED)
 
     def number(self, size: int, now: float) -> int:
         """The number, 16 bits, for a packet of `size` bytes that is sent at `now`, in seconds."""
         self._number += 1
+        if self._unreported is None:
+            self._unreported = now
         self._sent[self._number] = _Sent(now, size)
         if len(self._sent) > MAX_UNDER_WAY:
             del self._sent[next(iter(self._sent))]
@@ -95,6 +103,10 @@ class SendPath:
     def used(self) -> bool:
         """Whether anything was sent, so that reports can be about it."""
         return self._number > 0
+
+    def unheard(self, now: float) -> bool:
+        """Whether nothing is reported any more of what is sent."""
+        return self._heard is not None and self._unreported is not None and now - self._unreported >= UNHEARD_SECONDS
 
     def estimated(self, bits: int) -> None:
         """Take the other side's own estimate (draft-alvestrand-rmcat-remb), from one that reports no arrivals."""
@@ -114,7 +126,7 @@ class SendPath:
         if newest is not None and self._clock.heard(newest, now, again=dark):
             # The estimator makes up for each millisecond of a jump, one after the other: an hour for the longest.
             self._begin_again()
-        self._heard = now
+        self._heard, self._unreported = now, None
         first = unwrapped(base, self._number, 16)
         for number, at in enumerate(times, first):
             if at is None:

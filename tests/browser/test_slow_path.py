@@ -62,20 +62,23 @@ LEGS = """
   window.legs = [];
   window.RTCPeerConnection = class extends Plain {
     #looks = 0;
+    #reported = performance.timeOrigin + performance.now();
     thin = "";
     constructor(...all) {
       super(...all);
       legs.push(this);
     }
     async getStats() {
+      if (this.thin !== "unheard") this.#reported = performance.timeOrigin + performance.now();
       return new Map(Object.entries({
         path: { type: "transport", selectedCandidatePairId: "pair" },
-        pair: { type: "candidate-pair", availableOutgoingBitrate: this.thin ? 30_000 : 2_000_000 },
+        pair: { type: "candidate-pair",
+          availableOutgoingBitrate: ["lost", "sent again"].includes(this.thin) ? 30_000 : 2_000_000 },
         theirs: { type: "inbound-rtp", packetsReceived: this.#looks++ },
         sound: { type: "remote-inbound-rtp", kind: "audio", fractionLost: this.thin === "lost" ? 0.4 : 0,
-          roundTripTime: 0.05, timestamp: performance.timeOrigin + performance.now() - 500 },
+          roundTripTime: 0.05, timestamp: this.#reported - 500 },
         picture: { type: "remote-inbound-rtp", kind: "video", fractionLost: 0, roundTripTime: 0.05,
-          timestamp: performance.timeOrigin + performance.now() },
+          timestamp: this.#reported },
         sent: { type: "outbound-rtp", kind: "video", packetsSent: 20 * this.#looks,
           retransmittedPacketsSent: this.thin === "sent again" ? 15 * this.#looks : 0 },
       }));
@@ -103,8 +106,14 @@ async def test_a_page_gives_up_and_tries_again_what_the_programs_own_encoders_do
     chance = random.Random(1)
     # Each rate is enough for a step of both tables, or for none, because the default sound of the two differs.
     looks = [
-        Seen(chance.choice((10e3, 55e3, 95e3, 900e3)), chance.choice((0.0, 0.0, 0.3)), chance.choice((0, 0, 2)), True)
-        for _ in range(600)
+        Seen(
+            chance.choice((10e3, 55e3, 95e3, 900e3)),
+            chance.choice((0.0, 0.0, 0.3, 0.6 if number > 300 else 0.0)),
+            chance.choice((0, 0, 2)),
+            True,
+            unheard=number > 500 and chance.random() < 0.2,
+        )
+        for number in range(900)
     ]
     looks += [Seen(10e3, 0.0, 0.0, True)] * 60
     state, expected = PathState(), []
@@ -113,7 +122,10 @@ async def test_a_page_gives_up_and_tries_again_what_the_programs_own_encoders_do
         expected.append([state.step, state.trying, paused(state)])
     assert {step for step, _, _ in expected} == {0, 1, 2, 3}
     async with theatre() as play:
-        values = [{"available": each.bits, "lost": each.lost, "late": each.late, "pictured": True} for each in looks]
+        values = [
+            {"available": each.bits, "lost": each.lost, "late": each.late, "pictured": True, "unheard": each.unheard}
+            for each in looks
+        ]
         found = await play.page.evaluate(STATES, values)
     assert [each[:3] for each in found] == expected
     assert found[-1][3] is True
@@ -158,6 +170,16 @@ async def test_nothing_is_decided_after_the_dark_and_a_side_that_sends_nothing_i
     assert found == [True] * 3 + dark + after + nothing + [False] * 2
 
 
+async def test_what_a_browser_believed_in_is_not_gone_by_once_most_was_lost() -> None:
+    """Without a picture it goes on believing in it. Only tries tell then."""
+    lost, fine = ({"available": 3e6, "lost": lost, "late": 0, "pictured": True} for lost in (0.6, 0))
+    async with theatre() as play:
+        found = await play.page.evaluate(STATES, [lost, lost, *[fine] * 30])
+    assert [each[0] for each in found[1:7]] == [3] * 6
+    up = [(step, trying) for (step, trying, *_), before in zip(found[1:], found, strict=False) if step != before[0]]
+    assert up == [(3, False), (2, True), (1, True), (0, False)]
+
+
 @pytest.mark.parametrize(("silent", "sooner"), [(4, False), (5, True), (60, True)])
 async def test_after_a_long_silence_what_was_tried_before_it_counts_no_more(silent: int, sooner: bool) -> None:
     narrow = {"available": 20e3, "lost": 0.4, "late": 0.0, "pictured": True}
@@ -179,9 +201,9 @@ async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:
         await play.view.shows("Their camera is off")
 
 
-@pytest.mark.parametrize("thin", ["lost", "sent again"])
-async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: str) -> None:
-    """The lost parts of a picture are sent again, and don't count as lost then."""
+@pytest.mark.parametrize(("thin", "divisor"), [("lost", 2), ("sent again", 2), ("unheard", 1)])
+async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: str, divisor: int) -> None:
+    """The lost parts of a picture are sent again, and don't count as lost then. Reports are lost like anything else."""
     both = [call(1, "active", conversation=CONVERSATION), call(2, "active", **BESIDE, conversation=CONVERSATION)]
     async with theatre(greeting(calls=both)) as play:
         await play.page.evaluate(LEGS)
@@ -194,7 +216,7 @@ async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: st
         await play.wants(SetMedia, call=2, audio=True, video=False, paused=True)
         await play.view.shows("The connection to bob is slow: your picture is paused for them, sound goes on.")
         await play.until("pictured(legs[0]) && !pictured(legs[1])")
-        assert await play.page.evaluate("legs.map(divisor)") == [1, 2]
+        assert await play.page.evaluate("legs.map(divisor)") == [1, divisor]
         # The page shows what bob's page says about its own picture beside his name.
         play.tell(RemoteMedia(call=2, remote=Sends(audio=True, video=False, paused=True)))
         await play.until("document.querySelector('#people .person').innerText.includes('slow connection')")

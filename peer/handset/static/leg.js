@@ -6,6 +6,8 @@ const REPORTED = 3000;
 // Of a second's packets of the picture, the part that was sent before: with more of them the path is full of copies.
 const MOSTLY = 0.5;
 const SOME_PACKETS = 10;
+// Looks with a picture on its way and no report of anything: both ways are full, for reports don't get through either.
+const UNHEARD = 4;
 
 // One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent. It may
 // be offered again, when the program knows more about what comes.
@@ -19,6 +21,9 @@ export class Leg extends EventTarget {
   #least = Infinity;
   // Packets of the picture until the last look: all, and those that were sent again.
   #counted = { packetsSent: 0, retransmittedPacketsSent: 0 };
+  // When the last report came, by the browser's clock, and the looks since then with a picture on its way.
+  #reported = 0;
+  #unheard = 0;
   // What the path carries, see slow_path.js.
   #fits = { picture: true, most: null, divisor: 1, sound: null };
 
@@ -89,16 +94,17 @@ export class Leg extends EventTarget {
   // What is known of the path, as slow_path.js wants it, and how many packets have arrived. Null while there is no path.
   async path() {
     if (this.#connection.connectionState !== "connected") return null;
-    const seen = { available: null, lost: null, late: null, pictured: Boolean(this.#sending.picture), arrived: 0 };
+    const seen = { available: null, lost: null, late: null, pictured: Boolean(this.#sending.picture), arrived: 0, unheard: false };
     const found = await this.#connection.getStats();
     const lost = {};
-    let [again, sound] = [0, false];
+    let [picture, sound, reported] = [{ all: 0, again: 0 }, false, 0];
     for (const each of found.values()) {
       // There are pairs that were tried before, with what was believed of them then.
       if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
       if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
       if (each.type === "outbound-rtp" && each.kind === "audio") sound = each.packetsSent > 0;
-      if (each.type === "outbound-rtp" && each.kind === "video") again = this.#again(each);
+      if (each.type === "outbound-rtp" && each.kind === "video") picture = this.#since(each);
+      if (each.type === "remote-inbound-rtp") reported = Math.max(reported, each.timestamp);
       // What the other side has reported lately, of sound or picture; of one that is paused it reports nothing more.
       if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
       lost[each.kind] = each.fractionLost ?? 0;
@@ -108,16 +114,20 @@ export class Leg extends EventTarget {
     }
     // Of a small picture a second has few packets, and what is sent again counts as arrived: the sound's tell more.
     seen.lost = lost.audio ?? (sound ? null : lost.video ?? null);
+    const again = picture.all >= SOME_PACKETS ? picture.again / picture.all : 0;
     if (again > MOSTLY) seen.lost = Math.max(seen.lost, again);
+    this.#unheard = picture.all && reported && reported === this.#reported ? this.#unheard + 1 : 0;
+    this.#reported = reported;
+    seen.unheard = this.#unheard >= UNHEARD;
     return seen;
   }
 
-  // The part of the picture's packets since the last look that were sent again.
-  #again(now) {
+  // The picture's packets since the last look: all, and those that were sent again.
+  #since(now) {
     const grown = (name) => (now[name] ?? 0) - this.#counted[name];
-    const [all, again] = [grown("packetsSent"), grown("retransmittedPacketsSent")];
+    const picture = { all: grown("packetsSent"), again: grown("retransmittedPacketsSent") };
     this.#counted = { packetsSent: now.packetsSent ?? 0, retransmittedPacketsSent: now.retransmittedPacketsSent ?? 0 };
-    return all >= SOME_PACKETS ? again / all : 0;
+    return picture;
   }
 
   // Send what fits from now on.

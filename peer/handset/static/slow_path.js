@@ -2,7 +2,7 @@
 // peer/transport/audio_first.py is the same for the program's own encoders.
 //
 // A browser's belief in what it can send falls on a busy machine too, so nothing is given up before packets are lost or
-// very late. How much would fit is unknown while no picture is sent, so a higher step is tried for a moment, and less and
+// very late, or nothing is reported any more. How much would fit is unknown while no picture is sent, so a higher step is tried for a moment, and less and
 // less often if packets are lost or late then.
 
 // From the best to the least. `needs` is what the browser has to believe in, in bits a second, with a picture to send and
@@ -33,6 +33,7 @@ const SMALL = 100_000;
 const LARGE = 250_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
+const MOST = 0.5;
 const LATE = 1.5;
 // In a try for which the path seems too narrow, this much later than before it is too much.
 const LATER = 0.2;
@@ -60,20 +61,22 @@ export function afterSilence(state) {
   return { ...state, failed: 0 };
 }
 
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false });
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false, doubted: false });
+
+// `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, and `late`, how many seconds longer they take than at best, both null if that wasn't
-// reported lately; and `pictured`, whether there is a picture to send.
+// reported lately; `pictured`, whether there is a picture to send; and `unheard`, whether nothing is reported of what is sent.
 export function next(before, seen) {
   const lost = seen.lost ?? before.lost;
   // What is lost whatever is sent is no reason to send less: it is known once little was sent.
   const usual = lost < before.usual ? (before.usual + lost) / 2 : before.usual;
-  const suffers = (seen.lost ?? 0) > 1.5 * before.usual + LOST || (seen.late ?? 0) > LATE;
+  const suffers = seen.unheard || (seen.lost ?? 0) > 1.5 * before.usual + LOST || (seen.late ?? 0) > LATE;
   const small = seen.available !== null && seen.available < (before.small ? LARGE : SMALL);
   const state = { ...before, lost, usual, small, looks: before.looks + 1 };
   const { step } = state;
-  const room = step > 0 && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
+  const room = step > 0 && !state.doubted && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
   const run = suffers && !enough(seen, step) ? Math.min(state.run, 0) - 1 : room && !suffers ? Math.max(state.run, 0) + 1 : 0;
   const smaller = step > 0 && STEPS[step].picture;
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
@@ -82,10 +85,12 @@ export function next(before, seen) {
     const full = (seen.late ?? 0) > state.late + LATER && !enough(seen, step);
     if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
     // One that works is followed by the next at once, where there is one.
-    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: known ? 0 : WAITS.at(-1) }) : { ...state, run };
+    const next = { doubted: state.doubted && !smaller, looks: known || state.doubted ? 0 : WAITS.at(-1) };
+    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, next) : { ...state, run };
   }
   if (run <= -POOR_LOOKS && step < LAST) {
-    return at(fitting(step + 1, seen), state, { failed: state.failed + (smaller && state.looks <= WAITS.at(-1)) });
+    const doubted = state.doubted || uncertain(seen);
+    return at(fitting(step + 1, seen), state, { doubted, failed: state.failed + (doubted || (smaller && state.looks <= WAITS.at(-1))) });
   }
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
@@ -98,8 +103,8 @@ export function next(before, seen) {
   return { ...state, run, failed };
 }
 
-function at(step, { failed, lost, usual, small }, changed = {}) {
-  return { ...WHOLE, step, failed, lost, usual, small, ...changed };
+function at(step, { failed, lost, usual, small, doubted }, changed = {}) {
+  return { ...WHOLE, step, failed, lost, usual, small, doubted, ...changed };
 }
 
 function fitting(step, seen) {
@@ -111,8 +116,13 @@ function needs(step, seen) {
   return STEPS[step].needs[seen.pictured ? "picture" : "sound"];
 }
 
+// Where most is lost a browser hears too little to know what fits, and what it believes in is old.
+function uncertain(seen) {
+  return seen.unheard || (seen.lost ?? 0) >= MOST;
+}
+
 function enough(seen, step) {
-  return seen.available !== null && seen.available >= needs(step, seen);
+  return !uncertain(seen) && seen.available !== null && seen.available >= needs(step, seen);
 }
 
 // What to send in a state: whether the picture, at how many bits a second at most (null: as many as usual), by what its

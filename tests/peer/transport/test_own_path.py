@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import pytest
+
 from peer.transport.dtls import AROUND
 from peer.transport.own_path import OwnPath
+from peer.transport.transport_cc import feedback
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import connected
 
@@ -15,7 +18,7 @@ SECONDS, PICTURES = 20, 30
 
 def test_what_swings_with_each_picture_changes_what_is_sent_once_a_second_at_most() -> None:
     chance, now = random.Random(1), 100.0
-    path = OwnPath(lambda: now, lambda: True)
+    path = OwnPath(lambda: now, lambda: True, lambda: True)
     planned = []
     for _ in range(SECONDS * PICTURES):
         now += 1 / PICTURES
@@ -23,6 +26,22 @@ def test_what_swings_with_each_picture_changes_what_is_sent_once_a_second_at_mos
         planned.append(path.planned())
     changes = sum(before != after for before, after in pairwise(planned))
     assert 5 < changes <= SECONDS
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_where_reports_stop_the_picture_pauses_if_anything_arrives_for_a_dark_path_is_none_that_is_full(
+    arrives: bool,
+) -> None:
+    now, told = 100.0, []
+    path = OwnPath(lambda: now, lambda: True, lambda: arrives, told.append)
+    path.carries.estimated(900_000)
+    path.carries.number(1_000, now)
+    path.carries.reported(feedback((1, 2), 1, [1.0], 1), now)
+    for _ in range(6):
+        now += 1
+        path.carries.number(1_000, now)
+        path.planned()
+    assert told == [True] * arrives
 
 
 class Measuring(OverlaySocket):

@@ -84,6 +84,20 @@ def test_a_path_that_was_dark_lost_nothing_that_counts() -> None:
     assert carries.lost == 0.0
 
 
+def test_a_path_of_which_nothing_is_reported_any_more_is_unheard_until_the_next_report() -> None:
+    carries = SendPath()
+    carries.number(PACKET, 0.0)
+    assert not carries.unheard(10.0), "nothing was ever reported: another program may report nothing"
+    carries.reported(feedback((1, 2), 1, [0.1], 1), 10.0)
+    assert not carries.unheard(100.0), "nothing was sent since"
+    carries.number(PACKET, 100.0)
+    assert not carries.unheard(101.0)
+    carries.number(PACKET, 102.0)
+    assert carries.unheard(102.0)
+    carries.reported(feedback((1, 2), 2, [100.1, 102.1], 2), 102.2)
+    assert not carries.unheard(110.0)
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(100, 101)), min_size=1, max_size=300), st.integers(0, 0xFFFF))
 def test_reports_are_read_as_they_were_written(times: list[float | None], base: int) -> None:
     if not any(times):
