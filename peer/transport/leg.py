@@ -352,7 +352,7 @@ class Leg:
         return heard is not None and time.monotonic() - heard < DARK_SECONDS
 
     def _light(self, dark: float) -> None:
-        """A packet came after so many seconds without any. What we sent then is probably lost, so send it again now."""
+        """A packet came after `dark` seconds without any. What we sent then is probably lost, so send it again now."""
         self._sctp.hurry()
         if dark >= ANOTHER_PATH_SECONDS:
             self._own_path.another_path()
