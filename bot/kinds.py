@@ -62,6 +62,7 @@ class Kind(enum.StrEnum):
     OFF_HOLD = "call.off-hold", "You took it off hold."
     HELD = "call.held", "The other side put the call on hold."
     RESUMED = "call.resumed", "The other side took it off hold."
+    HELD_AGAIN = "call.held-again", "The other side keeps doing both; not each time is said any more."
     CONVERSATION_ASKING = "conversation.asking", "You want to merge your calls: the others are being asked."
     CONVERSATION_ASKED = "conversation.asked", "Somebody asks you to be in one conversation with others."
     CONVERSATION_AGREED = "conversation.agreed", "You agreed; the others may not have answered yet."
@@ -116,6 +117,7 @@ class Kind(enum.StrEnum):
     RECORDING_FAILED = "recording.failed", "A call can't be recorded, or not any longer, and why."
     RECORDING_BY_THEM = "recording.by-them", "The other side is recording a call."
     RECORDING_BY_THEM_OVER = "recording.by-them-over", "The other side no longer records it."
+    RECORDING_BY_THEM_AGAIN = "recording.by-them-again", "It keeps doing both; not each time is said any more."
 
     LINK_REQUEST = "link.request", "For the chat: the link that begins a call."
     LINK_ANSWER = "link.answer", "For the chat: the link that answers a first call."

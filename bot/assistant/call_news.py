@@ -33,6 +33,7 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
+from peer.calls.repeats import Telling
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.calls.together_news import PartOf, QuestionOver
 from shared.call.table import EndReason, State
@@ -100,6 +101,8 @@ class CallNews:
                 self._chats.post(Post.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True))
             case RemoteAnsweredAlone() | LinkNoted():
                 self._chats.post(Post.about(line, said_of(line, news)))
+            case HoldChanged(telling=Telling.NONE) | RecordingChanged(telling=Telling.NONE):
+                pass
             case HoldChanged():
                 self._chats.post(Post.about(line, said_of(line, news), actions=_while_up(line), live=True))
             case NotKept() if line not in self._not_kept:  # once per call, because writing is tried again

@@ -9,6 +9,7 @@ from bot.texts import recording as recording_texts
 from peer.calls.line import Line
 from peer.calls.news import AnsweredAlone, HoldChanged, LinkNoted, NotKept, Recorded, Rings, TakesMessage
 from peer.calls.recording.changed import RecordingChanged
+from peer.calls.repeats import Telling
 from peer.calls.session_events import RemoteAnsweredAlone
 from peer.calls.together_news import (
     AskedToJoin,
@@ -48,12 +49,16 @@ def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
             return texts.remote_rings(line) if isinstance(news.noted.event, RemoteRinging) else texts.unproven(line)
         case HoldChanged(by="us"):
             return texts.on_hold(line) if news.on else texts.off_hold(line)
+        case HoldChanged(telling=Telling.LAST):
+            return texts.remote_holds_again(line)
         case HoldChanged():
             return texts.remote_on_hold(line) if news.on else texts.resumed(line)
         case NotKept():
             return texts.not_kept(line, news.error)
         case Recorded():
             return texts.recorded(line, news.path, clear=clear)
+        case RecordingChanged(telling=Telling.LAST):
+            return recording_texts.again(line)
         case RecordingChanged():
             return recording_texts.changed(line, news, clear=clear)
         case MediaTrouble():

@@ -46,6 +46,7 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
+from peer.calls.repeats import Telling
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.calls.together_news import PartOf, QuestionOver
 from peer.handset import protocol as page_protocol
@@ -258,6 +259,8 @@ class Presenter:
                     self.unheard(line.number)
             case NotKept():
                 self._say(line, said_of(line, news))
+            case RecordingChanged(telling=Telling.NONE):
+                self._show(line)
             case Recorded() | RecordingChanged():
                 recording = None if news.path is None else self._keep_recorded(line, news.path)
                 self._show(line)

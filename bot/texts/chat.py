@@ -417,6 +417,15 @@ def resumed(line: Line) -> Sentence:
     return Sentence(Kind.RESUMED, text)
 
 
+def remote_holds_again(line: Line) -> Sentence:
+    """The other side puts it on hold and takes it off, again and again."""
+    return Sentence(
+        Kind.HELD_AGAIN,
+        f"{whose(line)} keeps putting you on hold and taking you off. You won't hear of each time any more.",
+        "/status shows whether you are on hold now.",
+    )
+
+
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
     who = line.shown.contact or "the other person"

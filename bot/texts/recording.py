@@ -66,6 +66,16 @@ def _theirs(line: Line, what: What) -> Sentence:
             return Sentence(Kind.RECORDING_BY_THEM_OVER, f"{who} no longer records this call.")
 
 
+def again(line: Line) -> Sentence:
+    """The other side begins to record and stops, again and again."""
+    return Sentence(
+        Kind.RECORDING_BY_THEM_AGAIN,
+        f"{whose(line)} keeps starting and stopping a recording of this call. You won't hear of each time any more: "
+        "take it that the call is recorded.",
+        "/record refuse, while they record, ends it for the rest of the call.",
+    )
+
+
 def mark(line: Line) -> str:
     """Beside the red mark on the page; empty: nobody records."""
     if line.recordings.recorded:

@@ -102,12 +102,13 @@ class CallPath:
         await self.dialling.lose()
         self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Cancel all attempts, including the one whose leg carries the call. The legs stay open until `close`."""
-        self.dialling.stop()
+        if stopped := self.dialling.stop():
+            await asyncio.wait(stopped)
 
     async def close(self, *, linger: bool) -> None:
-        """Close every leg and the socket; `linger` see CallSocket.close."""
+        """Close every leg and the socket, as far as they are open; `linger` see CallSocket.close."""
         try:
             await self.dialling.close()
         finally:

@@ -90,6 +90,9 @@ class Conversation:
         self.agreed_secret = agreed_secret
         "32 bytes: the pair secret that was agreed on in this call, once it is kept; None: none was."
 
+        self.remote_left = False
+        "The other side has said goodbye."
+
         self._leg = leg
         self._role = role
         self._transcript = transcript
@@ -164,6 +167,7 @@ class Conversation:
                 if (sent := self._pings.pop(message.id, None)) is not None:
                     self.round_trip = time.monotonic() - sent
             case Bye():
+                self.remote_left = True
                 self._tell(RemoteBye())
                 await asyncio.Event().wait()  # until the session is ended; the leg is of no more use
             case Unknown():
@@ -262,7 +266,6 @@ async def say_goodbye(control: ControlChannel, reason: str) -> bool:
     control.send(Bye(reason))
     try:
         async with asyncio.timeout(BYE_SECONDS):
-            await control.drain()
+            return await control.drain()
     except TimeoutError:
         return False
-    return True

@@ -53,12 +53,16 @@ class Dialling:
         """Run attempts as tasks of that group from now on."""
         self._group = group
 
-    def stop(self) -> None:
-        """Cancel all attempts, including the one whose leg carries the call. The legs stay open until `close`."""
+    def stop(self) -> set[asyncio.Task[None]]:
+        """Cancel all attempts, including the one whose leg carries the call. The legs stay open until `close`.
+
+        Returns their tasks.
+        """
         self._acceptances.clear()
-        for task in self._trying:
+        stopped, self._trying = self._trying, set()
+        for task in stopped:
             task.cancel()
-        self._trying.clear()
+        return stopped
 
     async def lose(self) -> None:
         """The leg that carried the call is lost: close it."""

@@ -17,6 +17,7 @@ from peer.calls.call_link import CallLink
 from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.recording.table import RecordingState
+from peer.calls.repeats import Repeats
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Glare, Offered
 from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
@@ -69,6 +70,9 @@ class Line:
         self._foreign = foreign
         self._first_contact = FirstContact(sealing_key)
         self._stranger = shown.contact is None if stranger is None else stranger
+        self.remote_holds = Repeats()
+        "Counts how often the other side puts it on hold and takes it off."
+
         self._met = False
         "Whether the owner has saved the other side in this call, or is about to."
 

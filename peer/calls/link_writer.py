@@ -147,12 +147,12 @@ class LinkWriter:
         return token.token
 
     async def say(self, line: Line, operation: Operation) -> None:
-        """Post a link about a call between contacts. Raises StoreError."""
-        opened = line.link.secret
+        """Post a link about a call whose two sides share a key, if only one from the call itself. Raises StoreError."""
+        opened = line.link.secret or line.connection.agreed_secret
         secret = opened if opened is not None and not line.proven else None
         secret = secret or self._writes.store.writable_secret(line.peer) or opened
         if secret is None:
-            return  # the contact was removed, and the program was restarted: there is nothing to say it with
+            return  # a first contact that got no key; or the contact was removed, and the program was restarted
         said = paired.PairedBody(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
         token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
         await self.post(line, token.token, token.raw)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from peer.calls.budget import Budget
+from peer.calls.call_log import CallLog
 from peer.calls.call_policy import CallPolicy
 from peer.calls.call_socket import CallSockets
 from peer.calls.endpoint_choice import EndpointChoice
@@ -48,7 +49,12 @@ class CommonParts:
         )
 
 
-def make_runner(around: Surroundings, common: CommonParts, tasks: asyncio.TaskGroup) -> LineRunner:
+def make_call_log(around: Surroundings, common: CommonParts, tasks: asyncio.TaskGroup) -> CallLog:
+    """Make what writes the ends of calls down. `tasks` owns what waits for that."""
+    return CallLog(around.writes, common.listeners, tasks, around.clock)
+
+
+def make_runner(around: Surroundings, common: CommonParts, log: CallLog, tasks: asyncio.TaskGroup) -> LineRunner:
     """Make what carries calls. `tasks` owns the tasks of lines and sessions."""
     return LineRunner(
         around.own,
@@ -57,7 +63,7 @@ def make_runner(around: Surroundings, common: CommonParts, tasks: asyncio.TaskGr
         sessions=_sessions(around, common, tasks),
         keeping=common.keeping,
         writer=common.writer,
-        writes=around.writes,
+        log=log,
         answering=around.answering,
         at_once=around.settings.at_once,
         listeners=common.listeners,

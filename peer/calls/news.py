@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -12,6 +13,7 @@ from msgspec import Struct
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
+from peer.calls.repeats import Telling
 from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
 from peer.calls.together_news import LinkForIntroduced, TogetherNews
 from peer.media.trouble import MediaTrouble
@@ -71,6 +73,9 @@ class HoldChanged(Struct, frozen=True):
 
     on: bool
 
+    telling: Telling = Telling.EACH
+    "What the owner hears of it."
+
 
 class LinkNoted(Struct, frozen=True):
     """A link says something that doesn't change the call: it rings there, or somebody unproven declines."""
@@ -119,11 +124,11 @@ News: TypeAlias = (
 )
 
 
-def news_of(effect: Effect, reason: Reason) -> News | None:
-    """What an effect of the call table tells people once it is carried out; None: nothing. `reason` is why it rings."""
+def news_of(effect: Effect, line: Line) -> News | None:
+    """What an effect of the call table tells people once it is carried out; None: nothing."""
     match effect:
         case Ring():
-            return Rings(reason)
+            return Rings(line.shown.reason)
         case AnnounceAnswer():
             return AnsweredAlone()
         case TakeMessage():
@@ -133,7 +138,7 @@ def news_of(effect: Effect, reason: Reason) -> News | None:
         case PauseMedia() | ResumeMedia():
             return HoldChanged("us", isinstance(effect, PauseMedia))
         case ShowHeld() | ShowResumed():
-            return HoldChanged("them", isinstance(effect, ShowHeld))
+            return HoldChanged("them", isinstance(effect, ShowHeld), line.remote_holds.next(time.monotonic()))
         case _:
             return None
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from peer.calls.call_log import BEFORE_GOODBYE, BEFORE_OVER, CallLog
 from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
 from peer.calls.line_keeping import LineKeeping
-from peer.calls.line_records import record
 from peer.calls.lines import Lines, one_each
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import CallListeners, Changed, NotKept, news_of
+from peer.calls.news import CallListeners, Changed, news_of
 from peer.calls.own_effects import OwnEffects
 from peer.calls.redial import REDIAL_SECONDS
 from peer.calls.session_parts import BROKEN
@@ -51,13 +50,11 @@ from shared.call.effects import (
     TryResponse,
 )
 from shared.call.events import Answer, Busy, Event, Failed, HangUp, Offered, Unanswered
-from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT, EndReason
 from shared.config.schema import Answering
 from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.node_id import NodeId
 from shared.reasons import Reason
-from shared.store import StoreThread
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +87,7 @@ class LineRunner:
         sessions: CallSessions,
         keeping: LineKeeping,
         writer: LinkWriter,
-        writes: StoreThread,
+        log: CallLog,
         answering: Answering,
         at_once: int,
         listeners: CallListeners,
@@ -107,8 +104,7 @@ class LineRunner:
         self._keeping = keeping
         self._writer = writer
         self._own, self._foreign = OwnEffects(own, writer), ForeignEffects()
-        self._writes = writes
-        self._unlogged: deque[CallRecord] = deque()
+        self._log = log
         self._answering = answering
         self._at_once = at_once
         self._listeners = listeners
@@ -143,14 +139,11 @@ class LineRunner:
                 self._abandon(line)
             if (carrier := line.connection.carrier) is not None:
                 await asyncio.wait([carrier])
-            if not line.logged:
-                await self._log(line)
+            await self._log.end(line, BEFORE_OVER)
         finally:
             # Also when something has ended this task: nothing of the call may remain.
             self._abandon(line)
-            if not line.logged:
-                self._unlogged.append(record(line, int(self._clock())))
-                line.log()
+            self._log.later(line)
             self._lines.remove(line)
             self._listeners.told(line, Changed())
             line.over.set()
@@ -195,8 +188,7 @@ class LineRunner:
         if isinstance(event, HangUp) and line.twin is not None and line.twin in self._lines:
             line.twin.put(event)  # it was answered only because the owner was calling
         if line.call.ended and line.connection.connected is not None:
-            # At once: a program that is killed while it closes everything must not take the call up again.
-            await self._log(line)
+            await self._log.end(line, BEFORE_GOODBYE)
         self._make_room(line)
         await self._carry_out(line, effects)
         if not line.call.ended and line.call.state is not before:
@@ -212,27 +204,6 @@ class LineRunner:
                 if other.uninvited:
                     other.put(Busy())
 
-    async def _log(self, line: Line) -> None:
-        """Write the call's end down.
-
-        If that fails it is tried again (`log_again`) until it works or the program ends.
-        """
-        entry = record(line, int(self._clock()))
-        line.log()
-        try:
-            await self._writes.write(lambda store: store.end_call(entry))
-        except StoreError as error:
-            logger.error("line %d: its end can't be kept: %s", line.number, error.sentence)
-            self._unlogged.append(entry)
-            self._listeners.told(line, NotKept(error))
-
-    async def log_again(self) -> None:
-        """Write down the ends of calls for which that has failed. Raises StoreError if it fails again."""
-        while self._unlogged:
-            entry = self._unlogged[0]
-            await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
-            self._unlogged.popleft()
-
     async def _carry_out(self, line: Line, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             try:
@@ -244,7 +215,7 @@ class LineRunner:
                             line.dials()
                         await self._sessions.open(line)
                 await self._do(line, effect)
-                if (news := news_of(effect, line.shown.reason)) is not None:
+                if (news := news_of(effect, line)) is not None:
                     self._listeners.told(line, news)
             except LocalProtocolError:
                 raise

@@ -37,6 +37,9 @@ from shared.secrets.handshake import Role
 
 logger = logging.getLogger(__name__)
 
+MEDIA_SECONDS = 1.0
+"How long a goodbye waits for microphone, camera and files to be closed. What takes longer is closed after it."
+
 
 class _Lost(Exception):
     """The leg under a conversation is gone."""
@@ -183,14 +186,21 @@ class Session:
                 # The microphone is off before anything else: a goodbye may take its time.
                 for task in media:
                     task.cancel()
-                await asyncio.wait(media)
-                if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
+                await asyncio.wait(media, timeout=MEDIA_SECONDS)
+                if goodbye is not None and self.path.begun and not await self._part(goodbye):
                     self._tell(ByeUnheard())
-                self.path.stop()
                 for task in always:
                     task.cancel()
+                await self.path.stop()
+                # Not after the tasks above: a recording or a file may wait for a disk that hangs.
+                await self.path.close(linger=self._traffic.legs > 0)
         finally:
             await self.path.close(linger=self._traffic.legs > 0)
+
+    async def _part(self, goodbye: str) -> bool:
+        """Say goodbye, if a leg is up. Returns whether the other side knows by now that the call is over."""
+        heard = self.leg is not None and await say_goodbye(self.leg.control, goodbye)
+        return heard or (self._conversation is not None and self._conversation.remote_left)
 
     def report(self) -> dict[str, object]:
         """What has passed so far, as the command contract has it.

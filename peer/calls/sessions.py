@@ -185,7 +185,7 @@ class LineSessions:
         except asyncio.CancelledError:
             line.put(Failed(BROKEN))
             raise
-        if line.connection.goodbye_unheard and line.call.paired:
+        if line.connection.goodbye_unheard:
             try:
                 await self._writer.say(line, Operation.CANCEL)
             except CopybaraError as error:

@@ -23,7 +23,7 @@ from peer.calls.line_keeping import LIFE_SECONDS
 from peer.calls.line_parts import Presented
 from peer.calls.lines import one_each
 from peer.calls.link_writer import unwritten
-from peer.calls.makers import CommonParts, make_incoming, make_runner
+from peer.calls.makers import CommonParts, make_call_log, make_incoming, make_runner
 from peer.calls.news import CallListeners, Changed
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
@@ -76,7 +76,8 @@ class Switchboard:
         self._tasks = asyncio.TaskGroup()
         inbox = TogetherInbox(around.call_later)
         self._common = common = CommonParts.of(around, CallListeners([*around.listeners, inbox]))
-        self._runner = make_runner(around, common, self._tasks)
+        self._log = make_call_log(around, common, self._tasks)
+        self._runner = make_runner(around, common, self._log, self._tasks)
         incoming = make_incoming(around, common, self._runner)
         self.admission = Admission(incoming, around.reader, common.writer)
         "Reads links that the chat brings."
@@ -127,7 +128,7 @@ class Switchboard:
                     await self._stop()
         finally:
             try:
-                await self._runner.log_again()
+                await self._log.again()
             except StoreError as error:
                 # They are kept as calls that run, so the next start logs them.
                 logger.error("calls: %s", error.sentence)
@@ -148,7 +149,7 @@ class Switchboard:
         """Do what is done every LIFE_SECONDS. Raises StoreError; what couldn't be written is written the next time."""
         self.look_at_book()
         await self._common.keeping.keep_signs_of_life()
-        await self._runner.log_again()
+        await self._log.again()
         await self.last_run.settle()
 
     def overlay_changed(self) -> None:
@@ -490,3 +491,4 @@ class Switchboard:
             for task in (line.life, line.connection.carrier):
                 if task is not None:
                     task.cancel()
+        self._log.leave()

@@ -43,6 +43,9 @@ class ControlChannel:
         self._unsent: deque[bytes] = deque()
         self._arrived: asyncio.Queue[Message | Unknown | None] = asyncio.Queue()
         self._ended = False
+        self._undelivered = False
+        "It has ended before the other side acknowledged everything."
+
         self._error: RemoteProtocolError | None = None
         parameters = RTCDataChannelParameters(label="control", negotiated=True, id=CONTROL_STREAM)
         self._channel = RTCDataChannel(transport, parameters)
@@ -64,17 +67,20 @@ class ControlChannel:
         if self._channel.bufferedAmount + sum(map(len, self._unsent)) > MAX_UNSENT:
             self.end(RemoteProtocolError("The other side takes no messages any more."))
 
-    async def drain(self) -> None:
+    async def drain(self) -> bool:
         """Wait until the other side has acknowledged everything that was sent, or the channel has ended.
 
-        Somebody waits, so what got lost is sent again every HURRY_SECONDS.
+        Somebody waits, so what got lost is sent again every HURRY_SECONDS. Returns whether all was acknowledged.
         """
+        if self._ended:
+            return False
         while not self._transport.delivered.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HURRY_SECONDS):
                     await self._transport.delivered.wait()
                 continue
             self._transport.hurry()
+        return not self._undelivered
 
     def end(self, error: RemoteProtocolError | None = None) -> None:
         """Send and take no more messages.
@@ -86,6 +92,7 @@ class ControlChannel:
         self._ended = True
         self._error = error
         self._unsent.clear()
+        self._undelivered = not self._transport.delivered.is_set()
         self._arrived.put_nowait(None)
         self._transport.delivered.set()
         self.opened.set()

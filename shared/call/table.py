@@ -267,7 +267,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (Role.CALLEE, Busy()): _end(EndReason.BUSY, PostBusy()),
     **{(role, Rejoin()): _to(State.RECONNECTING, TakeUp(), Redial(), StartTimer(Timer.REDIAL)) for role in Role},
     #
-    # The caller waits
+    # The caller waits. A leg may be up that doesn't count yet, because the disk is slow.
     (State.CALLING, RemoteRinging()): _to(State.CALLING, Noted(RemoteRinging())),
     (State.CALLING, RemoteAccepted()): _to(State.CALLING, TryResponse()),
     (State.CALLING, LegUp()): _to(State.ACTIVE, StopTimer()),
@@ -279,10 +279,10 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.CALLING, RemoteOutOfTime()): _end(EndReason.FAILED, CloseLeg(), StopTimer()),
     (State.CALLING, Glare(ours_wins=False)): _to(State.CALLING, AnswerTheirs()),
     (State.CALLING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
-    (State.CALLING, Expired()): _end(EndReason.NO_ANSWER, CloseLeg(), StopTimer()),
-    (State.CALLING, HangUp()): _end(EndReason.CANCELLED, _CANCEL, CloseLeg(), StopTimer()),
-    (State.CALLING, Stop()): _end(EndReason.STOPPED, _CANCEL, CloseLeg(), StopTimer()),
-    (State.CALLING, Failed()): _end(EndReason.FAILED, _CANCEL, CloseLeg(), StopTimer()),
+    (State.CALLING, Expired()): _end(EndReason.NO_ANSWER, SayBye(), CloseLeg(), StopTimer()),
+    (State.CALLING, HangUp()): _end(EndReason.CANCELLED, SayBye(), CloseLeg(), StopTimer(), _CANCEL),
+    (State.CALLING, Stop()): _end(EndReason.STOPPED, SayBye(), CloseLeg(), StopTimer(), _CANCEL),
+    (State.CALLING, Failed()): _end(EndReason.FAILED, SayBye(), CloseLeg(), StopTimer(), _CANCEL),
     #
     # The callee's owner is asked
     (State.RINGING, Answer()): _to(State.CONNECTING, StopRinging(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
@@ -301,14 +301,14 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     #
     # The callee dials. If that fails the chat says so, because the caller still waits.
     (State.CONNECTING, LegUp()): _to(State.ACTIVE, StopTimer()),
-    (State.CONNECTING, ConnectFailed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
-    (State.CONNECTING, ConnectTimeout()): _end(EndReason.UNREACHABLE, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, ConnectFailed()): _end(EndReason.FAILED, CloseLeg(), StopTimer(), PostBusy()),
+    (State.CONNECTING, ConnectTimeout()): _end(EndReason.UNREACHABLE, SayBye(), CloseLeg(), StopTimer(), PostBusy()),
     (State.CONNECTING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, CloseLeg(), StopTimer()),
     (State.CONNECTING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
-    (State.CONNECTING, Busy()): _end(EndReason.BUSY, PostBusy(), CloseLeg(), StopTimer()),
-    (State.CONNECTING, HangUp()): _end(EndReason.HUNG_UP, PostDecline(), CloseLeg(), StopTimer()),
-    (State.CONNECTING, Stop()): _end(EndReason.STOPPED, PostBusy(), CloseLeg(), StopTimer()),
-    (State.CONNECTING, Failed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, Busy()): _end(EndReason.BUSY, SayBye(), CloseLeg(), StopTimer(), PostBusy()),
+    (State.CONNECTING, HangUp()): _end(EndReason.HUNG_UP, SayBye(), CloseLeg(), StopTimer(), PostDecline()),
+    (State.CONNECTING, Stop()): _end(EndReason.STOPPED, SayBye(), CloseLeg(), StopTimer(), PostBusy()),
+    (State.CONNECTING, Failed()): _end(EndReason.FAILED, SayBye(), CloseLeg(), StopTimer(), PostBusy()),
     #
     # Both talk. A proven refusal or cancellation is what the other side did just before its leg came up.
     (State.ACTIVE, RemoteBye()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
@@ -331,7 +331,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     **{(state, RemoteHeld()): Rule(state, None, (ShowHeld(),), remote_on_hold=True) for state in CONNECTED},
     **{(state, RemoteResumed()): Rule(state, None, (ShowResumed(),), remote_on_hold=False) for state in CONNECTED},
     #
-    # Both dial again. There is no leg to say goodbye on, so the chat says it.
+    # Both dial again. There is no leg to say goodbye on, so the chat says it, if both have agreed on a key.
     (State.RECONNECTING, PathRestored()): _to(State.ACTIVE, StopTimer()),
     (State.RECONNECTING, ConnectFailed()): _to(State.RECONNECTING, Redial()),
     (State.RECONNECTING, GaveUp()): _end(EndReason.LOST, CloseLeg(), StopTimer()),
@@ -340,9 +340,9 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.RECONNECTING, RemoteBusy(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
     (State.RECONNECTING, RemoteCancelled()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
     (State.RECONNECTING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
-    (State.RECONNECTING, HangUp()): _end(EndReason.HUNG_UP, _CANCEL, CloseLeg(), StopTimer()),
-    (State.RECONNECTING, Stop()): _end(EndReason.STOPPED, _CANCEL, CloseLeg(), StopTimer()),
-    (State.RECONNECTING, Failed()): _end(EndReason.FAILED, _CANCEL, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, HangUp()): _end(EndReason.HUNG_UP, CloseLeg(), StopTimer(), PostCancel()),
+    (State.RECONNECTING, Stop()): _end(EndReason.STOPPED, CloseLeg(), StopTimer(), PostCancel()),
+    (State.RECONNECTING, Failed()): _end(EndReason.FAILED, CloseLeg(), StopTimer(), PostCancel()),
 }
 
 

@@ -29,6 +29,7 @@ from peer.calls.recording.table import (
     What,
     step,
 )
+from peer.calls.repeats import Repeats, Telling
 from peer.media.trouble import MediaTrouble
 from peer.transport.leg import Leg
 from shared.errors import LegFailed, MediaError, NothingRecorded, NotRecordable, StoreError
@@ -96,6 +97,9 @@ class CallRecording:
         self._leg: Leg | None = None
         self._media = OwnMedia()
         self._own = Bucket(OWN_RECORDINGS)
+        self._theirs = Repeats()
+        "Counts how often the other side begins to record and stops."
+
         self._changed = asyncio.Event()
         self._recorder: Recorder | None = None
         self._path: Path | None = None
@@ -209,7 +213,9 @@ class CallRecording:
                 self._finish.append(effect)
             case TellTheirs():
                 self._sounds = self._sounds or effect.what is What.STARTED
-                self._tell(RecordingChanged("them", effect.what))
+                refused = effect.what is What.REFUSED  # that was the owner
+                telling = Telling.EACH if refused else self._theirs.next(time.monotonic())
+                self._tell(RecordingChanged("them", effect.what, telling=telling))
 
     def _wait_for_reply(self) -> None:
         if self._asked is not None:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from peer.calls.recording.table import What
+from peer.calls.repeats import Telling
 
 
 class RecordingChanged(msgspec.Struct, frozen=True):
@@ -24,3 +25,6 @@ class RecordingChanged(msgspec.Struct, frozen=True):
     why: str = ""
     hint: str = ""
     "Why it failed, and what to do."
+
+    telling: Telling = Telling.EACH
+    "What the owner hears of it."

@@ -31,7 +31,7 @@ class MemoryNetwork:
         "Every datagram that was sent: source, destination and bytes."
 
         self.happened = asyncio.Event()
-        "Set with every datagram."
+        "Set with every datagram, and with every socket that is closed."
 
         self._bound: dict[Place, MemorySocket] = {}
         self._next = FIRST_PORT
@@ -66,6 +66,7 @@ class MemoryNetwork:
     def release(self, place: Place) -> None:
         """Free a place for another socket."""
         self._bound.pop(place, None)
+        self.happened.set()
 
     def carry(self, datagram: bytes, source: Place, destination: Place) -> None:
         """Deliver a datagram in a later turn of the event loop, unless it is lost or the destination has no socket."""

@@ -138,6 +138,25 @@ async def test_a_first_contact_pairs_and_is_proven_from_the_next_call_on(tmp_pat
 
 
 @pytest.mark.parametrize("key", [None, KEY])
+async def test_who_couldnt_hear_the_goodbye_reads_it_in_the_chat_after_a_first_contact_too(
+    tmp_path: Path, key: bytes | None
+) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+        anna.knows(ben, key=key)
+        ben.knows(anna, key=key)
+        ours, theirs = await answered(anna, ben)
+        for who in (anna, ben):
+            await who.hears(Paired)
+        network.drops = lambda *datagram: True
+        anna.switchboard.hang_up(ours)
+        await over(ours)
+        await ben.reads_all(anna)
+        await over(theirs)
+        assert theirs.call.reason is EndReason.REMOTE_HUNG_UP
+
+
+@pytest.mark.parametrize("key", [None, KEY])
 async def test_two_who_call_each_other_get_one_call(tmp_path: Path, key: bytes | None) -> None:
     async with two(tmp_path, key=key) as (anna, ben):
         await anna.switchboard.place(ben.id, Media.BOTH)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from peer.calls.attempts import Ends, by_first_contact, by_one_link
 from peer.calls.call_link import CallLink
+from peer.calls.call_log import CallLog
 from peer.calls.incoming import ComingCall
 from peer.calls.line import Line
 from peer.calls.line_keeping import LineKeeping
@@ -39,6 +41,7 @@ from shared.call.events import (
     LegUp,
     Offered,
     RemoteAccepted,
+    RemoteBye,
     RemoteCancelled,
     Replaced,
     Resume,
@@ -110,6 +113,7 @@ class Anna:
 
     def __init__(self, writes: StoreThread, clock: Clock, tasks: asyncio.TaskGroup) -> None:
         self.clock = clock
+        self.writes = writes
         self.store = writes.store
         self.network = MemoryNetwork()
         self.lines = Lines()
@@ -119,6 +123,7 @@ class Anna:
         self._writer = LinkWriter(ANNA, writes, listeners, clock)
         self._reader = LinkReader(ANNA, self.store, X25519PrivateKey.generate())
         self._happened = asyncio.Event()
+        self.log = CallLog(writes, listeners, tasks, clock)
         self.runner = LineRunner(
             ANNA,
             lines=self.lines,
@@ -126,7 +131,7 @@ class Anna:
             sessions=self.sessions,
             keeping=LineKeeping(self.lines, writes, listeners, clock),
             writer=self._writer,
-            writes=writes,
+            log=self.log,
             answering=Answering(),
             at_once=1,
             listeners=listeners,
@@ -210,6 +215,34 @@ class Anna:
         ours, theirs = await self.places(endpoint="pattern"), self.line_of(self.from_ben())
         ours.crosses(theirs)
         return ours, theirs
+
+    async def connects(self, theirs: End) -> tuple[Line, End]:
+        """Answer a call of Ben's session, until it is up. Returns its line and its session here."""
+        token = self.from_ben(theirs.session.ports[0])
+        theirs.session.path.dialling.attempt(by_one_link(theirs.ends, token, KEY, None, Media.BOTH))
+        line = await self.rings(token)
+        line.put(Answer())
+        await self.becomes(line, State.CONNECTING)
+        ours = self.sessions.ends[-1]
+        await theirs.tells(Connected)
+        await self.runner._keeping.keep_step(line, await ours.tells(Connected))
+        await self.becomes(line, State.ACTIVE)
+        return line, ours
+
+    @contextlib.asynccontextmanager
+    async def hanging_disk(self) -> AsyncIterator[None]:
+        """Let the disk hang, as a network drive does that has gone: until the block ends, no write is done."""
+        back = threading.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.writes.write(lambda store: back.wait()))
+            try:
+                yield
+            finally:
+                back.set()
+
+    def reasons(self) -> list[str]:
+        """Why the calls of the log ended, the latest first."""
+        return [entry.reason for entry in self.store.call_log(9)]
 
     def from_ben(self, port: int = 40_000) -> PairedToken:
         """The link of a call by Ben."""
@@ -584,7 +617,52 @@ async def test_an_end_that_cant_be_written_is_written_later(tmp_path: Path) -> N
         await over(line)
         assert who.hears(line, NotKept)
         with pytest.raises(StoreError):
-            await who.runner.log_again()
+            await who.log.again()
         other.close()
-        await who.runner.log_again()
+        await who.log.again()
         assert [entry.reason for entry in who.store.call_log(9)] == ["remote-cancelled"]
+
+
+async def test_a_disk_that_hangs_keeps_neither_the_goodbye_nor_the_call_and_gets_its_end_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with anna(tmp_path) as who, bens_session(who, Role.CALLER) as theirs:
+        line, ours = await who.connects(theirs)
+        async with who.hanging_disk():
+            line.put(HangUp())
+            await theirs.tells(RemoteBye)
+            async with asyncio.timeout(PATIENCE):
+                await ours.over.wait()
+            await over(line)
+            assert who.lines == []
+            assert who.reasons() == []
+            assert len(who.store.running_calls()) == 1, "a program that is killed now takes it up"
+        await who.writes.write(lambda store: None)
+        assert who.reasons() == ["hung-up"]
+        assert who.store.running_calls() == []
+
+
+async def test_the_end_of_a_call_is_on_the_disk_before_the_other_side_hears_the_goodbye(tmp_path: Path) -> None:
+    async with anna(tmp_path) as who, bens_session(who, Role.CALLER) as theirs:
+        line, _ = await who.connects(theirs)
+        line.put(HangUp())
+        await theirs.tells(RemoteBye)
+        assert who.reasons() == ["hung-up"]
+
+
+async def test_an_end_that_is_being_written_again_when_the_program_stops_is_written_once(tmp_path: Path) -> None:
+    async with anna(tmp_path) as who:
+        line = await who.rings(who.from_ben())
+        other = sqlite3.connect(who.store.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        line.put(RemoteCancelled())
+        await over(line)
+        other.close()
+        async with who.hanging_disk():
+            upkeep = asyncio.create_task(who.log.again())
+            await asyncio.sleep(0)
+            upkeep.cancel()
+            await asyncio.wait([upkeep])
+        await who.log.again()
+        await who.writes.write(lambda store: None)
+        assert who.reasons() == ["remote-cancelled"]

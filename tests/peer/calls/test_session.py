@@ -23,6 +23,7 @@ from peer.calls.session_events import (
     MediaAgreed,
     Proposed,
 )
+from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
 from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.call.records import RunningCall
@@ -31,7 +32,7 @@ from shared.media import Media
 from shared.messages import Hello, MediaState, Message, OnHold, PairConfirm, Ping, Pong, Text
 from shared.rate import Bucket, Limit
 from shared.secrets.handshake import Role
-from tests.peer.calls.ends import Contacting, End, TwoEnds, paired_call_up, running, two_ends
+from tests.peer.calls.ends import PATIENCE, Contacting, End, TwoEnds, paired_call_up, running, two_ends
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.pair import ANNA, BEN
 from tests.shared.sleeping import run_sleeping
@@ -67,6 +68,60 @@ async def test_a_goodbye_is_heard_and_ends_the_other_session() -> None:
         call.caller.session.end("hung up")
         await call.callee.tells(RemoteBye)
         assert not call.caller.has_told(ByeUnheard)
+
+
+async def test_a_goodbye_on_a_leg_that_the_other_side_has_lost_and_closes_counts_as_unheard() -> None:
+    async with paired_call_up() as call:
+        caller = call.caller.session.ports[0]
+        call.network.drops = lambda datagram, source, destination: source[1] == caller
+        call.caller.session.end("hung up")
+        leg = call.callee.session.leg
+        assert leg is not None
+        await leg.close()
+        await call.caller.tells(ByeUnheard)
+        assert not call.callee.has_told(RemoteBye)
+
+
+async def test_two_who_say_goodbye_at_the_same_time_both_count_as_heard() -> None:
+    async with paired_call_up() as call:
+        ends = call.caller, call.callee
+        for end in ends:
+            end.session.end("hung up")
+        async with asyncio.timeout(PATIENCE):
+            for end in ends:
+                await end.over.wait()
+        assert not any(end.has_told(ByeUnheard) for end in ends)
+
+
+class ClosesLate(NoMedia):
+    """Waits with closing, as a recording does whose disk hangs."""
+
+    def __init__(self) -> None:
+        self.disk = asyncio.Event()
+
+    async def detach(self) -> None:
+        await self.disk.wait()
+
+
+async def test_an_endpoint_that_a_hanging_disk_keeps_open_keeps_neither_the_goodbye_nor_the_socket() -> None:
+    endpoint = ClosesLate()
+    async with two_ends(endpoint=lambda: endpoint) as call:
+        call.dial()
+        await call.connected()
+        socket = call.caller.session.call_socket.socket
+        assert socket is not None
+        try:
+            call.caller.session.end("hung up")
+            await call.callee.tells(RemoteBye)
+            async with asyncio.timeout(PATIENCE):
+                while not socket.closed:
+                    call.network.happened.clear()
+                    await call.network.happened.wait()
+            assert not call.caller.over.is_set()
+        finally:
+            endpoint.disk.set()
+        async with asyncio.timeout(PATIENCE):
+            await call.caller.over.wait()
 
 
 async def test_the_first_acceptance_is_dialled_at_once_though_the_callee_is_silent() -> None:

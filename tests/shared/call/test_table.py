@@ -202,14 +202,14 @@ def test_hanging_up_what_rings_declines_it() -> None:
 
 def test_a_cancelled_one_link_call_tells_the_callee() -> None:
     call, effects = step(caller(), HangUp())
-    assert (call.reason, effects) == (EndReason.CANCELLED, (PostCancel(), CloseLeg(), StopTimer()))
+    assert (call.reason, effects) == (EndReason.CANCELLED, (SayBye(), CloseLeg(), StopTimer(), PostCancel()))
     call, effects = step(callee(), RemoteCancelled())
     assert (call.reason, effects) == (EndReason.REMOTE_CANCELLED, (StopRinging(), StopTimer()))
 
 
 def test_a_cancelled_first_contact_posts_nothing() -> None:
     call, effects = step(caller(paired=False), HangUp())
-    assert (call.reason, effects) == (EndReason.CANCELLED, (CloseLeg(), StopTimer()))
+    assert (call.reason, effects) == (EndReason.CANCELLED, (SayBye(), CloseLeg(), StopTimer()))
 
 
 def test_a_call_cancelled_while_the_callee_dials_ends_there() -> None:
@@ -223,12 +223,12 @@ def test_a_call_that_expires_was_not_answered_here_and_missed_there() -> None:
 
 def test_a_callee_that_cannot_connect_says_so_in_the_chat() -> None:
     call, effects = step(callee(Answer()), ConnectTimeout())
-    assert (call.reason, effects) == (EndReason.UNREACHABLE, (PostBusy(), CloseLeg(), StopTimer()))
+    assert (call.reason, effects) == (EndReason.UNREACHABLE, (SayBye(), CloseLeg(), StopTimer(), PostBusy()))
 
 
 def test_a_callee_that_hangs_up_before_it_connects_declines() -> None:
     call, effects = step(callee(Answer()), HangUp())
-    assert (call.reason, effects) == (EndReason.HUNG_UP, (PostDecline(), CloseLeg(), StopTimer()))
+    assert (call.reason, effects) == (EndReason.HUNG_UP, (SayBye(), CloseLeg(), StopTimer(), PostDecline()))
 
 
 @pytest.mark.parametrize("active", [caller(LegUp()), callee(Answer(), LegUp())])
@@ -266,11 +266,10 @@ def test_a_path_that_stays_lost_ends_the_call() -> None:
     assert caller(LegUp(), PathLost(), GaveUp()).reason is EndReason.LOST
 
 
-def test_hanging_up_without_a_path_is_said_in_the_chat() -> None:
-    _, effects = step(caller(LegUp(), PathLost()), HangUp())
-    assert effects == (PostCancel(), CloseLeg(), StopTimer())
-    _, effects = step(caller(RemoteAccepted(), LegUp(), PathLost(), paired=False), HangUp())
-    assert effects == (CloseLeg(), StopTimer())
+@pytest.mark.parametrize("paired", [True, False])
+def test_hanging_up_without_a_path_is_said_in_the_chat(paired: bool) -> None:
+    _, effects = step(caller(RemoteAccepted(), LegUp(), PathLost(), paired=paired), HangUp())
+    assert effects == (CloseLeg(), StopTimer(), PostCancel())
 
 
 # Glare
