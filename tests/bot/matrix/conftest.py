@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.kinds import Kind
+from tests.bot.console import as_before
 from tests.bot.matrix.homeserver import Homeserver
 from tests.bot.matrix.people import Pair, somebody
 from tests.bot.matrix.synapse import Synapse, is_installed
@@ -44,7 +46,7 @@ async def in_memory() -> AsyncIterator[Homeserver]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(
+async def running_both(
     server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Pair, Pair]]:
     """Anna and Bob. They set up their bots at the same time."""
@@ -56,13 +58,22 @@ async def both(
         yield tuple(await asyncio.gather(hers, his))
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
+async def both(running_both: tuple[Pair, Pair]) -> AsyncIterator[tuple[Pair, Pair]]:
+    """Anna and Bob, whose calls ring. A test may end their bots in any way."""
+    yield running_both
+    anna, bob = running_both
+    await as_before(anna.program, bob.program)
+    await bob.program.asked("/contact ring anna", kind=Kind.CONTACT_RINGS)
+
+
+@pytest.fixture
 def anna(both: tuple[Pair, Pair]) -> Pair:
     """Anna, whose bot has its own account."""
     return both[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bob(both: tuple[Pair, Pair]) -> Pair:
     """Bob, whose bot has its own account."""
     return both[1]

@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.kinds import Kind
 from bot.messengers.matrix.api import REPLY_BYTES
 from bot.messengers.matrix.invitations import OF_STRANGER
-from tests.bot.console import Chat, Person, people
+from tests.bot.console import Chat, Person, as_before, people
 from tests.bot.matrix.homeserver import Homeserver, Room
 from tests.bot.matrix.members import Bot, Member, bot, joined, member
 
@@ -50,9 +50,7 @@ async def _as_before(annas: Bot, in_memory: Homeserver, dave: tuple[Member, Pers
     in_memory.fault = None
     for program in (annas.program, dave[1]):
         print(program.name, *program.said[-12:], program.errors[-5000:], sep="\n")  # noqa: T201
-        if not program.running:
-            await program.begin()
-        await program.calm()
+    await as_before(annas.program, dave[1])
 
 
 async def link_for(annas: Bot, caller: Person) -> str:
@@ -75,12 +73,14 @@ async def answer(annas: Bot, room: str, somebody: Member, caller: Person, link: 
 
 
 async def test_a_stranger_who_invites_the_bot_rings_and_gets_the_answer_in_that_room(
-    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
 ) -> None:
-    somebody, caller = dave
-    room = await somebody.client.make_room([annas.user], "")
-    await joined(in_memory, room, annas.user)
-    await answer(annas, room, somebody, caller, await link_for(annas, caller))
+    _, caller = dave
+    # Somebody without another room with the bot: it answers a person in any room of the two.
+    async with member(in_memory, tmp_path, "ivan") as ivan:
+        room = await ivan.client.make_room([annas.user], "")
+        await joined(in_memory, room, annas.user)
+        await answer(annas, room, ivan, caller, await link_for(annas, caller))
 
 
 async def test_a_stranger_in_a_group_rings_and_gets_the_answer_in_that_group(
@@ -138,7 +138,11 @@ async def test_somebody_with_new_keys_is_asked_about_once_and_read_after_a_numbe
     annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
 ) -> None:
     _, caller = dave
-    async with member(in_memory, tmp_path, "dave", device="OTHER") as again:  # an identity of its own
+    async with member(in_memory, tmp_path, "hank") as hank:
+        room = await hank.client.make_room([annas.user], "")
+        await joined(in_memory, room, annas.user)
+        await rings_and_is_declined(annas, room, hank, caller)
+    async with member(in_memory, tmp_path, "hank", device="OTHER") as again:  # an identity of its own
         room = await again.client.make_room([annas.user], "")
         await joined(in_memory, room, annas.user)
         link = await link_for(annas, caller)
