@@ -20,7 +20,7 @@ from shared.call.table import glare
 from shared.links.kinds import Request, Response, Status, decode
 from shared.links.paired import Operation, PairedBody, reference_of, seal
 from shared.media import Media
-from tests.bot.console import Person, befriend, connect, hang_up, people, ring
+from tests.bot.console import Person, as_before, befriend, connect, hang_up, people, ring
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,8 +39,7 @@ async def trio(running_friends: list[Person]) -> AsyncIterator[list[Person]]:
     """Anna, bob and carol, running. Bob is paired with the others, and all calls ring."""
     yield running_friends
     anna, bob, carol = running_friends
-    for person in running_friends:
-        await person.calm()
+    await as_before(*running_friends)
     for person, other in ((anna, "bob"), (bob, "anna"), (carol, "bob"), (bob, "carol")):
         await person.asked(f"/contact ring {other} video", kind=Kind.CONTACT_RINGS)
 
@@ -61,8 +60,8 @@ async def running_strangers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 async def strangers(running_strangers: list[Person]) -> AsyncIterator[list[Person]]:
     """Dora and emil, running. They don't know each other."""
     yield running_strangers
+    await as_before(*running_strangers)
     for person, other in zip(running_strangers, reversed(running_strangers), strict=True):
-        await person.calm()
         await forget(person, other)
 
 

@@ -19,7 +19,17 @@ import pytest_asyncio
 from bot.kinds import Kind
 from bot.process.ending import INTERRUPTED
 from bot.terminal.texts import AT_ONCE
-from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
+from tests.bot.console import (
+    SECONDS,
+    Person,
+    as_before,
+    cli,
+    connect,
+    environment_of_a_person,
+    hang_up,
+    people,
+    ring,
+)
 from tests.peer.overlay.staex_service import listening
 from tests.peer.sockets import sockets_of
 from tests.written_files import until_written
@@ -40,11 +50,7 @@ async def started(friends: Path, tmp_path_factory: pytest.TempPathFactory) -> As
 async def pair(started: list[Person]) -> AsyncIterator[list[Person]]:
     """Anna and bob, paired and running. A test may end them in any way."""
     yield started
-    for person in started:
-        if person.running:
-            await person.calm()
-        else:
-            await person.begin()
+    await as_before(*started)
 
 
 async def ends(person: Person, number: signal.Signals) -> None:
