@@ -169,13 +169,13 @@ class CallRequests:
         if (looked := self._switchboard.foreign.look(message.text)) is not None:
             foreign = self._switchboard.foreign
             act = foreign.read_link if looked.page else foreign.read_pasted
-            reading = await act(looked.text, chat=EVERYWHERE)
+            reading = await act(looked.text, chat=EVERYWHERE, by_hand=True)
         else:
             found = find(message.text)
             if not found:
                 raise CallRefused(page_texts.NOTHING_THERE, "")
             link = found[0]
-            reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
+            reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE, by_hand=True)
         line = reading.line
         if (moved := reading.moved) is not None and (node := reading.moved_to) is not None:
             if moved.other_announced(node):

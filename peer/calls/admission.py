@@ -64,11 +64,12 @@ class Admission:
         """Whether a link was written before a backup was restored: then nobody knows whether it was used."""
         return link.created < self._links_from
 
-    async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
+    async def read(self, token: str, *, chat: str = "chat", again: bool = False, by_hand: bool = False) -> Reading:
         """Read one link and act on it. Raises StoreError; what is wrong with a link is in the Reading.
 
         `chat` is where it was read, and where answers to it go. `again`: this program may have begun to act on it just
         before it was killed. Then a link that is marked as used, but has led to no call, is used once more.
+        `by_hand`: the owner has read what the link is and pressed *Answer*, so nothing is answered automatically.
         """
         async with self._calls.turn:
             try:
@@ -81,7 +82,7 @@ class Admission:
                 case Card():
                     return Reading(card=opened)
                 case CallLink():
-                    came = await self._let_in(opened, chat, again=again)
+                    came = await self._let_in(opened, chat, again=again, by_hand=by_hand)
                     if isinstance(came, Beginning):
                         await self._calls.starter.start(came.line, came.effects)
                         return Reading(came.reason, came.line)
@@ -112,7 +113,7 @@ class Admission:
             ours=ours,
         )
 
-    async def _let_in(self, link: CallLink, chat: str, *, again: bool) -> Beginning | Reading:
+    async def _let_in(self, link: CallLink, chat: str, *, again: bool, by_hand: bool) -> Beginning | Reading:
         """Judge a link that begins a call, and use it. Returns its call if that begins now, else what became of it."""
         now = int(self._calls.clock())
         seen = self._calls.store.links_seen(link.marks)
@@ -128,7 +129,7 @@ class Admission:
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
         expires = link.created + self._calls.settings.lifetime
         answered = decision.verdict is Verdict.AUTO and ours is None
-        shown = Presented.coming(contact, automatic=answered)
+        shown = Presented.coming(contact, automatic=answered and not by_hand)
         coming = ComingCall(link, chat, decision.media or link.media, expires, shown)
         stands_alone = ours is None and self._crossed(link) is None
         if not await self._calls.use(coming, expires + MAX_CLOCK_AHEAD, stands_alone=stands_alone, again=again):
@@ -139,7 +140,7 @@ class Admission:
             return Reading(decision.reason, crossed)
         line = self._calls.line(coming)
         if ours is None:
-            return self._calls.beginning(line, decision)
+            return self._calls.beginning(line, decision, by_hand=by_hand)
         if ours.awaits_answer:
             # Both sides have called: one of the two calls is the one.
             ours.crosses(line)

@@ -77,14 +77,17 @@ class ForeignAdmission:
     def __init__(self, calls: IncomingCalls) -> None:
         self._calls = calls
 
-    async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False, again: bool = False) -> Reading:
+    async def called(
+        self, offer: ForeignOffer, *, chat: str, proven: bool = False, again: bool = False, by_hand: bool = False
+    ) -> Reading:
         """Act on an offer: the line that it came to, or why it came to none. Raises StoreError.
 
         `proven`: the way it came shows that the contact with that node wrote it, and the owner has accepted that.
-        `again`: it rang when this program was killed, and still does; it may have been used.
+        `again`: it rang when this program was killed, and still does; it may have been used. `by_hand` as in
+        Admission.read.
         """
         async with self._calls.turn:
-            came = await self._let_in(offer, chat, proven, again)
+            came = await self._let_in(offer, chat, proven, again, by_hand)
             if isinstance(came, Beginning):
                 await self._calls.starter.start(came.line, came.effects)
                 return Reading(came.reason, came.line)
@@ -117,7 +120,9 @@ class ForeignAdmission:
             for line in self._calls.lines
         )
 
-    async def _let_in(self, offer: ForeignOffer, chat: str, proven: bool, again: bool) -> Beginning | Reading:
+    async def _let_in(
+        self, offer: ForeignOffer, chat: str, proven: bool, again: bool, by_hand: bool
+    ) -> Beginning | Reading:
         """Judge an offer and mark it as used. Returns the call that it begins, or why it begins none."""
         contact = self._calls.store.contact_of(offer.source)
         digest = offer.agreement.digest
@@ -142,12 +147,12 @@ class ForeignAdmission:
             chat,
             decision.media or media,
             expires=now + (self._calls.settings.lifetime if offer.rings is None else offer.rings),
-            shown=Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO),
+            shown=Presented.coming(contact, automatic=decision.verdict is Verdict.AUTO and not by_hand),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )
         if not await self._calls.use(coming, now + USED_SECONDS, again=again):
             return Reading(Reason.ALREADY_USED)
-        return self._calls.beginning(self._calls.line(coming), decision)
+        return self._calls.beginning(self._calls.line(coming), decision, by_hand=by_hand)
 
 
 def _as_unproven(contact: Contact | None) -> Contact | None:

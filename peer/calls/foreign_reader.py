@@ -104,8 +104,8 @@ class ForeignReader:
     def _looked_answer(self, text: str, answer: Description, page: str) -> Looked:
         return Looked(text, "response", Media.NONE, page, answers_ours=self._admission.awaits(answer))
 
-    async def read_link(self, link: str, *, chat: str) -> Reading:
-        """Read a link of the original web app and act on it.
+    async def read_link(self, link: str, *, chat: str, by_hand: bool = False) -> Reading:
+        """Read a link of the original web app and act on it. `by_hand` as in Admission.read.
 
         Raises BadDescription, OutsideOverlay, StoreError.
         """
@@ -119,14 +119,20 @@ class ForeignReader:
         description = read_description(read.sdp)
         envelope = Classic(read.page, read.source, self._own)
         offer = ForeignOffer.of(read.source, envelope, description, _parsed(read), read.source_address)
-        return await self._admission.called(offer, chat=chat)
+        return await self._admission.called(offer, chat=chat, by_hand=by_hand)
 
     async def read_pasted(
-        self, text: str, *, chat: str, node: NodeId | None = None, meant: DescriptionType | None = None
+        self,
+        text: str,
+        *,
+        chat: str,
+        node: NodeId | None = None,
+        meant: DescriptionType | None = None,
+        by_hand: bool = False,
     ) -> Reading:
         """Read SDP that was pasted, and act on it, as what it is meant if the owner has said that.
 
-        `node` is whose it is, None: the contact whose address it names.
+        `node` is whose it is, None: the contact whose address it names. `by_hand` as in Admission.read.
 
         Raises BadDescription, InputError if nobody knows whose it is, OverlayError, StoreError.
         """
@@ -134,7 +140,8 @@ class ForeignReader:
         description = read_description(pasted.sdp)
         if pasted.type == "answer":
             return self._admission.answered(description, description.candidates, None)
-        return await self.read_offer(description, BareSdp(as_json=text.lstrip().startswith("{")), chat=chat, node=node)
+        envelope = BareSdp(as_json=text.lstrip().startswith("{"))
+        return await self.read_offer(description, envelope, chat=chat, node=node, by_hand=by_hand)
 
     async def read_offer(
         self,
@@ -147,10 +154,11 @@ class ForeignReader:
         media: Media = Media.BOTH,
         rings: int | None = None,
         again: bool = False,
+        by_hand: bool = False,
     ) -> Reading:
         """Act on an offer that came in that envelope, of `node`; None: of the contact whose address it names.
 
-        `proven` and `again` as in ForeignAdmission.called, `media` and `rings` as in ForeignOffer.
+        `proven`, `again` and `by_hand` as in ForeignAdmission.called, `media` and `rings` as in ForeignOffer.
 
         Raises BadDescription, InputError if nobody knows whose it is, OverlayError, StoreError.
         """
@@ -160,7 +168,7 @@ class ForeignReader:
             return Reading(Reason.OWN_LINK)
         address = await self._overlay.address_of(node)
         offer = ForeignOffer.of(node, envelope, description, description.candidates, address, media=media, rings=rings)
-        return await self._admission.called(offer, chat=chat, proven=proven, again=again)
+        return await self._admission.called(offer, chat=chat, proven=proven, again=again, by_hand=by_hand)
 
     async def _owner_of(self, description: Description) -> NodeId:
         """The contact at one of the addresses that a description names. Raises InputError."""

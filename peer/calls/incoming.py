@@ -141,17 +141,17 @@ class IncomingCalls:
         kept = begun(line.link, Role.CALLEE, line.chat, line.shown)
         await self.writes.write(lambda store: store.save_call(kept))
 
-    def beginning(self, line: Line, decision: Decision) -> Beginning:
+    def beginning(self, line: Line, decision: Decision, *, by_hand: bool = False) -> Beginning:
         """How a call begins, as the policy has decided: it rings, is answered, or its caller hears that we are busy.
 
-        A call that was to be answered without asking rings if the book has changed while its link was marked. Raises
-        StoreError.
+        A call that was to be answered without asking rings if the book has changed while its link was marked.
+        `by_hand`: the owner has pressed *Answer* for it. Raises StoreError.
         """
         beginning: Offered | Answer | Busy
         reason = decision.reason
         match decision.verdict:
             case Verdict.AUTO if self.standing.may_be_answered(line):
-                beginning = Answer(automatic=True)
+                beginning = Answer(automatic=not by_hand)
             case Verdict.AUTO:
                 beginning, reason = Offered(), Reason.ASK
             case Verdict.BUSY:

@@ -47,7 +47,7 @@ SILENT_SECONDS = 1.0
 "Without feedback for so long nothing is known: the path may be dark, and what was learned before is of no use then."
 
 UNHEARD_SECONDS = 2.0
-"Without feedback on what is sent for so long, though something arrives, both ways are full. It comes every 0.1 seconds."
+"Without feedback on what is sent for so long, though something arrives, both ways are full. Usual are 0.1 seconds."
 
 _FEEDBACK = struct.Struct("!HH3sB")
 "Base number, count, reference time and number of the report, after the two SSRCs (section 3.1)."

@@ -232,6 +232,17 @@ async def test_a_trusted_contacts_call_is_answered_without_asking(tmp_path: Path
         assert line.shown.automatic
 
 
+async def test_a_trusted_contacts_call_that_the_owner_answers_by_hand_is_not_answered_automatically(
+    tmp_path: Path,
+) -> None:
+    async with ben(tmp_path) as who:
+        who.knows(CAROL, "carol", trust=Trust.AUTO, key=b"c" * 32)
+        await who.admission.read(call_link(who, source=CAROL, key=b"c" * 32).token, by_hand=True)
+        ((line, effects),) = who.started.began
+        assert (line.call.state, line.shown.automatic) == (State.CONNECTING, False)
+        assert AnnounceAnswer() not in effects
+
+
 async def test_a_call_is_on_the_disk_before_it_begins(tmp_path: Path) -> None:
     """A program that is killed from here on logs the call in its next run."""
     async with ben(tmp_path) as who:

@@ -281,6 +281,10 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 call = await bob.ask("explain", text=token)
                 assert call["button"] == "Answer"
                 assert "it connects at once" in call["sentence"]
+                done = await bob.ask("act", text=token)
+                ours, theirs = [await page.next("call", state="active") for page in (bob, anna)]
+                assert ours["id"] == done["call"]
+                assert (ours["automatic"], theirs["remote_automatic"]) == (False, False)
 
 
 async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> None:
