@@ -31,8 +31,8 @@ from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
 from peer.transport.fast_path import FastPath, Passing, fast_path
-from peer.transport.heavy_losses import HeavyLosses
 from peer.transport.last_flight import LastFlight
+from peer.transport.loss_reports import LossReports
 from peer.transport.packet_taps import Feedback, PacketTaps
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE, Kind
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
@@ -165,7 +165,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._translation = translation
         self._path = path
-        self._heavy = HeavyLosses()
+        self._losses = LossReports()
         self._twice = SentTwice()
         self._lately = SentLately()
         self.counters.first.listen(on_first_media)
@@ -482,13 +482,18 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if not packet:
             return None
         self.counters.rtcp += 1
-        if self._translation is None and (losses := self._heavy.report(self.counters.audio, self._own_ssrc, now)):
-            self.send_now([losses])
+        if self._translation is None:
+            self._report_losses(now)
         self._twice.reported(packet, now)
         if self._path is not None and self._path.used:
             for part in parts(packet):
                 self._path.reported(part, now)
         return packet
+
+    def _report_losses(self, now: float) -> None:
+        alone = self.taps.reports and not self._rtp_router.receivers
+        if report := self._losses.report(self.counters, self._own_ssrc, now, alone=alone):
+            self.send_now([report])
 
     def _forward(self, packets: list[bytes]) -> None:
         if not self.taps.pass_at_once(packets):

@@ -49,7 +49,12 @@ class PacketTaps:
     @property
     def wait(self) -> bool:
         """Whether somebody gets packets one by one, in a task."""
-        return bool(self.received) or (self._feedback is not None and self._feedback.enabled)
+        return bool(self.received) or self.reports
+
+    @property
+    def reports(self) -> bool:
+        """Whether we report to the other side how its packets arrive, because no browser does."""
+        return self._feedback is not None and self._feedback.enabled
 
     def forward(self, sink: Forward) -> None:
         """Give `sink` every decrypted packet from now on."""
@@ -73,7 +78,7 @@ class PacketTaps:
 
     async def feed_back(self, packet: bytes) -> None:
         """Give a packet to the feedback."""
-        if self._feedback is not None and self._feedback.enabled:
+        if self._feedback is not None and self.reports:
             try:
                 await self._feedback.received(packet)
             except Exception:

@@ -64,7 +64,7 @@ INNER: dict[str, dict[str, str]] = {
         "aiortc.rtcdtlstransport": "DataReceiver SRTPProtectionProfile State",
         "aiortc.rtp": "RTCP_PSFB_PLI RtcpPsfbPacket",
     },
-    "peer/transport/heavy_losses.py": {"aiortc.rtp": "RtcpReceiverInfo RtcpRrPacket"},
+    "peer/transport/loss_reports.py": {"aiortc.rtp": "RtcpReceiverInfo RtcpRrPacket"},
     "peer/transport/ice.py": {
         "aioice.candidate": "candidate_priority",
         "aioice.ice": "CandidatePair ConnectionEvent ICE_COMPLETED ICE_FAILED StunProtocol",

@@ -1,29 +1,30 @@
-"""Heavy losses of sound are reported at once; of what a path loses now and then, and of silence, nothing is."""
+"""Heavy losses of sound are reported at once, and everything while nobody else does; otherwise nothing is."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 
+import pytest
 from aiortc.rtp import RtcpPacket, RtcpRrPacket, is_rtcp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.heavy_losses import HeavyLosses
+from peer.transport.loss_reports import LossReports
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sent_twice import losses
 from tests.peer.pair import PATIENCE, connected
-from tests.peer.transport.test_sent_twice import report, sound
+from tests.peer.transport.test_sent_twice import picture, report, sound
 
 OWN = 9
 
 
-def reports(numbers: Iterable[int], seconds: float = 0.02) -> list[bytes]:
-    """What is reported while packets of sound with these numbers arrive, one each `seconds` if none is lost."""
-    counters, heavy, said = MediaCounters(), HeavyLosses(), []
+def reports(numbers: Iterable[int], *, alone: bool = False) -> list[bytes]:
+    """What is reported while packets of sound with these numbers arrive, fifty a second if none is lost."""
+    counters, losses, said = MediaCounters(), LossReports(), []
     for number in numbers:
-        counters.add_rtp(sound(number), number * seconds)
-        said.append(heavy.report(counters.audio, OWN, number * seconds))
+        counters.add_rtp(sound(number), number * 0.02)
+        said.append(losses.report(counters, OWN, number * 0.02, alone=alone))
     return [each for each in said if each]
 
 
@@ -45,25 +46,41 @@ def test_a_tenth_that_is_lost_is_not_nor_a_hole_of_a_second() -> None:
 
 def test_of_next_to_nothing_nothing_is_reported() -> None:
     assert reports(range(0, 18, 2)) == []
-    assert HeavyLosses().report(MediaCounters().audio, OWN, 1.0) == b""
+    assert LossReports().report(MediaCounters(), OWN, 1.0, alone=True) == b""
+
+
+def test_while_nobody_else_reports_everything_is() -> None:
+    assert len(reports(range(501), alone=True)) == 20
+    counters, said = MediaCounters(), LossReports()
+    for second in range(2):
+        counters.add_rtp(sound(second), float(second))
+        for number in (1, 2, 4, 5):
+            counters.add_rtp(picture(10 * second + number), float(second))
+        both = losses(said.report(counters, OWN, float(second), alone=True))
+    assert [ssrc for ssrc, _ in both] == [1, 2]
+    assert both[0][1] == 0.0
+    assert both[1][1] == pytest.approx(0.6, abs=0.01), "six of ten"
 
 
 @given(st.lists(st.integers(0, 2**16 - 1), max_size=300))
 def test_whatever_numbers_arrive_a_report_can_be_read(numbers: list[int]) -> None:
-    counters, heavy = MediaCounters(), HeavyLosses()
+    counters, heard = MediaCounters(), LossReports()
     for at, number in enumerate(numbers):
         counters.add_rtp(sound(number), at / 10)
-        if said := heavy.report(counters.audio, OWN, at / 10):
+        if said := heard.report(counters, OWN, at / 10, alone=False):
             ((ssrc, lost),) = losses(said)
             assert (ssrc, 0.3 <= lost < 1) == (1, True)
 
 
-async def test_the_sender_hears_of_it_as_long_as_any_of_its_own_reports_arrive() -> None:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_the_sender_hears_of_it_as_long_as_any_of_its_own_reports_arrive(alone: bool) -> None:
+    """Of heavy losses where a browser reports as well, and of anything where nobody does."""
     async with connected() as legs:
+        legs.callee.feedback.enable(alone)
         heard = asyncio.Event()
 
         async def reported(packet: bytes) -> None:
-            if is_rtcp(packet) and any(ssrc == 1 and lost > 0.4 for ssrc, lost in losses(packet)):
+            if is_rtcp(packet) and any(ssrc == 1 and (alone or lost > 0.4) for ssrc, lost in losses(packet)):
                 heard.set()
 
         legs.caller.tap(reported)
@@ -71,7 +88,7 @@ async def test_the_sender_hears_of_it_as_long_as_any_of_its_own_reports_arrive()
         async def talk() -> None:
             number = 0
             while True:
-                number += 2
+                number += 1 if alone else 2
                 await legs.caller.send_rtp(sound(number))
                 await legs.caller.send_rtp(report(0.0, ssrc=2))
                 await asyncio.sleep(0.02)
