@@ -1,8 +1,8 @@
 """Reports of what is lost on the way here that the sender needs beside those of the receiver. Pure.
 
 A browser reports its sound every five seconds. Where most packets are lost, most reports are too: the sender would hear
-after half a minute that the path is full, and fill it until then. And while no browser and no decoder of ours gets the
-packets, nobody reports anything.
+after half a minute that the path is full, and fill it until then. And while neither a browser nor our own decoder gets
+the packets, nobody reports anything.
 """
 
 from __future__ import annotations
