@@ -62,11 +62,12 @@ class SystemFiles:
 
 def found(user: str, root: Path = Path("/")) -> SystemFiles:
     """Look at the files of this computer, or below another root."""
-    places = (firewall.FOLDER, firewall.UNIT)
+    has_firewall = any(_there(root, place) for place in (firewall.FOLDER, firewall.UNIT))
+    member = _is_member(user)
     return SystemFiles(
-        config=_there(root, f"{plan.CONFIG}.before-copybara"),
-        firewall=any(_there(root, place) for place in places),
-        member=_is_member(user),
+        config=_there(root, f"{plan.CONFIG}.before-copybara", unseen=member or has_firewall),
+        firewall=has_firewall,
+        member=member,
         let_in=_there(root, let_in.drop_in(user)),
         installed=any(_there(root, f"{folder}/yggdrasil") for folder in ("/usr/sbin", "/usr/bin", "/usr/local/bin")),
     )
@@ -126,7 +127,9 @@ def offer_removal(asking: Asking, user: str, *, keys: bool, root: Path = Path("/
     by_su = not (is_root() or has_sudo())
     asking.say("", ONLY_IF.format(su=" (after: su -)" if by_su else ""), "")
     asking.say(*(f"  {command if by_su else as_root(command)}" for command in commands), to_copy=True)
-    asking.say("", *([] if keys or not _there(root, plan.CONFIG) else [NODE_KEY.format(config=plan.CONFIG)]))
+    asking.say(
+        "", *([] if keys or not _there(root, plan.CONFIG, unseen=True) else [NODE_KEY.format(config=plan.CONFIG)])
+    )
     if not asking.yes(QUESTION, default=False, what="remove_system"):
         return True
     script = "\n".join(commands)
@@ -145,8 +148,12 @@ def remove_program(prefix: str, root: Path = Path("/")) -> str:
     return "pipx uninstall copybara-relay"
 
 
-def _there(root: Path, path: str) -> bool:
-    return (root / path.lstrip("/")).exists()
+def _there(root: Path, path: str, *, unseen: bool = False) -> bool:
+    """Whether it exists: `unseen` if this user may not look. Debian shows /etc/yggdrasil only to the node's group."""
+    try:
+        return (root / path.lstrip("/")).exists()
+    except PermissionError:
+        return unseen
 
 
 def _is_member(user: str) -> bool:

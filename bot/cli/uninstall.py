@@ -26,7 +26,7 @@ from bot.home import Home, HomeLock, who_runs
 from bot.terminal.as_root import as_root
 from bot.terminal.asking import Asking
 from bot.terminal.slow_steps import said_if_slow
-from shared.errors import CopybaraError, HomeInUse
+from shared.errors import CopybaraError, HomeInUse, StoreError
 from shared.store.files import UNFINISHED, known_errors
 
 OWN = (
@@ -88,7 +88,11 @@ def uninstall(home: Home, asking: Asking) -> int:
     from bot.cli import system_files  # it imports what the set-up needs
 
     user = getpass.getuser()
-    removed = system_files.offer_removal(asking, user, keys=not own_files(home.folder))
+    removed = False
+    try:
+        removed = system_files.offer_removal(asking, user, keys=not own_files(home.folder))
+    except StoreError as refused:  # the keys may be gone, so what is left to do must still be said
+        failed.append(refused)
     if had_service and service.lingers():
         asking.say("", f"{LINGERS} {as_root(f'loginctl disable-linger {user}')}")
     asking.say("", f"To remove the program: {system_files.remove_program(sys.prefix)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,41 @@ def test_what_the_set_up_made_for_the_whole_computer_is_listed_with_roots_comman
     assert without.index("systemctl disable --now yggdrasil") < without.index(
         "systemctl disable --now copybara-overlay-firewall.service"
     )
+
+
+UNSEEN = """
+import os, sys
+from pathlib import Path
+from bot.cli.system_files import offer_removal
+from bot.terminal.asking import Answers, Asking
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+print("ready", flush=True)
+offer_removal(Asking(Answers({})), "nobody-known", keys=False, root=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("has_firewall", [False, True])
+def test_a_folder_that_this_user_may_not_enter_stops_nothing(*, has_firewall: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root, hidden = Path(name), Path(name) / "etc/yggdrasil"
+        hidden.mkdir(parents=True)
+        (hidden / "yggdrasil.conf.before-copybara").touch()
+        if has_firewall:
+            (root / "etc/copybara").mkdir()
+        root.chmod(0o755)
+        hidden.chmod(0)
+        try:
+            with run_child(UNSEEN, root) as child:
+                assert child.stdout is not None
+                said = child.stdout.read()
+        finally:
+            hidden.chmod(0o700)
+    assert child.returncode == 0
+    assert ("changes in /etc/yggdrasil/yggdrasil.conf" in said) is has_firewall
+    assert ("which holds the key of your node id" in said) is has_firewall
 
 
 def test_what_let_in_the_background_service_for_a_day_goes_with_its_user(tmp_path: Path) -> None:

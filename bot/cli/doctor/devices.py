@@ -47,7 +47,7 @@ def camera(config: Config, folder: Path = Path("/dev")) -> Check:
     if wanted == "none":
         return Check("camera", ok=True, detail="none, as configured")
     names = cameras(folder) if wanted == "auto" else (wanted,)
-    there = [each for each in names if Path(each).exists()]
+    there = [each for each in names if os.path.exists(each)]
     if not there:
         detail = "no camera was found" if wanted == "auto" else f"{wanted} isn't there"
         return Check("camera", ok=True, note=True, detail=detail, hint="Without one you still see the others.")

@@ -76,7 +76,7 @@ def _takes_bytes(path: Path) -> None:
 
 
 def _can_be_made(path: Path) -> Check:
-    above = next(parent for parent in path.parents if parent.exists())
+    above = next(parent for parent in path.parents if os.path.exists(parent))
     if not os.access(above, os.W_OK | os.X_OK):
         raise StoreError(
             f"The home {path} isn't there and can't be made: you may not write in {above}.",

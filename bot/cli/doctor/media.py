@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import os
 
 from peer.media import ANSWERING_MACHINE, AUTO, HANDSET
 from shared.config.schema import Config
@@ -29,7 +29,7 @@ def media_ready(config: Config) -> str:
 
 
 def _playable(path: str, setting: str) -> None:
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise MediaError(f"{path} isn't there.", f"Set `{setting}] of copybara.toml.")
 
 

@@ -410,7 +410,7 @@ def groups_of_systemd() -> frozenset[int] | None:
 
 def lingers(folder: Path = LINGER) -> bool:
     """Whether this user's services run while nobody is logged in (loginctl(1))."""
-    return (folder / getpass.getuser()).exists()
+    return os.path.exists(folder / getpass.getuser())  # False too where this user may not look
 
 
 def _lingering() -> str:
