@@ -95,6 +95,33 @@ async def test_without_any_device_one_sentence_says_so_and_covers_no_button() ->
         assert await covered(play) == []
 
 
+async def test_a_test_call_without_a_device_promises_nobody_to_see_and_hear_themselves() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(DEVICES)
+        echo = {"name": "echo", "contact": "echo", "echo": True, "role": "caller"}
+        play.tell(call(1, "active", **echo))
+        await play.view.shows("You see and hear yourself, as a friend would.")
+        play.tell(call(1, "ended", **echo))
+        await play.page.evaluate("gone.add('audio'); gone.add('video')")
+        play.tell(call(2, "active", **echo))
+        await notice(play, "No microphone or camera found.")
+        assert not await play.page.get_by_text("You see and hear yourself, as a friend would.").is_visible()
+
+
+async def test_the_settings_say_that_there_is_no_device_and_use_one_that_comes() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(DEVICES)
+        await play.page.evaluate("navigator.mediaDevices.enumerateDevices = async () => []")
+        await play.page.keyboard.press("d")
+        said = play.page.locator("#settings-problem")
+        await said.get_by_text("No microphone or camera found.").wait_for()
+        await play.can_be_used()
+        await play.page.evaluate("delete navigator.mediaDevices.enumerateDevices")
+        await play.page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+        await said.wait_for(state="hidden")
+        await play.until("document.getElementById('settings-video').videoWidth > 0")
+
+
 async def test_a_refused_permission_is_said_as_what_it_is() -> None:
     async with theatre(allowed=()) as play:
         play.tell(call(1, "active"))
@@ -104,7 +131,7 @@ async def test_a_refused_permission_is_said_as_what_it_is() -> None:
         await play.page.keyboard.press("d")
         await play.view.press("Allow")
         said = play.page.locator("#settings-problem")
-        await said.get_by_text("doesn't let this page use the camera").wait_for()
+        await said.get_by_text("doesn't let this page use microphone and camera").wait_for()
         box = await said.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] < 844

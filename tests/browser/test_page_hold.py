@@ -50,6 +50,20 @@ async def test_the_owner_puts_a_call_on_hold_and_takes_it_off_and_the_microphone
         await play.until("!document.getElementById('c-mic').disabled")
 
 
+async def test_what_cannot_be_used_on_hold_is_dimmed_once_and_alike() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD)])) as play:
+        await play.until("document.getElementById('c-mic').disabled")
+        seen = """['mic', 'camera', 'screen', 'hold'].map((name) => {
+          let all = 1;
+          for (let at = document.querySelector(`#c-${name} svg`); at; at = at.parentElement) {
+            all *= getComputedStyle(at).opacity;
+          }
+          return all;
+        })"""
+        await play.page.wait_for_timeout(1_000)  # it would look deaf by then
+        assert await play.page.evaluate(seen) == [0.45] * 4
+
+
 async def test_what_is_taken_off_hold_where_others_can_write_has_no_microphone_before_it_is_switched_on_here() -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
         await play.until("document.getElementById('own-video').videoWidth > 0")

@@ -246,6 +246,32 @@ async def test_at_1000_pixels_nothing_is_cut_and_what_copies_a_link_stands_besid
         assert await play.page.evaluate(CUT, "#panel") == []
 
 
+async def test_the_lines_of_a_link_are_full_wherever_it_has_a_hyphen() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 390, "height": 844})
+        shown = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to them.")
+        play.tell(call(1, "calling", role="caller"), shown)
+        await play.page.locator("#outgoing-token").wait_for()
+        lengths = await play.page.evaluate(
+            """(token) => {
+              const text = document.getElementById("outgoing-token").firstChild;
+              text.data = token;
+              const lines = new Map();
+              for (let at = 0; at < token.length; at += 1) {
+                const each = document.createRange();
+                each.setStart(text, at);
+                each.setEnd(text, at + 1);
+                const line = Math.round(each.getBoundingClientRect().bottom);
+                lines.set(line, (lines.get(line) ?? 0) + 1);
+              }
+              return [...lines.values()];
+            }""",
+            "copybara:" + "QmZ4-x_9a-bcdefghijklmnopqrs-_" * 8,
+        )
+        assert len(lengths) > 3
+        assert len(set(lengths[:-1])) == 1
+
+
 LONG_PATH = (
     "Over Yggdrasil, from [200:f012:fe52:af09:5545:3d20:1323:5523]:40000 to "
     "[201:36cc:f0ed:b9c1:ae75:730c:ace2:2d6a]:40001. No other address is used."
@@ -339,7 +365,10 @@ async def test_nothing_that_cannot_be_broken_is_cut_off_at_the_side() -> None:
 
 async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:
     async with theatre() as play:
-        doubt = "It says it is anna, but doesn't have the key you share. Compare the four words."
+        doubt = (
+            "It says it is anna, but doesn't have the key you share. Perhaps they restored a backup, perhaps it is "
+            "somebody else. Compare the four words."
+        )
         play.tell(call(1, "ringing", trust="unproven", trust_words=doubt, paired=False))
         await play.view.shows(doubt)
         assert await play.page.locator("#incoming-trust").get_attribute("data-trust") == "unproven"

@@ -994,6 +994,18 @@ async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
         assert await play.page.evaluate("tones") == []
 
 
+async def test_a_call_that_connects_for_long_says_that_there_is_no_answer() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "connecting", sentence="Connecting with anna …"))
+        await play.view.shows("Connecting with anna …")
+        await play.view.shows("No answer yet. Are they still there?")
+        await play.can_be_used()
+        # Another call has only just begun.
+        play.tell(call(1, "ended"), call(2, "connecting", sentence="Connecting with anna …"))
+        await play.view.shows("Connecting with anna …")
+        assert not await play.page.get_by_text("No answer yet.").is_visible()
+
+
 async def test_a_camera_that_nobody_looks_through_is_off() -> None:
     async with theatre() as play:
         play.tell(call(1, "calling", role="caller"))
@@ -1209,6 +1221,17 @@ async def test_a_declined_call_says_so_and_can_be_tried_again() -> None:
         play.tell(call(1, "ended", role="caller", sentence="anna declined."), Log(log=LOG))
         await play.view.shows("anna declined.")
         await everywhere(play, "declined")
+        await play.view.press("Call again")
+        await play.wants(Place, whom="anna", node=ANNA, media="video")
+        await play.view.shows("Recent calls")
+
+
+async def test_why_an_own_call_failed_before_it_began_is_said_and_it_can_be_tried_again() -> None:
+    async with theatre() as play:
+        await play.view.shows("Recent calls")
+        why = "The call with anna failed: No Yggdrasil node at /run/yggdrasil.sock."
+        play.tell(call(1, "ended", role="caller", sentence=why), Log(log=LOG))
+        await play.page.locator("#ended-title").get_by_text(why).wait_for()
         await play.view.press("Call again")
         await play.wants(Place, whom="anna", node=ANNA, media="video")
         await play.view.shows("Recent calls")

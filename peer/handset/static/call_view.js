@@ -211,14 +211,14 @@ export class CallView {
     put($("stage-path-text"), this.#alone(call) ? "On this machine only, no privacy" : "Direct and private");
     setIcon($("stage-path"), this.#alone(call) ? "i-warning" : "i-shield");
     show($("stage-path"), Boolean(call.path));
-    const notice = call.echo ? { kind: call.kind, sentence: ECHO } : this.#notices.get(call.id);
-    say($("stage-notice-text"), notice);
-    show($("stage-notice"), Boolean(notice));
     this.#drawHeld(call);
     show($("reconnecting"), call.state === "reconnecting");
     say($("reconnecting-text"), call.state === "reconnecting" ? call : null);
     const waits = call.begins_off && this.#sending?.muted && this.#sending.cameraOff;
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) || (waits ? BEGINS_OFF : "") : "";
+    const notice = !call.echo ? this.#notices.get(call.id) : trouble ? null : { kind: call.kind, sentence: ECHO };
+    say($("stage-notice-text"), notice);
+    show($("stage-notice"), Boolean(notice));
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
     this.#drawSlow(call);

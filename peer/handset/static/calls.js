@@ -265,8 +265,9 @@ export class Calls extends EventTarget {
   #take(call) {
     const before = this.#calls.get(call.id);
     // A call of somebody else that ended without us is in the log. It needs no page of its own, unless we declined and
-    // there is a link to send that says so.
-    const aside = call.state === "ended" && (!before || before.state === "ringing");
+    // there is a link to send that says so. A call of our own may fail before it begins: its page says why.
+    const unseen = before ? before.state === "ringing" : call.role !== "caller" || call.connected_at;
+    const aside = call.state === "ended" && Boolean(unseen);
     if (aside && !this.linkThatSaysSo(call)) this.#dismissed.add(call.id);
     // Those that have ended are in the order of their ends.
     if (call.state === "ended" && before?.state !== "ended") this.#calls.delete(call.id);

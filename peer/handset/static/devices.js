@@ -120,6 +120,12 @@ export function troubleInWords({ mic, camera }) {
   return [mic && TROUBLES[mic].mic, camera && TROUBLES[camera].camera].filter(Boolean).join(" ");
 }
 
+// What is missing among the devices that the browser lists, as above; empty if both kinds are there.
+export function absentInWords(devices) {
+  const absent = (type) => (devices.some((device) => device.kind === type) ? "" : "absent");
+  return troubleInWords({ mic: absent("audioinput"), camera: absent("videoinput") });
+}
+
 // For a device that was asked for just now; `kind` is `mic`, `camera` or `screen`.
 export function why(error, kind) {
   if (kind === "screen") return "The screen can't be shared.";

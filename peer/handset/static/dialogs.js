@@ -1,7 +1,7 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
 import { $, announce, copy, make, moment, onSubmit, picture, problem, put, say, show } from "./dom.js";
-import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
+import { absentInWords, cause, choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, troubleInWords } from "./devices.js";
 import { asSaved, wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
@@ -46,6 +46,7 @@ export class Dialogs {
       if (document.hidden) this.#stopPreview();
       else if ($("settings").open) this.#startPreview();
     });
+    navigator.mediaDevices?.addEventListener("devicechange", () => { if ($("settings").open && !this.#preview) this.#showDevices(); });
     program.addEventListener("state", ({ detail: { state } }) => { if (state !== "connecting") $("settings").close(); });
     $("settings-allow").addEventListener("click", () => this.#startPreview());
     $("try-tone").addEventListener("click", tryTone);
@@ -299,7 +300,11 @@ export class Dialogs {
     const at = overlay?.address ? `. Your address in ${overlay.name}: ${overlay.address}` : "";
     put($("version"), `Copybara Relay ${hello?.version ?? ""}${at}`);
     $("settings").showModal();
-    // Opening this asks nobody for the camera who has never called.
+    await this.#showDevices();
+  }
+
+  // This asks nobody for the camera who has never called.
+  async #showDevices() {
     if (await this.#listDevices()) await this.#startPreview();
   }
 
@@ -307,6 +312,7 @@ export class Dialogs {
     const devices = await navigator.mediaDevices.enumerateDevices();
     const named = devices.some((device) => device.label);
     show($("settings-ask"), !named && devices.length > 0);
+    if (!this.#preview) this.#sayTrouble(absentInWords(devices));
     for (const [kind, type, word] of [
       ["camera", "videoinput", "Camera"], ["mic", "audioinput", "Microphone"], ["speaker", "audiooutput", "Speaker"],
     ]) {
@@ -326,16 +332,16 @@ export class Dialogs {
 
   async #startPreview() {
     this.#stopPreview();
-    const said = [];
+    const trouble = {};
     const tracks = [];
     for (const kind of ["mic", "camera"]) {
       try {
         tracks.push(...(await open(kind)).stream.getTracks());
       } catch (error) {
-        said.push(why(error, kind));
+        trouble[kind] = cause(error);
       }
     }
-    problem($("settings-problem"), said.length ? { sentence: said.join(" "), hint: "" } : null);
+    this.#sayTrouble(troubleInWords(trouble));
     if (!tracks.length) return undefined;
     const stream = new MediaStream(tracks);
     if (!$("settings").open || document.hidden) {
@@ -358,6 +364,10 @@ export class Dialogs {
     $("settings-video").srcObject = picture ? stream : null;
     show($("settings-video"), picture);
     return this.#listDevices();
+  }
+
+  #sayTrouble(sentence) {
+    problem($("settings-problem"), sentence ? { sentence, hint: "" } : null);
   }
 
   #stopPreview() {

@@ -240,7 +240,7 @@ program.addEventListener("no-overlay", ({ detail: { kind, sentence, hint, comman
   gate = {
     kind,
     title: "No network to call through",
-    text: "Calls go through a network such as Yggdrasil, so that nobody sees your internet address." + (command ? " Run this in a terminal: " +
+    text: "Calls go through a network such as Yggdrasil, so that the person you call never sees your internet address." + (command ? " Run this in a terminal: " +
       "it finds the network, starts it or installs it, and first shows what an administrator has to do." : ""),
     command,
     hint: `${sentence} ${hint} This page goes on as soon as the network is there.`,

@@ -7,6 +7,9 @@ import { sayNetwork } from "./network.js";
 import { attachPicture } from "./picture.js";
 import { ringback } from "./sounds.js";
 
+const PATIENCE = 5_000; // ms
+const NO_ANSWER = "No answer yet. Are they still there?";
+
 const SEND_BACK = "Now send this answer back in the chat the link came from";
 
 export class Outgoing {
@@ -15,6 +18,10 @@ export class Outgoing {
   #world;
   #call = null;
   #silenced = new Set();
+  // The call that is being connected and waits for nobody here, and whether that takes long.
+  #connecting = null;
+  #slow = false;
+  #timer = 0;
 
   constructor(calls, dialogs, world) {
     this.#calls = calls;
@@ -35,7 +42,8 @@ export class Outgoing {
     put($("outgoing-title"), answers ? SEND_BACK : call.name);
     const what = call.media === "video" ? "Video call" : "Audio call";
     const waiting = { kind: call.kind, sentence: answers ? `${what} with ${within(call.name)}` : `${what}, waiting for an answer` };
-    say($("outgoing-text"), call.state === "calling" || answers ? waiting : call);
+    this.#watch(call.state === "connecting" && !answers && !call.echo ? call.id : null);
+    say($("outgoing-text"), call.state === "calling" || answers ? waiting : this.#slow ? { kind: call.kind, sentence: NO_ANSWER } : call);
     const sending = this.#calls.media(call.id)?.sending;
     const note = this.#calls.notes.get(call.id);
     say($("outgoing-said"), { ...note, hint: sending && troubleInWords(sending.trouble) });
@@ -55,6 +63,19 @@ export class Outgoing {
     const own = sending?.picture ?? null;
     attachPicture($("outgoing-own"), own);
     show($("outgoing-own"), Boolean(own));
+  }
+
+  // The other side may have cancelled, or have gone.
+  #watch(id) {
+    if (id === this.#connecting) return;
+    clearTimeout(this.#timer);
+    this.#connecting = id;
+    this.#slow = false;
+    if (id === null) return;
+    this.#timer = setTimeout(() => {
+      this.#slow = true;
+      if (!$("outgoing").hidden && this.#call.id === id) this.draw(this.#call);
+    }, PATIENCE);
   }
 
   // It rings at the other side, as its program says; heard until the person wants it silent.
