@@ -43,6 +43,9 @@ SEALING_KEY_BYTES = 32
 
 HANDSET_KEY_BYTES = 32
 
+_OWN_WRITE = stat.S_IWUSR | stat.S_IXUSR
+"What the owner needs to make files in a folder. On a disk that is read-only these bits may be set all the same."
+
 STOP_HINT = (
     "Stop it first: press Ctrl-C in the window where it runs, or for the background service run "
     "`systemctl --user stop copybara.socket copybara.service`. Or give this one another home with --home."
@@ -178,6 +181,10 @@ class Home(msgspec.Struct, frozen=True):
             raise StoreError(
                 f"Other users can write to the home {self.folder}.",
                 f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",
+            )
+        if not os.access(self.folder, os.W_OK | os.X_OK) and status.st_mode & _OWN_WRITE != _OWN_WRITE:
+            raise StoreError(
+                f"You may not write in the home {self.folder}.", f"Run: chmod u+rwx {shlex.quote(str(self.folder))}"
             )
 
     def refuse_half_restored(self) -> None:

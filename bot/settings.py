@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bot.command_socket import AskStatus, ask
+from bot.for_administrator import command, handed_over
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
 from bot.messengers.kept_facts import number, text
@@ -74,6 +75,8 @@ async def open_overlay(
             used = overlay_name(as_chosen.overlay)
             another = "For another, with a new node id: `copybara run --new-node`."
             error.hint = joined(error.hint, f"This home uses {used}.", another)
+        if handed_over(home) and not isinstance(error, OverlayForbidden):
+            error.hint = f"Set-up has left a command for an administrator, which sets up Yggdrasil: {command(home)}"
         raise
     assert choice.report.taken is not None
     node = choice.report.taken.node

@@ -477,6 +477,7 @@ def parse(text: str, names: Names = tuple, *, guesses: bool = True) -> Command:
     if reader is None:
         raise UnknownCommand(*refusals.unknown_command(word, _READERS))
     begins = _where_a_name_begins(word, words)
+    words = _without_quotes(words, begins)
     known = [*names()] if begins < len(words) - 1 else []
     counts = names_before(words[begins:], known)
     refused: list[InputError] = []
@@ -494,6 +495,18 @@ def _where_a_name_begins(word: str, words: list[str]) -> int:
     if word in _ABOUT_A_CALL:
         return int(bool(words) and keyword(words[0]) in _BEFORE_A_NAME.get(word, ()))
     return 1 if word in _ABOUT_SOMEBODY else len(words)
+
+
+def _without_quotes(words: list[str], begins: int) -> list[str]:
+    """The words, in which a name no longer has the quotes that a shell needs."""
+    mark = words[begins][0] if begins < len(words) else ""
+    if mark not in ("'", '"'):
+        return words
+    for ends in range(begins, len(words)):
+        name = " ".join(words[begins : ends + 1])
+        if len(name) > 2 and name.endswith(mark):
+            return [*words[:begins], *name[1:-1].split(), *words[ends + 1 :]]
+    return words
 
 
 def _together(words: list[str], begins: int, ends: int) -> list[str]:

@@ -71,7 +71,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agree
         raise OwnNode() if who.card is None else OwnNode("That is your own card.")
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or name_key(known.name) != name_key(name)):
-        raise InputError(*refusals.taken(known))
+        raise InputError(*refusals.taken(known, is_name=known.node != who.node))
     contact = known or Contact(
         name=name, node=who.node, created=int(time.time()), entry=secrets.token_bytes(ENTRY_BYTES)
     )

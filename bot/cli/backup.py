@@ -120,7 +120,9 @@ def _refuse_used(home: Home) -> None:
     with known_errors(home.folder):
         if own_files(home.folder) and not _unused(home):
             raise InputError(
-                f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
+                f"There is a home in {home.folder} already.",
+                f"Move it away first: {shlex.join(['mv', str(home.folder), f'{home.folder}.old'])}. "
+                "Or restore into another: --home DIR",
             )
 
 

@@ -77,6 +77,7 @@ class _Chat:
             for name in CONTACTS
         ]
         self._quiet = quiet
+        self._shown: dict[str, str] = {}
 
     @property
     def people(self) -> list[DemoNode]:
@@ -102,8 +103,11 @@ class _Chat:
 
     def _show(self, call: dict[str, Any]) -> None:
         ending = f" ({call['reason']})" if call["reason"] else ""
-        sys.stdout.write(f"call with {call['with']}: {call['state']}{ending}\n")
-        sys.stdout.flush()
+        line = f"call with {call['with']}: {call['state']}{ending}\n"
+        if self._shown.get(call["with"]) != line:
+            self._shown[call["with"]] = line
+            sys.stdout.write(line)
+            sys.stdout.flush()
 
 
 async def _know(person: DemoNode, other: DemoNode, secret: bytes, trust: Trust) -> None:

@@ -31,7 +31,7 @@ ONLY_HERE = (
 )
 
 
-UNKNOWN_FOLDER = "To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER"
+UNKNOWN_FOLDER = "To pack it, in the folder above it: tar czf copybara.tar.gz --exclude=FOLDER/build FOLDER"
 
 
 def no_source(folder: Path | None) -> Sentence:
@@ -72,7 +72,8 @@ def to_pack(folder: Path, version: str) -> str:
     """
     installed = _FROM_GIT.match(version)
     if installed is None or not (folder / ".git").exists():
-        return shlex.join(("tar", "czf", "copybara.tar.gz", "-C", str(folder.parent), folder.name))
+        without = f"--exclude={folder.name}/build"  # what installing has left there
+        return shlex.join(("tar", "czf", "copybara.tar.gz", without, "-C", str(folder.parent), folder.name))
     # What setuptools-scm reads where there is no git.
     told = f"--add-virtual-file={folder.name}/PKG-INFO:Version: {installed[0]}"
     commit = installed[1] or f"v{version}"

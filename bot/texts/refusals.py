@@ -71,6 +71,8 @@ NOT_THAT_CONTACT = (
 NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME NODE-ID."
 _ONLY_IN_DELTACHAT = "I can only do that in Delta Chat, where I see who is there."
 NO_PAGE = "Your page is switched off.", "Set `enabled = true` under [handset] of copybara.toml, and start me again."
+_TO_STOP = ("stop", "quit", "exit")
+_HOW_TO_STOP = "Ctrl-C ends Copybara, in the window where it runs. To end a call: /hangup"
 LOOK_UP_ENDED = "That lookup is no longer running.", "To look a name up: /name NAME"
 
 
@@ -99,6 +101,8 @@ def why_too_long(length: int, most: int) -> tuple[str, str]:
 
 def unknown_command(word: str, known: Collection[str]) -> Refusal:
     """A word after / that means nothing; `known` are those that do. An empty hint is the error's own."""
+    if word in _TO_STOP:
+        return f"There is no command /{word}.", _HOW_TO_STOP
     return f"There is no command /{shown(word, 20)}.", did_you_mean(word, known, before="/")
 
 
@@ -141,11 +145,14 @@ def no_contact(name: str, contacts: Collection[str]) -> Refusal:
     )
 
 
-def taken(known: Contact) -> Refusal:
-    """A name or a node that is another contact's."""
+def taken(known: Contact, *, is_name: bool) -> Refusal:
+    """A name or a node that is another contact's. `is_name`: it is the name, and the node is another one."""
     return (
         f"{known.name} is already in your contacts, with node {known.node.short}…",
-        f"Choose another name, or rename {known.name} first.",
+        f"If this is {known.name} at a new address, remove the old entry first: /contact remove {known.name}. "
+        "Otherwise choose another name."
+        if is_name
+        else f"To change the name: /contact rename {known.name} NAME",
     )
 
 

@@ -89,8 +89,10 @@ def check(peers: Sequence[str]) -> None:
     for peer in peers:
         keys = _KEY.findall(peer)
         bad_key = any(re.fullmatch("[0-9a-f]{64}", key) is None for key in keys)
-        port = re.search(r":([0-9]{1,5})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
-        bad = bad_key or not port or not 0 < int(port[1]) < 65536 or _names_no_address(peer)
+        port = re.search(r":([0-9]{1,9})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
+        if port and not 0 < int(port[1]) < 65536:
+            raise InputError(f"“{peer[:80]}” has the port {port[1]}.", "A peer's port is a number from 1 to 65535.")
+        bad = bad_key or not port or _names_no_address(peer)
         if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad:
             raise InputError(
                 f"“{peer[:80]}” isn't a Yggdrasil peer.",

@@ -132,6 +132,15 @@ def test_a_home_that_cannot_be_made_is_refused() -> None:
             Home(folder / "home").prepare()
 
 
+def test_a_home_that_its_owner_may_not_write_in_is_refused_with_the_command_that_changes_it() -> None:
+    with reachable_folder() as folder:
+        (folder / "mine").touch()
+        folder.chmod(0o500)
+        with ordinary_user(folder), pytest.raises(StoreError, match="You may not write in the home") as refused:
+            Home(folder).prepare()
+    assert refused.value.hint == f"Run: chmod u+rwx {folder}"
+
+
 def test_a_file_in_the_place_of_the_home_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
     with pytest.raises(StoreError):

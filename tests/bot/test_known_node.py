@@ -133,6 +133,10 @@ def test_a_node_that_only_has_to_be_started_is_not_to_be_replaced(tmp_path: Path
     assert "doesn't run" in errors
     assert "sudo systemctl restart yggdrasil" in errors
     assert "--new-node" not in errors
+    Home(tmp_path).for_root.touch()
+    _, errors = started(tmp_path, within=NO_NODE)
+    assert f"sh {tmp_path}/for-root.sh" in " ".join(errors.split()), "that command waits already"
+    assert "copybara setup overlay" not in errors
 
 
 async def test_a_node_that_only_may_not_be_asked_is_not_to_be_replaced() -> None:

@@ -22,8 +22,6 @@ def folder(home: Home) -> str | Check:
             return _can_be_made(home.folder)
         status = home.folder.stat()
     home.check(status)
-    if not os.access(home.folder, os.W_OK | os.X_OK):
-        raise StoreError(f"You may not write in the home {home.folder}.", f"Run: chmod u+rwx {home.folder}")
     _takes_bytes(home.folder)
     others = stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     if others:

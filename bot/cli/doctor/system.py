@@ -96,7 +96,7 @@ def refused_port(port: int, error: OSError) -> Check:
             ok=True,
             note=True,
             detail=detail,
-            hint="Choose another in copybara.toml: under [handset] `port = 8766`, for example.",
+            hint="Choose another in copybara.toml: under [handset] `port = 8770`, for example.",
         )
     hint = "Set a `port` above 1024 in copybara.toml, under [handset]."
     if error.errno == errno.EACCES:

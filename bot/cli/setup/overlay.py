@@ -25,6 +25,7 @@ from bot.cli.setup.yggdrasil.install import (
 from bot.cli.setup.yggdrasil.root import can_become_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
+from bot.known_node import remembered_overlay
 from bot.terminal.asking import Asking, Stopped
 from bot.terminal.slow_steps import said_if_slow
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
@@ -34,6 +35,8 @@ from peer.overlay.yggdrasil_admin import PROGRAMS
 from shared.config.schema import Config, Staex
 from shared.errors import InputError, OverlayError, OverlayForbidden
 from shared.overlay_names import OVERLAY_NAMES
+from shared.store import Store
+from shared.store.files import known_errors
 
 NONE = """Calls go through an overlay, a private network on top of the internet. None runs on this computer now.
 What do you want?"""
@@ -42,13 +45,14 @@ LOOKING = "Looking for an overlay's program on this computer:"
 NO_STAEX = "No Staex node runs here, which is fine if you don't use Staex."
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs root (sudo)"
 START = "Start Yggdrasil, which is installed here, and complete its set-up: a minute, needs root (sudo)"
-LET_INSTALL = "Yggdrasil, a free network of volunteers: I let an administrator install it"
-LET_START = "Yggdrasil, which is installed here: I let an administrator start it and complete its set-up"
+LET_INSTALL = "Yggdrasil, a free network of volunteers: an administrator installs it for me"
+LET_START = "Yggdrasil, which is installed here: an administrator starts it and completes its set-up for me"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
 NOTHING_RUNS = "No overlay's program answers on this computer, so nobody could be called. Nothing was set up."
 NOBODY_SAYS = "To have Yggdrasil installed without a question: copybara setup overlay --yes"
 BY_YOURSELF = "Install one by hand: copybara manual overlays. Only to try, without privacy: --overlay loopback"
 INSTALL_LATER = "  copybara manual overlays   says how to install a node: until then nobody can be called"
+SAVED_WHILE_TRYING = "{were} saved while trying: exchange cards again, because every address is another one now."
 TRY = "Only try it on this machine, without privacy"
 
 
@@ -65,6 +69,8 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         asking.say("overlay    loopback: this machine only, without privacy")
         return
     wanted = given or draft.config.overlay
+    if draft.config.overlay == "loopback" and wanted != "loopback" and not asking.answers.only_prints:
+        _say_whom_it_loses(home, asking)
     draft.set("overlay", wanted)
     if asking.answers.only_prints and wanted != "staex":
         only_shown(asking)
@@ -83,6 +89,17 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
             draft.write()
         raise
     _keep_peers(draft)
+
+
+def _say_whom_it_loses(home: Home, asking: Asking) -> None:
+    """Contacts of the loopback network are nobody in another one. Raises StoreError."""
+    with known_errors(home.database):
+        if not home.database.exists():
+            return
+    with Store(home.database) as store:
+        count = len(store.contacts()) if remembered_overlay(store) is None else 0
+    if count:
+        asking.say(SAVED_WHILE_TRYING.format(were="1 contact was" if count == 1 else f"{count} contacts were"))
 
 
 def _keep_peers(draft: ConfigDraft) -> bool:

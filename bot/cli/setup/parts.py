@@ -74,7 +74,7 @@ def _messenger(entry: Entry) -> SetupPart:
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
     usual = _usual_next(config)
-    if for_root.handed_over(home):
+    if config.overlay != "loopback" and for_root.handed_over(home):
         return ("  First an administrator runs this:", f"    {for_root.command(home)}", *usual)
     return usual
 

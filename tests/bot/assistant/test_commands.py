@@ -54,6 +54,9 @@ from shared.printable import as_command, is_printable
 NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
 
 MEANT = {
+    '/call "Anna Y" audio': Call("Anna Y", Media.AUDIO),
+    "/contact show 'Anna Y'": ShowContact("Anna Y"),
+    '/call "anna"': Call("anna", Media.BOTH),
     "/call anna": Call("anna", Media.BOTH),
     "/call anna video": Call("anna", Media.BOTH),
     "/call anna audio": Call("anna", Media.AUDIO),

@@ -142,7 +142,7 @@ def _first_child(process: int) -> int:
 
 async def until_handed_over(terminal: Terminal) -> str:
     """Answer the questions before the hand-over. Returns the screen with the administrator's command."""
-    await terminal.asks(r"I let an administrator (install|start) it(.|\n)*Which one\? \[1\] ", "1")
+    await terminal.asks(r"an administrator (installs|starts) it(.|\n)*Which one\? \[1\] ", "1")
     await terminal.asks(r"The line of your friend's private peer, (.|\n)*: ", PEER)
     return await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
 
@@ -160,6 +160,7 @@ async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_w
         script = home_in(folder) / "for-root.sh"
         handed_over = await until_handed_over(terminal)
         assert f"sh {script}" in handed_over
+        assert "Wait until a peer is connected" in handed_over
         assert "127.0.0.1 works only inside one local network" in handed_over, "a friend's line may be like that"
         terminal.types("2")
         await terminal.asks(r"Yggdrasil doesn't answer here yet\.(.|\n)*Which one\? \[1\] ", "")
@@ -173,7 +174,7 @@ async def test_who_cant_become_root_hears_it_before_any_question_and_may_go_on_w
 async def test_a_node_that_was_set_up_and_has_only_stopped_needs_no_other_peers() -> None:
     config = f'name = "Anna"\n[yggdrasil]\nprivate_peers = "{PEER}"\n'
     async with without_sudo("overlay", config=config) as (terminal, _):
-        await terminal.asks(r"I let an administrator start it(.|\n)*Which one\? \[1\] ", "1")
+        await terminal.asks(r"an administrator starts it(.|\n)*Which one\? \[1\] ", "1")
         said = await terminal.shows(r"Which one\? \[1\] ")
         assert "Who runs that command?" in said, "and nothing before it"
         assert "\n  2  It has been run: look again\n" in said
@@ -196,7 +197,7 @@ def assert_listed(said: str) -> None:
 @pytest.mark.timeout(300)
 async def test_once_an_administrator_has_run_it_setup_goes_on_within_the_group_and_uninstalling_undoes_it() -> None:
     async with without_sudo("--name", "Anna", "--peers", PEER) as (terminal, folder):
-        await terminal.asks(r"I let an administrator (install|start) it(.|\n)*Which one\? \[1\] ", "1")
+        await terminal.asks(r"an administrator (installs|starts) it(.|\n)*Which one\? \[1\] ", "1")
         await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
         said = await as_administrator(terminal, folder, f"sh {home_in(folder)}/for-root.sh")
         assert said.endswith(

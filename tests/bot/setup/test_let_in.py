@@ -56,7 +56,7 @@ MEMBER = "--reuid=4301 --regid=4301 --groups $(getent group yggdrasil | cut -d: 
 async def test_what_began_before_the_membership_asks_the_node_until_the_computer_restarts() -> None:
     need("setfacl")
     async with without_sudo("--name", "Anna", "--peers", PEER, systemd=True) as (terminal, folder):
-        await terminal.asks(r"I let an administrator (install|start) it(.|\n)*Which one\? \[1\] ", "1")
+        await terminal.asks(r"an administrator (installs|starts) it(.|\n)*Which one\? \[1\] ", "1")
         steps = await terminal.shows(r"Who runs that command\?(.|\n)*Which one\? \[1\] ")
         assert "Let copytester's background service ask it today too, until the computer restarts" in steps
         script = home_in(folder) / "for-root.sh"

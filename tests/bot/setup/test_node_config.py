@@ -41,6 +41,13 @@ def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
     assert peers_in(f"`copybara setup --peers='{text} {PEER}'`") == [text, PEER]
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "100000"])
+def test_a_port_that_cannot_be_is_called_that(port: str) -> None:
+    with pytest.raises(InputError, match=f"has the port {port}") as refused:
+        peers_in(f"tls://192.0.2.1:{port}")
+    assert "from 1 to 65535" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     "text",
     [

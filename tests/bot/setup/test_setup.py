@@ -10,12 +10,16 @@ import pytest
 
 from bot.cli import arguments
 from bot.cli.setup import setup
-from bot.cli.setup.parts import PARTS
+from bot.cli.setup.parts import PARTS, after_one
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS
 from bot.terminal.asking import Answers
 from shared.config.file import load
+from shared.config.schema import Config
+from shared.contacts import Contact
 from shared.errors import ConfigError, InputError
+from shared.node_id import NodeId
+from shared.store import Store
 from tests.bot.console import cli
 
 TOKEN = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
@@ -103,6 +107,28 @@ def test_only_one_part_is_set_up_where_one_is_named(home: Home) -> None:
     setup(home, Answers({"name": "Anna", "overlay": "loopback"}, yes=True), part="name")
     assert config_of(home).count("=") == 1
     assert load(home.own_config).name == "Anna"
+
+
+def test_of_a_command_for_an_administrator_nothing_is_said_once_only_this_computer_is_wanted(home: Home) -> None:
+    home.prepare()
+    home.for_root.touch()
+    said, alone = (" ".join(after_one(home, Config(overlay=overlay))) for overlay in ("yggdrasil", "loopback"))
+    assert "for-root.sh" in said
+    assert "for-root.sh" not in alone
+
+
+def test_who_stops_trying_hears_that_contacts_have_other_addresses_now(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup(home, Answers({"name": "Anna", "overlay": "loopback"}, yes=True))
+    with Store(home.database) as store:
+        for name in ("ben", "carl"):
+            store.save_contact(Contact(name=name, node=NodeId(name.encode().ljust(32)), created=1))
+    assert "while trying" not in capsys.readouterr().out
+    setup(home, Answers({"overlay": "staex"}, yes=True), part="overlay")
+    assert "2 contacts were saved while trying: exchange cards again" in " ".join(capsys.readouterr().out.split())
+    setup(home, Answers({"overlay": "staex"}, yes=True), part="overlay")
+    assert "while trying" not in capsys.readouterr().out
 
 
 NOTHING_RUNS = '[yggdrasil]\nadmin = "unix:///nonexistent/yggdrasil.sock"\n[staex]\napi = "http://127.0.0.1:1"\n'

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 
 from bot.asked import asked
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
+from bot.for_administrator import command as command
+from bot.for_administrator import handed_over as handed_over
 from bot.home import Home
-from bot.terminal.as_root import as_root, has_sudo
+from bot.terminal.as_root import has_sudo
 from bot.terminal.asking import Asking
 from shared.errors import OverlayError
 from shared.store.files import known_errors, locked_folder, replace_file
@@ -52,11 +54,6 @@ def text(steps: Sequence[Step], user: str, peers: Sequence[str]) -> str:
     return script(steps, notes if peers else [*notes, NO_PEER]) + end
 
 
-def command(home: Home) -> str:
-    """The command with which an administrator runs it."""
-    return as_root(f"sh {shlex.quote(str(home.for_root))}")
-
-
 def minor() -> int | None:
     """The minor version of the protocol 0.x in the installed or available package. None if that isn't known."""
     if shutil.which("apt-cache") is None:
@@ -94,12 +91,6 @@ def hand_over(home: Home, asking: Asking, steps: Sequence[Step], content: str, d
             no_longer_needed(home)
             return
         asking.say("", NOT_THERE)
-
-
-def handed_over(home: Home) -> bool:
-    """Whether there is a script that, as far as is known, no administrator has run yet."""
-    with known_errors(home.for_root):
-        return home.for_root.exists()
 
 
 def no_longer_needed(home: Home) -> None:

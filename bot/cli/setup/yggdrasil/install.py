@@ -71,7 +71,7 @@ def hand_over(home: Home, asking: Asking, done: Callable[[], bool], *, may_lack_
     machine = _machine()
     peers, private = _peers(asking, asks=may_lack_peer)
     _keep(peers, private=private)
-    steps = _steps(machine, peers)
+    steps = _steps(machine, peers, has_peers=not may_lack_peer)
     os.environ[JUST_DONE] = "yes"
     for_root.hand_over(home, asking, steps, for_root.text(steps, machine.user, peers), done)
 
@@ -88,7 +88,7 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
     elif asks and peers_up == 0:
         asking.say("", NONE_CONNECTED)
     peers, private = _peers(asking, asks=asks)
-    steps = _steps(machine, peers)
+    steps = _steps(machine, peers, has_peers=not asks)
     if not _are_wanted(asking, steps):
         if not peers_up:
             asking.put_off.append(DO_LATER)
@@ -213,8 +213,8 @@ def _keep(peers: list[str], *, private: bool) -> None:
         os.environ[PRIVATE_PEERS] = " ".join(peers) if private else ""
 
 
-def _steps(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
-    """All steps. None of them asks a question."""
+def _steps(machine: plan.NodeMachine, peers: list[str], *, has_peers: bool = True) -> list[Step]:
+    """All steps. None of them asks a question. `has_peers`: a node that is installed may have peers already."""
     return [
         *plan.install(machine),
         plan.make_config(),
@@ -224,7 +224,7 @@ def _steps(machine: plan.NodeMachine, peers: list[str]) -> list[Step]:
         plan.start_node(),
         *plan.join_group(machine),
         *let_in.let_in(machine),
-        *([plan.wait_for_peer()] if peers or machine.installed else []),
+        *([plan.wait_for_peer()] if peers or (machine.installed and has_peers) else []),
     ]
 
 
