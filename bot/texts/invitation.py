@@ -200,8 +200,7 @@ def invitation(
         f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. "
         f"{WITHOUT_SUDO}{WITHOUT_SUDO_LATER if overlay == 'yggdrasil' else ''}",
         "",
-        f"{where} (this takes one to two minutes, much of it without a word; what it says about PATH needs nothing of "
-        "you):",
+        f"{where} (this takes one to two minutes, mostly in silence; you can ignore what it says about PATH):",
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",

@@ -51,6 +51,8 @@ COUNTRY = "Your country, or one near you (empty: choose again):"
 DO_LATER = "  copybara setup overlay   sets up the network for calls: until then nobody can be called"
 "A line for the list of next steps."
 
+WHO_CARRIES = "Who carries your packets? Your node needs a peer, which is another machine that passes them on."
+
 LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
 
 
@@ -243,7 +245,7 @@ def _chosen(asking: Asking, *, minor: int) -> tuple[list[str], bool]:
     """The chosen peers, and whether they are private."""
     if asking.answers.get("peers") == ASK and (friends := asking.until_good(FRIENDS, peers_in)):
         return friends, True
-    while (choice := asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))) != 3:
+    while (choice := asking.choose(WHO_CARRIES, (PUBLIC, PRIVATE, LATER))) != 3:
         peers = _public(asking, minor=minor) if choice == 1 else asking.until_good(LINE, peers_in)
         if peers:
             return peers, choice == 2
