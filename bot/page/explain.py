@@ -26,7 +26,7 @@ from shared.policy import Verdict
 from shared.reasons import Reason
 from shared.store import Store
 
-KindOfLink = Literal["call", "response", "said", "card", "moved", "own", "unusable"]
+KindOfLink = Literal["call", "response", "said", "card", "moved", "own", "unusable", "nothing"]
 
 
 class Explainer:
@@ -47,12 +47,13 @@ class Explainer:
             return _explained("", "unusable", bad.sentence)
         found = find(text)
         if not found:
-            return _explained("", "unusable", handset_texts.NOTHING_THERE)
+            return _explained("", "nothing", handset_texts.NOTHING_THERE)
         token = found[0].token
         try:
             link = self._reader.open(token)
         except BadLink as bad:
-            return _explained(token, "unusable", refusal(bad.reason, found[0]))
+            said = refusal(bad.reason, found[0])
+            return _explained(token, "nothing" if said == handset_texts.NOTHING_THERE else "unusable", said)
         match link:
             case OwnLink():
                 return _explained(token, "own", foreign_texts.OWN_LINK)
@@ -96,7 +97,7 @@ class Explainer:
                 return _explained(token, "unusable", handset_texts.OVER)
             case SaidLink():
                 contact = self._store.contact_of(link.source)
-                return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
+                return _explained(token, "said", handset_texts.explained_said(link, contact), "Use it")
 
     def _line(self, reference: bytes) -> Line | None:
         """The call with that reference (8 bytes), if it isn't over."""

@@ -134,7 +134,7 @@ _ENDINGS = {
     EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
     EndReason.MISSED: "You missed a call from {name}",
     EndReason.ANSWERED_ELSEWHERE: "You took {call} on another device",
-    EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask if they are still there",
+    EndReason.UNREACHABLE: "{name} couldn't be reached. Ask if they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
     EndReason.FLOODED: "The call ended because {name} sent far too many messages",
     EndReason.REPLACED: "{name} was calling you too, and that call was connected",

@@ -14,7 +14,7 @@ from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
 from peer.calls.moves import MovedLink
 from peer.handset.page import Page
-from shared.call.table import CONNECTED, State
+from shared.call.table import CONNECTED, EndReason, State
 from shared.contacts import STRANGER, Contact, Trust
 from shared.errors import (
     CallRefused,
@@ -154,6 +154,8 @@ def call_sentence(line: Line) -> Sentence:
         case State.RECONNECTING:
             return texts.reconnecting(line)
         case State.ENDED:
+            if line.shown.echo and line.call.reason is EndReason.HUNG_UP:
+                return Sentence(Kind.ENDED, "The test call is over.")
             said = texts.ended(line)
             # What can be typed in a chat is of no use here; what can be done about a device is.
             return said if _COMMAND.search(said.hint) else Sentence(said.kind, said.text)
@@ -168,21 +170,23 @@ def trust_words(line: Line, contact: Contact | None, *, compared: bool = False) 
             return f"{COMPARED} Save this person, and next time one link is enough."
         if line.call.state in CONNECTED:
             return "Compare the four words, then save this person."
-        return "Not sure who this is? Ask in your chat before you answer."
+        return "If you don't know who this is, don't answer."
     if compared:
         how = COMPARED
     elif line.proven:
         how = "The link was sealed with a key that only the two of you have."
     elif line.link.keyed and line.call.role is Role.CALLER:
-        return f"This call doesn't have the key you share with {contact.name}. Compare the four words."
+        return f"This call doesn't have the key you share with {contact.name}. {_WITHOUT_KEY}"
     elif line.link.keyed:
-        return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
+        return f"It says it is {contact.name}, but doesn't have the key you share. {_WITHOUT_KEY}"
     else:
         how = "The overlay carries the call only to their node. To be sure that it is them, compare the four words."
     if contact.trust is Trust.AUTO and (line.proven or contact.unproven or line.call.role is Role.CALLER):
         return f"In your contacts: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"
 
+
+_WITHOUT_KEY = "Perhaps they restored a backup, perhaps it is somebody else. Compare the four words."
 
 COMPARED = "You confirmed the four words: nobody is between you."
 
@@ -261,7 +265,9 @@ def link_to_send(line: Line, *, by_hand: bool) -> Sentence:
         kind = Kind.LINK_CANCEL if line.call.role is Role.CALLER else Kind.LINK_REFUSAL
         return Sentence(kind, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
-        return Sentence(Kind.LINK_TO_SEND, "The call connects as soon as they have read it.")
+        return Sentence(
+            Kind.LINK_TO_SEND, f"The call connects as soon as they have {'pasted' if by_hand else 'read'} it."
+        )
     until = time_of_day(line.expires)
     if line.call.paired:
         back = " If they decline, they have a link to send back: paste it here." if by_hand else ""

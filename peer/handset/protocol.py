@@ -652,9 +652,9 @@ class Explained(_ToPage, frozen=True, tag="explained"):
 
     token: str
 
-    kind: Literal["call", "response", "said", "card", "moved", "own", "unusable"]
+    kind: Literal["call", "response", "said", "card", "moved", "own", "unusable", "nothing"]
     """`call`: somebody is calling; Act makes it ring. `response`: connects our call. `said`: a contact says something
-    about a call. `card`: can be saved (AddContact)."""
+    about a call. `card`: can be saved (AddContact). `nothing`: no link is in the text."""
 
     sentence: str
 

@@ -46,9 +46,11 @@ def ended(reason: EndReason, detail: str = "", **values: object) -> Line:
     return of(Call(Role.CALLER, paired=False, state=State.ENDED, reason=reason, detail=detail), **values)
 
 
-def of(call: Call, *, contact: str | None = None, sealed: bool = False, machine: bool = False) -> Line:
+def of(
+    call: Call, *, contact: str | None = None, sealed: bool = False, machine: bool = False, echo: bool = False
+) -> Line:
     link = CallLink(NODE, Media.BOTH, created=0, sealed=sealed)
-    return Line(1, call, link, chat="chat", expires=600, shown=Presented(contact, machine=machine))
+    return Line(1, call, link, chat="chat", expires=600, shown=Presented(contact, machine=machine, echo=echo))
 
 
 def held_line() -> Line:
@@ -96,6 +98,13 @@ def test_a_failure_says_what_failed() -> None:
     assert texts.ended(ended(EndReason.FAILED, "The overlay is down.", contact="anna")).text == (
         "The call with anna failed: The overlay is down."
     )
+
+
+def test_who_ends_a_test_call_on_the_page_reads_that_it_is_over_and_what_failed_otherwise() -> None:
+    over = ended(EndReason.HUNG_UP, contact="echo", echo=True)
+    assert page.call_sentence(over).sentence == "The test call is over."
+    broken = ended(EndReason.FAILED, "The overlay is down.", contact="echo", echo=True)
+    assert "The overlay is down." in page.call_sentence(broken).sentence
 
 
 def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> None:

@@ -197,7 +197,7 @@ async def pasted(play: Theatre) -> None:
     assert not await play.page.locator("#explain").is_visible()
 
 
-SAYS = Explained(token=TOKEN, kind="said", sentence="From anna: they declined.", can_act=True, button="Read it")
+SAYS = Explained(token=TOKEN, kind="said", sentence="From anna: they declined.", can_act=True, button="Use it")
 
 
 @pytest.mark.parametrize(("state", "shown"), [("calling", "outgoing"), ("ringing", "incoming"), ("active", "stage")])

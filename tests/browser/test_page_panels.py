@@ -230,9 +230,7 @@ async def test_every_dialog_of_a_call_is_left_with_one_press_however_far_one_has
 async def test_on_a_small_phone_every_answer_to_a_call_and_the_question_before_a_block_are_seen() -> None:
     async with theatre() as play:
         await play.page.set_viewport_size({"width": 320, "height": 568})
-        play.tell(
-            call(1, "ringing", **STRANGER, trust_words="Not sure who this is? Ask in your chat before you answer.")
-        )
+        play.tell(call(1, "ringing", **STRANGER, trust_words="If you don't know who this is, don't answer."))
         await reachable(play, "#decline", "#answer-audio", "#answer-video", "#silence", "#block")
         await play.page.get_by_text("Who could it be?").click()
         await reachable(play, "#decline", "#answer-audio", "#answer-video")

@@ -128,7 +128,7 @@ STRANGER = {
     "contact": None,
     "node": BOB,
     "trust": "stranger",
-    "trust_words": "Not sure who this is? Ask in your chat before you answer.",
+    "trust_words": "If you don't know who this is, don't answer.",
 }
 
 SPOKEN = "document.getElementById('announce').textContent"
@@ -373,6 +373,22 @@ async def test_a_pasted_link_is_explained_before_anything_happens() -> None:
         await play.view.shows("Your own link")
 
 
+async def test_where_there_is_no_link_the_title_says_so() -> None:
+    async with theatre(
+        explained=Explained(token="", kind="nothing", sentence="A link has 64 characters.", can_act=False, button="")
+    ) as play:
+        await play.view.place("copybara:hello")
+        await play.page.get_by_role("heading", name="No link in that").wait_for()
+        await play.can_be_used()
+
+
+async def test_a_call_of_the_log_that_failed_doesnt_name_its_person_twice() -> None:
+    failed = logged("anna", "failed", contact="anna", role="caller", sentence="The call with anna failed.")
+    async with theatre(greeting(log=[failed])) as play:
+        await play.page.locator("#log small").get_by_text("Failed").wait_for()
+        assert "anna" not in await play.page.locator("#log small").inner_text()
+
+
 BOBS_CARD = Explained(token=CARD, kind="card", sentence="This is Bob's contact card.", can_act=False, button="")
 
 
@@ -411,7 +427,10 @@ async def test_an_answer_that_is_to_be_sent_back_says_so_above_and_where() -> No
     async with theatre(greeting(calls=[call(1, "connecting", **STRANGER, paired=False)])) as play:
         play.tell(
             ShowLink(
-                call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="The call connects as soon as they have read it."
+                call=1,
+                link=link(),
+                kind=Kind.LINK_TO_SEND,
+                sentence="The call connects as soon as they have pasted it.",
             )
         )
         heading = play.page.get_by_role("heading", name="Now send this answer back in the chat the link came from")
@@ -430,6 +449,7 @@ async def test_a_pasted_card_says_whose_it_is() -> None:
     async with theatre(explained=theirs) as play:
         await paste(play, f"copybara:{CARD}")
         await play.view.shows("This is Nora's card")
+        assert await play.page.locator("#explain .primary").all_inner_texts() == ["Save contact"]
         assert not await play.page.get_by_text(BOB).is_visible()
         await play.page.locator("#explain").get_by_text("Details").click()
         await play.view.shows(BOB)
@@ -1029,6 +1049,7 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
         play.tell(call(1, "active", remote=sends(video=False), **mine), quality(1))
         play.tell(AnsweredAlone(call=1, by=by, kind=Kind.ANSWERED_AUTOMATICALLY, sentence=sentence, chime=False))  # type: ignore[arg-type]
         await play.view.shows("Answered anna's call automatically (video).")
+        assert await play.page.locator("#stage-tag").is_visible() == (by == "us"), "the notice says it already"
         assert await play.page.evaluate("tones.length") == 0
         play.tell(AnsweredAlone(call=1, by=by, kind=Kind.ANSWERED_AUTOMATICALLY, sentence=sentence, chime=True))  # type: ignore[arg-type]
         await play.until(f"tones.length >= {len(CHIME)}")

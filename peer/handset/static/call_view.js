@@ -205,7 +205,8 @@ export class CallView {
     const { circle } = [call, ...this.#calls.companions].find((each) => each.circle) ?? {};
     say($("circle-text"), circle && { kind: "conversation.circle", sentence: circle });
     show($("circle"), Boolean(circle));
-    const tag = call.echo ? "test call" : call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
+    const theirs = call.remote_automatic && !this.#notices.has(call.id);
+    const tag = call.echo ? "test call" : call.automatic ? "answered automatically" : theirs ? "their program answered" : "";
     put($("stage-tag"), tag);
     show($("stage-tag"), Boolean(tag));
     put($("stage-path-text"), this.#alone(call) ? "On this machine only, no privacy" : "Direct and private");

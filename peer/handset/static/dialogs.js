@@ -177,6 +177,7 @@ export class Dialogs {
       call: "Incoming call", response: "The answer to your call", said: "About a call", moved: "A new node id",
       card: link.card_name ? `This is ${link.card_name}'s card` : "A contact card without a name",
       own: link.card_node ? "This is your own card" : "Your own link", unusable: "This link can't be used",
+      nothing: "No link in that",
     };
     put($("explain-title"), titles[link.kind]);
     say($("explain-text"), link);

@@ -8,6 +8,8 @@ import { toast } from "./toasts.js";
 export const DIFFERED = "The words didn't match, so someone may have listened in. Ask the other person through another channel whether it was " +
   "them, and compare the words again in your next call.";
 
+const TESTED = "Didn't see or hear yourself? Choose other devices, and test again.";
+
 export class Ended {
   #program;
   #calls;
@@ -15,7 +17,7 @@ export class Ended {
   #call = null;
 
   // `voice`: the message for who didn't answer.
-  constructor(program, calls, voice, world) {
+  constructor(program, calls, voice, world, dialogs) {
     this.#program = program;
     this.#world = world;
     this.#calls = calls;
@@ -26,6 +28,7 @@ export class Ended {
     $("ended-close").addEventListener("click", () => {
       if (voice.mayLeave(this.#call.id)) calls.putAway(this.#call.id);
     });
+    $("ended-devices").addEventListener("click", () => dialogs.settings());
     $("ended-again").addEventListener("click", () => this.#again());
     onSubmit("ended-save", "ended-problem", () => this.#save());
   }
@@ -38,9 +41,10 @@ export class Ended {
     setIcon($("ended-again"), call.media === "video" ? "i-camera" : "i-phone");
     say($("ended-title"), call);
     const seconds = call.report.seconds;
-    const tested = "Didn't see or hear yourself? Choose other devices under “Camera, microphone, settings”, and test again.";
+    const tested = call.echo && call.connected_at;
     const talked = call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "";
-    put($("ended-text"), call.differed ? DIFFERED : call.echo && call.connected_at ? tested : talked);
+    put($("ended-text"), call.differed ? DIFFERED : tested ? TESTED : talked);
+    show($("ended-devices"), Boolean(tested));
     $("ended-text").classList.toggle("problem", call.differed);
     sayNetwork($("ended-network"), this.#world.overlay, call);
     show($("ended-who"), !call.contact);

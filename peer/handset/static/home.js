@@ -21,6 +21,7 @@ const ENDS = {
   "answered-elsewhere": "Answered elsewhere",
   busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You cancelled",
   "remote-cancelled": "They cancelled", "no-answer": "No answer", unreachable: "Couldn't be reached", lost: "Connection lost",
+  failed: "Failed", stopped: "Copybara was stopped",
 };
 
 function how(entry) {

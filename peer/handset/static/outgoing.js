@@ -59,7 +59,7 @@ export class Outgoing {
     }
     show($("answer-form"), Boolean(link) && call.role === "caller");
     put($("answer-label"), call.paired ? "Did they send a link back? Paste it here" : "Paste their answer here");
-    put($("answer-connect"), call.paired ? "Read it" : "Connect");
+    put($("answer-connect"), call.paired ? "Use it" : "Connect");
     const own = sending?.picture ?? null;
     attachPicture($("outgoing-own"), own);
     show($("outgoing-own"), Boolean(own));

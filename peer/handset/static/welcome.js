@@ -65,9 +65,10 @@ export class Welcome {
     // Once begun they stay until each is done, or they are dismissed: the first contact is no end of them.
     if (!contacts.length && !log.length) localStorage.setItem(BEGUN, "yes");
     // Who has talked to a friend needs no test; but it isn't said to be done.
-    if (STEPS.every((step) => done[step] || (step === "test" && called))) localStorage.setItem(OVER, "yes");
+    const needless = (step) => step === "test" && called;
+    if (STEPS.every((step) => done[step] || needless(step))) localStorage.setItem(OVER, "yes");
     this.#place(contacts.length > 0);
-    const open = STEPS.filter((step) => !done[step]).length;
+    const open = STEPS.filter((step) => !done[step] && !needless(step)).length;
     put($("welcome-title"), open === STEPS.length ? TITLE : open === 1 ? "Welcome. One step left" : `Welcome. ${open} steps left`);
     put($("welcome-named"), hello.name);
     show($("welcome"), localStorage.getItem(BEGUN) === "yes" && localStorage.getItem(OVER) !== "yes");

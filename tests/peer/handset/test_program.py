@@ -558,7 +558,7 @@ async def test_an_answer_to_no_offer_and_a_wish_for_no_call_are_ignored(tmp_path
         assert (await anna.ask("media-answer", call=1, leg=1, sdp="v=0"))["type"] == "done"
         assert (await anna.ask("want-offer", call=1))["type"] == "done"
         nothing = await anna.ask("explain", text="hello there")
-        assert (nothing["kind"], nothing["token"]) == ("unusable", "")
+        assert (nothing["kind"], nothing["token"]) == ("nothing", "")
 
 
 async def test_a_hostile_answer_costs_a_call_nothing(tmp_path: Path) -> None:
