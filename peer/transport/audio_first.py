@@ -186,8 +186,8 @@ def next_state(state: PathState, seen: Seen) -> PathState:
 
 
 def after_silence(state: PathState) -> PathState:
-    """The state after a long silence: what was tried before it tells nothing about the path that there is now."""
-    return replace(state, failed=0)
+    """The state after a long silence: what was seen and tried before it tells nothing about the path now."""
+    return replace(state, failed=0, doubted=False)
 
 
 def plan(state: PathState, bits: float | None, lost: float) -> Plan:

@@ -56,9 +56,9 @@ export function light(before, arrived) {
   return { arrived, silent: 0, left: before.silent ? DARK - 1 : before.left - 1, another: before.silent >= ANOTHER };
 }
 
-// The state after a long silence: what was tried before it tells nothing about the path that there is now.
+// The state after a long silence: what was seen and tried before it tells nothing about the path that there is now.
 export function afterSilence(state) {
-  return { ...state, failed: 0 };
+  return { ...state, failed: 0, doubted: false };
 }
 
 export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false, doubted: false });

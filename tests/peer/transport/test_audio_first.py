@@ -82,6 +82,13 @@ def test_after_a_long_silence_the_picture_is_tried_as_soon_as_if_no_try_had_fail
     assert next_state(after_silence(state), CALM).trying
 
 
+def test_after_a_long_silence_what_seems_to_fit_counts_again() -> None:
+    doubted = after(PathState(), *[replace(NARROW, lost=0.6)] * 2)
+    assert doubted.doubted
+    assert after(doubted, FINE, FINE).step == doubted.step
+    assert after(after_silence(doubted), FINE, FINE).step < doubted.step
+
+
 def test_a_try_that_fills_the_path_ends_before_anything_is_reported_as_lost() -> None:
     waiting = after(PathState(), NARROW, NARROW)
     while not waiting.trying:
