@@ -101,17 +101,17 @@ async def test_a_contact_who_declines_or_gives_up_has_a_link_that_the_other_page
         declined = await bob.page.next("link")
         assert declined["kind"] == Kind.LINK_REFUSAL
         await anna.pastes(declined["link"]["text"])
-        assert (await anna.page.next("call", state="ended"))["sentence"] == "bob declined."
+        assert (await anna.page.next("call", id=link["call"], state="ended"))["sentence"] == "bob declined."
         late = await anna.page.ask("explain", text=declined["link"]["text"])
         assert (late["kind"], late["sentence"]) == ("unusable", page_texts.OVER)
 
         link = await anna.calls("bob")
-        await bob.rings(link["link"]["text"])
+        ring = await bob.rings(link["link"]["text"])
         await anna.page.ask("hang-up", call=link["call"])
         given_up = await anna.page.next("link")
         assert (given_up["kind"], given_up["sentence"]) == (Kind.LINK_CANCEL, "Send this to bob so that they know.")
         assert (await bob.pastes(given_up["link"]["text"]))["sentence"] == "anna cancelled their call."
-        assert "cancelled" in (await bob.page.next("call", state="ended"))["sentence"]
+        assert "cancelled" in (await bob.page.next("call", id=ring["call"], state="ended"))["sentence"]
 
 
 async def test_a_page_that_comes_while_a_call_waits_shows_its_link(tmp_path: Path) -> None:
