@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot import for_administrator
 from bot.cli.setup.parts import PARTS, SetupPart, after_one, in_turn
-from bot.cli.setup.yggdrasil import for_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.terminal.asking import SETUP, Answers, Asking, Stopped, until_stopped, variable
@@ -87,8 +87,10 @@ def _say_what_stays(stopped: Stopped, home: Home, draft: ConfigDraft) -> None:
         stopped.hint = KEPT
     else:
         stopped.sentence = joined(stopped.sentence, LEFT)
-    if for_root.handed_over(home):
-        stopped.hint = joined(stopped.hint, f"An administrator can run this meanwhile: {for_root.command(home)}")
+    if for_administrator.handed_over(home):
+        stopped.hint = joined(
+            stopped.hint, f"An administrator can run this meanwhile: {for_administrator.command(home)}"
+        )
 
 
 def _with(answers: Answers, part: SetupPart, answer: str) -> Answers:

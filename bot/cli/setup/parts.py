@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot import for_administrator
 from bot.cli.setup import name, overlay, sound
-from bot.cli.setup.yggdrasil import for_root
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
@@ -74,8 +74,8 @@ def _messenger(entry: Entry) -> SetupPart:
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
     usual = _usual_next(config)
-    if config.overlay != "loopback" and for_root.handed_over(home):
-        return ("  First an administrator runs this:", f"    {for_root.command(home)}", *usual)
+    if config.overlay != "loopback" and for_administrator.handed_over(home):
+        return ("  First an administrator runs this:", f"    {for_administrator.command(home)}", *usual)
     return usual
 
 

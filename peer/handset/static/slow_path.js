@@ -33,8 +33,9 @@ const SMALL = 100_000;
 const LARGE = 250_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
-const MOST = 0.5;
 const LATE = 1.5;
+// The part of the packets: where more is lost, so are the reports, and nobody knows what fits.
+const MOST = 0.5;
 // In a try for which the path seems too narrow, this much later than before it is too much.
 const LATER = 0.2;
 
@@ -61,9 +62,8 @@ export function afterSilence(state) {
   return { ...state, failed: 0, doubted: false };
 }
 
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false, doubted: false });
-
 // `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false, doubted: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, and `late`, how many seconds longer they take than at best, both null if that wasn't
@@ -85,8 +85,8 @@ export function next(before, seen) {
     const full = (seen.late ?? 0) > state.late + LATER && !enough(seen, step);
     if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
     // One that works is followed by the next at once, where there is one.
-    const next = { doubted: state.doubted && !smaller, looks: known || state.doubted ? 0 : WAITS.at(-1) };
-    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, next) : { ...state, run };
+    const worked = { doubted: state.doubted && !smaller, looks: known || state.doubted ? 0 : WAITS.at(-1) };
+    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, worked) : { ...state, run };
   }
   if (run <= -POOR_LOOKS && step < LAST) {
     const doubted = state.doubted || uncertain(seen);

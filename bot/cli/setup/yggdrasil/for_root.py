@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 
 from bot.asked import asked
 from bot.cli.setup.yggdrasil.root import Step, numbered, script
-from bot.for_administrator import command as command
-from bot.for_administrator import handed_over as handed_over
+from bot.for_administrator import command
 from bot.home import Home
 from bot.terminal.as_root import has_sudo
 from bot.terminal.asking import Asking
