@@ -26,7 +26,7 @@ from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
 from bot.cli.backup import read, restore, write
 from bot.cli.service.units import SERVICE, SOCKET
-from bot.cli.setup.yggdrasil.for_root import handed_over
+from bot.for_administrator import handed_over
 from bot.home import Home, HomeLock
 from bot.kinds import Kind
 from bot.messengers.deltachat.account import SELF
