@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+PIECE = 16 * 1024
+"Bytes that are sent at once, at least half of it."
+
 
 class Endless:
     """The callback for each connection."""
@@ -17,7 +20,8 @@ class Endless:
         self.over = asyncio.Event()
         "Set when the client has closed the connection."
 
-        self._begin, self._again, self._waits = begin, again, waits
+        # Python 3.12 and later count what isn't sent yet piece by piece, so pieces of a byte would take for ever.
+        self._begin, self._again, self._waits = begin, again * (PIECE // len(again)) if again else b"", waits
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client."""

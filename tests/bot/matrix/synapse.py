@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
@@ -122,7 +123,7 @@ class Synapse:
 
     def stored_events(self) -> list[dict[str, Any]]:
         """Every event that the server stores, in its own form."""
-        with sqlite3.connect(f"file:{self.folder}/synapse.db?mode=ro", uri=True) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/synapse.db?mode=ro", uri=True)) as database:
             return [json.loads(raw) for (raw,) in database.execute("SELECT json FROM event_json")]
 
 
