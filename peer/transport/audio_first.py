@@ -8,6 +8,7 @@ is tried for a moment, less and less often if it fails.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -49,7 +50,7 @@ STEPS = (
 "From the best to the least."
 
 POOR_LOOKS, GOOD_LOOKS, TRY_LOOKS = 2, 2, 5
-"Looks in a row that decide, one look a second."
+"Looks in a row that decide, one look a second. One poor look does where most is lost."
 
 WAITS = (3, 6, 12, 24)
 "Looks before a higher step is tried again, after so many tries that failed in a row."
@@ -60,8 +61,14 @@ ROOM = 1.2
 LOST, LATE = 0.05, 1.5
 "More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much."
 
+TRIED_LOST = 0.1
+"Instead of LOST in a try: it is a few seconds, and a second has few packets."
+
 MOST = 0.5
 "The part of the packets: where more is lost, so are the reports, and nobody knows what fits through."
+
+SMOOTH = 3
+"So many looks tell what is lost at a step, and how late packets are: a second has few of them."
 
 LATER = 0.2
 "In a try for which the path seems too narrow, this many seconds later than before it are too much."
@@ -129,10 +136,16 @@ class PathState:
     usual: float = 0.0
     "The part of the packets that is lost on this path whatever is sent: no reason to send less."
 
+    calm: float = 0.0
+    "The part that is lost at this step, smoothed."
+
+    delay: float = 0.0
+    "Seconds that packets take longer than at best, smoothed."
+
     trying: bool = False
 
     late: float = 0.0
-    "Before the try, in seconds."
+    "`delay` before the try."
 
     doubted: bool = False
     "Whether what seemed to fit has proven false, so that only a try tells whether more fits."
@@ -151,38 +164,54 @@ class Plan(msgspec.Struct, frozen=True):
 
 def next_state(state: PathState, seen: Seen) -> PathState:
     """The state after one more look."""
-    suffers = seen.unheard or seen.lost > 1.5 * state.usual + LOST or seen.late > LATE
-    usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual else state.usual
-    state = replace(state, usual=usual, looks=state.looks + 1)
+    much = 1.5 * state.usual + (TRIED_LOST if state.trying else LOST)
+    suffers = seen.unheard or seen.lost > much or seen.late > LATE
+    usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual and not state.trying else state.usual
+    calm, delay = _smoothed(state.calm, seen.lost, state.looks), _smoothed(state.delay, seen.late, state.looks)
+    state = replace(state, usual=usual, calm=calm, delay=delay, looks=state.looks + 1)
     step = state.step
     higher = step if state.trying else step - 1
     room = step > 0 and not suffers and not state.doubted and seen.bits >= seen.needs(higher) * ROOM
-    poor = suffers and not seen.enough(step)
+    fits = seen.enough(step) and not state.doubted
+    poor = suffers and not fits
     run = min(state.run, 0) - 1 if poor else max(state.run, 0) + 1 if room else 0
     smaller = step > 0 and STEPS[step].picture
     # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
     known = smaller and seen.pictured
     if state.trying:
-        full = seen.late > state.late + LATER and not seen.enough(step)
+        full = delay > state.late + LATER and not fits
         if (suffers or full) and state.looks >= 2:
-            return PathState(step + 1, failed=state.failed + 1, usual=usual, doubted=state.doubted)
+            return _at(step + 1, state, seen, failed=state.failed + 1)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
             # Followed by the next at once, where there is one.
             looks = 0 if known or state.doubted else WAITS[-1]
-            return PathState(step, looks=looks, failed=state.failed, usual=usual, doubted=state.doubted and not smaller)
+            return _at(step, state, seen, looks=looks, doubted=state.doubted and not smaller)
         return replace(state, run=run)
-    if run <= -POOR_LOOKS and step < len(STEPS) - 1:
+    if run <= -(1 if seen.uncertain else POOR_LOOKS) and step < len(STEPS) - 1:
         fitting = next((at for at in range(step + 1, len(STEPS)) if seen.enough(at)), len(STEPS) - 1)
         doubted = state.doubted or seen.uncertain
-        failed = state.failed + (doubted or (smaller and state.looks <= WAITS[-1]))
-        return PathState(fitting, failed=failed, usual=usual, doubted=doubted)
+        # Where most was lost it takes a while until a try tells anything.
+        failed = 2 if seen.uncertain else int(doubted or (smaller and state.looks <= WAITS[-1]))
+        return _at(fitting, state, seen, failed=state.failed + failed, doubted=doubted)
     if run >= GOOD_LOOKS:
-        return PathState(step - 1, failed=state.failed, usual=usual)
+        return _at(step - 1, state, seen)
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
-        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True, late=seen.late, doubted=state.doubted)
+        return _at(step - 1, state, seen, failed=failed, usual=calm, trying=True, late=delay)
     return replace(state, run=run, failed=failed)
+
+
+def _smoothed(before: float, now: float, looks: int) -> float:
+    return before + (now - before) / SMOOTH if looks else now
+
+
+def _at(step: int, state: PathState, seen: Seen, **changes: Any) -> PathState:
+    """The state as it begins at another step."""
+    begun = PathState(
+        step, failed=state.failed, usual=state.usual, calm=seen.lost, delay=state.delay, doubted=state.doubted
+    )
+    return replace(begun, **changes)
 
 
 def after_silence(state: PathState) -> PathState:

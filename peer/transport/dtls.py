@@ -39,7 +39,7 @@ from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.send_path import SendPath, numbered, parts
 from peer.transport.sent_lately import SentLately
-from peer.transport.sent_twice import COPY_SECONDS, SentTwice
+from peer.transport.sent_twice import COPY_SECONDS, SentTwice, losses
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
@@ -483,15 +483,21 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             return None
         self.counters.rtcp += 1
         if self._translation is None:
-            self._report_losses(now)
+            self._report_losses(packet, now)
         self._twice.reported(packet, now)
+        for _, lost in losses(packet):
+            self._lately.lost(lost)
         if self._path is not None and self._path.used:
             for part in parts(packet):
                 self._path.reported(part, now)
         return packet
 
-    def _report_losses(self, now: float) -> None:
+    def _report_losses(self, packet: bytes, now: float) -> None:
+        self._losses.heard(packet, now)
         alone = self.taps.reports and not self._rtp_router.receivers
+        # On the way from a page to its own program nothing is lost: its browser has to hear what is lost behind it.
+        if not alone and self._path is None:
+            return
         if report := self._losses.report(self.counters, self._own_ssrc, now, alone=alone):
             self.send_now([report])
 

@@ -21,6 +21,7 @@ from aiortc.rtp import (
 
 from peer.transport.encoding import EncodedTrack
 from peer.transport.send_path import SendPath
+from peer.transport.sent_lately import FULL
 from shared.rate import Bucket, Limit
 
 SENT_AGAIN = Limit(at_once=256, per_second=1000.0)
@@ -52,6 +53,8 @@ class EncodingSender(RTCRtpSender):
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         now = time.monotonic()
         if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            if self._path.lost >= FULL:
+                return
             for number in dict.fromkeys(packet.lost):
                 if not self._sent_again.takes(now):
                     return

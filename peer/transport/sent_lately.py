@@ -26,6 +26,9 @@ SHARE, MOST_CREDIT = 0.25, 32 * 1024
 """Of the bytes of pictures, the part that may be sent again, and how many of them at once. Where more than that is lost
 the path is full, and sound has to pass it too: then only the page is asked, and notices."""
 
+FULL = 0.5
+"The part of the packets: where more is reported as lost the path is full, and what is sent again fills it more."
+
 NAMED = Limit(at_once=2 * KEPT, per_second=2 * KEPT)
 """Packets that may be named. Each takes as long whether it is here or not, and a report in a full datagram can name six
 thousand.
@@ -45,7 +48,7 @@ WHOLE_SECONDS = 1.0
 PAUSED_SECONDS = 1.0
 """Without a packet of a picture for so long it is paused. A receiver asks for what it misses until a whole picture
 comes, and the next one is whole. A page would send all of it again, for nothing, and its browser would count it as
-lost."""
+lost; what is sent again from here would fill a path that has just turned out to be narrow."""
 
 PADDING = 0x20
 """Set in the first byte of an RTP packet (RFC 3550, section 5.1). A browser that finds out what fits sends packets with
@@ -126,6 +129,11 @@ class SentLately:
                 self._keep(datagram)
         self.unsorted.clear()
 
+    def lost(self, part: float) -> None:
+        """Note which part of a stream is reported as lost."""
+        if part >= FULL:
+            self.credit = 0.0
+
     def asked(self, packet: bytes, now: float) -> tuple[list[bytes], bytes]:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says. `now` is
         in seconds of a clock that never goes back.
@@ -148,6 +156,8 @@ class SentLately:
             return [], b"" if dark else nack
         self.sort()
         goes_on = self._goes_on(now)
+        if not goes_on and not dark:
+            return [], b""
         ssrc, instead = nack[8:12], b""
         wanted = dict.fromkeys(chain(*_named(nack)))
         here = self._here(ssrc, wanted)

@@ -28,6 +28,10 @@ PICTURE_COPIES = Limit(at_once=16 * 1024, per_second=25_000.0)
 """Bytes of pictures that are sent twice before anybody has asked for them, once copies of the sound have helped. On
 such paths a browser sends small ones, and on long ones a request comes too late."""
 
+LONG_SECONDS = 2.0
+"""A report of so many seconds that says that they don't help is believed at once. Of short ones it takes two, with more
+than the one packet of 25 that may be chance."""
+
 QUIET_SECONDS = 60.0
 "Without any loss for so long they end."
 
@@ -53,6 +57,12 @@ class SentTwice:
 
         self._before = 0.0
         "The part that was lost without them."
+
+        self._reported = 0.0
+        "When the sound was last reported, in seconds."
+
+        self._in_vain = False
+        "Whether as much was lost in the last report."
 
         self._begun = 0.0
         self._settled = False
@@ -115,18 +125,21 @@ class SentTwice:
             self.active = False
         if self._sound is None or ssrc != self._sound[0] or now - self._begun < SETTLE_SECONDS:
             return
+        before, self._reported = self._reported, now
         if not self._settled:
             self._settled = True
             if lost >= LOST:
                 # Of a picture it may have been anything: some seconds have few packets.
                 self._before = lost
         elif lost >= LOST and lost > self._before * HELPED:
-            self._end(now)
+            if now - before >= LONG_SECONDS or (self._in_vain and lost >= 2 * LOST):
+                self._end(now)
+            self._in_vain = lost >= 2 * LOST
         else:
-            self._helps, self._rest = True, REST_SECONDS
+            self._helps, self._in_vain, self._rest = True, False, REST_SECONDS
 
     def _begin(self, lost: float, now: float) -> None:
-        self.active, self._helps, self._settled = True, False, False
+        self.active, self._helps, self._settled, self._in_vain = True, False, False, False
         self._before, self._begun, self._lossy = lost, now, now
         self._sound, self._usual = None, False
         self._highest.clear()

@@ -63,20 +63,24 @@ LEGS = """
   window.RTCPeerConnection = class extends Plain {
     #looks = 0;
     #reported = performance.timeOrigin + performance.now();
+    #heard = this.#reported;
     thin = "";
     constructor(...all) {
       super(...all);
       legs.push(this);
     }
     async getStats() {
-      if (this.thin !== "unheard") this.#reported = performance.timeOrigin + performance.now();
+      const now = performance.timeOrigin + performance.now();
+      if (this.thin !== "unheard") this.#reported = now;
+      if (!["deaf", "unheard"].includes(this.thin)) this.#heard = now;
       return new Map(Object.entries({
         path: { type: "transport", selectedCandidatePairId: "pair" },
         pair: { type: "candidate-pair",
           availableOutgoingBitrate: ["lost", "sent again"].includes(this.thin) ? 30_000 : 2_000_000 },
-        theirs: { type: "inbound-rtp", packetsReceived: this.#looks++ },
+        theirs: { type: "inbound-rtp", kind: "audio", packetsReceived: this.#looks++,
+          packetsLost: this.thin === "deaf" ? 2 * this.#looks : 0 },
         sound: { type: "remote-inbound-rtp", kind: "audio", fractionLost: this.thin === "lost" ? 0.4 : 0,
-          roundTripTime: 0.05, timestamp: this.#reported - 500 },
+          roundTripTime: 0.05, timestamp: this.#heard - 500 },
         picture: { type: "remote-inbound-rtp", kind: "video", fractionLost: 0, roundTripTime: 0.05,
           timestamp: this.#reported },
         sent: { type: "outbound-rtp", kind: "video", packetsSent: 20 * this.#looks,
@@ -152,6 +156,17 @@ async def test_a_picture_is_tried_once_it_is_known_how_late_packets_are_without_
     assert [each[1] for each in never].index(True) == 12, "where nothing is ever reported it is tried all the same"
 
 
+async def test_a_try_works_only_if_something_is_reported_in_it() -> None:
+    poor, fine, silent = (
+        {"available": 30e3, "lost": lost, "late": late, "pictured": True}
+        for lost, late in ((0.4, 0), (0, 0), (None, None))
+    )
+    async with theatre() as play:
+        found = await play.page.evaluate(STATES, [poor, poor, *[fine] * 3, *[silent] * 7, poor, *[silent] * 40])
+    assert [each[:2] for each in found[3:14]] == [[3, False], *[[2, True]] * 8, [3, False], [3, False]]
+    assert found[-1][0] < 3, "where nothing is ever reported a try works in the end"
+
+
 async def test_a_picture_is_small_as_long_as_the_browser_believes_in_little() -> None:
     path = [
         {"available": bits, "lost": 0, "late": 0, "pictured": True}
@@ -174,10 +189,10 @@ async def test_what_a_browser_believed_in_is_not_gone_by_once_most_was_lost() ->
     """Without a picture it goes on believing in it. Only tries tell then."""
     lost, fine = ({"available": 3e6, "lost": lost, "late": 0, "pictured": True} for lost in (0.6, 0))
     async with theatre() as play:
-        found = await play.page.evaluate(STATES, [lost, lost, *[fine] * 30])
-    assert [each[0] for each in found[1:7]] == [3] * 6
+        found = await play.page.evaluate(STATES, [lost, *[fine] * 40])
+    assert [each[0] for each in found[:12]] == [3] * 12, "it is believed at once, and doubted for long"
     up = [(step, trying) for (step, trying, *_), before in zip(found[1:], found, strict=False) if step != before[0]]
-    assert up == [(3, False), (2, True), (1, True), (0, False)]
+    assert up == [(2, True), (1, True), (0, False)]
 
 
 @pytest.mark.parametrize(("silent", "sooner"), [(4, False), (5, True), (60, True)])
@@ -201,7 +216,7 @@ async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:
         await play.view.shows("Their camera is off")
 
 
-@pytest.mark.parametrize(("thin", "divisor"), [("lost", 2), ("sent again", 2), ("unheard", 1)])
+@pytest.mark.parametrize(("thin", "divisor"), [("lost", 2), ("sent again", 2), ("unheard", 1), ("deaf", 1)])
 async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: str, divisor: int) -> None:
     """The lost parts of a picture are sent again, and don't count as lost then. Reports are lost like anything else."""
     both = [call(1, "active", conversation=CONVERSATION), call(2, "active", **BESIDE, conversation=CONVERSATION)]

@@ -8,6 +8,10 @@ const MOSTLY = 0.5;
 const SOME_PACKETS = 10;
 // Looks with a picture on its way and no report of anything: both ways are full, for reports don't get through either.
 const UNHEARD = 4;
+// The part of the sound that doesn't arrive here: where more is lost, so are the reports on what is sent. After so many
+// looks with neither it is taken for lost as well.
+const MOST = 0.5;
+const DEAF = 2;
 
 // One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent. It may
 // be offered again, when the program knows more about what comes.
@@ -24,6 +28,11 @@ export class Leg extends EventTarget {
   // When the last report came, by the browser's clock, and the looks since then with a picture on its way.
   #reported = 0;
   #unheard = 0;
+  // Packets of sound until the last look: those that arrived, and those that didn't. When its last report came, and the
+  // looks since then at which most was lost.
+  #incoming = { packetsReceived: 0, packetsLost: 0 };
+  #soundReported = 0;
+  #deaf = 0;
   // What the path carries, see slow_path.js.
   #fits = { picture: true, most: null, divisor: 1, sound: null };
 
@@ -97,14 +106,16 @@ export class Leg extends EventTarget {
     const seen = { available: null, lost: null, late: null, pictured: Boolean(this.#sending.picture), arrived: 0, unheard: false };
     const found = await this.#connection.getStats();
     const lost = {};
-    let [picture, sound, reported] = [{ all: 0, again: 0 }, false, 0];
+    let [picture, sound, reported, soundReported, deaf] = [{ all: 0, again: 0 }, false, 0, 0, false];
     for (const each of found.values()) {
       // There are pairs that were tried before, with what was believed of them then.
       if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
       if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
+      if (each.type === "inbound-rtp" && each.kind === "audio") deaf = this.#mostIsLost(each);
       if (each.type === "outbound-rtp" && each.kind === "audio") sound = each.packetsSent > 0;
       if (each.type === "outbound-rtp" && each.kind === "video") picture = this.#since(each);
       if (each.type === "remote-inbound-rtp") reported = Math.max(reported, each.timestamp);
+      if (each.type === "remote-inbound-rtp" && each.kind === "audio") soundReported = each.timestamp;
       // What the other side has reported lately, of sound or picture; of one that is paused it reports nothing more.
       if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
       lost[each.kind] = each.fractionLost ?? 0;
@@ -117,8 +128,9 @@ export class Leg extends EventTarget {
     const again = picture.all >= SOME_PACKETS ? picture.again / picture.all : 0;
     if (again > MOSTLY) seen.lost = Math.max(seen.lost, again);
     this.#unheard = picture.all && reported && reported === this.#reported ? this.#unheard + 1 : 0;
-    this.#reported = reported;
-    seen.unheard = this.#unheard >= UNHEARD;
+    this.#deaf = deaf && soundReported === this.#soundReported ? this.#deaf + 1 : 0;
+    [this.#reported, this.#soundReported] = [reported, soundReported];
+    seen.unheard = this.#unheard >= UNHEARD || this.#deaf >= DEAF;
     return seen;
   }
 
@@ -128,6 +140,13 @@ export class Leg extends EventTarget {
     const picture = { all: grown("packetsSent"), again: grown("retransmittedPacketsSent") };
     this.#counted = { packetsSent: now.packetsSent ?? 0, retransmittedPacketsSent: now.retransmittedPacketsSent ?? 0 };
     return picture;
+  }
+
+  // Whether most of the sound that should have come since the last look hasn't.
+  #mostIsLost({ packetsReceived = 0, packetsLost = 0 }) {
+    const [arrived, lost] = [packetsReceived - this.#incoming.packetsReceived, packetsLost - this.#incoming.packetsLost];
+    this.#incoming = { packetsReceived, packetsLost };
+    return lost > 0 && lost >= MOST * (arrived + lost);
   }
 
   // Send what fits from now on.

@@ -15,7 +15,7 @@ export const STEPS = [
 ];
 
 const LAST = STEPS.length - 1;
-// Looks in a row that decide, one look a second.
+// Looks in a row that decide, one look a second. One poor look does where most is lost.
 const POOR_LOOKS = 2;
 const GOOD_LOOKS = 2;
 const TRY_LOOKS = 5;
@@ -33,9 +33,13 @@ const SMALL = 100_000;
 const LARGE = 250_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
+// The same in a try: it is a few seconds, and a second has few packets.
+const TRIED_LOST = 0.1;
 const LATE = 1.5;
 // The part of the packets: where more is lost, so are the reports, and nobody knows what fits.
 const MOST = 0.5;
+// So many looks tell what is lost at a step, and how late packets are: a second has few of them.
+const SMOOTH = 3;
 // In a try for which the path seems too narrow, this much later than before it is too much.
 const LATER = 0.2;
 
@@ -62,8 +66,8 @@ export function afterSilence(state) {
   return { ...state, failed: 0, doubted: false };
 }
 
-// `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false, doubted: false });
+// `calm` is the part that is lost at a step, and `delay` how late packets are there, both smoothed. `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, calm: 0, delay: 0, late: 0, trying: false, small: false, doubted: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, and `late`, how many seconds longer they take than at best, both null if that wasn't
@@ -71,26 +75,33 @@ export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost:
 export function next(before, seen) {
   const lost = seen.lost ?? before.lost;
   // What is lost whatever is sent is no reason to send less: it is known once little was sent.
-  const usual = lost < before.usual ? (before.usual + lost) / 2 : before.usual;
-  const suffers = seen.unheard || (seen.lost ?? 0) > 1.5 * before.usual + LOST || (seen.late ?? 0) > LATE;
+  const usual = lost < before.usual && !before.trying ? (before.usual + lost) / 2 : before.usual;
+  const much = 1.5 * before.usual + (before.trying ? TRIED_LOST : LOST);
+  const suffers = seen.unheard || (seen.lost ?? 0) > much || (seen.late ?? 0) > LATE;
   const small = seen.available !== null && seen.available < (before.small ? LARGE : SMALL);
-  const state = { ...before, lost, usual, small, looks: before.looks + 1 };
+  const smoothed = (old, now) => (before.looks ? old + (now - old) / SMOOTH : now);
+  const [calm, delay] = [smoothed(before.calm, lost), smoothed(before.delay, seen.late ?? before.delay)];
+  const state = { ...before, lost, usual, calm, delay, small, looks: before.looks + 1 };
   const { step } = state;
   const room = step > 0 && !state.doubted && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
-  const run = suffers && !enough(seen, step) ? Math.min(state.run, 0) - 1 : room && !suffers ? Math.max(state.run, 0) + 1 : 0;
+  const fits = enough(seen, step) && !state.doubted;
+  const run = suffers && !fits ? Math.min(state.run, 0) - 1 : room && !suffers ? Math.max(state.run, 0) + 1 : 0;
   const smaller = step > 0 && STEPS[step].picture;
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
   const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
-    const full = (seen.late ?? 0) > state.late + LATER && !enough(seen, step);
+    const full = delay > state.late + LATER && !fits;
     if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
-    // One that works is followed by the next at once, where there is one.
+    // One that works is followed by the next at once, where there is one. Without a report nobody knows.
     const worked = { doubted: state.doubted && !smaller, looks: known || state.doubted ? 0 : WAITS.at(-1) };
-    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, worked) : { ...state, run };
+    const enoughLooks = state.looks >= TRY_LOOKS + (seen.lost === null ? UNREPORTED : 0);
+    return run >= GOOD_LOOKS || enoughLooks ? at(step, state, worked) : { ...state, run };
   }
-  if (run <= -POOR_LOOKS && step < LAST) {
+  if (run <= -(uncertain(seen) ? 1 : POOR_LOOKS) && step < LAST) {
     const doubted = state.doubted || uncertain(seen);
-    return at(fitting(step + 1, seen), state, { doubted, failed: state.failed + (doubted || (smaller && state.looks <= WAITS.at(-1))) });
+    // Where most was lost it takes a while until a try tells anything.
+    const failed = uncertain(seen) ? 2 : doubted || (smaller && state.looks <= WAITS.at(-1)) ? 1 : 0;
+    return at(fitting(step + 1, seen), state, { doubted, failed: state.failed + failed });
   }
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
@@ -98,13 +109,13 @@ export function next(before, seen) {
   // How late packets are before a try is what it is judged by. Sound alone is reported only every few seconds.
   const wait = WAITS[Math.min(failed, WAITS.length - 1)] + (seen.late === null ? UNREPORTED : 0);
   if (step > 0 && !known && run >= 0 && state.looks >= wait) {
-    return at(step - 1, state, { failed, trying: true, usual: lost, late: seen.late ?? 0 });
+    return at(step - 1, state, { failed, trying: true, usual: calm, late: delay });
   }
   return { ...state, run, failed };
 }
 
-function at(step, { failed, lost, usual, small, doubted }, changed = {}) {
-  return { ...WHOLE, step, failed, lost, usual, small, doubted, ...changed };
+function at(step, { failed, lost, usual, delay, small, doubted }, changed = {}) {
+  return { ...WHOLE, step, failed, lost, usual, calm: lost, delay, small, doubted, ...changed };
 }
 
 function fitting(step, seen) {

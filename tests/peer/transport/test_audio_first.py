@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import pairwise
 
@@ -82,6 +83,43 @@ def test_after_a_long_silence_the_picture_is_tried_as_soon_as_if_no_try_had_fail
     assert next_state(after_silence(state), CALM).trying
 
 
+def test_a_try_is_not_measured_by_what_was_lost_before_little_was_sent() -> None:
+    waiting = after(PathState(), NARROW, NARROW)
+    while not next_state(waiting, CALM).trying:
+        waiting = next_state(waiting, CALM)
+    trying = next_state(waiting, replace(CALM, lost=0.47))
+    assert trying.trying
+    assert not after(trying, CALM, replace(CALM, lost=0.4)).trying
+
+
+def test_a_path_that_loses_a_tenth_whatever_is_sent_gets_its_picture_back() -> None:
+    """A second of sound alone has eight packets, and jitter makes each as late as it likes."""
+    chance = random.Random(1)
+    taken = []
+    for _ in range(100):
+        state, looks = PathState(step=len(STEPS) - 1), 0
+        while state.trying or not STEPS[state.step].picture:
+            packets = 10 if state.step == len(STEPS) - 1 else 25
+            lost = sum(chance.random() < 0.1 for _ in range(packets)) / packets
+            late = chance.uniform(0, 0.2) + chance.uniform(0, 0.2)
+            state, looks = next_state(state, replace(CALM, lost=lost, late=late)), looks + 1
+        taken.append(looks)
+    assert sorted(taken)[50] < 20
+    assert sorted(taken)[90] < 45
+
+
+def test_what_seemed_to_fit_and_did_not_is_no_reason_to_go_on_sending_as_much() -> None:
+    full = Seen(bits=45_000, lost=0.2, late=0.0, pictured=True)
+    assert after(PathState(step=2), *[full] * 2).step == 2
+    assert after(PathState(step=2, doubted=True), *[full] * 2).step == 3
+
+
+def test_one_look_is_enough_where_most_is_lost() -> None:
+    assert after(PathState(), replace(NARROW, lost=0.4)).step == 0
+    assert after(PathState(), replace(NARROW, lost=0.6)).step == len(STEPS) - 1
+    assert after(PathState(), replace(FINE, unheard=True)).step == len(STEPS) - 1
+
+
 def test_after_a_long_silence_what_seems_to_fit_counts_again() -> None:
     doubted = after(PathState(), *[replace(NARROW, lost=0.6)] * 2)
     assert doubted.doubted
@@ -94,7 +132,8 @@ def test_a_try_that_fills_the_path_ends_before_anything_is_reported_as_lost() ->
     while not waiting.trying:
         waiting = next_state(waiting, CALM)
     later = replace(CALM, late=0.3)
-    assert after(waiting, later, later) == replace(after(PathState(), NARROW, NARROW), failed=1)
+    ended = after(waiting, later, later)
+    assert (ended.step, ended.trying, ended.failed) == (waiting.step + 1, False, 1)
     # If the path has room for it, something else is to blame.
     assert after(waiting, *[replace(FINE, late=0.3)] * 2).step < 2
     # On a path that is always this late, the attempt isn't to blame.

@@ -22,6 +22,7 @@ from aiortc.rtp import (
 
 from peer.transport.leg import Leg
 from peer.transport.sender import BIT_RATES, SENT_AGAIN, WHOLE_PICTURES
+from peer.transport.transport_cc import feedback
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, Legs, two_legs
 from tests.peer.pair import together as connect
@@ -94,6 +95,20 @@ async def test_reports_of_losses_without_end_have_no_more_sent_again_than_the_li
         taken = loop.time() - began
         copies = sock.numbers.count(number) - 1
         assert 1 <= copies <= SENT_AGAIN.at_once + SENT_AGAIN.per_second * taken
+
+
+async def test_nothing_is_sent_again_over_a_path_that_loses_most() -> None:
+    async with two_legs(Noting) as legs:
+        legs.callee.feedback.enable(False)
+        await connect(legs.caller, legs.callee)
+        sock = legs.sockets.caller
+        assert isinstance(sock, Noting)
+        number, ssrc = await first_packet(legs)
+        await sock.sent(40)
+        await legs.callee.send_rtp(feedback((1, ssrc), 1, [*[None] * 35, 0.0], 0))
+        await legs.callee.send_rtp(nack(ssrc, [number]))
+        await sock.sent(len(sock.numbers) + 20)
+        assert sock.numbers.count(number) == 1
 
 
 PICTURES = 60

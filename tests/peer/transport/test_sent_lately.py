@@ -111,7 +111,20 @@ def test_a_page_is_asked_for_nothing_of_a_picture_that_was_paused_since() -> Non
     lately.credit = 0.0
     assert lately.asked(nack(5, 21, 22), 9.2) == ([], nack(22))
     lately.credit = 200.0
-    assert lately.asked(nack(5, 22), 20.0) == ([picture(5), picture(22)], b""), "what may be sent again is"
+    assert lately.asked(nack(5, 22), 20.0) == ([], b""), "nothing is sent again either: the next picture is whole"
+    lately.sent(picture(23))
+    assert lately.asked(nack(23), 20.1) == ([picture(23)], b"")
+
+
+def test_what_was_saved_up_for_sending_again_does_not_fill_a_path_that_loses_most() -> None:
+    lately = after(*range(400))
+    lately.lost(0.4)
+    assert lately.asked(nack(5), 1.0) == ([picture(5)], b"")
+    lately.lost(0.6)
+    assert lately.asked(nack(6), 1.1) == ([], nack(6)), "the page notices"
+    for number in range(400, 404):
+        lately.sent(picture(number))
+    assert lately.asked(nack(403), 1.2) == ([picture(403)], b""), "a part of what is sent since may be sent again"
 
 
 def test_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None:
@@ -120,6 +133,7 @@ def test_reports_that_name_thousands_of_packets_are_read_up_to_a_limit() -> None
     for _ in range(2):
         assert lately.asked(many, 1.0) == ([], many)
     assert lately.asked(nack(5), 1.0) == ([], nack(5)), "the page is asked"
+    lately.sent(picture(20))
     assert lately.asked(nack(5), 2.0) == ([picture(5)], b"")
 
 

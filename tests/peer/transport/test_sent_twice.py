@@ -113,8 +113,8 @@ def test_copies_that_do_not_help_end_and_are_tried_less_and_less_often() -> None
     rests: list[float] = []
     for _ in range(10):
         # The first of these reports may be about the time before.
-        assert [copies_after(twice, 0.1, now + second) for second in (1, 2)] == [True, False]
-        now = ended = now + 2
+        assert [copies_after(twice, 0.1, now + second) for second in (1, 2, 3)] == [True, True, False]
+        now = ended = now + 3
         while not copies_after(twice, 0.1, now):
             now += 1
         assert twice.wants(sound(0), now)
@@ -131,7 +131,7 @@ def copies_after(twice: SentTwice, lost: float, now: float) -> bool:
 
 def test_copies_that_did_not_help_are_tried_at_once_on_what_may_be_another_path() -> None:
     twice, now = active(), 10.0
-    assert [copies_after(twice, 0.1, second) for second in (1.0, 2.0, now)] == [True, False, False]
+    assert [copies_after(twice, 0.1, second) for second in (1.0, 4.0, now)] == [True, False, False]
     twice.another_path()
     assert copies_after(twice, 0.1, now)
 
