@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -18,6 +19,7 @@ from bot.assistant.origins import Origins
 from bot.card_name import CardName
 from bot.chats import Chats
 from bot.conversation import Post
+from bot.demo.node import VARIABLE
 from bot.desktop.call_notices import CallNotices
 from bot.desktop.desktop import Desktop
 from bot.desktop.ring_tone import RingTone
@@ -140,6 +142,7 @@ def make_presenter(node: Node, own_devices: OwnDevices, talk: Talk) -> Presenter
         pages=node.pages,
         devices=own_devices,
         is_by_hand=talk.chats.is_by_hand,
+        is_demo=VARIABLE in os.environ,
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from bot.browser import open_page
 from bot.command_socket import AskPage, ask
-from bot.demo.node import DemoNode, Said
+from bot.demo.node import VARIABLE, DemoNode, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
 from shared.contacts import Contact, Trust
@@ -69,7 +69,7 @@ class _Chat:
     """The owner's conversation with both contacts. What one posts, the others read."""
 
     def __init__(self, folder: Path, *, quiet: bool) -> None:
-        self.owner = DemoNode(OWNER, folder / OWNER, self._heard, config=OWN_CONFIG)
+        self.owner = DemoNode(OWNER, folder / OWNER, self._heard, config=OWN_CONFIG, environment={VARIABLE: "1"})
         self.contacts = [
             DemoNode(
                 name, folder / name, self._heard, config=f'[answer]\nendpoint = "{name}"\n[handset]\nenabled = false\n'

@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from shared.errors import DemoFailed
@@ -17,6 +18,10 @@ Said = dict[str, Any]
 
 READ_LIMIT = 256 * 1024
 
+VARIABLE = "COPYBARA_DEMO"
+"""The environment variable of a program that ends with `copybara demo --handset`, so that its page says how to run that
+again."""
+
 WITHOUT_PAGE = '[answer]\nendpoint = "pattern"\n[handset]\nenabled = false\n'
 "The configuration of a node without a person."
 
@@ -25,9 +30,17 @@ class DemoNode:
     """A running copybara, and the person who types into it."""
 
     def __init__(
-        self, name: str, home: Path, hear: Callable[[DemoNode, Said], None], *, config: str = WITHOUT_PAGE
+        self,
+        name: str,
+        home: Path,
+        hear: Callable[[DemoNode, Said], None],
+        *,
+        config: str = WITHOUT_PAGE,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`hear` is called with every line that the program writes. `config` is added to a new home's configuration."""
+        """`hear` is called with every line that the program writes. `config` is added to a new home's configuration,
+        `environment` to the program's environment.
+        """
         self.name = name
         self.home = home
         self.node = ""
@@ -40,6 +53,7 @@ class DemoNode:
         "The states of its calls, in the order of its reports."
 
         self._config = config
+        self._environment = environment
         self._hear = hear
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -88,7 +102,7 @@ class DemoNode:
             stderr=errors,
             limit=READ_LIMIT,
             start_new_session=True,  # Ctrl-C in a terminal is for the demo, which ends its programs itself
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **self._environment},
         )
 
     async def stop(self) -> int:

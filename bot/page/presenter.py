@@ -91,9 +91,14 @@ class Presenter:
         pages: Pages,
         devices: OwnDevices,
         is_by_hand: Callable[[str], bool],
+        is_demo: bool,
     ) -> None:
-        """`is_by_hand` says whether the owner copies the links of that chat to the other person."""
+        """`is_by_hand` says whether the owner copies the links of that chat to the other person.
+
+        `is_demo`: the program ends with `copybara demo --handset`.
+        """
         self._is_by_hand = is_by_hand
+        self._is_demo = is_demo
         self._devices = devices
         self._own = own
         self._lines = lines
@@ -236,6 +241,7 @@ class Presenter:
                 *(file for end in ends for file in end.files),
             ],
             notes=[each.note for each in shown if each.note is not None],
+            demo=self._is_demo,
         )
 
     def told(self, line: Line, news: News) -> None:

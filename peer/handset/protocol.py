@@ -408,6 +408,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     notes: list[Said] = []
     "What the other side said last in those of these calls that wait."
 
+    demo: bool = False
+    "The program is a part of `copybara demo --handset` and ends with it."
+
 
 class ChangedElsewhere(_ToPage, frozen=True, tag="changed-elsewhere"):
     """Changes to the contacts by the owner's other devices, which nobody at home has seen yet. Oldest first.

@@ -114,6 +114,15 @@ async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_i
         await taken(page.page, "demo")
 
 
+async def test_the_page_of_a_demo_that_has_ended_says_so_and_how_to_see_it_again() -> None:
+    async with browser() as chromium:
+        async with running_demo() as address:
+            page = await chromium.open(address)
+            await page.heard("hello")
+        await page.shows("The demo has ended")
+        assert await page.page.locator("#gate-command").inner_text() == "copybara demo --handset"
+
+
 async def test_both_contacts_can_be_called_one_after_the_other() -> None:
     async with demo() as page:
         for whom in ("echo", "pattern", "echo"):

@@ -55,6 +55,7 @@ home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
 const START = "copybara start";
+const DEMO = "copybara demo --handset";
 
 // Over TLS this is the page of a device, such as a phone.
 const ON_DEVICE = location.protocol === "https:";
@@ -166,9 +167,16 @@ function title() {
 
 program.addEventListener("state", ({ detail: { state } }) => {
   const again = () => program.connect();
+  const over = world.hello?.demo && {
+    title: "The demo has ended",
+    text: "Nothing of it is left. To see it again, run this in a terminal:",
+    command: DEMO,
+    hint: "It opens a new page.",
+    button: "",
+  };
   gate = {
     connecting: gate ?? { title: "Connecting", text: "Looking for Copybara …", hint: "", button: "" },
-    lost: {
+    lost: over || {
       title: "Copybara isn't running",
       text: ON_DEVICE
         ? "It was stopped, or this device can't reach it: check that the overlay's app is on."
@@ -180,7 +188,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
       button: "Try now",
       act: again,
     },
-    unknown: ON_DEVICE ? {
+    unknown: over || (ON_DEVICE ? {
       title: "This isn't one of your devices",
       text: "It was removed, its address was used already, or its time was over.",
       hint: "At home, run “copybara devices add NAME”, or write /devices add NAME in the chat, and open the new address here.",
@@ -193,7 +201,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
       hint: "“copybara status” shows its address.",
       button: "Try again",
       act: again,
-    },
+    }),
     impostor: {
       title: "Another program answers here",
       text: "It couldn't prove that it is your Copybara, so this page sent it nothing and took nothing from it.",
