@@ -134,7 +134,7 @@ _ENDINGS = {
     EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
     EndReason.MISSED: "You missed a call from {name}",
     EndReason.ANSWERED_ELSEWHERE: "You took {call} on another device",
-    EndReason.UNREACHABLE: "{name} couldn't be reached. Ask if they are still there",
+    EndReason.UNREACHABLE: "{name} couldn't be reached",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
     EndReason.FLOODED: "The call ended because {name} sent far too many messages",
     EndReason.REPLACED: "{name} was calling you too, and that call was connected",
@@ -158,6 +158,9 @@ TAPPED = {
     Act.DIFFER: "Ended. Its key proves nothing now.",
 }
 "A word for the owner who has tapped."
+
+ASK_THEM = "Ask if they are still there."
+"After a call in which no connection came up, but not in the log, where it may be long ago."
 
 TELL_THEM = "They don't know yet: send them the link that says so."
 "After the end of a call, if the owner carries the links."
@@ -516,6 +519,8 @@ def ended(line: Line, *, by_hand: bool = False, clear: bool = False) -> Sentence
         return Sentence(Kind.ENDED, f"{claimed}.")
     hidden = clear and _names_a_place(call.detail, call.hint)
     detail, hint = ("", "") if hidden else (call.detail, call.hint)
+    if call.reason is EndReason.UNREACHABLE:
+        hint = hint or ASK_THEM
     if by_hand:
         hint = f"{hint} {TELL_THEM}".strip()
     elif call.reason is EndReason.DECLINED and line.foreign is not None and line.foreign.envelope.in_chat:

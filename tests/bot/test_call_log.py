@@ -127,6 +127,11 @@ def test_the_chat_lists_the_latest_calls() -> None:
     assert call_log.calls([]).sentence == "No call has ended yet."
 
 
+def test_the_log_gives_no_advice_for_a_call_of_long_ago() -> None:
+    unreachable = dataclasses.replace(RECORD, connected=None, reason="unreachable", automatic=False)
+    assert call_log.calls([unreachable]).text.endswith("  anna couldn't be reached. (they called, video)")
+
+
 def test_the_longest_list_fits_into_a_message() -> None:
     long = dataclasses.replace(RECORD, reason="busy", proven=False, name="n" * 64)
     listed = call_log.calls([long] * (call_log.SHOWN + 1))

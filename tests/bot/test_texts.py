@@ -112,6 +112,15 @@ def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> No
     assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)).text == "Somebody you haven't saved hung up."
 
 
+def test_who_answered_and_reached_nobody_reads_what_to_do_after_what_was_wrong() -> None:
+    assert texts.ended(ended(EndReason.UNREACHABLE, contact="anna")).text == (
+        "anna couldn't be reached. Ask if they are still there."
+    )
+    assert texts.ended(ended(EndReason.UNREACHABLE, "The overlay is down.", contact="anna")).text == (
+        "anna couldn't be reached: The overlay is down. Ask if they are still there."
+    )
+
+
 def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
     token = REQUEST.token
     paired = Call(Role.CALLER, paired=True, state=State.CALLING)

@@ -58,6 +58,7 @@ from peer.handset.protocol import (
 )
 from peer.handset.shown_link import shown_link
 from peer.media.endpoints.answer_chime import CHIME
+from shared.call.table import EndReason
 from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
 from tests.browser.pictures import NARROW, look_like, taken
 from tests.browser.scripted import (
@@ -382,11 +383,17 @@ async def test_where_there_is_no_link_the_title_says_so() -> None:
         await play.can_be_used()
 
 
-async def test_a_call_of_the_log_that_failed_doesnt_name_its_person_twice() -> None:
-    failed = logged("anna", "failed", contact="anna", role="caller", sentence="The call with anna failed.")
-    async with theatre(greeting(log=[failed])) as play:
-        await play.page.locator("#log small").get_by_text("Failed").wait_for()
-        assert "anna" not in await play.page.locator("#log small").inner_text()
+async def test_no_call_of_the_log_names_its_person_twice_however_it_ended() -> None:
+    log = [
+        logged("anna", reason, contact="anna", role="caller", started=NOW - 60 * at)
+        for at, reason in enumerate(EndReason)
+    ]
+    async with theatre(greeting(log=log)) as play:
+        rows = play.page.locator("#log small")
+        await rows.get_by_text("Failed").wait_for()
+        words = await rows.all_inner_texts()
+        assert len(words) == len(EndReason)
+        assert [each for each in words if "anna" in each] == []
 
 
 BOBS_CARD = Explained(token=CARD, kind="card", sentence="This is Bob's contact card.", can_act=False, button="")
@@ -1360,6 +1367,16 @@ async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> N
         await play.until(f"{SPOKEN}.startsWith('It was stopped, or this computer slept.')")
         assert await play.page.locator("#gate-command").inner_text() == "copybara start"
         await everywhere(play, "gone")
+
+
+async def test_a_demo_that_has_ended_leads_to_the_next_one() -> None:
+    async with theatre(greeting(demo=True), errors=True) as play:
+        await play.view.shows("Recent calls")
+        await play.stop()
+        await stands_at(play, "lost")
+        await play.view.shows("The demo has ended")
+        assert await play.page.locator("#gate-command").inner_text() == "copybara demo --handset"
+        await play.can_be_used()
 
 
 async def test_what_rings_when_the_program_ends_rings_no_more() -> None:

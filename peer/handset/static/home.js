@@ -21,6 +21,7 @@ const ENDS = {
   "answered-elsewhere": "Answered elsewhere",
   busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You cancelled",
   "remote-cancelled": "They cancelled", "no-answer": "No answer", unreachable: "Couldn't be reached", lost: "Connection lost",
+  flooded: "They sent far too many messages", replaced: "They called you too, and that call was connected",
   failed: "Failed", stopped: "Copybara was stopped",
 };
 
