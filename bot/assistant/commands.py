@@ -475,7 +475,8 @@ def parse(text: str, names: Names = tuple, *, guesses: bool = True) -> Command:
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
-        raise UnknownCommand(*refusals.unknown_command(word, _READERS))
+        contact = next((name for name in names() if name_key(name) == name_key(word)), "")
+        raise UnknownCommand(*refusals.unknown_command(word, _READERS, contact))
     begins = _where_a_name_begins(word, words)
     words = _without_quotes(words, begins)
     known = [*names()] if begins < len(words) - 1 else []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bot.terminal.streams import as_wide_as
 from shared.printable import visible, without_invisible_edges
+from shared.typed import in_shell
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -38,6 +39,8 @@ _HOW_TO_STOP = "Ctrl-C ends Copybara, in the window where it runs. To end a call
 _TO_READ = ("read", "paste")
 
 _HOW_TO_READ = "Paste a friend's link or card on the page or in the console, or open it with: copybara start LINK"
+
+_BEGINS_A_LINK = "copybara:"
 
 _OTHER_WORDS = {
     "accept": "answer",
@@ -126,9 +129,12 @@ class CommandParser(argparse.ArgumentParser):
             wrong = f"There is no command: {self.prog} {word}."
             if word in _TO_STOP:
                 self._wrong(wrong, _HOW_TO_STOP)
-            if word in _TO_READ:
+            if word in _TO_READ or word.startswith(_BEGINS_A_LINK):
                 self._wrong(wrong, _HOW_TO_READ)
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
+            if self.groups and word not in _OTHER_WORDS:  # of all commands, not of a command's own
+                a_call = f"To call a contact: {self.prog} call {_as_name(value)}"
+                self._wrong(wrong, f"{meant} {self._more}. {a_call}".strip())
         else:
             wrong = f"{word} isn't one of: {', '.join(known)}."
             meant = did_you_mean(word, known) or self._in_quotes.strip()
@@ -174,6 +180,11 @@ def a_name(text: str) -> str:
     if not (bare := without_invisible_edges(text)):
         raise argparse.ArgumentTypeError("the name is empty")
     return bare
+
+
+def _as_name(word: str) -> str:
+    """What `call` takes, if that word may be somebody's name."""
+    return in_shell(word) if len(word) <= MAX_SHOWN and word.isprintable() and word[:1].isalnum() else "NAME"
 
 
 def a_count(text: str) -> int:

@@ -99,11 +99,15 @@ def why_too_long(length: int, most: int) -> tuple[str, str]:
     )
 
 
-def unknown_command(word: str, known: Collection[str]) -> Refusal:
-    """A word after / that means nothing; `known` are those that do. An empty hint is the error's own."""
+def unknown_command(word: str, known: Collection[str], contact: str) -> Refusal:
+    """A word after / that means nothing; `known` are those that do. `contact` is the contact with that name, if any.
+
+    An empty hint is the error's own.
+    """
     if word in _TO_STOP:
         return f"There is no command /{word}.", _HOW_TO_STOP
-    return f"There is no command /{shown(word, 20)}.", did_you_mean(word, known, before="/")
+    meant = f"Did you mean /call {contact}?" if contact else did_you_mean(word, known, before="/")
+    return f"There is no command /{shown(word, 20)}.", meant
 
 
 def unknown_use(command: str, words: Sequence[str], known: Collection[str], usage: Refusal) -> Refusal:

@@ -143,6 +143,27 @@ def test_who_looks_for_a_command_that_reads_a_link_is_told_how(copybara: Copybar
     assert (code, "\nhint:  Paste a friend's link" in err, "copybara start LINK" in err) == (2, True, True)
 
 
+@pytest.mark.parametrize(
+    ("word", "call"),
+    [
+        ("anna", "anna"),
+        ("Ann Lee", "'Ann Lee'"),
+        ("anna.eth", "anna.eth"),
+        ("/anna", "NAME"),
+        ("x" * 80, "NAME"),
+        ("", "NAME"),
+    ],
+)
+def test_who_gives_a_name_alone_reads_how_to_call(copybara: Copybara, word: str, call: str) -> None:
+    code, out, err = copybara(word)
+    assert (code, out) == (2, "")
+    assert err.endswith(f" See: copybara --help. To call a contact: copybara call {call}\n")
+
+
+def test_who_pastes_a_link_alone_reads_how_to_open_it(copybara: Copybara) -> None:
+    assert "copybara start LINK" in copybara("copybara:FQEgE1o7G")[2]
+
+
 def test_a_first_name_is_asked_back(copybara: Copybara, home: Home) -> None:
     with Store(home.database) as store:
         store.save_contact(Contact(name="Ben Smith", node=NodeId(bytes(31) + b"\1"), created=0))

@@ -312,6 +312,13 @@ def test_a_mistyped_command_is_asked_back(text: str, meant: str) -> None:
     assert wrong.value.hint.startswith(f"Did you mean {meant}?")
 
 
+@pytest.mark.parametrize("text", ["/carol", "/Carol!"])
+def test_a_contacts_name_in_a_commands_place_is_asked_back_as_a_call(text: str) -> None:
+    with pytest.raises(InputError) as wrong:
+        commands.parse(text, lambda: NAMES)
+    assert wrong.value.hint == "Did you mean /call carol?"
+
+
 @given(texts)
 def test_any_text_is_a_command_or_gets_a_sentence(text: str) -> None:
     try:
