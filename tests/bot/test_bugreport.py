@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.cli.bugreport.private import of_home
 from bot.cli.bugreport.scrubber import Private, Scrubber
 from bot.cli.bugreport.vocabulary import own_vocabulary
 from bot.home import Home
@@ -129,9 +130,10 @@ async def test_a_report_tells_a_maintainer_what_they_need(tmp_path: Path) -> Non
         "  camera.address: given",
         "  names.own_name: given",
         "  contacts: 4 rows",
-        "  pair_secrets: 1 rows",
+        "  pair_secrets: 1 row",
         "  no damage found",
         "  ok database: 4 contacts",
+        "  ok configuration: …/copybara.toml",
         "  Reading messages failed",
         '    File "bot/app.py", line 3, in _run',
     ):
@@ -146,6 +148,7 @@ async def test_nothing_is_written_without_a_yes_nor_over_another_file(tmp_path: 
     code, out, _ = await cli("--home", str(home.folder), "bugreport", "--output", str(output))
     assert code == 0
     assert "What doctor says" in out
+    assert "\nHome\n  none\n" in out
     assert "Nothing was written" in out
     assert not output.exists()
     assert not home.folder.exists()
@@ -195,3 +198,23 @@ def test_a_name_is_removed_even_if_the_program_has_that_word(name: str) -> None:
 )
 def test_what_says_nothing_about_anybody_stays(line: str) -> None:
     assert SCRUBBER.scrubbed(line) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("at the lake/copybara.toml: no such file", "…/copybara.toml: no such file"),
+        ("at the lake/letter.txt: no such file", "…: no such file"),
+        ("at the lakeat the lake", "…"),
+    ],
+)
+def test_of_a_path_in_the_home_one_mark_is_left_and_the_name_that_is_the_same_in_every_home(
+    line: str, kept: str
+) -> None:
+    assert SCRUBBER.scrubbed(line) == kept
+
+
+def test_a_letter_of_a_name_is_no_name(tmp_path: Path) -> None:
+    home, _ = filled(tmp_path)  # with Zebulon's headset
+    line = "The Staex node's API didn't answer."
+    assert Scrubber(own_vocabulary(), of_home(home)).scrubbed(line) == line

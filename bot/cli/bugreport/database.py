@@ -38,7 +38,8 @@ def _lines(database: sqlite3.Connection) -> Iterator[str]:
     for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall():
         if not name.startswith("sqlite_"):
             counted = 'SELECT count(*) FROM "{}"'.format(name.replace('"', '""'))  # noqa: S608 - quoted
-            yield f"{name}: {_number(database, counted)} rows"
+            rows = _number(database, counted)
+            yield f"{name}: {rows} row{'' if rows == 1 else 's'}"
 
 
 def _number(database: sqlite3.Connection, question: str) -> int:

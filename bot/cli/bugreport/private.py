@@ -47,7 +47,8 @@ def of_home(home: Home) -> Private:
     harmless = _OURS | choices() | set(Media) | set(Trust) | set(EndReason)
     named = {value for value in (*_of_user(), *_of_configuration(home), *_of_database(home)) if len(value) > 1}
     named = {value for value in named if value.lower() not in harmless}
-    words = {word.lower() for value in named for word in _WORD.findall(value)} - harmless
+    # A letter alone, as of Anna's headset, names nobody.
+    words = {word.lower() for value in named for word in _WORD.findall(value) if len(word) > 1} - harmless
     whole = {value for value in named if not value.isalnum()}
     return Private(tuple(paths | whole), frozenset(words))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.cli.bugreport.vocabulary import Vocabulary
+from bot.cli.bugreport.vocabulary import OWN_FILES, Vocabulary
 
 REMOVED = "…"
+
+_SEVERAL = re.compile(f"{REMOVED}{{2,}}")
 
 _CHUNK = re.compile(r"""[^\s()\[\]{}"'`,;=<>|]+""")
 "A piece that is kept or removed as a whole. A node id, an address, a token or a path is one piece."
@@ -54,7 +56,7 @@ class Scrubber:
         text = _CHUNK.sub(lambda found: self._file(found[0]), text)
         if self._texts is not None:
             text = self._texts.sub(REMOVED, text)
-        return _CHUNK.sub(lambda found: self._chunk(found[0]), text)
+        return _SEVERAL.sub(REMOVED, _CHUNK.sub(lambda found: self._chunk(found[0]), text))
 
     def _file(self, chunk: str) -> str:
         """A source file's name without the folders above the source."""
@@ -74,6 +76,8 @@ class Scrubber:
     def _harmless(self, core: str) -> bool:
         if core.lower() in self._words:
             return False
+        if core.removeprefix("/") in OWN_FILES:  # of the home, which itself is removed
+            return True
         if _NUMBER.fullmatch(core) or core in self._vocabulary.files or core in self._modules:
             return True
         if library := _LIBRARY_FILE.fullmatch(f"/site-packages/{core}"):

@@ -18,6 +18,7 @@ from bot.asked import asked
 from bot.cli.bugreport.database import shape
 from bot.cli.bugreport.scrubber import Scrubber
 from bot.cli.bugreport.settings import changed
+from bot.cli.bugreport.vocabulary import OWN_FILES
 from bot.cli.doctor import checks_of, summary
 from bot.cli.doctor.check import Check
 from bot.cli.service.units import SERVICE
@@ -37,12 +38,6 @@ LOG_BYTES = 256 * 1024
 "How many bytes at the end of a log are read."
 
 JOURNAL_SECONDS = 10.0
-
-OWN_FILES = (
-    *("copybara.db", "copybara.db-wal", "copybara.toml", "copybara.pid"),
-    *("control.sock", "handset.key", "node.key", "sealing.key", "devices.removed"),
-)
-"The files that have the same name in every home."
 
 _LEADING_NUMBERS = re.compile(r"\d+(\.\d+)*")
 
@@ -101,6 +96,9 @@ def _files(home: Home) -> Iterator[str]:
     try:
         entries = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(home.folder)}
         yield f"mode {stat.S_IMODE(home.folder.stat().st_mode):04o}"
+    except FileNotFoundError:
+        yield "none"
+        return
     except OSError as error:
         yield f"can't be read: {type(error).__name__}"
         return

@@ -19,6 +19,12 @@ import shared
 PEOPLE = frozenset({"alice", "anna", "bob", "carol", "dave", "mallory", "zoe"})
 "Names in our own examples. They may be the names of real people."
 
+OWN_FILES = (
+    *("copybara.db", "copybara.db-wal", "copybara.toml", "copybara.pid"),
+    *("control.sock", "handset.key", "node.key", "sealing.key", "devices.removed"),
+)
+"The files that have the same name in every home."
+
 TRACEBACK = (
     "Traceback most recent call last During handling of the above exception another occurred direct cause following "
     "Exception Group sub exceptions Errno Previous line repeated more times"
