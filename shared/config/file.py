@@ -15,6 +15,7 @@ from shared.config.problems import problems
 from shared.config.schema import Config
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
+from shared.rights import missing_rights
 
 MAX_BYTES = 1024 * 1024
 "Of a configuration: far more than all settings and their explanations take."
@@ -43,8 +44,9 @@ def load(path: Path | None) -> Config:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        hint = f"Run: chmod u+rw {path}" if isinstance(error, PermissionError) else "Put an ordinary file in its place."
-        raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", hint) from error
+        rights = missing_rights([path, path.parent]) if isinstance(error, PermissionError) else None
+        why, hint = rights or (str(error.strerror), "Put an ordinary file in its place.")
+        raise ConfigError(f"The configuration {path} can't be read: {why}.", hint) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(
             f"The configuration {path} is larger than {MAX_BYTES // 1024} KiB.", "Leave nothing but settings in it."

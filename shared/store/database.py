@@ -29,10 +29,12 @@ from shared.files.records import KeptFile
 from shared.names.kept import KeptName
 from shared.not_json import NOT_JSON
 from shared.paired_device import PairedDevice
+from shared.rights import missing_rights
 from shared.store.files import (
     FILE_MODE,
     MAKE_ROOM,
     MOUNT_FOR_WRITING,
+    SQLITE_SIDE_FILES,
     known_errors,
     locked_folder,
     make_folder,
@@ -63,6 +65,9 @@ _AS_THE_DISK_SAYS = {
     errno.EDQUOT: _FULL,
 }
 "The faults of the disk by errno, each with what to do, if SQLite can't write."
+
+_REFUSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
+"The faults that the disk or the rights of files may explain."
 
 BUSY_SECONDS = 5.0
 "How long to wait for another process's transaction. Each takes some milliseconds."
@@ -293,9 +298,10 @@ class Database:
                     self._seen_damaged.touch(FILE_MODE)
                 raise self._damaged() from error
             reason, hint = _UNUSABLE.get(code, (str(error), ""))
-            if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
-                number = refusal(self.path.parent)
-                reason, hint = _AS_THE_DISK_SAYS.get(number or 0, (reason, hint))
+            if code in _REFUSED:
+                own = [*(Path(f"{self.path}{ending}") for ending in ("", *SQLITE_SIDE_FILES)), self.path.parent]
+                of_disk = _AS_THE_DISK_SAYS.get(refusal(self.path.parent) or 0)
+                reason, hint = of_disk or missing_rights(own) or (reason, hint)
             raise _unusable(self.path, reason, hint) from error
 
     def _damaged(self) -> DamagedStore:

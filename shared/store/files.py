@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.errors import StoreError
+from shared.rights import ELSEWHERE, missing_rights
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -223,9 +224,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-ELSEWHERE = "Name another one, such as another home with --home."
-
-
 @contextlib.contextmanager
 def known_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's errors about `path` into StoreError."""
@@ -233,6 +231,10 @@ def known_errors(path: Path) -> Iterator[None]:
         yield
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreError(f"{path} can't be used: there is a file where a folder belongs.", ELSEWHERE) from error
+    except PermissionError as error:
+        there = next((each for each in path.parents if os.path.exists(each)), path)
+        why, hint = missing_rights([path, there]) or (error.strerror or str(error), "")
+        raise StoreError(f"{path} can't be used: {why}.", hint) from error
     except OSError as error:
         hint = HINTS.get(error.errno or 0, "")
         raise StoreError(f"{path} can't be used: {error.strerror or error}.", hint) from error

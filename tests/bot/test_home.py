@@ -128,8 +128,9 @@ def test_a_folder_of_another_user_is_refused() -> None:
 def test_a_home_that_cannot_be_made_is_refused() -> None:
     with reachable_folder() as folder:
         folder.chmod(0o555)
-        with ordinary_user(folder), pytest.raises(StoreError, match="Permission denied"):
+        with ordinary_user(folder), pytest.raises(StoreError, match="can't be used: you may not write to") as refused:
             Home(folder / "home").prepare()
+    assert refused.value.hint == f"Run: chmod u+rwX {folder}"
 
 
 def test_a_home_that_its_owner_may_not_write_in_is_refused_with_the_command_that_changes_it() -> None:
@@ -226,8 +227,33 @@ def test_a_key_that_cannot_be_read_is_refused() -> None:
     with reachable_folder() as folder:
         (folder / "sealing.key").write_bytes(b"x" * 32)
         (folder / "sealing.key").chmod(0)
-        with ordinary_user(folder, folder / "sealing.key"), pytest.raises(StoreError, match="Permission denied"):
+        with ordinary_user(folder, folder / "sealing.key"), pytest.raises(StoreError) as refused:
             Home(folder).load_sealing_key()
+    assert refused.value.sentence == f"{folder}/sealing.key can't be used: you may not read it."
+    assert refused.value.hint == f"Run: chmod u+rwX {folder}/sealing.key"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("name", ["sealing.key", "handset.key", "copybara.pid"])
+def test_a_file_that_belongs_to_another_user_is_named_with_them(name: str) -> None:
+    with reachable_folder() as folder:
+        (folder / name).write_bytes(b"x" * 32)
+        (folder / name).chmod(0o600)
+        home = Home(folder)
+        load = {"sealing.key": home.load_sealing_key, "handset.key": home.load_handset_key}
+        with ordinary_user(folder), pytest.raises(StoreError) as refused:
+            load.get(name, HomeLock(home).acquire)()
+    assert refused.value.sentence == f"{folder}/{name} can't be used: it belongs to the user root."
+    assert refused.value.hint == f"If it should be yours, run: sudo chown nobody {folder}/{name}"
+
+
+def test_a_key_that_is_read_only_is_read() -> None:
+    with reachable_folder() as folder:
+        home = Home(folder)
+        before = home.load_sealing_key().private_bytes_raw()
+        home.sealing_key.chmod(0o400)
+        with ordinary_user(folder, home.sealing_key):
+            assert home.load_sealing_key().private_bytes_raw() == before
 
 
 def test_several_that_find_no_key_all_get_the_same(home: Home) -> None:

@@ -18,6 +18,7 @@ from shared.config.file import load, parse
 from shared.config.schema import Config
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
+from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "copybara.toml"
 HERE = Path("/somewhere/copybara.toml")
@@ -302,6 +303,19 @@ def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path, mak
     make(file)
     with pytest.raises(ConfigError, match="can't be read"):
         load(file)
+
+
+def test_a_file_that_this_user_may_not_read_comes_with_the_command_that_changes_it() -> None:
+    with reachable_folder() as folder:
+        file = folder / "copybara.toml"
+        file.touch(mode=0o200)
+        with ordinary_user(folder, file), pytest.raises(ConfigError) as refused:
+            load(file)
+        assert refused.value.sentence == f"The configuration {file} can't be read: you may not read it."
+        assert refused.value.hint == f"Run: chmod u+rwX {file}"
+        file.chmod(0o400)
+        with ordinary_user(folder, file):
+            assert load(file) == Config()
 
 
 VALUES = st.recursive(

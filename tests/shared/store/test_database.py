@@ -553,8 +553,10 @@ class TestFiles:
     def test_a_new_store_in_a_folder_that_is_read_only_is_refused(self) -> None:
         with reachable_folder() as folder:
             folder.chmod(0o555)
-            with ordinary_user(folder), pytest.raises(StoreError, match="Permission denied"):
+            with ordinary_user(folder), pytest.raises(StoreError) as refused:
                 Store(folder / "copybara.db")
+            assert refused.value.sentence.endswith(f"copybara.db can't be used: you may not write to {folder}.")
+            assert refused.value.hint == f"Run: chmod u+rwX {folder}"
             assert list(folder.iterdir()) == []
 
     def test_a_store_in_a_folder_that_is_read_only_is_refused(self) -> None:
@@ -563,8 +565,9 @@ class TestFiles:
             Store(path).close()
             before = everything_in(folder)
             folder.chmod(0o555)
-            with ordinary_user(folder, path), pytest.raises(StoreError, match="can't be used"):
+            with ordinary_user(folder, path), pytest.raises(StoreError, match="you may not write to") as refused:
                 Store(path)
+            assert refused.value.hint == f"Run: chmod u+rwX {folder}"
             assert everything_in(folder) == before
 
     def test_a_database_that_is_read_only_is_refused_and_left_so(self) -> None:
@@ -572,8 +575,11 @@ class TestFiles:
             path = folder / "copybara.db"
             Store(path).close()
             path.chmod(0o400)
-            with ordinary_user(folder, path), pytest.raises(StoreError, match="can't be"), Store(path) as store:
+            with ordinary_user(folder, path), pytest.raises(StoreError) as refused, Store(path) as store:
                 store.save_contact(contact())
+            assert refused.value.sentence == f"The database {path} can't be used: you may not write to it."
+            # SQLite gives what it keeps beside it the same mode.
+            assert refused.value.hint == f"Run: chmod u+rwX {path} {path}-wal {path}-shm"
             assert stat.S_IMODE(path.stat().st_mode) == 0o400
 
     def test_a_database_that_may_not_be_read_is_refused_and_not_set_aside(self) -> None:
@@ -581,9 +587,27 @@ class TestFiles:
             path = folder / "copybara.db"
             Store(path).close()
             path.chmod(0)
-            with ordinary_user(folder, path), pytest.raises(StoreError, match="can't be used"):
+            with ordinary_user(folder, path), pytest.raises(StoreError, match="you may not read") as refused:
                 Store(path)
+            assert refused.value.hint == f"Run: chmod u+rwX {path}"
             assert path.exists()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+    @pytest.mark.parametrize("whole", [True, False], ids=["the database", "what SQLite keeps beside it"])
+    def test_a_database_that_belongs_to_another_user_names_them_and_every_file(self, whole: bool) -> None:
+        with reachable_folder() as folder:
+            path = folder / "copybara.db"
+            with Store(path) as store:
+                store.save_contact(contact())
+                beside = [Path(f"{path}{ending}") for ending in ("-wal", "-shm")]
+                theirs, own = ([path, *beside], []) if whole else (beside, [path])
+                with ordinary_user(folder, *own), pytest.raises(StoreError) as refused:
+                    Store(path)
+            which = "it" if whole else "copybara.db-wal"
+            assert refused.value.sentence == f"The database {path} can't be used: {which} belongs to the user root."
+            assert refused.value.hint == (
+                f"If it should be yours, run: sudo chown nobody {' '.join(str(each) for each in theirs)}"
+            )
 
     def test_a_full_disk_is_an_error_and_nothing_is_half_written(self, store: Store) -> None:
         store.save_contact(contact("Anna"))
