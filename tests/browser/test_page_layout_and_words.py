@@ -472,7 +472,7 @@ async def test_a_line_runs_the_way_it_is_written() -> None:
         await play.can_be_used()
 
 
-FAINT = """() => {
+COLOURS = """() => {
   const parts = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
   const light = ({ r, g, b }) => [r, g, b].map((part) => part / 255)
     .map((part) => (part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4))
@@ -484,7 +484,18 @@ FAINT = """() => {
     }
     return parts("rgb(255, 255, 255)");
   };
+  const seen = (...colours) => {
+    const [low, high] = colours.map(light).sort((a, b) => a - b);
+    return (high + .05) / (low + .05) >= 3;
+  };
+  const named = (each) => each.id || each.ariaLabel || each.textContent.trim();
   const root = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+"""
+"Begins a function that compares colours. `ground`: the colour below an element; `seen`: whether two of them differ."
+
+FAINT = (
+    COLOURS
+    + """
   return [...root.querySelectorAll("button, input, select, summary")].filter((each) => each.checkVisibility())
     .filter((each) => !each.disabled).filter((each) => {
       each.focus({ focusVisible: true });
@@ -493,37 +504,57 @@ FAINT = """() => {
       if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) return true;
       // What is drawn outside stands on the ground of what is around it.
       const around = parseFloat(outlineOffset) + parseFloat(outlineWidth) > 0 ? each.parentElement : each;
-      const [low, high] = [parts(outlineColor), ground(around)].map(light).sort((a, b) => a - b);
-      return (high + .05) / (low + .05) < 3;
-    }).map((each) => each.id || each.ariaLabel || each.textContent.trim());
+      return !seen(parts(outlineColor), ground(around));
+    }).map(named);
 }"""
+)
 "What can have the focus and doesn't show it, with a contrast of at least 3 (WCAG 2.2, 1.4.11)."
+
+UNBOUNDED = (
+    COLOURS
+    + """
+  const controls = ".button:not(.plain, .danger-plain), input:not([type=checkbox], [type=radio], [type=file]), select";
+  return [...root.querySelectorAll(controls)].filter((each) => each.checkVisibility())
+    .filter((each) => !each.matches(":disabled, [aria-disabled=true]")).filter((each) => {
+      const { backgroundColor, borderTopColor } = getComputedStyle(each);
+      const around = ground(each.parentElement);
+      return ![borderTopColor, backgroundColor].map(parts).some((own) => own.a > .5 && seen(own, around));
+    }).map(named);
+}"""
+)
+"Fields, and buttons that aren't only words or a picture, whose edge and ground can't be told from what is around them."
+
+
+async def told_apart(play: Theatre) -> None:
+    """Fail if the focus, or what is pressed or filled in, can't be seen."""
+    assert await play.page.evaluate(FAINT) == []
+    assert await play.page.evaluate(UNBOUNDED) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_wherever_the_focus_is_it_is_seen(scheme: str) -> None:
+async def test_wherever_the_focus_is_it_is_seen_and_so_is_what_is_pressed_or_filled_in(scheme: str) -> None:
     async with theatre(greeting(log=[logged("anna", "missed", contact="anna")])) as play:
         await play.page.emulate_media(color_scheme=scheme)
         play.tell(Problem(kind="error.media", sentence="Your microphone was disconnected.", hint=""))
         await play.view.shows("Your microphone was disconnected.")
-        assert await play.page.evaluate(FAINT) == []
+        await told_apart(play)
         for name in ("open-settings", "open-card"):
             await play.view.click(play.page.locator(f"#{name}"))
-            assert await play.page.evaluate(FAINT) == []
+            await told_apart(play)
             await play.page.keyboard.press("Escape")
         play.tell(call(1, "ringing", contact=None, trust="stranger"))
         await play.view.shows("is calling you with video")
-        assert await play.page.evaluate(FAINT) == []
+        await told_apart(play)
         play.tell(
             call(1, "active", paired=False, remote=sends()),
             *FILES,
             call(2, "ringing", name="bob", contact="bob", node=BOB),
         )
         await play.page.locator("#beside").wait_for()
-        assert await play.page.evaluate(FAINT) == []
+        await told_apart(play)
         await play.page.keyboard.press("i")
         await play.view.shows("About this call")
-        assert await play.page.evaluate(FAINT) == []
+        await told_apart(play)
 
 
 EDGES = """(selectors) => selectors.filter((selector) => [...document.querySelectorAll(selector)]
