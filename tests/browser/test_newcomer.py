@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bot.kinds import Kind
-from bot.texts.no_overlay import COMMAND
+from bot.texts.no_overlay import COMMAND, for_the_page
 from bot.texts.overlay import alone
 from peer.handset.protocol import (
     CantStart,
@@ -21,12 +21,13 @@ from peer.handset.protocol import (
     InvitationWithPeers,
     Log,
     LogEntry,
-    NoOverlay,
     Overlay,
     OverlayState,
     Own,
     SetName,
 )
+from peer.overlay.yggdrasil_admin import STOPPED, STOPPED_HINT
+from shared.errors import OverlayDown
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -210,16 +211,11 @@ async def test_a_private_peers_line_is_in_a_copied_invitation_only_once_the_owne
 
 
 async def test_without_a_network_the_page_shows_what_to_run_and_nothing_else() -> None:
-    missing = NoOverlay(
-        kind="error.overlay-down",
-        sentence="No overlay network was found.",
-        hint="Start it: `sudo systemctl restart it`.",
-        command=COMMAND,
-    )
+    missing = for_the_page(OverlayDown(STOPPED, STOPPED_HINT))
     async with theatre(missing) as play:
         await look_like(play.page, "light")
         await play.view.shows("No network to call through")
-        assert await play.page.locator("#gate-hint code").all_inner_texts() == ["sudo systemctl restart it"]
+        assert await play.page.locator("#gate-hint code").all_inner_texts() == re.findall("`([^`]+)`", STOPPED_HINT)
         assert "`" not in await play.page.locator("#gate").inner_text()
         assert await play.page.locator("#gate-command").inner_text() == COMMAND
         assert not await play.page.locator("#home").is_visible()
