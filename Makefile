@@ -38,7 +38,7 @@ needs: $(VENV)/dev.stamp
 	@tests/synapse
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
-	@echo "checking the code: ruff, mypy, import-linter, about half a minute"
+	@echo "checking the code: ruff, mypy, import-linter, about a minute the first time, then some seconds"
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy

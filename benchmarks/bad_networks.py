@@ -89,7 +89,8 @@ async def _measure(rounds: int, setups: int, seconds: float, settle: float) -> F
     async with pages_apart() as pages:
         for name, path in PATHS.items():
             ours, theirs = await interleaved_tasks(
-                rounds, *_turns(lambda how, path=path: _over(pages, how, path, settle, seconds))
+                rounds,
+                *_turns(lambda how, path=path: _over(pages, how, path, settle, seconds)),  # type: ignore[misc]
             )
             made_up, frozen = (
                 (Samples.of(each[at] for each in ours), Samples.of(each[at] for each in theirs)) for at in (0, 1)

@@ -51,7 +51,7 @@ class Sessions:
 class _Way:
     """From one socket to where the other one sends."""
 
-    socket: socket.socket
+    one: socket.socket
     incoming: Session
     other: socket.socket
     outgoing: Session
@@ -90,7 +90,7 @@ class BareLoop:
         self._woken.close()
         self._poll.close()
         for way in self._ways.values():
-            way.socket.close()
+            way.one.close()
 
     def _run(self) -> None:
         while True:
@@ -98,7 +98,7 @@ class BareLoop:
                 if number not in self._ways:
                     return
                 way = self._ways[number]
-                datagram, _ = way.socket.recvfrom(MAX_DATAGRAM)
+                datagram, _ = way.one.recvfrom(MAX_DATAGRAM)
                 if is_rtp(datagram):
                     datagram = way.outgoing.protect(way.incoming.unprotect(datagram))
                 else:

@@ -36,7 +36,7 @@ async def _measure(rounds: int, size: int) -> Figure:
                 await person.page.press("Done")
             count = 0
 
-            async def ours() -> tuple[float, float, float]:
+            async def ours() -> tuple[float, ...]:
                 nonlocal lasted, count
                 count += 1
                 path = folder / f"{count}.bin"
@@ -55,11 +55,11 @@ async def _measure(rounds: int, size: int) -> Figure:
                 (bob.node.home / "files" / path.name).unlink()
                 return lasted, gap, concealed
 
-            async def calm() -> tuple[float, float]:
+            async def calm() -> tuple[float, ...]:
                 return await _sound(anna, bob, lambda: asyncio.sleep(lasted))
 
-            async def theirs() -> float:
-                return await seconds_in_one_process(size * MEGABYTE)
+            async def theirs() -> tuple[float, ...]:
+                return (await seconds_in_one_process(size * MEGABYTE),)
 
             with_file, without, plain = await interleaved_tasks(rounds, ours, calm, theirs)
     return Figure(
@@ -70,7 +70,7 @@ async def _measure(rounds: int, size: int) -> Figure:
                 "seconds, during a call with picture",
                 Samples.of(each[0] for each in with_file),
                 "aiortc's data channel, without a call",
-                Samples.of(plain),
+                Samples.of(each[0] for each in plain),
                 "s",
             ),
             Row(

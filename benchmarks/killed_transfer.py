@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
@@ -65,7 +66,7 @@ async def _transfer(anna: Person, bob: Person, path: Path, *, kills: bool) -> fl
     began = time.monotonic()
     if kills:
         for person, least in ((anna, size // 3), (bob, 2 * size // 3)):
-            await bob.until(lambda said, least=least: is_running(said, least), PATIENCE)
+            await bob.until(partial(is_running, least=least), PATIENCE)
             await person.signalled(signal.SIGKILL)
             here = max(int(said["done"]) for said in bob.said[before:] if is_running(said))
             await person.begin()

@@ -68,7 +68,8 @@ async def _times(rounds: int) -> tuple[list[list[float]], list[list[float]]]:
     async with Chain({"copybara": Name({"staex-id": NODE})}).running() as chain:
         ours = (sys.executable, "-c", OURS, chain.url, chain.genesis, ROUTER, REGISTRY)
         theirs = ("node", str(NODE_PACKAGES / "resolve.mjs"), chain.url, ROUTER)
-        return await interleaved_tasks(rounds, _program(*ours), _program(*theirs))
+        first, second = await interleaved_tasks(rounds, _program(*ours), _program(*theirs))
+        return first, second
 
 
 def _program(*command: str) -> Callable[[], Awaitable[list[float]]]:

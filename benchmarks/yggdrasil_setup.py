@@ -111,7 +111,7 @@ class Friends:
         self._caller.write(f"/call {self._callee.name}")
         await arrived(self._caller, self._callee)
         reports = await ended(self._caller, self._callee)
-        return 1000 * (max(report["first_media_at"] for report in reports) - reports[1]["dialled_at"])
+        return 1000 * float(max(report["first_media_at"] for report in reports) - reports[1]["dialled_at"])
 
 
 @asynccontextmanager

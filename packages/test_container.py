@@ -31,7 +31,7 @@ def documented() -> list[str]:
     """The lines of the page's section on the container."""
     text = (REPOSITORY / "docs" / "living-with-it.md").read_text()
     (block,) = re.findall(r"^## In a container\n\n```\n(.*?)```$", text, re.MULTILINE | re.DOTALL)
-    return block.splitlines()
+    return str(block).splitlines()
 
 
 async def test_compose_builds_and_runs_the_program_without_rights_and_keeps_its_home(tmp_path: Path) -> None:

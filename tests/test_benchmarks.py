@@ -42,6 +42,8 @@ pytestmark = pytest.mark.slow
 def assert_gives_numbers(figure: Figure) -> None:
     assert figure.rows
     for row in figure.rows:
+        assert row.theirs is not None
+        assert row.ratio is not None
         values = (*row.ours.values, *row.theirs.values, *row.ratio.values)
         assert values
         assert all(math.isfinite(value) and value > 0 for value in values), row.what
@@ -213,6 +215,7 @@ def test_runs_take_turns_and_the_first_round_is_not_counted() -> None:
 def test_a_ratio_is_taken_within_each_round() -> None:
     row = Row("ours", Samples.of([1, 20, 3]), "theirs", Samples.of([2, 10, 3]), goal=2)
 
+    assert row.ratio is not None
     assert list(row.ratio.values) == [0.5, 2, 1]
     assert row.ratio.median == 1
     assert row.met is False

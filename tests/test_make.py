@@ -127,7 +127,7 @@ exit 1
 def test_what_fails_beside_others_is_run_once_more_of_the_same_tests(tmp_path: Path) -> None:
     (tmp_path / "pytest").write_text(FAILS_BESIDE_OTHERS)
     (tmp_path / "pytest").chmod(0o755)
-    command = [ROOT / "tests" / "run", "./pytest", "3", "-m", "not slow"]
+    command: list[str | Path] = [ROOT / "tests" / "run", "./pytest", "3", "-m", "not slow"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     first, second = (tmp_path / "said").read_text().splitlines()
     assert first == "--numprocesses 3 --dist loadfile --no-loadscope-reorder -m not slow"

@@ -103,7 +103,8 @@ def test_a_class_name_stands_for_one_thing() -> None:
 
 def fields_and_methods() -> tuple[set[str], set[str]]:
     """The names of fields and properties in all classes, and the names of methods."""
-    fields, methods = set(), set()
+    fields: set[str] = set()
+    methods: set[str] = set()
     for tree in trees().values():
         for node in ast.walk(tree):
             if isinstance(node, ast.AnnAssign):

@@ -11,8 +11,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import bot.app
@@ -20,6 +21,8 @@ from bot.cli.main import main
 from tests.bot.console import Person
 
 KILLING = "COPYBARA_TEST_KILLING"
+
+Run = Callable[..., Coroutine[Any, Any, Signals | None]]
 
 
 class Mortal(Person):
@@ -43,7 +46,7 @@ class Mortal(Person):
         return self.home.with_suffix(".killing")
 
 
-def _with_a_way_in(run: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def _with_a_way_in(run: Run) -> Run:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = (await reader.readline()).decode().strip()
         tasks = [(_name(task), task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -53,9 +56,9 @@ def _with_a_way_in(run: Callable[..., Awaitable[None]]) -> Callable[..., Awaitab
         await writer.drain()
         writer.close()
 
-    async def run_with_it(*arguments: Any, **options: Any) -> None:
+    async def run_with_it(*arguments: Any, **options: Any) -> Signals | None:
         async with await asyncio.start_unix_server(serve, os.environ[KILLING]):
-            await run(*arguments, **options)
+            return await run(*arguments, **options)
 
     return run_with_it
 
@@ -66,5 +69,5 @@ def _name(task: asyncio.Task[Any]) -> str:
 
 
 if __name__ == "__main__":
-    bot.app._run = _with_a_way_in(bot.app._run)  # type: ignore[assignment]
+    bot.app._run = _with_a_way_in(bot.app._run)
     sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,7 @@ def begin() -> None:
         if not isinstance(message, Hello):
             send(channel, message)
 
-    ControlChannel.send = send_others  # type: ignore[method-assign]
+    ControlChannel.send = send_others  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

@@ -231,7 +231,8 @@ def test_no_command_and_no_number_from_before_a_restore_does_anything_afterwards
     (choice,) = trust.offer(["trust"], "anna", 1000)
     with Store(tmp_path / "home" / "copybara.db") as store:
         for messenger in ("telegram", "deltachat"):
-            facts = {f"{UNFINISHED}1": b"/contact add anna anna.azero", CHOICES: trust.to_bytes(), "bot": b"anna_bot"}
+            facts: dict[str, bytes | None] = {CHOICES: trust.to_bytes(), "bot": b"anna_bot"}
+            facts[f"{UNFINISHED}1"] = b"/contact add anna anna.azero"
             Journal(store, messenger).set_facts(facts)
         restored(store, 1000)
         for messenger in ("telegram", "deltachat"):

@@ -81,9 +81,9 @@ def filled(folder: Path) -> tuple[Home, list[str]]:
         account = {"user": ACCOUNTS[0], "token": "syt_c2VjcmV0"}
         Journal(store, "matrix").set_facts({"account": json.dumps(account).encode()})
         store.set_home_fact("node", str(NODES[0]).encode())
-    forms = (bytes.hex, base64.b64encode, base64.urlsafe_b64encode, base64.b32encode)
+    forms = (base64.b64encode, base64.urlsafe_b64encode, base64.b32encode)
     raw = (sealing, handset, PAIR_SECRET, *(node.key for node in NODES))
-    keys = [str(form(key), "ascii") if form is not bytes.hex else key.hex() for key in raw for form in forms]
+    keys = [str(form(key), "ascii") for key in raw for form in forms] + [key.hex() for key in raw]
     secrets = [*map(str, NODES), *(node.short for node in NODES), *PEOPLE, "Ohm", TOKEN, *keys]
     secrets += [*ADDRESSES, *ACCOUNTS, PASSWORD, *NAMES, *OTHERS]
     secrets += [str(home.folder), "zebulon q", "Zebulon's headset", "letter to rose", "syt_c2VjcmV0"]

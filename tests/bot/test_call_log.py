@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ RECORD = CallRecord(
 )
 "No column has the value that it would have if it were forgotten."
 
-OTHERS: dict[str, object] = {
+OTHERS: dict[str, Any] = {
     "peer": NodeId(b"ben!" * 8),
     "role": "caller",
     "media": Media.AUDIO,
@@ -111,7 +112,7 @@ def test_who_reads_the_log_sees_each_column(name: str) -> None:
     # Whether they had the key decides what they were told.
     reason = "busy" if name == "proven" else RECORD.reason
     one = dataclasses.replace(RECORD, reason=reason)
-    other = dataclasses.replace(one, **{name: OTHERS[name]})  # type: ignore[arg-type]
+    other = dataclasses.replace(one, **{name: OTHERS[name]})
     assert view.logged(one, None, ()) != view.logged(other, None, ())
     if name != "peer":  # it has a name
         assert call_log.calls([one]) != call_log.calls([other])

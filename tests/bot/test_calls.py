@@ -141,8 +141,9 @@ async def test_two_strangers_meet_and_then_need_one_link_only(strangers: list[Pe
 
 
 async def test_media_goes_between_the_two_overlay_addresses(pair: list[Person]) -> None:
-    await connect(*pair)
-    reports = await talk(*pair)
+    anna, bob = pair
+    await connect(anna, bob)
+    reports = await talk(anna, bob)
     for report, own, other in zip(reports, pair, reversed(pair), strict=True):
         assert report["with"] == other.name
         assert report["node"] == other.node

@@ -118,7 +118,7 @@ class Place:
         await self._process(script, b"")
         results = json.loads((folder / "results").read_text())
         deaf = "2" in self.kept
-        return [Ended(line, *result, deaf=deaf) for line, result in zip(lines, results, strict=True)]
+        return [Ended(line, code, out, err, deaf) for line, (code, out, err) in zip(lines, results, strict=True)]
 
     async def run(self, arguments: Sequence[str | bytes]) -> Ended:
         """Run one command in a separate process."""
@@ -292,7 +292,12 @@ async def test_help_that_nobody_can_read_is_an_error(arguments: list[str], unbuf
 
 
 async def test_an_argument_that_is_not_utf8_is_wrong_usage(tmp_path: Path) -> None:
-    wrong = (["resolve", b"caf\xe9"], ["contacts", "add", b"\xff", NODE], [b"\xfe"], ["--home", b"/\xe9", "status"])
+    wrong: tuple[list[str | bytes], ...] = (
+        ["resolve", b"caf\xe9"],
+        ["contacts", "add", b"\xff", NODE],
+        [b"\xfe"],
+        ["--home", b"/\xe9", "status"],
+    )
     for arguments in wrong:
         ended = await Place(home=str(tmp_path / "home")).run(arguments)
         ended.check()

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -67,7 +68,7 @@ async def test_every_scene_is_measured() -> None:
 def test_in_a_narrow_window_the_figures_are_lines_and_nothing_is_cut() -> None:
     person = {"first_media_ms": 286.0, "audio_packets_received": 74, "video_packets_received": 41, "lost": 0}
     people = {name: {**person, "local": "127.83.160.147:39116"} for name in ("Anna", "Bob")}
-    results = [
+    results: list[dict[str, Any]] = [
         {"name": "first contact", "links": [128, 64], "people": people},
         {"name": "declined", "links": [64, 64], "outcome": "remote-declined"},
     ]

@@ -46,7 +46,7 @@ async def anna(running_anna: Person) -> AsyncIterator[Person]:
     await running_anna.asked("/contact program bob copybara", kind="contact.program")
 
 
-def request(anna: Person, source: NodeId = BOB, **changed: object) -> str:
+def request(anna: Person, source: NodeId = BOB, **changed: Any) -> str:
     """A link in the original's form, with its own credentials."""
     sdp = offer("firefox-offer").replace("1ad1f3f2", f"{random.getrandbits(40):x}aaaa")
     values: dict[str, Any] = {
@@ -128,7 +128,7 @@ async def test_a_trusted_contact_is_answered_only_if_marked_for_it(anna: Person)
     ({"sourceNodeId": "bob"}, "error.bad-description"),
 ])  # fmt: skip
 async def test_a_request_that_cannot_be_answered_is_refused_in_one_sentence(
-    anna: Person, changed: dict[str, object], kind: str
+    anna: Person, changed: dict[str, Any], kind: str
 ) -> None:
     await anna.asked(request(anna, **changed), kind=kind)
 

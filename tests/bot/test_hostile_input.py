@@ -7,7 +7,7 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -117,11 +117,11 @@ def many_changed(bob: Person, seed: int) -> list[str]:
     """LINKS changed links in messages of several each, alone and as URLs."""
     chance = random.Random(seed)
     raws = [link.encode() for link in links_for(bob)]
+    forms: list[Callable[[str], str]] = [str, as_copybara, lambda token: as_handset(token, 8080)]
     messages = []
     for _ in range(LINKS // 10):
         tokens = [to_text(changed(chance.choice(raws), chance)) for _ in range(10)]
-        forms = [chance.choice([str, as_copybara, lambda token: as_handset(token, 8080)])(token) for token in tokens]
-        messages.append(" ".join(forms))
+        messages.append(" ".join(chance.choice(forms)(token) for token in tokens))
     return messages
 
 

@@ -110,7 +110,7 @@ async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(fri
         await bob.told(kind="call.unproven-rings")
         bob.write("/decline")
         await bob.call("ended", reason="declined")
-        assert await impostor.signalled(2) == 0
+        assert await impostor.signalled(signal.SIGINT) == 0
         anna = Person("anna", tmp_path, bob.chat)
         shutil.copytree(friends / "anna", anna.home)
         await anna.begin()
@@ -119,7 +119,7 @@ async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(fri
         await bob.told(kind="call.answered-automatically")
         await asyncio.gather(anna.media(), bob.media())
         await hang_up(anna, bob)
-        assert await anna.signalled(2) == 0
+        assert await anna.signalled(signal.SIGINT) == 0
 
 
 async def test_a_contact_who_lost_their_home_gets_back_in_by_comparing_the_words(friends: Path, tmp_path: Path) -> None:

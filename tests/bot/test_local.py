@@ -22,6 +22,8 @@ async def answer(question: Question) -> Reply:
             return Reply(posts=[{"text": question.text}])
         case AskStatus():
             return Reply(status={"calls": []})
+        case _:
+            raise AssertionError(question)
 
 
 async def test_a_question_gets_its_answer(tmp_path: Path) -> None:

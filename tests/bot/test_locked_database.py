@@ -37,10 +37,10 @@ async def test_every_command_that_has_to_write_gets_a_sentence(friends: Path, tm
                     assert LOCKED in await bob.asked(command), command
                 await bob.in_order()
             # It talks to the running program, and then to the database itself.
-            for command in (("call", "anna"), ("contacts", "rename", "anna", "ann")):
+            for words in (("call", "anna"), ("contacts", "rename", "anna", "ann")):
                 async with asyncio.timeout(AT_LAST):
-                    code, out, errors = await bob.cli(*command)
-                assert (code, LOCKED in errors) == (1, True), (command, out, errors)
+                    code, out, errors = await bob.cli(*words)
+                assert (code, LOCKED in errors) == (1, True), (words, out, errors)
         await connect(bob, anna)
         await hang_up(bob, anna)
 

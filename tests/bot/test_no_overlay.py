@@ -18,7 +18,8 @@ from bot.texts.no_overlay import COMMAND
 from shared.errors import NodeChanged, OverlayDown
 from tests.bot.console import cli
 from tests.bot.test_start import Browser, home_in, running
-from tests.peer.handset.wire import WirePage, given_in, knock, origin_of
+from tests.peer.handset.knocking import given_in, knock, origin_of
+from tests.peer.handset.wire import WirePage
 from tests.peer.own_namespace import NO_NODE, need
 
 PATIENCE = 60.0

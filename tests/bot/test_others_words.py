@@ -49,8 +49,9 @@ async def test_a_name_with_markup_is_shown_as_it_is_in_the_status(
 
     async def answer(question: Question) -> Reply:
         overlay = {"name": "loopback", "address": HOSTILE, "error": None}
-        told = {"node": "n", "overlay": overlay, "handset": None, "notices": [HOSTILE], "calls": [CALL]}
-        return Reply(status=told)
+        return Reply(
+            status={"node": "n", "overlay": overlay, "handset": None, "notices": [HOSTILE], "calls": [CALL]},
+        )
 
     async with listening(home.command_socket, answer):
         code = await asyncio.to_thread(status, home, as_json=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,12 +38,12 @@ NODE = NodeId(bytes(range(32)))
 ACCEPTED = {Reason.TRUSTED, Reason.ASK, Reason.NEW_CALLER}
 
 
-def line(state: State = State.ACTIVE, **values: object) -> Line:
+def line(state: State = State.ACTIVE, **values: Any) -> Line:
     """A call, by default a connected one with a stranger."""
     return of(Call(Role.CALLER, paired=False, state=state), **values)
 
 
-def ended(reason: EndReason, detail: str = "", **values: object) -> Line:
+def ended(reason: EndReason, detail: str = "", **values: Any) -> Line:
     return of(Call(Role.CALLER, paired=False, state=State.ENDED, reason=reason, detail=detail), **values)
 
 

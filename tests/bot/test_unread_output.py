@@ -12,7 +12,7 @@ import sys
 import termios
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -120,7 +120,8 @@ async def test_a_terminal_that_is_held_with_ctrl_s_stops_nothing(tmp_path: Path,
         await bob.told(kind=Kind.STRANGER_RINGS)
         status = (await asyncio.to_thread(answer_of, home, AskStatus())).status
         assert status is not None
-        assert [call["node"] for call in status["calls"]] == [bob.node]
+        calls: Any = status["calls"]
+        assert [call["node"] for call in calls] == [bob.node]
         await asyncio.to_thread(answer_of, home, Say("/hangup"))
         assert await ended() == 0
 

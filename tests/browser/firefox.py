@@ -23,14 +23,14 @@ from tests.programs import need
 
 ROOT = Path(__file__).parents[2]
 
-PREFERENCES = {
+PREFERENCES: dict[str, str | float | bool] = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
 }
 "As if a person had allowed camera, microphone and sound."
 
-ALLOWED = {"media.peerconnection.ice.obfuscate_host_addresses": False}
+ALLOWED: dict[str, str | float | bool] = {"media.peerconnection.ice.obfuscate_host_addresses": False}
 "Without this, an artificial microphone doesn't count as allowed, and the page sees random names in `.local`."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.kinds import Kind
@@ -189,7 +191,7 @@ async def test_the_question_about_a_conversation_is_answered_with_a_finger() -> 
 
 
 async def test_three_others_fit_and_what_ends_it_stays_under_a_finger() -> None:
-    people = ({}, BESIDE, STRANGER | {"paired": True})
+    people: tuple[dict[str, Any], ...] = ({}, BESIDE, STRANGER | {"paired": True})
     calls = [call(at, "active", conversation=CONVERSATION, **who) for at, who in enumerate(people, 1)]
     async with theatre(greeting(calls=calls), phone=True) as play:
         await play.view.shows("“carl”, not in your contacts")

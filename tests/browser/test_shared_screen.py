@@ -42,7 +42,8 @@ CHOICE = f"""
 
 async def pressed(page: PageView, name: str) -> bool:
     """Whether a button of the bar is on."""
-    return await page.page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+    said: str | None = await page.page.get_by_role("button", name=name).get_attribute("aria-pressed")
+    return said == "true"
 
 
 async def test_the_screens_sound_is_heard_and_text_or_motion_can_be_chosen_while_it_is_shared(tmp_path: Path) -> None:

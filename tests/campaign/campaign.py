@@ -279,4 +279,5 @@ async def campaign(
     async with people(folder, *names, configs=CONFIG, kind=Participant) as everybody:
         for caller, callee in itertools.combinations(everybody, 2):
             await befriend(caller, callee)
-        return await Campaign(everybody, seed, said, scenes).run(kills)
+        participants = [each for each in everybody if isinstance(each, Participant)]
+        return await Campaign(participants, seed, said, scenes).run(kills)

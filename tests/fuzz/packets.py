@@ -244,7 +244,7 @@ PACKETS = {
     "a part of a file": Target(
         frames.decode,
         (RemoteProtocolError,),
-        tuple(map(frames.encode, (Piece(bytes(32), 7, b"a"), Taken(bytes(32), 7)))),
+        (frames.encode(Piece(bytes(32), 7, b"a")), frames.encode(Taken(bytes(32), 7))),
     ),
     "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
     "RTP that is recorded": Target(_recorded, (), (_row(*_AUDIO, *_VIDEO),)),

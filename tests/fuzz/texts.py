@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import tempfile
 from pathlib import Path
@@ -138,11 +139,10 @@ def _record(data: bytes) -> None:
 
 
 def _page_proof(data: bytes) -> None:
-    for kind in (protocol.Prove, protocol.PageProof):
-        try:
-            protocol.decode_proof(text(data), kind)
-        except HandsetError:
-            continue
+    with contextlib.suppress(HandsetError):
+        protocol.decode_proof(text(data), protocol.Prove)
+    with contextlib.suppress(HandsetError):
+        protocol.decode_proof(text(data), protocol.PageProof)
 
 
 def _node_id(data: bytes) -> None:

@@ -145,8 +145,8 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
         assert wire.leaks(leaf.peering) == []
     for (_, seen), person in zip(overlays, (anna, bob, carol), strict=True):
         assert seen.leaks(*flows(person)) == []
-    for (one, seen), (other, _) in itertools.permutations(overlays, 2):
-        assert exchanged(seen, other) > 20, f"{one.host.name} and {other.host.name}"
+    for (own, seen), (others, _) in itertools.permutations(overlays, 2):
+        assert exchanged(seen, others) > 20, f"{own.host.name} and {others.host.name}"
 
 
 def name(person: Caller, other: Caller) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bot.console import SECONDS, befriend, connect, hang_up, people
+from tests.bot.console import SECONDS, Person, befriend, connect, hang_up, people
 from tests.campaign import scenes
 from tests.campaign.participant import Participant
 from tests.soak.footprint import Footprint, footprint
@@ -90,7 +90,7 @@ async def soak(
     return result
 
 
-async def _busy(caller: Counted, callee: Counted, carol: Counted) -> None:
+async def _busy(caller: Person, callee: Person, carol: Person) -> None:
     """Let Carol call Bob, who is in a call with Anna."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
     carol.write("/call bob")

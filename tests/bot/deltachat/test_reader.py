@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -18,7 +20,7 @@ SAVED = ChatInfo("Single", True, is_self_talk=True)
 LINK = as_copybara(Card(node=NodeId(bytes(31) + b"\1"), sealing_key=bytes(32), name="anna").token)
 
 
-def message(text: str, sender: int = OWNER, **changes: object) -> Message:
+def message(text: str, sender: int = OWNER, **changes: Any) -> Message:
     said = Message(1, 20, sender, text, 1000, show_padlock=True, sender=Sender(sender, "Somebody", True))
     return msgspec.structs.replace(said, **changes)
 
@@ -58,7 +60,7 @@ def test_of_others_only_the_links_are_kept() -> None:
     [{"is_forwarded": True}, {"is_bot": True}, {"override_sender_name": "Anna"}],
     ids=["forwarded", "written by a program", "under another name"],
 )
-def test_what_the_owner_did_not_type_commands_nothing(changes: dict[str, object]) -> None:
+def test_what_the_owner_did_not_type_commands_nothing(changes: dict[str, Any]) -> None:
     entry = heard(message("/contact trust eve", **changes), ALONE, OWNER, "deltachat")
     assert entry is not None
     assert (entry.text, entry.passed_on) == ("", True)
@@ -92,7 +94,7 @@ def test_by_the_configuration_others_links_count_unencrypted_and_nothing_else() 
         assert is_in_clear(owners, OWNER, unencrypted=True)
 
 
-def from_own_device(text: str, **changes: object) -> Message:
+def from_own_device(text: str, **changes: Any) -> Message:
     """A message that the owner has written on another device of the bot's account."""
     return message(text, SELF, **{"received_timestamp": 1001, **changes})
 
@@ -116,7 +118,7 @@ def test_as_another_device_of_the_owners_account_saved_messages_command_everythi
     [{"received_timestamp": 0}, {"show_padlock": False}, {"is_info": True}, {"view_type": "Call"}],
     ids=["written by the bot itself", "in clear", "the core's own", "a call"],
 )
-def test_what_the_owners_other_device_did_not_write_encrypted_commands_nothing(changes: dict[str, object]) -> None:
+def test_what_the_owners_other_device_did_not_write_encrypted_commands_nothing(changes: dict[str, Any]) -> None:
     for unencrypted in (False, True):
         assert heard(from_own_device("/call bob", **changes), SAVED, SELF, "deltachat", unencrypted=unencrypted) is None
     assert not is_app_call(from_own_device("", view_type="Call"))
@@ -135,7 +137,7 @@ def test_of_a_bots_own_account_other_devices_command_nothing() -> None:
     "changes",
     [{"is_info": True}, {"from_id": 1}, {"from_id": 5}, {"download_state": "Available"}, {"view_type": "Call"}],
 )
-def test_the_cores_own_messages_and_what_is_not_whole_are_not_read(changes: dict[str, object]) -> None:
+def test_the_cores_own_messages_and_what_is_not_whole_are_not_read(changes: dict[str, Any]) -> None:
     assert heard(message("/call bob", **changes), ALONE, OWNER, "deltachat") is None
 
 

@@ -29,7 +29,7 @@ async def test_a_stranger_without_encryption_calls_and_is_answered_in_clear(
         dora.says("1")
         answer = (await asyncio.to_thread(app.reads, chat, "copybara:"))["text"]
         parts = [part for mail in server.messages() for part in mail.walk() if not part.is_multipart()]
-        assert any(answer.encode() in part.get_payload(decode=True) for part in parts)  # type: ignore[operator]
+        assert any(answer.encode() in part.get_payload(decode=True) for part in parts)
         eve.write(answer, sender="dora")
         for person in (eve, dora.bot):
             await person.call("active")

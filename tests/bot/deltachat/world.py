@@ -109,7 +109,7 @@ class App:
 
     def other_in(self, chat: int) -> int:
         """The other person's contact in a chat of two."""
-        return next(contact for contact in self.rpc.get_chat_contacts(self.number, chat) if contact != SELF)
+        return int(next(contact for contact in self.rpc.get_chat_contacts(self.number, chat) if contact != SELF))
 
     def is_in(self, group: str) -> int:
         """The chat of that group, once its first message is there."""

@@ -177,7 +177,7 @@ async def connected(address: str) -> AsyncIterator[MessageBus]:
         yield bus
     finally:
         bus.disconnect()
-        await bus.wait_for_disconnect()
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
 
 @contextlib.asynccontextmanager

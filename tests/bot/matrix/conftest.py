@@ -55,7 +55,8 @@ async def running_both(
             stack.enter_async_context(somebody(server, tmp_path_factory.mktemp(name[0]), name, friends))
             for name in ("anna", "bob")
         )
-        yield tuple(await asyncio.gather(hers, his))
+        anna, bob = await asyncio.gather(hers, his)
+        yield anna, bob
 
 
 @pytest_asyncio.fixture(loop_scope="module")

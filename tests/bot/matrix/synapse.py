@@ -83,7 +83,8 @@ class Synapse:
 
     def begin(self) -> None:
         """Start without waiting."""
-        command = [ENVIRONMENT / "bin" / "python", "-m", "synapse.app.homeserver", "-c", self.folder / "config.yaml"]
+        python, config = ENVIRONMENT / "bin" / "python", self.folder / "config.yaml"
+        command: list[str | Path] = [python, "-m", "synapse.app.homeserver", "-c", config]
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output)
 

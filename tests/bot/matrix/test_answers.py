@@ -26,7 +26,7 @@ from bot.messengers.matrix.reading import AT_ONCE, Sync
 from shared.store import Store
 from tests.bot.matrix.devices import Device
 
-BOMB = {"body": [{}] * (MOST_PARTS + 1)}
+BOMB: Json = {"body": [{}] * (MOST_PARTS + 1)}
 
 
 def event(sender: str, content: Json, **more: Any) -> Json:
@@ -84,7 +84,7 @@ def test_of_a_strangers_invitations_the_first_are_read_and_of_a_bomb_none() -> N
 
 
 def test_more_rooms_than_anybody_is_in_are_no_answer() -> None:
-    rooms = {f"!{number}:b": {} for number in range(MOST_OBJECTS + 1)}
+    rooms: Json = {f"!{number}:b": {} for number in range(MOST_OBJECTS + 1)}
     with pytest.raises(TooMany):
         sync_answer(msgspec.json.encode({"rooms": {"join": rooms}}))
     with pytest.raises(TooMany):

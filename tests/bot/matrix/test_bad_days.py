@@ -205,7 +205,7 @@ async def test_a_kill_while_an_answer_leaves_writes_it_once(
     bobs: Bot, in_memory: Homeserver, carried_out: bool
 ) -> None:
     seen = len(bobs.owner.seen)
-    killed = []
+    killed: list[str] = []
 
     def kill(user: str, path: str) -> web.Response | None:
         if user == bobs.user and "/send/" in path and not killed:

@@ -224,7 +224,7 @@ def test_the_owner_commands_everything_alone_and_calls_among_others() -> None:
         among = heard(message(typed), Audience.SEVERAL, unverified=False)
         assert among is not None
         assert among.text == "/call bob"
-    assert (among.from_owner, among.alone, among.chat) == (True, False, f"matrix:group:{ROOM}")
+        assert (among.from_owner, among.alone, among.chat) == (True, False, f"matrix:group:{ROOM}")
     assert heard(message("/contacts"), Audience.SEVERAL, unverified=False) is None
 
 

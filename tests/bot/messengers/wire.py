@@ -19,6 +19,7 @@ from bot.messengers.plain.wire import Desk
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.switchboard import Switchboard
 from shared.call.table import Call, State
 from shared.errors import CallOver
 from shared.media import Media
@@ -136,6 +137,10 @@ class Ear:
         self.acted: asyncio.Queue[Action] = asyncio.Queue()
         self.messenger: PlainMessenger | None = None
         self.is_ending = False
+
+    @property
+    def switchboard(self) -> Switchboard:
+        raise AssertionError("a messenger whose app makes no calls asks for none")
 
     async def hear(self, message: IncomingMessage) -> Effects:
         post = self.posts.get(message.text)

@@ -20,8 +20,8 @@ from bot.texts.cant_start import AFTER_DAMAGE, GOES_ON, RUNS_ELSEWHERE
 from shared.errors import ConfigError, DamagedStore, HomeInUse
 from tests.bot.console import environment_of_a_person
 from tests.bot.test_start import home_in
+from tests.peer.handset.knocking import knock
 from tests.peer.handset.test_held_port import HELD
-from tests.peer.handset.wire import knock
 
 SECONDS = 60.0
 

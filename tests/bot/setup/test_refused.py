@@ -107,7 +107,7 @@ LINE = r"The line, such as .*\(empty: choose again\): "
 GO_ON = r"Go on\? \(yes, no, or s to see the commands\) \[yes\] "
 PEER = "tls://127.0.0.1:1"
 
-RUNS = (
+RUNS: tuple[tuple[list[tuple[str, str | None]], int, str], ...] = (
     # What is answered, in its order; None: Ctrl-D. Then how it ends, and what is said in the end.
     ([(NONE, None)], 1, f"You stopped. {LEFT}"),
     ([(NONE, "2"), (NAME, ""), (CARRIER, "")], 0, f"Next:\n{DO_LATER}\n"),

@@ -18,8 +18,9 @@ from shared.errors import MessengerError
 from shared.store import Store
 from shared.store.journal import CONNECTION, UNFINISHED, Journal
 from tests.bot.console import cli
+from tests.bot.setup.rude_server import serving
 from tests.bot.setup.test_asked import at_terminal
-from tests.bot.setup.test_public_peers import HEAD, serving
+from tests.bot.setup.test_public_peers import HEAD
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, World
 

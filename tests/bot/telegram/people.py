@@ -56,7 +56,7 @@ class Person(PreloadedNode):
     def errors(self) -> str:
         return self._errors.read_text(errors="replace") if self._errors.exists() else ""
 
-    async def prepare(self, *, claimed: bool = True) -> None:
+    async def move_in(self, *, claimed: bool = True) -> None:
         """Make the home: node, configuration, token, and the owner."""
         self.home.mkdir(mode=0o700, exist_ok=True)
         token = self.home / "telegram.token"
@@ -151,7 +151,8 @@ class Person(PreloadedNode):
     async def call_now(self) -> dict[str, Any]:
         """The only call, as `copybara status` shows it."""
         status = (await asyncio.to_thread(ask, Home(self.home).command_socket, AskStatus())).status or {}
-        (call,) = status["calls"]  # type: ignore[misc]
+        calls: Any = status["calls"]
+        (call,) = calls
         return dict(call)
 
     # What the human does in the chat with the bot.
@@ -172,7 +173,8 @@ class Person(PreloadedNode):
                     return message
             return None
 
-        return await self.server.world.until(found)
+        message: Message = await self.server.world.until(found)
+        return message
 
     def _wrote(self, _: DemoNode, said: Said) -> None:
         self.said.append(said)
@@ -231,7 +233,7 @@ async def two_people(folder: Path, *, claimed: bool = True) -> AsyncIterator[tup
             token = f"{number}{next(TOKENS)}:{name[0] * 10}-secret_{time.time_ns():025}"
             account = world.bot(number + 1000, f"{name}'s bot", f"{low}_bot", token)
             person = Person(human, account, folder, server, chain)
-            await person.prepare(claimed=claimed)
+            await person.move_in(claimed=claimed)
             people.append(person)
         anna, bob = people
         chain.names["copybara"] = Name({"staex-id": str(bob.id)})

@@ -127,8 +127,9 @@ def test_a_connection_of_somebody_else_is_dropped() -> None:
 
 
 def test_only_the_owner_taps_asks_and_chooses() -> None:
-    tap = {"id": "q", "from": OWNER, "chat_instance": "1", "data": "answer:00", "message": message(OURS, "rings")}
-    assert heard("callback_query", tap) == Tapped("q", "answer:00", tap["message"]["message_id"])
+    rings = message(OURS, "rings")
+    tap = {"id": "q", "from": OWNER, "chat_instance": "1", "data": "answer:00", "message": rings}
+    assert heard("callback_query", tap) == Tapped("q", "answer:00", rings["message_id"])
     assert heard("callback_query", tap | {"from": BOB}) is None
     question = {"id": "q", "from": OWNER, "query": "call bob", "offset": ""}
     assert heard("inline_query", question) == Asked("q", "call bob")

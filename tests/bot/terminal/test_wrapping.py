@@ -109,7 +109,8 @@ WIDE = "\N{CJK UNIFIED IDEOGRAPH-4E00}"
 )
 @pytest.mark.parametrize("width", [20, 60, 79, 120])
 def test_what_others_write_begins_no_line_of_a_terminal_wherever_it_is_broken(theirs: str, width: int) -> None:
-    first, *others = wrapped(*written(f"anna writes: {theirs}"), width, at_least=NEWS).split("\n")
+    (line,) = written(f"anna writes: {theirs}")
+    first, *others = wrapped(line, width, at_least=NEWS).split("\n")
     assert others
     assert all(line.startswith(" " * NEWS) for line in others)
     of_words = [line for line in (first, *others) if "..." not in line]

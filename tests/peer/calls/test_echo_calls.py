@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from peer.calls.news import News, Posted
 from peer.calls.session_events import FirstMedia
 from peer.media import CallContext, Endpoint
 from peer.media.endpoints.pattern import Pattern
+from peer.overlay import Address
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import HangUp
@@ -126,7 +126,7 @@ async def test_an_overlay_that_is_down_ends_the_call_with_its_reason_and_the_nex
     class Failing(LoopbackOverlay):
         down = True
 
-        async def own_address(self) -> IPv4Address:
+        async def own_address(self) -> Address:
             if self.down:
                 raise OverlayDown("The node is away.", "Start it.")
             return await super().own_address()

@@ -43,9 +43,9 @@ class Muting(BareSdp):
 
     name = "muting"
     in_chat = False
-    channels = (CHANNEL, MUTES)
+    channels = (CHANNEL, MUTES)  # type: ignore[assignment]
 
-    def read(self, channel: int, message: str | bytes) -> str | MediaState | None:
+    def read(self, channel: int, message: str | bytes) -> str | MediaState | None:  # type: ignore[override]
         if channel != MUTES:
             return super().read(channel, message)
         try:

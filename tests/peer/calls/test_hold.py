@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def _is_media(datagram: bytes) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def ben_and_friends(folder: Path, *names: str, **options: object) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
+async def ben_and_friends(folder: Path, *names: str, **options: Any) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
     """Ben and contacts of his who share a key with him. Everybody sends a tone in each call."""
     network = MemoryNetwork()
     async with contextlib.AsyncExitStack() as stack:

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,8 @@ def test_what_is_kept_of_a_call_comes_back_with_it(name: str) -> None:
     values = []
     for value in (False, True):
         call = Call(Role.CALLEE, paired=value if name == "paired" else False, state=State.RECONNECTING)
-        line = rejoined(1, call, dataclasses.replace(kept, **{name: value}), None, lifetime=600, awaited_until=0)
+        changed: dict[str, Any] = {name: value}
+        line = rejoined(1, call, dataclasses.replace(kept, **changed), None, lifetime=600, awaited_until=0)
         parts = [getattr(part, name) for part in (line.link, line.shown, line.call) if name in _fields(part)]
         values.append(parts or [getattr(line, name)])
     assert values[0] != values[1]

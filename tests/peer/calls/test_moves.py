@@ -198,9 +198,10 @@ async def test_each_notice_is_about_the_node_that_it_names_and_the_page_then_acc
         reading = await scene.hears(new, later=later)
         assert reading.moved is not None
         assert reading.moved_to == new
+        moved = reading.moved
     other = NEWER if new is NEW else NEW
-    assert reading.moved.other_announced(new) == {other}
-    said = contact_texts.announced(reading.moved, new)
+    assert moved.other_announced(new) == {other}
+    said = contact_texts.announced(moved, new)
     assert str(new) in said.sentence
     assert str(other) not in said.sentence
     assert "somebody has anna's key" in said.sentence

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -51,7 +51,7 @@ def forged(to: Node, source: NodeId, *, number: int = 1, age: int = 0) -> str:
 
 
 @contextlib.asynccontextmanager
-async def two(folder: Path, key: bytes | None = KEY, **options: object) -> AsyncIterator[tuple[Node, Node]]:
+async def two(folder: Path, key: bytes | None = KEY, **options: Any) -> AsyncIterator[tuple[Node, Node]]:
     """Anna and Ben, who are contacts, with a shared key if one is given."""
     network = MemoryNetwork()
     async with node(folder, "anna", network) as anna, node(folder, "ben", network, **options) as ben:
@@ -61,7 +61,7 @@ async def two(folder: Path, key: bytes | None = KEY, **options: object) -> Async
 
 
 @contextlib.asynccontextmanager
-async def impersonated(folder: Path, **options: object) -> AsyncIterator[tuple[Node, Node, Node]]:
+async def impersonated(folder: Path, **options: Any) -> AsyncIterator[tuple[Node, Node, Node]]:
     """Anna and Ben, who are contacts with a key, and an impostor at Anna's address who has only her node id."""
     network = MemoryNetwork()
     (folder / "impostor").mkdir()
@@ -83,8 +83,8 @@ class HeldUp(StoreThread):
         self.kept = asyncio.Event()
         self.goes_on = asyncio.Event()
 
-    async def write(self, work: Callable[[Store], Result]) -> Result:
-        result = await super().write(work)
+    async def write(self, work: Callable[[Store], Result], **options: float) -> Result:
+        result = await super().write(work, **options)
         if self.store.readable_secrets() and not self.kept.is_set():
             self.kept.set()
             await self.goes_on.wait()
@@ -97,6 +97,11 @@ async def called(caller: Node, callee: Node) -> tuple[Line, Line]:
     reading = (await callee.reads_all(caller))[0]
     assert reading.line is not None
     return line, reading.line
+
+
+async def in_one_call(who: Node) -> None:
+    """Wait until the node's only line is active."""
+    await who.until(lambda: [line.call.state for line in who.lines] == [State.ACTIVE])
 
 
 async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
@@ -191,7 +196,7 @@ async def test_the_link_of_the_call_that_gave_way_may_come_late(tmp_path: Path) 
         callee.posts = []
         await callee.reads_all(caller)
         for who in (anna, ben):
-            await who.until(lambda who=who: [line.call.state for line in who.lines] == [State.ACTIVE])
+            await in_one_call(who)
         (line,) = caller.lines
         reading = await caller.reads(late)
         assert reading.line is line

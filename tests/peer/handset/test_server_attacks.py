@@ -20,6 +20,7 @@ from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNE
 from peer.handset.page_server import MESSAGES
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE, Problem
+from peer.handset.server import HandsetServer
 from peer.handset.tickets import ticket_name
 from tests.peer.handset.knocking import encoded, knock
 from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served, serving
@@ -183,6 +184,7 @@ async def test_a_page_that_knows_this_runs_key_gets_the_homes_and_it_does_not_pa
 
 
 def ticket(served: Served) -> bytes:
+    assert isinstance(served.server, HandsetServer)
     return served.server.tickets.issue("a message", lambda: None).encode()
 
 

@@ -9,7 +9,8 @@ import gc
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -69,9 +70,9 @@ def devices(*, microphone: str = "", speaker: str = "", sound: str = "pulse", ca
 
 
 @contextlib.asynccontextmanager
-async def background(work: Callable[[], object]) -> AsyncIterator[None]:
+async def background(work: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
     """Repeat some work during the block."""
-    task = asyncio.ensure_future(work())  # type: ignore[arg-type]
+    task = asyncio.ensure_future(work())
     try:
         yield
     finally:
@@ -86,7 +87,7 @@ async def test_what_one_says_the_other_hears_both_ways(sound: PulseServer) -> No
         await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for air in ("there", "back"):
-            speech = background(lambda air=air: sound.say(f"{air}_voice", sine(TONE, 12 * SAMPLE_RATE)))
+            speech = background(partial(sound.say, f"{air}_voice", sine(TONE, 12 * SAMPLE_RATE)))
             async with sound.heard(air) as ears, speech, asyncio.timeout(PATIENCE):
                 await ears.until_heard(CLEAR)
                 await ears.listen(2.0)
@@ -121,7 +122,7 @@ async def back_from_the_room(sound: PulseServer, air: str, microphone: str, spea
         await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for sink in ("there_voice", air):
-            speech = background(lambda sink=sink: sound.say(sink, sine(TONE, 6 * SAMPLE_RATE)))
+            speech = background(partial(sound.say, sink, sine(TONE, 6 * SAMPLE_RATE)))
             async with sound.heard("there") as ears, speech:
                 # An echo canceller needs a moment to learn the room.
                 await ears.listen(2.5)
@@ -361,7 +362,12 @@ async def test_a_call_that_was_answered_by_itself_begins_with_a_chime_on_both_si
 
 async def test_where_a_page_gives_the_notice_the_speaker_is_silent(sound: PulseServer) -> None:
     given: list[bool] = []
-    anna, ben = of_anna(), Announced(of_ben(), devices(speaker="there_ear"), lambda: not given.append(True))
+
+    def plays_the_chime() -> bool:
+        given.append(True)
+        return True
+
+    anna, ben = of_anna(), Announced(of_ben(), devices(speaker="there_ear"), plays_the_chime)
     async with connected() as legs, sound.heard("there") as at_bens, sound.heard("back") as at_annas:
         await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await ben.attach(legs.callee, Media.AUDIO, legs.tasks)

@@ -16,6 +16,7 @@ from av import AudioFrame, VideoFrame
 from peer.media.endpoints.file import FilePlayer
 from peer.media.endpoints.pattern import Bars
 from peer.media.media_file import MediaFile
+from peer.media.rtp.encoded import Encoded
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media
@@ -68,7 +69,9 @@ def opened(path: Path, media: Media = Media.BOTH) -> MediaFile:
 
 def read(file: MediaFile, count: int) -> Iterator[AudioFrame | VideoFrame]:
     for _ in range(count):
-        yield file.read()
+        frame = file.read()
+        assert not isinstance(frame, Encoded)
+        yield frame
     file.close()
 
 

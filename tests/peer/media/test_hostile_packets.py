@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
+from typing import Any
 
 from aiortc.rtp import RTCP_PSFB_APP, HeaderExtensionsMap, RtcpPacket, RtcpPsfbPacket, RtpPacket, unpack_remb_fci
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def steps(work: Callable[[], object]) -> int:
     """How many steps the interpreter takes for some work."""
     count = 0
 
-    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
+    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
         nonlocal count
         frame.f_trace_opcodes = True
         count += event == "opcode"
@@ -133,7 +134,7 @@ def test_a_picture_of_tiny_fragments_that_never_ends_keeps_only_their_bytes() ->
 def test_a_thousand_senders_are_not_remembered_and_the_bit_rate_names_the_last() -> None:
     reception, extensions = Reception("video"), HeaderExtensionsMap()
     extensions.configure(receive_parameters("video"))
-    named = []
+    named: list[tuple[int, list[int]]] = []
     for number in range(1_000):
         packet = RtpPacket(96, 0, number, number * 90, number + 1, b"\x10\0\0")
         packet.extensions.abs_send_time = number * 2_621 & 0xFFFFFF

@@ -238,13 +238,15 @@ async def test_a_camera_whose_answers_dont_end_is_given_up(scheme: str, begin: b
 
 
 async def test_a_camera_that_says_nothing_is_said_to_take_too_long() -> None:
-    async with served(lambda reader, writer: reader.read()) as address:  # type: ignore[arg-type]
+    async with served(lambda reader, writer: reader.read()) as address:
         with pytest.raises(MediaError, match="it takes longer than 2 seconds"):
             await asyncio.to_thread(open_camera, f"rtsp://{address}/", seconds=2.0)
 
 
 @contextlib.asynccontextmanager
-async def served(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+async def served(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[object]],
+) -> AsyncIterator[str]:
     """Run a server during the block. Yields its address and port."""
     tasks: list[asyncio.Task[None]] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from av import VideoFrame
+from av import VideoFrame, VideoStream
 from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
@@ -60,6 +60,7 @@ def film(
 ) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        assert isinstance(stream, VideoStream)
         stream.codec_context.sample_aspect_ratio = pixel
         stream.sample_aspect_ratio = pixel
         if degrees or hflip or vflip:

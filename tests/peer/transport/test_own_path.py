@@ -32,7 +32,8 @@ def test_what_swings_with_each_picture_changes_what_is_sent_once_a_second_at_mos
 def test_where_reports_stop_the_picture_pauses_if_anything_arrives_for_a_dark_path_is_none_that_is_full(
     arrives: bool,
 ) -> None:
-    now, told = 100.0, []
+    now = 100.0
+    told: list[bool] = []
     path = OwnPath(lambda: now, lambda: True, lambda: arrives, told.append)
     path.carries.estimated(900_000)
     path.carries.number(1_000, now)

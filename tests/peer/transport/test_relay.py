@@ -182,7 +182,9 @@ async def test_no_packet_is_relayed_that_was_changed_on_the_way() -> None:
     async with relayed() as legs:
         near = Sink(legs.near)
         seals = legs.far._dtls._tx_srtp
-        for number, spoil in enumerate((lambda each: each[:-1], lambda each: each + b"x", lambda each: each[:13])):
+        spoiled: tuple[Callable[[bytes], bytes], ...]
+        spoiled = (lambda each: each[:-1], lambda each: each + b"x", lambda each: each[:13])
+        for number, spoil in enumerate(spoiled):
             await legs.far._dtls.transport._send(spoil(seals.protect(rtp(number + 1))))
         await legs.far._dtls.transport._send(b"\x80")
         await legs.far.send_rtp(rtp(9))

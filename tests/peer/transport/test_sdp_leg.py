@@ -61,7 +61,9 @@ class Other:
 
     def restrict(self, mime: str) -> None:
         """Allow only this codec for the picture."""
-        codecs = [codec for codec in RTCRtpReceiver.getCapabilities("video").codecs if codec.mimeType == mime]
+        known = RTCRtpReceiver.getCapabilities("video")
+        assert known is not None
+        codecs = [codec for codec in known.codecs if codec.mimeType == mime]
         for transceiver in self.connection.getTransceivers():
             if transceiver.kind == "video":
                 transceiver.setCodecPreferences(codecs)

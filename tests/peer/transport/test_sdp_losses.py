@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from typing import TypeVar
 
 from aiortc import RTCRtpReceiver, RTCRtpSender, RTCSessionDescription
 from aiortc.codecs.vpx import VpxPayloadDescriptor
@@ -33,6 +34,8 @@ from shared.media import Media
 from tests.peer.decoding_leg import DecodingSdpLeg
 from tests.peer.own_namespace import in_own_namespace
 from tests.peer.transport.test_sdp_leg import PATIENCE, Other, Side, both_sides
+
+Feedback = TypeVar("Feedback", RtcpPsfbPacket, RtcpRtpfbPacket)
 
 ONE_OF = 7
 "One of this many packets of the picture is lost when it is sent first."
@@ -158,8 +161,9 @@ async def call() -> AsyncIterator[Call]:
             await leg.close()
 
 
-async def until(queue: asyncio.Queue[AnyRtcpPacket], wanted: Callable[[AnyRtcpPacket], bool]) -> AnyRtcpPacket:
-    while not wanted(packet := await queue.get()):
+async def until(queue: asyncio.Queue[AnyRtcpPacket], kind: type[Feedback], fmt: int) -> Feedback:
+    """Wait for the next packet of this kind and format (RFC 4585, section 6.1)."""
+    while not isinstance(packet := await queue.get(), kind) or packet.fmt != fmt:
         pass
     return packet
 
@@ -181,9 +185,7 @@ def test_what_is_lost_on_the_way_is_sent_again_under_the_announced_name_and_numb
                 assert (number, ssrc) == (socket.outward.picture, on.side.own.ssrcs["video"])
                 number, _, ssrc = await socket.inward.again.get()
                 assert (number, ssrc) == (socket.inward.picture, theirs)
-            nack = await until(
-                on.asked_us, lambda packet: isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK
-            )
+            nack = await until(on.asked_us, RtcpRtpfbPacket, RTCP_RTPFB_NACK)
             assert nack.media_ssrc == on.leg._senders["video"]._ssrc, "our sender knows the stream as its own"
 
     in_own_namespace(scene)
@@ -195,9 +197,7 @@ def test_either_side_asks_the_other_for_a_whole_picture_and_gets_it() -> None:
             while not on.came.empty():
                 on.came.get_nowait()
             await on.receiver._send_rtcp_pli(on.side.own.ssrcs["video"])
-            pli = await until(
-                on.asked_us, lambda packet: isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI
-            )
+            pli = await until(on.asked_us, RtcpPsfbPacket, RTCP_PSFB_PLI)
             assert pli.media_ssrc == on.leg._senders["video"]._ssrc
             while not whole_picture_begins(await on.came.get()):
                 pass
@@ -210,17 +210,11 @@ def test_either_side_asks_the_other_for_a_whole_picture_and_gets_it() -> None:
 
             on.leg.tap(look)
             await on.leg.request_keyframe()
-            pli = await until(
-                on.asked_them, lambda packet: isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI
-            )
+            pli = await until(on.asked_them, RtcpPsfbPacket, RTCP_PSFB_PLI)
             assert pli.media_ssrc == on.sender._ssrc
             await whole.wait()
 
     in_own_namespace(scene)
-
-
-def is_estimate(packet: AnyRtcpPacket) -> bool:
-    return isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP
 
 
 def test_each_sender_hears_how_much_the_other_side_can_receive() -> None:
@@ -228,8 +222,7 @@ def test_each_sender_hears_how_much_the_other_side_can_receive() -> None:
         async with call() as on:
             assert on.leg.variant.transport_cc == frozenset(), "aiortc reports in REMB alone"
             for queue, ssrc in ((on.asked_us, on.leg._senders["video"]._ssrc), (on.asked_them, on.sender._ssrc)):
-                estimate = await until(queue, is_estimate)
-                assert isinstance(estimate, RtcpPsfbPacket)
+                estimate = await until(queue, RtcpPsfbPacket, RTCP_PSFB_APP)
                 bitrate, ssrcs = unpack_remb_fci(estimate.fci)
                 assert ssrcs == [ssrc]
                 assert bitrate > 0

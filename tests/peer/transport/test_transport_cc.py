@@ -36,7 +36,8 @@ def read(report: bytes) -> tuple[int, list[float | None]]:
     assert (first & 0xDF, kind, 4 * (words + 1)) == (0x8F, 205, len(report))
     base, count = struct.unpack_from("!HH", report, 12)
     ticks = int.from_bytes(report[16:19], "big") * 256
-    at, symbols = 20, []
+    at = 20
+    symbols: list[int] = []
     while len(symbols) < count:
         (chunk,) = struct.unpack_from("!H", report, at)
         assert chunk >> 14 == 3

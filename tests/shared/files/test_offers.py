@@ -49,7 +49,7 @@ KEPT = KeptFile(peer=NodeId(b"a" * 32), ours=False, digest=b"d" * 32, size=10, n
     ],
 )
 def test_an_offer(changes: dict[str, object], become: Become) -> None:
-    assert decide(msgspec.structs.replace(NEW, **changes), largest=LARGEST) is become  # type: ignore[arg-type]
+    assert decide(msgspec.structs.replace(NEW, **changes), largest=LARGEST) is become
 
 
 def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_before() -> None:

@@ -51,7 +51,7 @@ async def ethereum(world: Ethereum) -> AsyncIterator[Ethereum]:
 
 
 def ens(ethereum: Ethereum, **changes: Any) -> Ens:
-    values = {"rpc": (ethereum.url,), "chain_id": 1, "registry": ethereum.registry} | changes
+    values: dict[str, Any] = {"rpc": (ethereum.url,), "chain_id": 1, "registry": ethereum.registry} | changes
     return Ens(Chain(**values), seconds=10.0)
 
 

@@ -284,9 +284,9 @@ async def test_another_card_for_the_same_node_is_not_used_until_the_owner_follow
     store.propose_secret(OLD, bytes(32), 0)
     followed, moved = name_book.follow(store, "anna.azero")
     assert (followed.answer.card, moved) == (other.token, None)
-    saved = store.contact_of(OLD)
-    assert saved is not None
-    assert (saved.sealing_key, saved.telegram_bot, saved.telegram_user) == (bytes(32), "mallory_bot", 7)
+    changed = store.contact_of(OLD)
+    assert changed is not None
+    assert (changed.sealing_key, changed.telegram_bot, changed.telegram_user) == (bytes(32), "mallory_bot", 7)
     assert store.readable_secrets() == [(OLD, bytes(32))], "the key that was agreed on stays"
     with pytest.raises(NameNotFound):
         name_book.follow(store, "anna.azero")

@@ -41,7 +41,7 @@ async def look_up(*urls: str, seconds: float = SECONDS) -> Record:
     return await azero(*urls, seconds=seconds).look_up("anna.azero", ("staex-id",), Trace())
 
 
-def anna(node: NodeId = NODE, **records: str) -> dict[str, Name]:
+def anna(node: NodeId = NODE, /, **records: str) -> dict[str, Name]:
     return {"anna": Name({"staex-id": str(node), **records})}
 
 

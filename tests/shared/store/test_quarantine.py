@@ -260,8 +260,8 @@ def test_of_two_calls_that_proved_nothing_one_gives_the_first_key_and_the_other_
     first = int(order[0].split()[1])
     other = 21 - first
     for each in order:
-        what, number = each.split()
-        (store.commit_secret if what == "commit" else store.note_secret_used)(bob, secret(int(number)))
+        what, of_call = each.split()
+        (store.commit_secret if what == "commit" else store.note_secret_used)(bob, secret(int(of_call)))
         assert store.proves(bob, secret(first))
         assert not store.proves(bob, secret(other))
         assert store.writable_secret(bob) == secret(first)

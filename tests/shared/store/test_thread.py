@@ -425,7 +425,8 @@ async def test_of_the_keys_of_people_who_are_no_contacts_only_the_newest_are_kep
 
 def tidied(path: Path) -> bool:
     with contextlib.closing(sqlite3.connect(path)) as other:
-        return other.execute("SELECT count(*) FROM links").fetchone() == (1,)
+        count: tuple[int] = other.execute("SELECT count(*) FROM links").fetchone()
+        return count == (1,)
 
 
 def test_a_used_link_is_kept_for_as_long_as_any_lifetime_that_can_be_set(store: Store) -> None:

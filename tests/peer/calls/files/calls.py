@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.transfer import FileChanged, Transfer
@@ -60,7 +61,7 @@ class Side:
 
 @contextlib.asynccontextmanager
 async def two_nodes(
-    folder: Path, network: MemoryNetwork | None = None, *, always: bool = False, **options: object
+    folder: Path, network: MemoryNetwork | None = None, *, always: bool = False, **options: Any
 ) -> AsyncIterator[tuple[Node, Node]]:
     """Anna and Ben, who share a key. With `always`, Ben accepts Anna's files unasked. `options` are Ben's."""
     network = network or MemoryNetwork()

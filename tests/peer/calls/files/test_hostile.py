@@ -55,7 +55,7 @@ class Forger:
                 received(message)  # type: ignore[arg-type]
             side.node.happened.set()
 
-        files.received = note  # type: ignore[method-assign, assignment]
+        files.received = note  # type: ignore[method-assign]
 
     def offer(self, content: bytes, *, name: str = "a.bin", size: int | None = None, voice: bool = False) -> bytes:
         """Offer content, perhaps with another size or as a voice message. Returns its id."""

@@ -69,6 +69,7 @@ def test_a_recorded_offer_is_read_as_aiortc_reads_it(name: str) -> None:
     for section, media in zip(ours.sections, theirs.media, strict=True):
         assert section.kind == media.kind
         assert section.ice is not None
+        assert media.ice is not None
         assert (section.ice.username, section.ice.password) == (media.ice.usernameFragment, media.ice.password)
         assert section.fingerprint is not None
         assert media.dtls is not None

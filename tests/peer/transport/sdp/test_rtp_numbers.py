@@ -9,6 +9,7 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParam
 from aiortc.rtp import (
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
     HeaderExtensionsMap,
     RtcpByePacket,
     RtcpPacket,
@@ -171,13 +172,14 @@ def test_reports_and_requests_are_about_the_stream_that_each_side_knows() -> Non
     assert sources.rtcp_outward(bytes(RtcpSrPacket(PAGE, info))) == b"", "of a stream that has ended"
 
     received = RtcpReceiverInfo(VIDEO, fraction_lost=1, packets_lost=2, highest_sequence=101, jitter=3, lsr=4, dlsr=5)
-    compound = b"".join(map(bytes, [
+    packets: list[AnyRtcpPacket] = [
         RtcpRrPacket(ssrc=1, reports=[received]),
         RtcpRtpfbPacket(RTCP_RTPFB_NACK, ssrc=1, media_ssrc=VIDEO, lost=[100, 101]),
         RtcpPsfbPacket(RTCP_PSFB_PLI, ssrc=1, media_ssrc=VIDEO),
         RtcpPsfbPacket(4, ssrc=1, media_ssrc=0, fci=struct.pack("!IBBH", VIDEO, 1, 0, 0)),
         RtcpPsfbPacket(15, ssrc=1, media_ssrc=0, fci=pack_remb_fci(500_000, [VIDEO, 12345])),
-    ]))  # fmt: skip
+    ]
+    compound = b"".join(map(bytes, packets))
     raw = sources.rtcp_inward(compound)
     assert len(raw) == len(compound)
     reports, nack, pli, fir, remb = RtcpPacket.parse(raw)
