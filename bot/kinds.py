@@ -63,6 +63,7 @@ class Kind(enum.StrEnum):
     HELD = "call.held", "The other side put the call on hold."
     RESUMED = "call.resumed", "The other side took it off hold."
     HELD_AGAIN = "call.held-again", "The other side keeps doing both; not each time is said any more."
+    AGAIN = "call.again", "The same happens again and again in a call; not each time is said any more."
     CONVERSATION_ASKING = "conversation.asking", "You want to merge your calls: the others are being asked."
     CONVERSATION_ASKED = "conversation.asked", "Somebody asks you to be in one conversation with others."
     CONVERSATION_AGREED = "conversation.agreed", "You agreed; the others may not have answered yet."

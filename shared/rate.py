@@ -38,6 +38,10 @@ class Bucket:
         self._left -= times
         return True
 
+    def give_back(self) -> None:
+        """One that was within the limit doesn't count after all."""
+        self._left = min(float(self._limit.at_once), self._left + 1)
+
     def share(self, now: float, most: int) -> int:
         """How many of `most` more are within the limit at `now`; they count. At least one, or none."""
         return most if self.takes(now, most) else int(self.takes(now))

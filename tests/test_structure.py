@@ -41,6 +41,8 @@ TASKS_WITHOUT_A_GROUP = {
     "bot/desktop/ring_tone.py _ring_to_the_end": "waits for it, for some seconds even at the program's end",
     "bot/messengers/journal_writer.py run": "waits for it, now or when it runs again",
     "bot/process/ending.py unless_wanted": "waits for the first, ends the other and waits for both",
+    "peer/calls/posting.py first": "`_posted_late` hears of its end, `leave` ends it and waits for it",
+    "peer/calls/posting.py last": "`_last_posted` hears of its end, `leave` ends it and waits for it",
     "peer/handset/connection_limits.py accept": "`_came_in` hears of its end, `close` cancels it",
     "peer/handset/devices/server.py _confirmed": "ends it and waits for it",
     "peer/media/endpoint_host.py _run": "waits for it here, or in `run` if that was cancelled",

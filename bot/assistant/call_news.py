@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from bot.assistant.file_news import FileNews
 from bot.assistant.learning import Learning
@@ -33,9 +33,9 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.repeats import Telling
+from peer.calls.repeats import Repeated, Telling
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.together_news import PartOf, QuestionOver
+from peer.calls.together_news import CircleChanged, PartOf, QuestionOver
 from shared.call.table import EndReason, State
 from shared.messages import Text
 from shared.secrets.handshake import Role
@@ -76,7 +76,9 @@ class CallNews:
         self._learning = learning
         self._files = FileNews(chats)
         self._send_recordings = send_recordings
-        self._why: dict[int, str] = {}
+        self._why: WeakKeyDictionary[Line, str] = WeakKeyDictionary()
+        "Words that go into the chat beside the link that declines a call."
+
         self._to_carry: WeakSet[Line] = WeakSet()
         "Ended calls with a link that says so, which the owner has to copy to the other person."
 
@@ -85,7 +87,7 @@ class CallNews:
 
     def because(self, line: Line, why: str) -> None:
         """Set the words that go into the chat beside the link that declines a call."""
-        self._why[line.number] = why
+        self._why[line] = why
 
     def told(self, line: Line, news: News) -> None:
         """Take news of a call, and post it."""
@@ -101,7 +103,11 @@ class CallNews:
                 self._chats.post(Post.about(line, said_of(line, news), actions=(Act.HANG_UP,), live=True))
             case RemoteAnsweredAlone() | LinkNoted():
                 self._chats.post(Post.about(line, said_of(line, news)))
-            case HoldChanged(telling=Telling.NONE) | RecordingChanged(telling=Telling.NONE):
+            case (
+                HoldChanged(telling=Telling.NONE)
+                | RecordingChanged(telling=Telling.NONE)
+                | CircleChanged(telling=Telling.NONE)
+            ):
                 pass
             case HoldChanged():
                 self._chats.post(Post.about(line, said_of(line, news), actions=_while_up(line), live=True))
@@ -117,7 +123,7 @@ class CallNews:
             case FileChanged():
                 self._files.told(line, news)
             case Changed():
-                self.changed(line)
+                self.changed(line, news.telling)
             case Paired():
                 self._learning.later(line)  # this may be the first call with a key
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
@@ -132,16 +138,15 @@ class CallNews:
         if isinstance(news, _SHOWN) or (isinstance(news, _SHOWN_WHILE_IT_LASTS) and not line.call.ended):
             self._chats.call_changed(line)
 
-    def changed(self, line: Line) -> None:
-        """Post and show a call's new state."""
+    def changed(self, line: Line, telling: Telling = Telling.EACH) -> None:
+        """Post and show a call's new state. `telling` says what the owner hears of it."""
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line)
-                self._chats.post(Post.about(line, texts.connected(line), actions=_while_up(line), live=True))
+                self._post_state(line, texts.connected(line), telling)
             case State.RECONNECTING:
-                self._chats.post(Post.about(line, texts.reconnecting(line), actions=_while_up(line), live=True))
+                self._post_state(line, texts.reconnecting(line), telling)
             case State.ENDED:
-                self._why.pop(line.number, None)
                 by_hand = line in self._to_carry
                 self._to_carry.discard(line)
                 if not (line.shown.provisional and line.connection.connected is None):
@@ -151,9 +156,15 @@ class CallNews:
                     self._chats.post(Post.about(line, said, live=True, in_clear=in_clear))
         self._chats.call_changed(line)
 
+    def _post_state(self, line: Line, said: Sentence, telling: Telling) -> None:
+        if telling is Telling.NONE:
+            return
+        said = said if telling is Telling.EACH else texts.goes_on(line, Repeated.PATH)
+        self._chats.post(Post.about(line, said, actions=_while_up(line), live=True))
+
     def _link(self, line: Line, token: str) -> Post:
         """A link for the other side, in the chat of its call."""
-        said = texts.link_in_chat(line, token, self._why.pop(line.number, ""))
+        said = texts.link_in_chat(line, token, self._why.pop(line, ""))
         if line.call.ended and self._chats.is_by_hand(line.chat):
             self._to_carry.add(line)
         contact = self._store.contact_of(line.peer)

@@ -9,7 +9,7 @@ from bot.texts import recording as recording_texts
 from peer.calls.line import Line
 from peer.calls.news import AnsweredAlone, HoldChanged, LinkNoted, NotKept, Recorded, Rings, TakesMessage
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.repeats import Telling
+from peer.calls.repeats import GoesOn, Repeated, Telling
 from peer.calls.session_events import RemoteAnsweredAlone
 from peer.calls.together_news import (
     AskedToJoin,
@@ -27,7 +27,7 @@ from shared.call.events import RemoteRinging
 AboutSeveral = AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged | Joined | Left | NotMerged
 "News of conversations of several people."
 
-FromCall = Recorded | RecordingChanged | MediaTrouble | AboutSeveral
+FromCall = Recorded | RecordingChanged | MediaTrouble | GoesOn | AboutSeveral
 "News that names files, or that contains what the other side has said. In a chat that others read it is shortened."
 
 InWords = Rings | AnsweredAlone | TakesMessage | RemoteAnsweredAlone | LinkNoted | HoldChanged | NotKept | FromCall
@@ -53,6 +53,8 @@ def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
             return texts.remote_holds_again(line)
         case HoldChanged():
             return texts.remote_on_hold(line) if news.on else texts.resumed(line)
+        case GoesOn():
+            return texts.goes_on(line, news.what)
         case NotKept():
             return texts.not_kept(line, news.error)
         case Recorded():
@@ -75,6 +77,8 @@ def said_of(line: Line, news: InWords, *, clear: bool = False) -> Sentence:
             return conversation_texts.joined(line, news, clear=clear)
         case Left():
             return conversation_texts.left(news)
+        case CircleChanged(telling=Telling.LAST):
+            return texts.goes_on(line, Repeated.CIRCLE)
         case CircleChanged():
             return conversation_texts.circle(news)
         case CantMeet():

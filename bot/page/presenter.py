@@ -20,7 +20,7 @@ from bot.page.changes_elsewhere import ChangesElsewhere
 from bot.page.chime import Chime
 from bot.page.kept_ends import KeptEnd, KeptEnds
 from bot.page.own_devices import OwnDevices
-from bot.page.shown_beside import ShownBesideCalls
+from bot.page.shown_beside import ShownBesideCall, ShownBesideCalls
 from bot.page.shown_card import ShownCard
 from bot.page.shown_contacts import ShownContacts
 from bot.page.shown_conversations import ShownConversations
@@ -46,9 +46,9 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.repeats import Telling
+from peer.calls.repeats import GoesOn, Telling
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.together_news import PartOf, QuestionOver
+from peer.calls.together_news import CircleChanged, PartOf, QuestionOver
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
@@ -263,7 +263,7 @@ class Presenter:
                 self._answered_automatically(line)
                 if not self._hears_theirs(line):
                     self.unheard(line.number)
-            case NotKept():
+            case NotKept() | GoesOn():
                 self._say(line, said_of(line, news))
             case RecordingChanged(telling=Telling.NONE):
                 self._show(line)
@@ -297,7 +297,8 @@ class Presenter:
                 self._show(line)
             case _ if isinstance(news, AboutSeveral):
                 self._conversations.told(line, news)
-                self._say(line, said_of(line, news))
+                if not (isinstance(news, CircleChanged) and news.telling is Telling.NONE):
+                    self._say(line, said_of(line, news))
                 for each in self._lines:
                     self._show(each)
 
@@ -308,7 +309,8 @@ class Presenter:
             return
         said = handset_texts.link_to_send(line, by_hand=by_hand)
         link = functools.partial(_link_to_send, line.number, token, said, foreign=foreign is not None)
-        shown = self._calls.change(line.number)
+        # What a slow disk has held up until the call is over is kept nowhere.
+        shown = self._calls.change(line.number) if line in self._lines else ShownBesideCall()
         shown.link = link
         if line.call.ended:
             shown.end = link

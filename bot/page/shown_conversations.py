@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.assistant.news_words import said_of
+from bot.texts.conversations import circle
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import News
@@ -54,7 +55,7 @@ class ShownConversations:
                 there = {each.together for each in self._lines} - {line.together}
                 self._circles = {name: said for name, said in self._circles.items() if name in there}
                 if news.apart or news.unseen:
-                    self._circles[line.together] = said_of(line, news).sentence
+                    self._circles[line.together] = circle(news).sentence
 
     def forget(self, line: Line) -> None:
         """Forget a call that is over."""

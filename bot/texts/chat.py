@@ -19,6 +19,7 @@ from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.calls.reading import MissedCall
+from peer.calls.repeats import Repeated
 from peer.media import HANDSET
 from peer.media.trouble import MediaTrouble
 from shared.call.table import EndReason, State
@@ -427,6 +428,32 @@ def remote_holds_again(line: Line) -> Sentence:
         f"{whose(line)} keeps putting you on hold and taking you off. You won't hear of each time any more.",
         "/status shows whether you are on hold now.",
     )
+
+
+def goes_on(line: Line, what: Repeated) -> Sentence:
+    """Something happens again and again in the call. The owner won't hear of each time any more."""
+    who, unheard = whose(line), "You won't hear of each time any more."
+    match what:
+        case Repeated.PATH:
+            text = f"Contact with {who} is lost and restored again and again. {unheard}"
+            hint = "/status shows whether you are connected now."
+        case Repeated.CIRCLE:
+            text = f"In your conversation with {who} and others, who hears whom keeps changing. {unheard}"
+            hint = ""
+        case Repeated.QUESTION:
+            text = f"{begun(who)} keeps asking you into conversations. I decline more of these in this call."
+            hint = "To ask them: /merge"
+        case Repeated.OFFER:
+            text = f"{begun(who)} has offered many files in this call. I refuse more until you have answered."
+            hint = "/files lists those that wait."
+        case Repeated.FILE:
+            text, hint = f"{begun(who)} has sent very many files in this call. I refuse more for now.", ""
+        case Repeated.LINK:
+            text = f"Links in the chat keep saying something about your call with {who} that changes nothing. {unheard}"
+            hint = "If you don't want to wait: /hangup"
+        case _:
+            text, hint = f"In your call with {who} the same happens again and again. {unheard}", ""
+    return Sentence(Kind.AGAIN, text, hint)
 
 
 def phrase(line: Line) -> Sentence:

@@ -108,6 +108,9 @@ class Conversation:
         self._shown: list[bytes] = []
         "The secrets of earlier calls that the other side has shown on this leg."
 
+        self._committed: bytes | None = None
+        "The pair secret that the other side has shown on this leg to have stored."
+
         self._extensions = extensions
         self._pings: dict[int, float] = {}
         self._acting = False
@@ -148,7 +151,7 @@ class Conversation:
                 self._holds(message.on_hold)
                 self._tell(HelloHeard(message.conversations))
                 await self._agree_media(Media(message.media) & Media.BOTH)
-                if message.unpaired:
+                if message.unpaired and self._limiter.pairs_again(time.monotonic()):
                     await self._begin_pairing()
             case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None or self.unpaired:
                 pairing = await self._begin_pairing()
@@ -177,7 +180,8 @@ class Conversation:
 
     async def _other_has_kept(self, message: PairKept) -> None:
         agreed = self.agreed_secret
-        if agreed is not None and self._is_shown(agreed, message):
+        if agreed is not None and agreed != self._committed and self._is_shown(agreed, message):
+            self._committed = agreed
             await self._store(Committed(agreed))
         new = [secret for secret in self._held() if secret not in self._shown]
         self._shown += [secret for secret in new if self._is_shown(secret, message)]

@@ -78,8 +78,18 @@ LIMITS: Final[Mapping[type, Limit]] = {
 }
 "Every type of message has a line here. A side pings once a second."
 
+IN_THE_LONG_RUN: Final[Mapping[type, Limit]] = {Text: Limit(at_once=1_000, per_second=0.1)}
+"Beside that: what a person writes in hours. A program could fill a chat within what LIMITS allow."
+
+PAIRINGS: Final = Limit(at_once=10, per_second=1 / 600)
+"""How often a call agrees on another pair secret, on a leg that is dialled again: the owner gets four words to compare
+each time. The other side says that it has none yet, because its program couldn't write one, say."""
+
 OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 "What the owner may write: less than the other side accepts, so that their own lines never end a call as a flood."
+
+OWN_TEXTS_IN_THE_LONG_RUN: Final = Limit(at_once=900, per_second=0.1)
+"The same beside IN_THE_LONG_RUN."
 
 OWN_HOLDS: Final = Limit(at_once=20, per_second=0.25)
 "How often the owner may put a call on hold or take it off, again less than the other side accepts."
@@ -93,9 +103,6 @@ OWN_ASKING: Final = Limit(at_once=6, per_second=0.1)
 OWN_OFFERS: Final = Limit(at_once=40, per_second=1.0)
 "How often we offer a file, again or for the first time: what is more waits, so that the other side sees no flood."
 
-PAUSES: Final = Limit(at_once=6, per_second=1 / 30)
-"How often the owner hears that our picture is paused: what the other side reports of the path decides when it is."
-
 LOSSES: Final = Limit(at_once=20, per_second=0.2)
 """How often a call's path may be lost. A bad path is lost when nothing was heard for six seconds. The other side may
 close its leg and dial again at once, without end; each time the program tells the owner twice, and writes to the
@@ -107,7 +114,14 @@ class Limiter:
 
     def __init__(self, limits: Mapping[type, Limit] = LIMITS) -> None:
         self._buckets = {kind: Bucket(limit) for kind, limit in limits.items()}
+        self._in_the_long_run = {kind: Bucket(limit) for kind, limit in IN_THE_LONG_RUN.items()}
+        self._pairings = Bucket(PAIRINGS)
 
     def takes(self, message: object, now: float) -> bool:
         """Whether one more message of this type is within the limits at `now`; it counts."""
-        return self._buckets[type(message)].takes(now)
+        long = self._in_the_long_run.get(type(message))
+        return self._buckets[type(message)].takes(now) and (long is None or long.takes(now))
+
+    def pairs_again(self, now: float) -> bool:
+        """Whether the call agrees on another pair secret at `now`; it counts."""
+        return self._pairings.takes(now)

@@ -20,7 +20,7 @@ from peer.calls.recording.table import RecordingState
 from peer.calls.repeats import Repeats
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Glare, Offered
-from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
+from shared.call.table import CONNECTED, CONNECTS, Call, State, ends, incoming, step
 from shared.contacts import STRANGER, Contact
 from shared.media import Media
 from shared.messages import MediaState
@@ -70,8 +70,8 @@ class Line:
         self._foreign = foreign
         self._first_contact = FirstContact(sealing_key)
         self._stranger = shown.contact is None if stranger is None else stranger
-        self.remote_holds = Repeats()
-        "Counts how often the other side puts it on hold and takes it off."
+        self.repeats = Repeats()
+        "Counts what the other side may do again and again."
 
         self._met = False
         "Whether the owner has saved the other side in this call, or is about to."
@@ -81,6 +81,9 @@ class Line:
         self._life: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self.ending = asyncio.Event()
+        "Set once something in the inbox ends the call, as far as its state tells by then."
+
         self._over = asyncio.Event()
         self._stepped = asyncio.Event()
         "Set when the call is stepped next; `until` waits for it."
@@ -288,6 +291,8 @@ class Line:
     def put(self, event: Event) -> None:
         """Put an event into the inbox: it happens to the call after all that are there already."""
         self._inbox.put_nowait(event)
+        if ends(self._call, event):
+            self.ending.set()
 
     async def next_event(self) -> Event:
         """Take the next event from the inbox; wait for one if there is none."""

@@ -17,6 +17,7 @@ from peer.calls.line_keeping import LineKeeping
 from peer.calls.lines import LineStarter
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners
+from peer.calls.posting import Posting
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import LineSessions
 from peer.calls.silenced import SilencedStrangers
@@ -54,15 +55,18 @@ def make_call_log(around: Surroundings, common: CommonParts, tasks: asyncio.Task
     return CallLog(around.writes, common.listeners, tasks, around.clock)
 
 
-def make_runner(around: Surroundings, common: CommonParts, log: CallLog, tasks: asyncio.TaskGroup) -> LineRunner:
+def make_runner(
+    around: Surroundings, common: CommonParts, posting: Posting, log: CallLog, tasks: asyncio.TaskGroup
+) -> LineRunner:
     """Make what carries calls. `tasks` owns the tasks of lines and sessions."""
     return LineRunner(
         around.own,
         lines=around.lines,
         standing=common.standing,
-        sessions=_sessions(around, common, tasks),
+        sessions=_sessions(around, common, posting, tasks),
         keeping=common.keeping,
         writer=common.writer,
+        posting=posting,
         log=log,
         answering=around.answering,
         at_once=around.settings.at_once,
@@ -72,11 +76,12 @@ def make_runner(around: Surroundings, common: CommonParts, log: CallLog, tasks: 
     )
 
 
-def _sessions(around: Surroundings, common: CommonParts, tasks: asyncio.TaskGroup) -> LineSessions:
+def _sessions(around: Surroundings, common: CommonParts, posting: Posting, tasks: asyncio.TaskGroup) -> LineSessions:
     return LineSessions(
         lines=around.lines,
         standing=common.standing,
         writer=common.writer,
+        posting=posting,
         sockets=CallSockets(around.overlay, around.watch.until_up, around.open_socket),
         watch=around.watch,
         store=around.store,

@@ -13,7 +13,7 @@ from msgspec import Struct
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.repeats import Telling
+from peer.calls.repeats import GoesOn, Repeated, Telling
 from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
 from peer.calls.together_news import LinkForIntroduced, TogetherNews
 from peer.media.trouble import MediaTrouble
@@ -65,6 +65,9 @@ class Recorded(Struct, frozen=True):
 class Changed(Struct, frozen=True):
     """The state of the call has changed."""
 
+    telling: Telling = Telling.EACH
+    "What the owner hears of it."
+
 
 class HoldChanged(Struct, frozen=True):
     """The call was put on hold, or taken off. The line says how it stands now."""
@@ -106,6 +109,7 @@ News: TypeAlias = (
     | Changed
     | HoldChanged
     | LinkNoted
+    | GoesOn
     | NotKept
     | PhraseKnown
     | Paired
@@ -134,12 +138,24 @@ def news_of(effect: Effect, line: Line) -> News | None:
         case TakeMessage():
             return TakesMessage()
         case Noted():
-            return LinkNoted(effect)
+            return _noted(effect, line)
         case PauseMedia() | ResumeMedia():
             return HoldChanged("us", isinstance(effect, PauseMedia))
-        case ShowHeld() | ShowResumed():
-            return HoldChanged("them", isinstance(effect, ShowHeld), line.remote_holds.next(time.monotonic()))
+        case ShowHeld():
+            return HoldChanged("them", True, line.repeats.begins(Repeated.HOLD, time.monotonic()))
+        case ShowResumed():
+            return HoldChanged("them", False, line.repeats.ends(Repeated.HOLD))
         case _:
+            return None
+
+
+def _noted(effect: Noted, line: Line) -> News | None:
+    match line.repeats.begins(Repeated.LINK, time.monotonic()):
+        case Telling.EACH:
+            return LinkNoted(effect)
+        case Telling.LAST:
+            return GoesOn(Repeated.LINK)
+        case Telling.NONE:
             return None
 
 

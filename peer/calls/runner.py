@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,7 +19,9 @@ from peer.calls.lines import Lines, one_each
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, Changed, news_of
 from peer.calls.own_effects import OwnEffects
+from peer.calls.posting import Posting
 from peer.calls.redial import REDIAL_SECONDS
+from peer.calls.repeats import Repeated, Telling
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
 from shared.call.effects import (
@@ -50,7 +53,7 @@ from shared.call.effects import (
     TryResponse,
 )
 from shared.call.events import Answer, Busy, Event, Failed, HangUp, Offered, Unanswered
-from shared.call.table import RUNS_OUT, EndReason
+from shared.call.table import RUNS_OUT, EndReason, State
 from shared.config.schema import Answering
 from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.node_id import NodeId
@@ -87,6 +90,7 @@ class LineRunner:
         sessions: CallSessions,
         keeping: LineKeeping,
         writer: LinkWriter,
+        posting: Posting,
         log: CallLog,
         answering: Answering,
         at_once: int,
@@ -103,6 +107,7 @@ class LineRunner:
         self._sessions = sessions
         self._keeping = keeping
         self._writer = writer
+        self._posting = posting
         self._own, self._foreign = OwnEffects(own, writer), ForeignEffects()
         self._log = log
         self._answering = answering
@@ -139,7 +144,7 @@ class LineRunner:
                 self._abandon(line)
             if (carrier := line.connection.carrier) is not None:
                 await asyncio.wait([carrier])
-            await self._log.end(line, BEFORE_OVER)
+            await self._log.end(line, 0.0 if self._posting.waits(line) else BEFORE_OVER)
         finally:
             # Also when something has ended this task: nothing of the call may remain.
             self._abandon(line)
@@ -173,6 +178,7 @@ class LineRunner:
         """End a call whose effects can't be carried out: close everything that it has open."""
         if not line.call.ended:
             line.step(Failed(BROKEN))
+        self._posting.ended(line)
         line.stop_timer()
         if line.session is not None:
             line.session.end("hung up")
@@ -183,8 +189,10 @@ class LineRunner:
             return
         before = line.call.state
         effects = line.step(event)
-        if line.call.ended and line.session is not None:
-            line.session.fall_silent()  # first: the disk may be slow, or somebody else have the database
+        if line.call.ended:
+            self._posting.ended(line)
+            if line.session is not None:
+                line.session.fall_silent()  # first: the disk may be slow, or somebody else have the database
         if isinstance(event, HangUp) and line.twin is not None and line.twin in self._lines:
             line.twin.put(event)  # it was answered only because the owner was calling
         if line.call.ended and line.connection.connected is not None:
@@ -192,7 +200,7 @@ class LineRunner:
         self._make_room(line)
         await self._carry_out(line, effects)
         if not line.call.ended and line.call.state is not before:
-            self._listeners.told(line, Changed())
+            self._listeners.told(line, Changed(_telling(line, before)))
 
     def _make_room(self, line: Line) -> None:
         """When no more room is left for calls, end those that were uninvited.
@@ -230,15 +238,16 @@ class LineRunner:
         program: OwnEffects | ForeignEffects = self._own if line.foreign is None else self._foreign
         match effect:
             case PostRequest():
-                await self._writer.post(line, *program.call(line))
+                await self._posting.first(line, self._writer.post(line, *program.call(line)))
             case PostAnswer():
-                await self._writer.post(line, *program.answer(line))
+                await self._posting.first(line, self._writer.post(line, *program.answer(line)))
             case PostDecline():
-                await program.decline(line)
+                await self._posting.last(line, program.decline(line))
             case PostBusy():
-                await program.busy(line)
+                await self._posting.last(line, program.busy(line))
             case PostCancel():
-                await program.cancel(line)
+                if not self._posting.never_begun(line):
+                    await self._posting.last(line, program.cancel(line))
             case OpenLeg():
                 program.open_leg(line)
             case TryResponse():
@@ -291,3 +300,10 @@ class LineRunner:
             theirs.choose(ours.shown.endpoint, None, begins_off=ours.shown.begins_off)
             await self._keeping.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
+
+
+def _telling(line: Line, before: State) -> Telling:
+    """What the owner hears of the call's new state: a path may be lost and restored without end."""
+    if line.call.state is State.RECONNECTING:
+        return line.repeats.begins(Repeated.PATH, time.monotonic())
+    return line.repeats.ends(Repeated.PATH) if before is State.RECONNECTING else Telling.EACH

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from peer.calls.call_socket import CallSocket
-from peer.calls.limits import OWN_HOLDS, OWN_TEXTS, PAUSES
+from peer.calls.limits import OWN_HOLDS, OWN_TEXTS, OWN_TEXTS_IN_THE_LONG_RUN
+from peer.calls.repeats import Repeated, Repeats, Telling
 from peer.calls.session_events import Broke, FirstMedia, SessionEvent
 from peer.media.trouble import MediaTrouble
 from shared.errors import LocalProtocolError, PortTaken
@@ -17,6 +18,7 @@ BROKEN = "A fault in the program ended this call."
 
 PAUSED = "The connection is slow: picture paused, sound goes on."
 BACK = "The connection is better: the picture is back."
+PAUSED_AGAIN = "The connection is slow again and again: your picture stops and comes back. You won't hear of each time."
 
 
 class OwnLimits:
@@ -24,13 +26,15 @@ class OwnLimits:
 
     def __init__(self) -> None:
         self._texts = Bucket(OWN_TEXTS)
+        self._texts_in_the_long_run = Bucket(OWN_TEXTS_IN_THE_LONG_RUN)
         self._holds = Bucket(OWN_HOLDS)
 
     def write(self, *, connected: bool) -> None:
         """Count one more line of text. Raises LocalProtocolError without a connection, and for too many lines."""
         if not connected:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
-        if not self._texts.takes(time.monotonic()):
+        now = time.monotonic()
+        if not (self._texts.takes(now) and self._texts_in_the_long_run.takes(now)):
             raise LocalProtocolError("Those are too many lines at once.", "Wait a few seconds, then write again.")
 
     def hold(self) -> None:
@@ -44,15 +48,16 @@ class PauseNews:
 
     def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
         self._tell = tell
-        self._bucket = Bucket(PAUSES)
-        self._told = False
+        self._repeats = Repeats()
 
     def paused(self, paused: bool) -> None:
         """The picture doesn't fit through beside the sound, or fits again."""
-        if paused:
-            self._told = self._bucket.takes(time.monotonic())
-        if self._told:
-            self._tell(MediaTrouble(PAUSED if paused else BACK))
+        picture = Repeated.PICTURE
+        match self._repeats.begins(picture, time.monotonic()) if paused else self._repeats.ends(picture):
+            case Telling.EACH:
+                self._tell(MediaTrouble(PAUSED if paused else BACK))
+            case Telling.LAST:
+                self._tell(MediaTrouble(PAUSED_AGAIN))
 
 
 class FirstArrivals:

@@ -19,6 +19,7 @@ from peer.calls.line_keeping import LineKeeping
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, Recorded
+from peer.calls.posting import Posting
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import OurSide, Session
 from peer.calls.session_events import AttemptFailed, Broke, ByeUnheard, FirstMedia, HelloHeard, SessionEvent
@@ -39,7 +40,7 @@ from shared.call.events import (
     RemoteResumed,
 )
 from shared.call.records import RunningCall
-from shared.errors import CopybaraError, StoreError
+from shared.errors import StoreError
 from shared.links.paired import Operation
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver, MediaState, Members, Text
@@ -57,6 +58,7 @@ class LineSessions:
         lines: Lines,
         standing: LineStanding,
         writer: LinkWriter,
+        posting: Posting,
         sockets: CallSockets,
         watch: OverlayWatch,
         store: Store,
@@ -71,6 +73,7 @@ class LineSessions:
         self._lines = lines
         self._standing = standing
         self._writer = writer
+        self._posting = posting
         self._sockets = sockets
         self._watch = watch
         self._store = store
@@ -186,10 +189,7 @@ class LineSessions:
             line.put(Failed(BROKEN))
             raise
         if line.connection.goodbye_unheard:
-            try:
-                await self._writer.say(line, Operation.CANCEL)
-            except CopybaraError as error:
-                logger.warning("line %d: %s", line.number, error.sentence)
+            await self._posting.last(line, self._writer.say(line, Operation.CANCEL))
 
     def _tell(self, line: Line, event: SessionEvent) -> None:
         """Pass on what a session reports: to the call table, to the listeners, or both."""

@@ -25,6 +25,7 @@ from peer.calls.lines import one_each
 from peer.calls.link_writer import unwritten
 from peer.calls.makers import CommonParts, make_call_log, make_incoming, make_runner
 from peer.calls.news import CallListeners, Changed
+from peer.calls.posting import Posting
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
@@ -77,7 +78,8 @@ class Switchboard:
         inbox = TogetherInbox(around.call_later)
         self._common = common = CommonParts.of(around, CallListeners([*around.listeners, inbox]))
         self._log = make_call_log(around, common, self._tasks)
-        self._runner = make_runner(around, common, self._log, self._tasks)
+        self._posting = Posting()
+        self._runner = make_runner(around, common, self._posting, self._log, self._tasks)
         incoming = make_incoming(around, common, self._runner)
         self.admission = Admission(incoming, around.reader, common.writer)
         "Reads links that the chat brings."
@@ -491,4 +493,5 @@ class Switchboard:
             for task in (line.life, line.connection.carrier):
                 if task is not None:
                     task.cancel()
+        await self._posting.leave()
         self._log.leave()

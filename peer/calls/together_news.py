@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from peer.calls.repeats import Telling
+
 
 class LinkForIntroduced(Struct, frozen=True):
     """A link for somebody to whom we were introduced: it goes through the one who did that, and not into a chat."""
@@ -72,6 +74,9 @@ class CircleChanged(Struct, frozen=True):
 
     unseen: tuple[str, ...]
     "Nodes that others are connected with in it, and we aren't: the beginnings of their ids."
+
+    telling: Telling = Telling.EACH
+    "What the owner hears of it."
 
 
 class CantMeet(Struct, frozen=True):

@@ -372,6 +372,12 @@ def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
     return _apply(rule, event, call)
 
 
+def ends(call: Call, event: Event) -> bool:
+    """Whether an event would end a call."""
+    rule = TABLE.get((call.state, event))
+    return rule is not None and rule.reason is not None
+
+
 def glare(our_link: bytes, their_link: bytes) -> bool:
     """When two nodes call each other: whether our call is the one that both take. The other side finds the opposite.
 

@@ -83,9 +83,6 @@ class OfferedFile(msgspec.Struct, frozen=True):
     running: int
     "Other transfers from them that aren't over, those that wait among them."
 
-    shows: bool
-    "Whether one more offer may be shown to the owner now."
-
 
 def offered_again(kept: KeptFile, *, proven: bool, keyed: bool) -> bool:
     """Whether our own file of an earlier call is offered in this one, without a word from the owner.
@@ -123,8 +120,6 @@ def decide(offer: OfferedFile, *, largest: int) -> Become:
         return Become.TOO_MANY
     if kept is not None and not kept.done:
         return Become.TAKE
-    if not offer.shows:
-        return Become.TOO_MANY
     if offer.always and offer.proven:
         return Become.TAKE
     return Become.TOO_MANY if offer.waiting >= MAX_WAITING else Become.ASK

@@ -12,11 +12,27 @@ import pytest
 
 from bot.kinds import Kind
 from peer.calls.limits import LIMITS
-from peer.calls.repeats import HEARD
+from peer.calls.repeats import HEARD, Repeated
 from peer.transport.leg import Leg
-from shared.messages import Bye, MediaState, Message, OnHold, Ping, Recording, Text
+from shared.media import Media
+from shared.messages import (
+    FILES_VERSION,
+    Bye,
+    FileCancel,
+    FileOffer,
+    Hello,
+    JoinAnswer,
+    JoinAsk,
+    JoinOver,
+    MediaState,
+    Message,
+    OnHold,
+    Ping,
+    Recording,
+    Text,
+)
 from tests.bot.console import Person, people
-from tests.bot.stranger import stranger
+from tests.bot.stranger import PATIENCE, stranger
 
 
 @asynccontextmanager
@@ -48,25 +64,69 @@ async def test_somebody_who_floods_a_call_is_hung_up_on_and_fills_nothing(tmp_pa
         assert len(written) <= LIMITS[Text].at_once + 1 + lasted * LIMITS[Text].per_second
 
 
-HOLD = (Kind.HELD, Kind.RESUMED), Kind.HELD_AGAIN
-RECORDING = (Kind.RECORDING_BY_THEM, Kind.RECORDING_BY_THEM_OVER), Kind.RECORDING_BY_THEM_AGAIN
+def holds(number: int) -> list[Message]:
+    return [OnHold(True), OnHold(False)]
+
+
+def records(number: int) -> list[Message]:
+    return [Recording(number, True), Recording(number, False)]
+
+
+def asks(number: int) -> list[Message]:
+    conversation = number.to_bytes(16, "big")
+    return [JoinAsk(conversation, ("anna",)), JoinOver(conversation)]
+
+
+def offers(number: int) -> list[Message]:
+    digest = number.to_bytes(32, "big")
+    return [FileOffer(digest, 1, "a"), FileCancel(digest)]
 
 
 @pytest.mark.parametrize(
-    ("change", "each", "again"),
-    [(lambda number: OnHold(number % 2 == 0), *HOLD), (lambda number: Recording(number, number % 2 == 0), *RECORDING)],
-    ids=["hold", "recording"],
+    ("what", "once", "each", "again"),
+    [
+        (Repeated.HOLD, holds, (Kind.HELD, Kind.RESUMED), Kind.HELD_AGAIN),
+        (
+            Repeated.RECORDING,
+            records,
+            (Kind.RECORDING_BY_THEM, Kind.RECORDING_BY_THEM_OVER),
+            Kind.RECORDING_BY_THEM_AGAIN,
+        ),
+        (Repeated.QUESTION, asks, (Kind.CONVERSATION_ASKED, Kind.CONVERSATION_OFF), Kind.AGAIN),
+        (Repeated.OFFER, offers, (Kind.FILE_OFFERED, Kind.FILE_CANCELLED), Kind.AGAIN),
+    ],
+    ids=["hold", "recording", "question", "offer"],
 )
-async def test_of_who_changes_something_again_and_again_the_owner_hears_a_few_times_and_then_no_more(
-    tmp_path: Path, change: Callable[[int], Message], each: tuple[Kind, ...], again: Kind
+async def test_of_who_does_something_again_and_again_the_owner_hears_a_few_times_and_then_no_more(
+    tmp_path: Path, what: Repeated, once: Callable[[int], list[Message]], each: tuple[Kind, ...], again: Kind
 ) -> None:
     async with people(tmp_path, "emil") as (emil,), answered(emil, tmp_path) as eve:
         await emil.call("active")
-        for number in range(HEARD.at_once + 15):
-            eve.control.send(change(number))
+        eve.control.send(Hello(FILES_VERSION, int(Media.AUDIO)))
+        for number in range(HEARD[what].at_once + 5):
+            for message in once(number):
+                eve.control.send(message)
         await emil.told(kind=again)
         eve.control.send(Bye(""))
         await emil.call("ended", reason="remote-hung-up")
         kinds = [said.get("kind") for said in emil.said]
-        assert sum(kinds.count(kind) for kind in each) == HEARD.at_once
+        assert sum(kinds.count(kind) for kind in each) == len(each) * HEARD[what].at_once
         assert kinds.count(again) == 1
+
+
+async def test_questions_beyond_a_few_are_declined_without_the_owner(tmp_path: Path) -> None:
+    async with people(tmp_path, "emil") as (emil,), answered(emil, tmp_path) as eve:
+        await emil.call("active")
+        most = HEARD[Repeated.QUESTION].at_once
+        for number in range(most + 3):
+            for message in asks(number):
+                eve.control.send(message)
+        declined: list[bytes] = []
+        async with asyncio.timeout(PATIENCE):
+            async for message in eve.control:
+                if isinstance(message, JoinAnswer):
+                    assert not message.agrees
+                    declined.append(message.conversation)
+                if len(declined) == 3:
+                    break
+        assert declined == [number.to_bytes(16, "big") for number in range(most, most + 3)]

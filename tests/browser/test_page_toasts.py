@@ -81,3 +81,10 @@ async def test_a_toast_can_be_dismissed_in_front_of_a_dialog_and_outlives_it() -
         await toast(play).wait_for(state="detached")
         # From now on the page is told by the region that a screen reader reads as it changes.
         assert await play.page.locator("#toasts").get_attribute("aria-live") == "polite"
+
+
+async def test_that_questions_are_declined_from_now_on_stands_there_once() -> None:
+    async with theatre() as play:
+        play.tell(Said(call=1, kind=Kind.AGAIN, sentence="anna keeps asking you into conversations."))
+        await toast(play, "keeps asking").wait_for()
+        assert await toast(play).count() == 1

@@ -25,6 +25,14 @@ def test_many_at_once_are_taken_as_a_whole_or_not_at_all() -> None:
     assert [bucket.takes(0.0, times) for times in (3, 3, 2, 1)] == [True, False, True, False]
 
 
+def test_what_is_given_back_may_be_taken_again_and_never_makes_more_room_than_at_first() -> None:
+    bucket = Bucket(Limit(at_once=2, per_second=1.0))
+    bucket.give_back()
+    assert [bucket.takes(0.0) for _ in range(3)] == [True, True, False]
+    bucket.give_back()
+    assert [bucket.takes(0.0) for _ in range(2)] == [True, False]
+
+
 @given(st.lists(st.floats(0, 1), max_size=200))
 def test_over_any_time_no_more_is_taken_than_the_limit_says(waits: list[float]) -> None:
     limit = Limit(at_once=5, per_second=2.0)

@@ -28,6 +28,7 @@ from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described, describe
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.limits import OWN_OFFERS
+from peer.calls.repeats import GoesOn, Repeated, Repeats, Telling
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
 from shared.files.names import safe_name
@@ -44,7 +45,7 @@ from shared.messages import (
     FileOutcome,
     FileResult,
 )
-from shared.rate import Bucket, Limit
+from shared.rate import Bucket
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +54,6 @@ HELLO_SECONDS = 2.0
 
 TICK_SECONDS = 1.0
 "Seconds between two reports of progress."
-
-TOLD = Limit(at_once=16, per_second=0.2)
-"How many offers the owner gets to see, however often they are taken back."
 
 Key: TypeAlias = tuple[bool, bytes]
 "Whether we send it, and its SHA-256."
@@ -72,7 +70,9 @@ REFUSED = {
 class CallFiles:
     """All transfers of one call, for as long as its session runs."""
 
-    def __init__(self, other_side: OtherSide, shelf: FileShelf, *, tell: Callable[[FileChanged], None]) -> None:
+    def __init__(
+        self, other_side: OtherSide, shelf: FileShelf, *, tell: Callable[[FileChanged | GoesOn], None]
+    ) -> None:
         """`tell` gets everything that happens to a file. It is called in the event loop and must not block."""
         self._other_side = other_side
         self._shelf = shelf
@@ -88,7 +88,7 @@ class CallFiles:
         self._heard = asyncio.Event()
         "Set once it has said on this leg whether it does."
 
-        self._told = Bucket(TOLD)
+        self._repeats = Repeats()
         self._offers: asyncio.Queue[FileEntry] = asyncio.Queue()
         self._over: deque[FileEntry] = deque()
         "Transfers that are over, and have to be removed from the store."
@@ -290,6 +290,7 @@ class CallFiles:
         """Accept a file that is offered. Raises FileRefused."""
         entry = self._waiting(number)
         self._check_speaks()
+        self._repeats.answered(Repeated.OFFER)
         entry.wanted = True
         entry.kept = msgspec.structs.replace(entry.kept, automatic=False)
         self._arriving.take(entry)
@@ -298,6 +299,7 @@ class CallFiles:
     def decline(self, number: int) -> Transfer:
         """Decline a file that is offered. Raises FileRefused."""
         entry = self._waiting(number)
+        self._repeats.answered(Repeated.OFFER)
         self._result(entry, FileOutcome.DECLINED)
         return self._end(entry, FileEvent.DECLINE, by_us=True)
 
@@ -341,6 +343,8 @@ class CallFiles:
         )
         offered = self._standing(message, known, is_voice=is_voice)
         become = decide(offered, largest=self._shelf.limits.largest)
+        if known is None and not self._is_heard(become):
+            become = Become.TOO_MANY
         outcome = _OUTCOMES.get(become)
         if outcome is not None:
             self._send_message(FileResult(message.id, outcome))
@@ -360,7 +364,7 @@ class CallFiles:
             self._say(entry)
 
     def _standing(self, message: FileOffer, known: FileEntry | None, *, is_voice: bool) -> OfferedFile:
-        """How it stands with a file that is offered. Counts it among those that the owner hears of."""
+        """How it stands with a file that is offered."""
         other_side = self._other_side
         theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
         kept = other_side.arrived_before(message.id)
@@ -373,8 +377,17 @@ class CallFiles:
             always=other_side.always or (is_voice and other_side.accepts_message(message, kept)),
             waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
             running=len(theirs),
-            shows=known is not None or self._told.takes(time.monotonic()),
         )
+
+    def _is_heard(self, become: Become) -> bool:
+        """Whether the owner hears of one more file that is asked about or accepted. If not, it is refused."""
+        if become not in (Become.ASK, Become.TAKE):
+            return True
+        what = Repeated.OFFER if become is Become.ASK else Repeated.FILE
+        telling = self._repeats.begins(what, time.monotonic())
+        if telling is Telling.LAST:
+            self._tell(GoesOn(what))
+        return telling is Telling.EACH
 
     def _enter_offered(self, message: FileOffer, offered: OfferedFile, *, is_voice: bool, taken: bool) -> FileEntry:
         """Enter a file that is offered for the first time in this call. `taken`: its owner isn't asked."""

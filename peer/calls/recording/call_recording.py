@@ -29,7 +29,7 @@ from peer.calls.recording.table import (
     What,
     step,
 )
-from peer.calls.repeats import Repeats, Telling
+from peer.calls.repeats import Repeated, Repeats, Telling
 from peer.media.trouble import MediaTrouble
 from peer.transport.leg import Leg
 from shared.errors import LegFailed, MediaError, NothingRecorded, NotRecordable, StoreError
@@ -97,8 +97,7 @@ class CallRecording:
         self._leg: Leg | None = None
         self._media = OwnMedia()
         self._own = Bucket(OWN_RECORDINGS)
-        self._theirs = Repeats()
-        "Counts how often the other side begins to record and stops."
+        self._repeats = Repeats()
 
         self._changed = asyncio.Event()
         self._recorder: Recorder | None = None
@@ -213,9 +212,17 @@ class CallRecording:
                 self._finish.append(effect)
             case TellTheirs():
                 self._sounds = self._sounds or effect.what is What.STARTED
-                refused = effect.what is What.REFUSED  # that was the owner
-                telling = Telling.EACH if refused else self._theirs.next(time.monotonic())
-                self._tell(RecordingChanged("them", effect.what, telling=telling))
+                self._tell(RecordingChanged("them", effect.what, telling=self._telling(effect.what)))
+
+    def _telling(self, what: What) -> Telling:
+        """What the owner hears of the other side's recording."""
+        match what:
+            case What.STARTED:
+                return self._repeats.begins(Repeated.RECORDING, time.monotonic())
+            case What.REFUSED:  # that was the owner
+                return Telling.EACH
+            case _:
+                return self._repeats.ends(Repeated.RECORDING)
 
     def _wait_for_reply(self) -> None:
         if self._asked is not None:

@@ -59,6 +59,9 @@ class Invitation:
     lines: dict[NodeId, Line] = field(default_factory=dict)
     "The calls with the others."
 
+    missed: set[NodeId] = field(default_factory=set)
+    "The others of whom the owner has heard that they can't be called or answered."
+
     @property
     def open(self) -> bool:
         """Whether the owner, or one of the others, may still refuse."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import CallListeners
+from peer.calls.repeats import GoesOn, Repeated, Telling
 from peer.calls.together.introduced_calls import MEETING_SECONDS, IntroducedCalls, Invitation
 from peer.calls.together.members import Membership
 from peer.calls.together.merging import ASK_SECONDS, Merging
@@ -76,6 +77,7 @@ class JoinInvitations:
         if agrees and not self._has_room(line, invitation.conversation, len(invitation.names)):
             raise CallRefused(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
         invitation.proven = line.proven
+        line.repeats.answered(Repeated.QUESTION)
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
     async def comes(self, line: Line, message: JoinAsk) -> None:
@@ -90,12 +92,22 @@ class JoinInvitations:
             return
         if before is not None and again and await self._asked_again(before, message.conversation):
             return
+        if not self._may_ask(line):
+            say(line, JoinAnswer(message.conversation, agrees=False))
+            return
         if before is not None:
             before.stop_timer()
         invitation = Invitation(line, message.conversation, names)
         self._invitations[line.number] = invitation
         self._wait(invitation, ASK_SECONDS)
         self._listeners.told(line, AskedToJoin(names))
+
+    def _may_ask(self, line: Line) -> bool:
+        """Whether the owner is asked once more in this call. A program could ask and take it back for hours."""
+        telling = line.repeats.begins(Repeated.QUESTION, time.monotonic())
+        if telling is Telling.LAST:
+            self._listeners.told(line, GoesOn(Repeated.QUESTION))
+        return telling is Telling.EACH
 
     async def _asked_again(self, before: Invitation, conversation: bytes) -> bool:
         """Take an open question again, because one side has dialled again, or the person who asks was killed.
@@ -264,8 +276,10 @@ class JoinInvitations:
         except StoreError:
             raise
         except CopybaraError as error:
-            why = f"{error.sentence} {error.hint}".strip()
-            self._listeners.told(invitation.line, CantMeet(invitation.called(node), why))
+            if node not in invitation.missed:  # more of its links may come
+                invitation.missed.add(node)
+                why = f"{error.sentence} {error.hint}".strip()
+                self._listeners.told(invitation.line, CantMeet(invitation.called(node), why))
             await self._complete()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from peer.calls.line import Line
 from peer.calls.line_keeping import LineKeeping
 from peer.calls.lines import Lines
 from peer.calls.news import CallListeners
+from peer.calls.repeats import Repeated
 from peer.calls.together.say import Later, say
 from peer.calls.together_news import CircleChanged, Left, PartOf
 from shared.call.table import CONNECTED, State
@@ -207,4 +209,8 @@ class Membership:
         names = {line.peer: line.label for line in lines}
         apart = sorted(sorted(names[each] for each in pair) for pair in now.apart)
         unseen = sorted(node.short for node in now.unseen)
-        self._listeners.told(lines[0], CircleChanged(tuple((one, other) for one, other in apart), tuple(unseen)))
+        repeats, broken = lines[0].repeats, bool(apart or unseen)
+        telling = repeats.begins(Repeated.CIRCLE, time.monotonic()) if broken else repeats.ends(Repeated.CIRCLE)
+        self._listeners.told(
+            lines[0], CircleChanged(tuple((one, other) for one, other in apart), tuple(unseen), telling)
+        )

@@ -346,6 +346,7 @@ program.addEventListener("problem", ({ detail }) => {
 
 program.addEventListener("said", ({ detail }) => {
   if (detail.kind === "call.not-kept") toast(detail, { urgent: true, seconds: 20 });
+  if (detail.kind === "call.again") toast(detail, { seconds: 20 });
 });
 
 // A call was declined beside another, which the page goes on to show.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -216,6 +217,18 @@ def locked(who: Node) -> Iterator[None]:
     finally:
         other.execute("ROLLBACK")
         other.close()
+
+
+@contextlib.asynccontextmanager
+async def hanging_disk(writes: StoreThread) -> AsyncIterator[None]:
+    """Let the disk hang, as a network drive does that has gone: until the block ends, no write is done."""
+    back = threading.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(writes.write(lambda store: back.wait()))
+        try:
+            yield
+        finally:
+            back.set()
 
 
 async def active(*sides: tuple[Node, Line]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from peer.calls.limits import OWN_HOLDS
 from peer.calls.line import Line
 from peer.calls.news import HoldChanged
-from peer.calls.repeats import HEARD, Telling
+from peer.calls.repeats import HEARD, Repeated, Telling
 from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
 from peer.transport.leg import Leg
@@ -157,6 +157,9 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
         ]
 
 
+MOST = HEARD[Repeated.HOLD].at_once
+
+
 async def test_of_a_hold_that_changes_again_and_again_the_owner_hears_a_few_times_and_sees_it_right(
     tmp_path: Path,
 ) -> None:
@@ -164,14 +167,14 @@ async def test_of_a_hold_that_changes_again_and_again_the_owner_hears_a_few_time
         ours, theirs = await connect(anna, ben)
         assert ours.session is not None
         assert isinstance(ours.session.leg, Leg)
-        for number in range(HEARD.at_once + 5):
+        for number in range(2 * MOST + 5):
             ours.session.leg.control.send(OnHold(number % 2 == 0))
 
         def tellings() -> list[Telling]:
             return [news.telling for _, news in ben.heard if isinstance(news, HoldChanged)]
 
-        await ben.until(lambda: len(tellings()) == HEARD.at_once + 5)
-        assert tellings() == [*[Telling.EACH] * HEARD.at_once, Telling.LAST, *[Telling.NONE] * 4]
+        await ben.until(lambda: len(tellings()) == 2 * MOST + 5)
+        assert tellings() == [*[Telling.EACH] * (2 * MOST), Telling.LAST, *[Telling.NONE] * 4]
         assert theirs.remote_on_hold
 
 

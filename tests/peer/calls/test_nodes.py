@@ -30,7 +30,7 @@ from shared.reasons import Reason
 from shared.store import Store, StoreThread
 from shared.store.store import Agreed
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import PATIENCE, Clock, Node, active, chat, locked, node, over
+from tests.peer.calls.nodes import PATIENCE, Clock, Node, active, chat, hanging_disk, locked, node, over
 
 KEY = b"k" * 32
 
@@ -156,6 +156,23 @@ async def test_who_couldnt_hear_the_goodbye_reads_it_in_the_chat_after_a_first_c
         network.drops = lambda *datagram: True
         anna.switchboard.hang_up(ours)
         await over(ours)
+        await ben.reads_all(anna)
+        await over(theirs)
+        assert theirs.call.reason is EndReason.REMOTE_HUNG_UP
+
+
+async def test_a_goodbye_that_a_hanging_disk_keeps_out_of_the_chat_keeps_no_call_open(tmp_path: Path) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+        anna.knows(ben, key=KEY)
+        ben.knows(anna, key=KEY)
+        ours, theirs = await answered(anna, ben)
+        network.drops = lambda *datagram: True
+        async with hanging_disk(anna.writes):
+            anna.switchboard.hang_up(ours)
+            await over(ours)
+            assert anna.posts == []
+        await anna.until(lambda: bool(anna.posts))
         await ben.reads_all(anna)
         await over(theirs)
         assert theirs.call.reason is EndReason.REMOTE_HUNG_UP

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,20 @@ from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter, unwritten
-from peer.calls.news import AnsweredAlone, CallListeners, HoldChanged, News, NotKept, Posted, Rings, TakesMessage
+from peer.calls.news import (
+    AnsweredAlone,
+    CallListeners,
+    Changed,
+    HoldChanged,
+    LinkNoted,
+    News,
+    NotKept,
+    Posted,
+    Rings,
+    TakesMessage,
+)
+from peer.calls.posting import Posting
+from peer.calls.repeats import HEARD, GoesOn, Repeated, Telling
 from peer.calls.runner import LineRunner
 from peer.calls.session_events import Connected
 from peer.calls.session_parts import BROKEN
@@ -40,9 +52,12 @@ from shared.call.events import (
     Hold,
     LegUp,
     Offered,
+    PathLost,
+    PathRestored,
     RemoteAccepted,
     RemoteBye,
     RemoteCancelled,
+    RemoteDeclined,
     Replaced,
     Resume,
     Stop,
@@ -61,7 +76,7 @@ from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
 from tests.peer.calls.ends import End, running
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import PATIENCE, Clock, over
+from tests.peer.calls.nodes import PATIENCE, Clock, hanging_disk, over
 from tests.peer.calls.test_last_run import UP
 from tests.peer.pair import ANNA, BEN, EVE
 
@@ -123,6 +138,7 @@ class Anna:
         self._writer = LinkWriter(ANNA, writes, listeners, clock)
         self._reader = LinkReader(ANNA, self.store, X25519PrivateKey.generate())
         self._happened = asyncio.Event()
+        self.posting = Posting()
         self.log = CallLog(writes, listeners, tasks, clock)
         self.runner = LineRunner(
             ANNA,
@@ -131,6 +147,7 @@ class Anna:
             sessions=self.sessions,
             keeping=LineKeeping(self.lines, writes, listeners, clock),
             writer=self._writer,
+            posting=self.posting,
             log=self.log,
             answering=Answering(),
             at_once=1,
@@ -228,17 +245,6 @@ class Anna:
         await self.runner._keeping.keep_step(line, await ours.tells(Connected))
         await self.becomes(line, State.ACTIVE)
         return line, ours
-
-    @contextlib.asynccontextmanager
-    async def hanging_disk(self) -> AsyncIterator[None]:
-        """Let the disk hang, as a network drive does that has gone: until the block ends, no write is done."""
-        back = threading.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.writes.write(lambda store: back.wait()))
-            try:
-                yield
-            finally:
-                back.set()
 
     def reasons(self) -> list[str]:
         """Why the calls of the log ended, the latest first."""
@@ -628,7 +634,7 @@ async def test_a_disk_that_hangs_keeps_neither_the_goodbye_nor_the_call_and_gets
 ) -> None:
     async with anna(tmp_path) as who, bens_session(who, Role.CALLER) as theirs:
         line, ours = await who.connects(theirs)
-        async with who.hanging_disk():
+        async with hanging_disk(who.writes):
             line.put(HangUp())
             await theirs.tells(RemoteBye)
             async with asyncio.timeout(PATIENCE):
@@ -658,7 +664,7 @@ async def test_an_end_that_is_being_written_again_when_the_program_stops_is_writ
         line.put(RemoteCancelled())
         await over(line)
         other.close()
-        async with who.hanging_disk():
+        async with hanging_disk(who.writes):
             upkeep = asyncio.create_task(who.log.again())
             await asyncio.sleep(0)
             upkeep.cancel()
@@ -666,3 +672,120 @@ async def test_an_end_that_is_being_written_again_when_the_program_stops_is_writ
         await who.log.again()
         await who.writes.write(lambda store: None)
         assert who.reasons() == ["remote-cancelled"]
+
+
+async def listening(who: Anna) -> tuple[Line, End]:
+    """Wait until our only call has a socket and a link. Returns it with its session."""
+    async with asyncio.timeout(PATIENCE):
+        while not (who.lines and who.lines[0].link.reference):  # noqa: ASYNC110 -- nothing tells of a link that waits
+            await asyncio.sleep(0)
+    return who.lines[0], who.sessions.ends[0]
+
+
+async def test_a_call_that_is_taken_back_while_its_link_waits_for_a_hanging_disk_is_over_and_says_nothing(
+    tmp_path: Path,
+) -> None:
+    async with anna(tmp_path) as who:
+        async with hanging_disk(who.writes):
+            placing = asyncio.create_task(who.places())
+            line, ours = await listening(who)
+            line.put(HangUp())
+            async with asyncio.timeout(PATIENCE):
+                await ours.over.wait()
+            await over(line)
+            assert await placing is line
+            assert line.call.reason is EndReason.CANCELLED
+            assert who.lines == []
+        await who.writes.write(lambda store: None)
+        assert who.posts == []
+        assert who.reasons() == ["cancelled"]
+        assert who.store.running_calls() == []
+
+
+async def test_a_first_contact_that_is_hung_up_while_its_answer_waits_for_a_hanging_disk_is_declined_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with anna(tmp_path) as who:
+        request = who.request(EVE)
+        line = await who.rings(request)
+        async with hanging_disk(who.writes):
+            line.put(Answer())
+            line.put(HangUp())
+            await over(line)
+            assert who.sessions.ends[0].over.is_set()
+            assert line.call.reason is EndReason.HUNG_UP
+            assert who.posts == []
+        await who.until(lambda: bool(who.posts))
+        (refusal,) = map(decode, who.posts)
+        assert isinstance(refusal, Response)
+        assert refusal.status is Status.DECLINE
+
+
+async def test_a_call_that_is_taken_back_while_the_disk_hangs_is_over_and_its_callee_reads_that_later(
+    tmp_path: Path,
+) -> None:
+    async with anna(tmp_path) as who:
+        line = await who.places()
+        async with hanging_disk(who.writes):
+            line.put(HangUp())
+            await over(line)
+            assert len(who.posts) == 1
+        await who.until(lambda: len(who.posts) == 2)
+        assert who.said() is Operation.CANCEL
+
+
+async def test_a_link_that_a_disk_keeps_waiting_for_long_is_posted_once_it_is_back(tmp_path: Path) -> None:
+    async with anna(tmp_path) as who:
+        async with hanging_disk(who.writes):
+            line = await who.places()
+            assert line.call.state is State.CALLING
+            assert who.posts == []
+        await who.until(lambda: bool(who.posts))
+        assert line.link.token is not None
+        assert who.posts == [line.link.token.token]
+
+
+async def test_a_call_whose_link_cant_be_posted_after_all_fails(tmp_path: Path) -> None:
+    tried = asyncio.Event()
+
+    async def fails() -> None:
+        await tried.wait()
+        raise StoreError("The disk is gone.", "")
+
+    async with anna(tmp_path) as who:
+        line = await who.places()
+        line.ending.set()
+        await who.posting.first(line, fails())
+        tried.set()
+        await over(line)
+        assert (line.call.reason, line.call.detail) == (EndReason.FAILED, "The disk is gone.")
+
+
+async def test_of_a_path_that_is_lost_again_and_again_the_owner_hears_a_few_times(tmp_path: Path) -> None:
+    most = HEARD[Repeated.PATH].at_once
+    async with anna(tmp_path) as who, bens_session(who, Role.CALLER) as theirs:
+        line, _ = await who.connects(theirs)
+        for _ in range(most + 2):
+            line.put(PathLost())
+            line.put(PathRestored())
+
+        def tellings() -> list[Telling]:
+            return [news.telling for _, news in who.heard if isinstance(news, Changed)]
+
+        beginning = 3  # it rings, it is answered, it is up
+        await who.until(lambda: len(tellings()) == beginning + 2 * (most + 2))
+        assert tellings() == [*[Telling.EACH] * (beginning + 2 * most), Telling.LAST, *[Telling.NONE] * 3]
+
+
+async def test_of_links_that_say_what_anybody_could_the_owner_hears_a_few_times(tmp_path: Path) -> None:
+    most = HEARD[Repeated.LINK].at_once
+    async with anna(tmp_path) as who:
+        line = await who.places()
+        for _ in range(most + 2):
+            line.put(RemoteDeclined(authenticated=False))
+        line.put(HangUp())
+        await over(line)
+        assert [type(news) for _, news in who.heard if isinstance(news, LinkNoted | GoesOn)] == [
+            *[LinkNoted] * most,
+            GoesOn,
+        ]

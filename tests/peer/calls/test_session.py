@@ -29,9 +29,10 @@ from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import LocalProtocolError, StoreError
 from shared.media import Media
-from shared.messages import Hello, MediaState, Message, OnHold, PairConfirm, Ping, Pong, Text
+from shared.messages import Hello, MediaState, Message, OnHold, PairConfirm, PairKept, Ping, Pong, Text
 from shared.rate import Bucket, Limit
 from shared.secrets.handshake import Role
+from shared.secrets.pairing import kept_mac
 from tests.peer.calls.ends import PATIENCE, Contacting, End, TwoEnds, paired_call_up, running, two_ends
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.pair import ANNA, BEN
@@ -267,6 +268,44 @@ async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> No
                     end.session.path.redialling.want()
                 for end in (call.caller, call.callee):
                     await end.tells(PathRestored)
+
+
+async def test_who_says_on_leg_after_leg_that_it_has_no_pair_secret_gets_new_words_a_few_times_only() -> None:
+    async with paired_call_up() as call:
+        for end in (call.caller, call.callee):
+            await end.tells(Committed)
+        call.callee.session._limiter._pairings = Bucket(Limit(at_once=1, per_second=0.0))
+        for allowed in (True, False):
+            assert call.caller.session._conversation is not None
+            call.caller.session._conversation.agreed_secret = None
+            await cut(call)
+            for end in (call.caller, call.callee):
+                end.session.path.redialling.want()
+            for end in (call.caller, call.callee):
+                await end.tells(PathRestored)
+            if allowed:
+                for end in (call.caller, call.callee):
+                    await end.tells(Committed)
+        call.caller.session.write("I have none, as my hello says")
+        await call.callee.tells(Text)
+        assert sum(isinstance(event, Proposed) for event in call.callee.told) == 2, "the first leg's, and one more"
+        assert not call.callee.has_told(Broke)
+
+
+async def test_a_confirmation_that_comes_again_and_again_is_stored_once() -> None:
+    async with paired_call_up() as call:
+        for end in (call.caller, call.callee):
+            await end.tells(Committed)
+        leg, theirs = call.caller.session.leg, call.callee.session._conversation
+        assert leg is not None
+        assert theirs is not None
+        assert theirs.agreed_secret is not None
+        before = sum(isinstance(event, Committed) for event in call.callee.told)
+        for _ in range(3):
+            leg.control.send(PairKept(kept_mac(Role.CALLER, theirs.agreed_secret, leg.exported)))
+        call.caller.session.write("That was it")
+        await call.callee.tells(Text)
+        assert sum(isinstance(event, Committed) for event in call.callee.told) == before + 1
 
 
 def test_a_path_that_is_bad_all_the_time_is_not_taken_for_one_that_is_broken_on_purpose() -> None:

@@ -22,9 +22,7 @@ from shared.files.table import FileState
 from shared.node_id import NodeId
 
 LARGEST = 1000
-NEW = OfferedFile(
-    size=10, again=False, state=None, kept=None, proven=True, always=False, waiting=0, running=0, shows=True
-)
+NEW = OfferedFile(size=10, again=False, state=None, kept=None, proven=True, always=False, waiting=0, running=0)
 KEPT = KeptFile(peer=NodeId(b"a" * 32), ours=False, digest=b"d" * 32, size=10, name="a", proven=True, at=0)
 
 
@@ -38,8 +36,6 @@ KEPT = KeptFile(peer=NodeId(b"a" * 32), ours=False, digest=b"d" * 32, size=10, n
         ({"always": True, "proven": False}, Become.ASK),
         ({"waiting": MAX_WAITING}, Become.TOO_MANY),
         ({"running": MAX_RUNNING, "always": True}, Become.TOO_MANY),
-        ({"shows": False}, Become.TOO_MANY),
-        ({"shows": False, "always": True}, Become.TOO_MANY),
         ({"state": FileState.OFFERED, "waiting": MAX_WAITING}, Become.WAIT),
         ({"state": FileState.RUNNING, "running": MAX_RUNNING}, Become.TAKE),
         ({"kept": KEPT}, Become.TAKE),

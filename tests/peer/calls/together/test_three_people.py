@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from peer.calls.line import Line
 from peer.calls.news import Paired
 from peer.calls.reading import Reading
+from peer.calls.repeats import HEARD, Repeated, Telling
 from peer.calls.session import Session
 from peer.calls.session_events import HelloHeard
 from peer.calls.together.members import SETTLE_SECONDS
@@ -25,6 +27,7 @@ from shared.links.introduced import introduced_node
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
+from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
 from shared.store.restored import restored
@@ -660,6 +663,39 @@ async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp
         stranger = b"dora".ljust(32)
         await hears_of(anna, ben, (stranger, carl.id.key), lambda news: bool(news.unseen))
         await hears_of(anna, ben, (), lambda news: news.apart == (("ben", "carl"),))
+
+
+async def test_of_a_circle_that_changes_again_and_again_the_owner_hears_a_few_times(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl", hurry=10) as (_, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        for _ in range(HEARD[Repeated.CIRCLE].at_once):
+            lines[0].repeats.begins(Repeated.CIRCLE, time.monotonic())
+        for number, telling in ((1, Telling.LAST), (2, Telling.NONE)):
+            unseen = NodeId(bytes([number]) * 32)
+            await hears_of(anna, ben, (unseen.key, carl.id.key), lambda news, node=unseen: node.short in news.unseen)  # type: ignore[misc]
+            assert circles(anna)[-1].telling is telling
+        await hears_of(anna, ben, (carl.id.key,), lambda news: news is circles(anna)[-1] and not news.unseen)
+        assert circles(anna)[-1].telling is Telling.NONE
+
+
+def circles(who: Node) -> list[CircleChanged]:
+    return [news for _, news in who.heard if isinstance(news, CircleChanged)]
+
+
+async def test_of_somebody_who_cant_be_met_the_owner_hears_once_however_many_links_come(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("dora",)))
+        await agree(ben)
+        dora = b"dora".ljust(32)
+        says(anna, ben, JoinNode(CONVERSATION, dora, calls=False))
+        for number in range(5):
+            says(anna, ben, JoinLink(CONVERSATION, dora, f"no link {number}"))
+        # What comes after the links is answered after them.
+        says(anna, ben, JoinAsk(b"another".ljust(16), ("eve",)))
+        answer = JoinAnswer(b"another".ljust(16), agrees=False)
+        await anna.until(lambda: any(news == answer for _, news in anna.heard))
+        assert sum(isinstance(news, CantMeet) for _, news in ben.heard) == 1
 
 
 async def hears_of(who: Node, other: Node, nodes: tuple[bytes, ...], wanted: Callable[[CircleChanged], bool]) -> None:
