@@ -529,11 +529,11 @@ def _mistyped(words: list[str], counts: list[int], names: list[str]) -> NameNotF
 
     `counts` are its possible lengths.
     """
-    said = " ".join(words)
-    meant = nearest(said, names)
+    text = " ".join(words)
+    meant = nearest(text, names)
     if not meant or name_key(meant) in {name_key(" ".join(words[:count])) for count in counts}:
         return None
-    return NameNotFound(*refusals.no_contact(said, names))
+    return NameNotFound(*refusals.no_contact(text, names))
 
 
 def _call(words: list[str], _text: str) -> Command:

@@ -118,12 +118,12 @@ class NotificationServer:
 
     def _received(self, message: Message) -> None:
         """Every message that reaches us, from anybody on the bus."""
-        said = (message.interface, message.member, message.signature)
-        if message.sender == BUS and said == (BUS, "NameOwnerChanged", "sss"):
+        signal = (message.interface, message.member, message.signature)
+        if message.sender == BUS and signal == (BUS, "NameOwnerChanged", "sss"):
             if message.body[0] == SERVER:
                 self._heard(OtherServer(message.body[2]))
         elif message.sender == self.owner and message.path == SERVER_PATH:
-            match said:
+            match signal:
                 case (str(), "ActionInvoked", "us") if len(message.body[1]) <= MAX_WORD:
                     self._heard(Invoked(*message.body))
                 case (str(), "ActivationToken", "us") if len(message.body[1]) <= MAX_WORD:

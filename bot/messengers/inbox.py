@@ -78,25 +78,25 @@ class Inbox:
 
     async def store(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Store new entries, each with the messenger's number for it. Entries that are stored already don't change."""
-        kept = list(entries)
-        if kept:
-            await self._writer.write(functools.partial(Journal.store, entries=kept, now=int(time.time())))
+        new = list(entries)
+        if new:
+            await self._writer.write(functools.partial(Journal.store, entries=new, now=int(time.time())))
 
     async def act_on_waiting(self, act: Act, *, again: bool = False) -> None:
         """Carry out the stored entries in order. `again`: a killed program may have begun with the first one."""
         without_trace: list[int] = []
-        for kept in self._journal.waiting():
+        for entry in self._journal.waiting():
             with self.collecting(keep=True) as outcome:
-                if again and await self._killed_us(kept.id):
-                    self._set_aside(kept.value, "the program ended each time it tried", outcome)
+                if again and await self._killed_us(entry.id):
+                    self._set_aside(entry.value, "the program ended each time it tried", outcome)
                 else:
-                    await self._act(act, kept.value, outcome, again=again)
+                    await self._act(act, entry.value, outcome, again=again)
             again = False
             if outcome:
-                await self.done([*without_trace, kept.id], outcome)
+                await self.done([*without_trace, entry.id], outcome)
                 without_trace.clear()
             else:
-                without_trace.append(kept.id)
+                without_trace.append(entry.id)
             await asyncio.sleep(0)
         if without_trace:
             await self.done(without_trace, Outcome())

@@ -33,13 +33,13 @@ def text(journal: Journal, name: str) -> str | None:
 
 def number(journal: Journal, name: str) -> int | None:
     """Look up a fact that is a positive 64-bit number. None if it is missing or anything else."""
-    kept = text(journal, name)
-    if not kept:
+    fact = text(journal, name)
+    if not fact:
         return None
-    if not (kept.isascii() and kept.isdigit() and len(kept) < 20 and int(kept) <= LARGEST):
+    if not (fact.isascii() and fact.isdigit() and len(fact) < 20 and int(fact) <= LARGEST):
         _unreadable(name)
         return None
-    return int(kept)
+    return int(fact)
 
 
 def as_numbers(name: str, raw: bytes | None) -> list[int]:

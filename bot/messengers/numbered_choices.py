@@ -75,15 +75,15 @@ class NumberedChoices:
         """
         self._now = now
         words = list(dict.fromkeys(what))
-        kept = {each.number: each for each in self._choices if each.is_taken(now)}
-        known = {each.what: each.number for each in kept.values() if each.about == about and each.what in words}
+        taken = {each.number: each for each in self._choices if each.is_taken(now)}
+        known = {each.what: each.number for each in taken.values() if each.about == about and each.what in words}
         last = MOST_KEPT if reserved else MOST_KEPT - RESERVED
-        free = [number for number in range(1, last + 1) if number not in kept]
+        free = [number for number in range(1, last + 1) if number not in taken]
         missing = len(words) - len(known) - len(free)
         if missing > 0:
             forgotten = [
                 each.number
-                for each in sorted(kept.values(), key=lambda each: each.shown)
+                for each in sorted(taken.values(), key=lambda each: each.shown)
                 if each.shown <= now - FORGOTTEN_SECONDS and each.number <= last and each.number not in known.values()
             ]
             free += forgotten[:missing]
@@ -91,7 +91,7 @@ class NumberedChoices:
             return []
         numbers = iter(free)
         offered = [Choice(known[word] if word in known else next(numbers), word, about, int(now)) for word in words]
-        self._choices = list((kept | {each.number: each for each in offered}).values())
+        self._choices = list((taken | {each.number: each for each in offered}).values())
         return offered
 
     def meant(self, number: int) -> Choice | None:

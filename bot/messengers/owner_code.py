@@ -20,11 +20,11 @@ def owner_of(journal: Journal) -> int | None:
 
 def code_of(journal: Journal) -> str:
     """The code that claims the bot. It stays the same until it is used."""
-    kept = text(journal, CODE)
-    if kept is None:
-        kept = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        journal.set_facts({CODE: kept.encode()})
-    return kept
+    code = text(journal, CODE)
+    if code is None:
+        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        journal.set_facts({CODE: code.encode()})
+    return code
 
 
 def forget_owner(journal: Journal, theirs: str) -> None:

@@ -19,11 +19,11 @@ NOTICES = "notices"
 
 async def tell_notices(notices: list[str], journal: Journal, inbox: Inbox, tell: Callable[[Sentence], None]) -> None:
     """Send the notices of this start, unless the owner has already had the same ones."""
-    kept = msgspec.json.encode(notices)
-    if journal.fact(NOTICES) == kept:
+    encoded = msgspec.json.encode(notices)
+    if journal.fact(NOTICES) == encoded:
         return
     with inbox.collecting(keep=True) as outcome:
-        outcome.facts[NOTICES] = kept
+        outcome.facts[NOTICES] = encoded
         tell(texts.notices(notices))
     if not inbox.is_collecting:  # otherwise it is stored with the current entry
         await inbox.done([], outcome)
@@ -33,6 +33,6 @@ async def tell_missed(journal: Journal, writer: JournalWriter, to_bytes: Callabl
     """Store one message about all missed calls. `to_bytes` encodes it. Returns whether any call was missed."""
     missed = journal.missed()
     if missed:
-        message = to_bytes(texts.missed_calls([kept.value.decode(errors="replace") for kept in missed]))
+        message = to_bytes(texts.missed_calls([call.value.decode(errors="replace") for call in missed]))
         await writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
     return bool(missed)

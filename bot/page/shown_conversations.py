@@ -53,14 +53,14 @@ class ShownConversations:
                 self._called[line.number] = called
             case CircleChanged():
                 there = {each.together for each in self._lines} - {line.together}
-                self._circles = {name: said for name, said in self._circles.items() if name in there}
+                self._circles = {name: sentence for name, sentence in self._circles.items() if name in there}
                 if news.apart or news.unseen:
                     self._circles[line.together] = circle(news).sentence
 
     def forget(self, line: Line) -> None:
         """Forget a call that is over."""
-        for kept in (self._questions, self._called):
-            kept.pop(line.number, None)
+        for by_call in (self._questions, self._called):
+            by_call.pop(line.number, None)
 
     def of(self, line: Line) -> ShownOfConversation:
         """What is shown with that call."""

@@ -46,8 +46,8 @@ class Acceptances:
         """Keep an attempt of a first contact. If there is no more room, the oldest of the latest is dropped."""
         handshake = attempt.handshake
         self._own = (handshake.role, handshake.identity)
-        kept = self._first if len(self._first) < self._most_first else self._latest
-        kept[attempt.username] = _KEPT.pack(
+        attempts = self._first if len(self._first) < self._most_first else self._latest
+        attempts[attempt.username] = _KEPT.pack(
             handshake.secret,
             handshake.remote_pin.sha256,
             attempt.transcript,
@@ -59,11 +59,11 @@ class Acceptances:
 
     def of(self, username: str) -> Attempt | None:
         """The attempt whose checks carry that username fragment; None if there is none."""
-        kept = self._first.get(username) or self._latest.get(username)
-        if kept is None or self._own is None:
+        packed = self._first.get(username) or self._latest.get(username)
+        if packed is None or self._own is None:
             return None
         role, identity = self._own
-        secret, fingerprint, transcript, port, media = _KEPT.unpack(kept)
+        secret, fingerprint, transcript, port, media = _KEPT.unpack(packed)
         handshake = Handshake(
             role=role,
             local_ice=epoch_credentials(secret, 0, role),
@@ -76,8 +76,8 @@ class Acceptances:
 
     def remove(self, attempt: Attempt) -> None:
         """Drop an attempt. Does nothing if it isn't kept."""
-        for kept in (self._first, self._latest):
-            kept.pop(attempt.username, None)
+        for attempts in (self._first, self._latest):
+            attempts.pop(attempt.username, None)
 
     def clear(self) -> None:
         """Drop all attempts."""

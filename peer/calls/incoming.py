@@ -116,15 +116,15 @@ class IncomingCalls:
         one. Raises StoreError.
         """
         link = coming.link
-        kept = begun(link, Role.CALLEE, coming.chat, coming.shown) if stands_alone else None
+        call = begun(link, Role.CALLEE, coming.chat, coming.shown) if stands_alone else None
 
         def use(store: Store) -> bool:
             if not (store.use_links(link.marks, expires=until) or again):
                 return False
             if link.secret is not None:
                 store.note_secret_used(link.peer, link.secret)
-            if kept is not None:
-                store.save_call(kept)
+            if call is not None:
+                store.save_call(call)
             return True
 
         return await self.writes.write(use)
@@ -138,8 +138,8 @@ class IncomingCalls:
 
         Raises StoreError.
         """
-        kept = begun(line.link, Role.CALLEE, line.chat, line.shown)
-        await self.writes.write(lambda store: store.save_call(kept))
+        call = begun(line.link, Role.CALLEE, line.chat, line.shown)
+        await self.writes.write(lambda store: store.save_call(call))
 
     def beginning(self, line: Line, decision: Decision, *, by_hand: bool = False) -> Beginning:
         """How a call begins, as the policy has decided: it rings, is answered, or its caller hears that we are busy.

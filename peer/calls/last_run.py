@@ -74,10 +74,10 @@ class LastRun:
         if not self._rang:
             return
         now = int(self._clock())
-        kept = {call.reference for call in self._store.running_calls()}
+        running = {call.reference for call in self._store.running_calls()}
         lines = {line.link.reference for line in self._lines}
         for call in [*self._rang]:
-            if call.reference not in kept:
+            if call.reference not in running:
                 self._rang.remove(call)
             elif call.reference not in lines and not 0 <= now - call.created <= self._lifetime + SETTLE_SECONDS:
                 await self._log([interrupted(call, now)])

@@ -124,15 +124,15 @@ class LinkReader:
         return self._said(token, opened)
 
     def _said(self, token: PairedToken, opened: OpenedToken) -> Opened:
-        said = opened.paired
+        body = opened.paired
         proven = self._store.proves(opened.node, opened.secret)
-        if said.operation is not Operation.CALL:
-            return SaidLink(opened.node, said, token.raw, opened.secret, proven)
+        if body.operation is not Operation.CALL:
+            return SaidLink(opened.node, body, token.raw, opened.secret, proven)
         return CallLink(
             peer=opened.node,
-            media=said.media,
-            created=said.created,
-            port=said.port,
+            media=body.media,
+            created=body.created,
+            port=body.port,
             raw=token.raw,
             reference=reference_of(token),
             token=token,
@@ -143,10 +143,10 @@ class LinkReader:
         )
 
     def _moved(self, token: MovedToken) -> MovedLink:
-        revision, kept = self._store.revision(), self._move_keys
-        if kept is None or kept[0] != revision:
-            self._move_keys = kept = revision, MoveKeys(self._store.readable_secrets(), kept[1] if kept else None)
-        opened = kept[1].open(token)
+        revision, known = self._store.revision(), self._move_keys
+        if known is None or known[0] != revision:
+            self._move_keys = known = revision, MoveKeys(self._store.readable_secrets(), known[1] if known else None)
+        opened = known[1].open(token)
         if opened is None:
             raise BadLink(Reason.UNKNOWN_CALLER)
         proven = self._store.proves(opened.before, opened.secret)

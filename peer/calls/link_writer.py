@@ -62,9 +62,9 @@ class LinkWriter:
             secret = secret and introduced_secret(secret, line.together)
             destination = introduced_node(destination, line.together)
         if secret is not None:
-            said = paired.PairedBody(Operation.CALL, link.media, link.created, port)
+            body = paired.PairedBody(Operation.CALL, link.media, link.created, port)
             token = paired.seal(
-                said, secret=secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
+                body, secret=secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
             )
             line.written(replace(link, port=port, raw=token.raw, reference=reference_of(token), token=token))
             return token.token
@@ -111,12 +111,12 @@ class LinkWriter:
         until = line.expires + MAX_CLOCK_AHEAD
         first = line.foreign is not None or raw == line.link.raw
         begins = line.call.role is Role.CALLER and first and not line.shown.provisional
-        kept = begun(line.link, Role.CALLER, line.chat, line.shown) if begins else None
+        call = begun(line.link, Role.CALLER, line.chat, line.shown) if begins else None
 
         def use(store: Store) -> None:
             store.use_link(raw, ours=True, expires=until)
-            if kept is not None:
-                store.save_call(kept)
+            if call is not None:
+                store.save_call(call)
 
         await self._writes.write(use)
         self._listeners.need(line, LinkForIntroduced(token) if line.shown.introduced else Posted(token))
@@ -138,11 +138,11 @@ class LinkWriter:
         It isn't posted yet. Raises StoreError.
         """
         assert link.secret is not None
-        said = paired.PairedBody(Operation.DECLINE, Media.BOTH, int(self._clock()), reference=link.reference)
+        body = paired.PairedBody(Operation.DECLINE, Media.BOTH, int(self._clock()), reference=link.reference)
         token = paired.seal(
-            said, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
+            body, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
         )
-        until = said.created + LONGEST_LIFETIME
+        until = body.created + LONGEST_LIFETIME
         await self._writes.write(lambda store: store.use_link(token.raw, ours=True, expires=until))
         return token.token
 
@@ -153,6 +153,6 @@ class LinkWriter:
         secret = secret or self._writes.store.writable_secret(line.peer) or opened
         if secret is None:
             return  # a first contact that got no key; or the contact was removed, and the program was restarted
-        said = paired.PairedBody(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
-        token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
+        body = paired.PairedBody(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
+        token = paired.seal(body, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
         await self.post(line, token.token, token.raw)

@@ -9,9 +9,9 @@ from shared.links.kinds import MAX_CLOCK_AHEAD
 from shared.links.paired import PairedBody
 
 
-def out_of_time(line: Line, said: PairedBody, now: int) -> RemoteOutOfTime:
+def out_of_time(line: Line, reply: PairedBody, now: int) -> RemoteOutOfTime:
     """The reply was written between the call and `now` (Unix seconds by our clock), or the clocks differ."""
-    ahead = max(said.created - now, 0) or min(said.created - line.link.created, 0)
+    ahead = max(reply.created - now, 0) or min(reply.created - line.link.created, 0)
     if abs(ahead) <= MAX_CLOCK_AHEAD:
         return RemoteOutOfTime(f"your link reached {line.name} too late", "Call them again.")
     whose = "fast, or yours is slow" if ahead > 0 else "slow, or yours is fast"

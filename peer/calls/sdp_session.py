@@ -234,12 +234,14 @@ class SdpSession:
                 continue
 
     def _message(self, channel: int, message: str | bytes) -> None:
-        said = self._foreign.envelope.read(channel, message)
-        if isinstance(said, str):
+        heard = self._foreign.envelope.read(channel, message)
+        if isinstance(heard, str):
             # Other programs know no such limit. What is longer comes in several lines, rather than cut.
-            messages: list[Text | MediaState] = [Text(said[at : at + MAX_TEXT]) for at in range(0, len(said), MAX_TEXT)]
+            messages: list[Text | MediaState] = [
+                Text(heard[at : at + MAX_TEXT]) for at in range(0, len(heard), MAX_TEXT)
+            ]
         else:
-            messages = [said] if said is not None else []
+            messages = [heard] if heard is not None else []
         for each in messages:
             if self._limiter.takes(each, time.monotonic()):
                 self._tell(each)

@@ -136,16 +136,16 @@ class Switchboard:
                 logger.error("calls: %s", error.sentence)
 
     async def _keep_up(self) -> None:
-        said = ""
+        logged = ""
         while True:
             await asyncio.sleep(LIFE_SECONDS)
             try:
                 await self.upkeep()
-                said = ""
+                logged = ""
             except CopybaraError as error:
-                if error.sentence != said:
+                if error.sentence != logged:
                     logger.warning("calls: %s", error.sentence)
-                said = error.sentence
+                logged = error.sentence
 
     async def upkeep(self) -> None:
         """Do what is done every LIFE_SECONDS. Raises StoreError; what couldn't be written is written the next time."""

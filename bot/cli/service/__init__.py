@@ -322,9 +322,9 @@ def _systemctl(*words: str) -> None:
     with said_if_slow(f"Waiting for systemd: systemctl --user {' '.join(words)}"):
         result = asked(["systemctl", "--user", *words], SECONDS)
     if result.returncode and words[0] != "stop":
-        said = result.stderr.strip().splitlines()
+        lines = result.stderr.strip().splitlines()
         raise StoreError(
-            ended(f"systemd refuses `systemctl --user {' '.join(words)}`: {said[-1] if said else result.returncode}"),
+            ended(f"systemd refuses `systemctl --user {' '.join(words)}`: {lines[-1] if lines else result.returncode}"),
             "If this isn't a session of your own (but su, for example), log in as yourself and try again.",
         )
 
@@ -386,10 +386,10 @@ def cause(since: int = 0) -> str:
     if shutil.which("journalctl") is None:
         return ""
     journal = ("journalctl", "--user", "--no-pager", "--quiet", "--output=cat", "--lines=50", f"--since=@{since}")
-    said = asked([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"], SECONDS).stdout.splitlines()
-    begin = max((at for at, line in enumerate(said) if line.startswith("error:")), default=None)
+    lines = asked([*journal, f"_SYSTEMD_USER_UNIT={units.SERVICE}"], SECONDS).stdout.splitlines()
+    begin = max((at for at, line in enumerate(lines) if line.startswith("error:")), default=None)
     if begin is not None:
-        return joined(*(line.removeprefix("error:").removeprefix("hint:") for line in said[begin : begin + 2]))
+        return joined(*(line.removeprefix("error:").removeprefix("hint:") for line in lines[begin : begin + 2]))
     told = asked([*journal, f"--unit={units.SERVICE}"], SECONDS).stdout.splitlines()
     return next((line.strip() for line in told if "Failed at" in line), told[-1].strip() if told else "")
 

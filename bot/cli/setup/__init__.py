@@ -52,10 +52,10 @@ def setup(home: Home, answers: Answers, *, part: str | None = None, answer: str 
                 if not each.tries:
                     each.set_up(home, draft, asking)
     except CopybaraError as error:
-        kept = asking.at_terminal and len(chosen) > 1 and draft.write()
+        wrote = asking.at_terminal and len(chosen) > 1 and draft.write()
         if isinstance(error, Stopped):
             _say_what_stays(error, home, draft)
-        elif kept:
+        elif wrote:
             error.hint = joined(error.hint, KEPT)
         raise
     if answers.only_prints:

@@ -79,8 +79,8 @@ class Megolm:
         self._own = own
         self._kept = Ledger(SESSIONS, ranks.by_device)
         for name in vault.names("inbound:"):
-            kept = vault.get(name, Inbound)
-            for gone in self._kept.add(_item(name, kept)) if kept is not None else [name]:
+            inbound = vault.get(name, Inbound)
+            for gone in self._kept.add(_item(name, inbound)) if inbound is not None else [name]:
                 vault.drop(gone)
 
     # Others' messages.
@@ -106,9 +106,9 @@ class Megolm:
         if session.session_id != name:
             return None
         pickle, now = session.pickle(PICKLE_KEY), int(time.time())
-        kept = Inbound(room, message.sender, message.curve25519, message.ed25519, pickle, now)
-        self._vault.put(place, kept)
-        for gone in self._kept.add(_item(place, kept)):
+        inbound = Inbound(room, message.sender, message.curve25519, message.ed25519, pickle, now)
+        self._vault.put(place, inbound)
+        for gone in self._kept.add(_item(place, inbound)):
             self._vault.drop(gone)
         return room, name
 
@@ -119,33 +119,33 @@ class Megolm:
         """
         content = part(event, "content")
         place = _inbound(*key_of(room, event))
-        kept = self._vault.get(place, Inbound)
-        if text(content, "algorithm") != MEGOLM or kept is None:
+        inbound = self._vault.get(place, Inbound)
+        if text(content, "algorithm") != MEGOLM or inbound is None:
             raise CantDecrypt("no key")
         try:
-            session = vodozemac.InboundGroupSession.from_pickle(kept.pickle, PICKLE_KEY)
+            session = vodozemac.InboundGroupSession.from_pickle(inbound.pickle, PICKLE_KEY)
             message = vodozemac.MegolmMessage.from_base64(text(content, "ciphertext", most=2 * MOST_BYTES))
             result = session.decrypt(message)
-            said = msgspec.json.decode(result.plaintext)
+            decrypted = msgspec.json.decode(result.plaintext)
         except (ValueError, *NOT_JSON) as error:
             raise CantDecrypt(type(error).__name__) from error
-        if text(said, "room_id") != room:
+        if text(decrypted, "room_id") != room:
             raise CantDecrypt("written in another room")
-        before = kept.read.get(result.message_index)
-        if before not in (None, number) or (before is None and result.message_index < kept.below):
+        before = inbound.read.get(result.message_index)
+        if before not in (None, number) or (before is None and result.message_index < inbound.below):
             return None
         if before is None:
-            kept.read[result.message_index] = number
-            while len(kept.read) > NUMBERS_KEPT:
-                lowest = min(kept.read)
-                del kept.read[lowest]
-                kept.below = max(kept.below, lowest + 1)
-            self._vault.put(place, kept)
-        inside, related = part(said, "content"), content.get("m.relates_to")
+            inbound.read[result.message_index] = number
+            while len(inbound.read) > NUMBERS_KEPT:
+                lowest = min(inbound.read)
+                del inbound.read[lowest]
+                inbound.below = max(inbound.below, lowest + 1)
+            self._vault.put(place, inbound)
+        inside, related = part(decrypted, "content"), content.get("m.relates_to")
         if related is not None:
             # The relation is outside the encryption, where the server can read it (specification, Encrypted relations).
             inside.setdefault("m.relates_to", related)
-        return Decrypted(kept.sender, kept.curve25519, kept.ed25519, text(said, "type"), inside)
+        return Decrypted(inbound.sender, inbound.curve25519, inbound.ed25519, text(decrypted, "type"), inside)
 
     # Our messages.
 
@@ -154,37 +154,39 @@ class Megolm:
 
         `readers` are the devices that may read our messages: each one's curve25519 key, with its user.
         """
-        session, kept = self._session(room)
-        gone = kept is not None and any(kept.shared[key] != readers.get(key) for key in kept.shared)
-        old = kept is not None and (kept.sent >= ROTATE_MESSAGES or kept.made + ROTATE_SECONDS < time.time())
-        if session is None or kept is None or gone or old:
+        session, outbound = self._session(room)
+        gone = outbound is not None and any(outbound.shared[key] != readers.get(key) for key in outbound.shared)
+        old = outbound is not None and (
+            outbound.sent >= ROTATE_MESSAGES or outbound.made + ROTATE_SECONDS < time.time()
+        )
+        if session is None or outbound is None or gone or old:
             session = vodozemac.GroupSession()
-            kept = Outbound(session.pickle(PICKLE_KEY), int(time.time()))
-            self._vault.put(f"outbound:{room}", kept)
+            outbound = Outbound(session.pickle(PICKLE_KEY), int(time.time()))
+            self._vault.put(f"outbound:{room}", outbound)
         key = {
             "algorithm": MEGOLM,
             "room_id": room,
             "session_id": session.session_id,
             "session_key": session.session_key.to_base64(),
         }
-        return key, {name: user for name, user in readers.items() if name not in kept.shared}
+        return key, {name: user for name, user in readers.items() if name not in outbound.shared}
 
     def shared(self, room: str, devices: dict[str, str]) -> None:
         """Note that the key was sent to these devices, each with its user."""
-        kept = self._vault.get(f"outbound:{room}", Outbound)
-        if kept is not None:
-            kept.shared.update(devices)
-            self._vault.put(f"outbound:{room}", kept)
+        outbound = self._vault.get(f"outbound:{room}", Outbound)
+        if outbound is not None:
+            outbound.shared.update(devices)
+            self._vault.put(f"outbound:{room}", outbound)
 
     def encrypt(self, room: str, type_: str, content: Json) -> Json:
         """The content of an m.room.encrypted event. The session must be on the disk before it is sent."""
-        session, kept = self._session(room)
+        session, outbound = self._session(room)
         assert session is not None
-        assert kept is not None
+        assert outbound is not None
         payload = {"room_id": room, "type": type_, "content": content}
         ciphertext = session.encrypt(canonical(payload)).to_base64()
-        kept.pickle, kept.sent = session.pickle(PICKLE_KEY), kept.sent + 1
-        self._vault.put(f"outbound:{room}", kept)
+        outbound.pickle, outbound.sent = session.pickle(PICKLE_KEY), outbound.sent + 1
+        self._vault.put(f"outbound:{room}", outbound)
         encrypted: Json = {
             "algorithm": MEGOLM,
             "sender_key": self._own.curve25519,
@@ -196,10 +198,10 @@ class Megolm:
         return encrypted | ({"m.relates_to": content["m.relates_to"]} if "m.relates_to" in content else {})
 
     def _session(self, room: str) -> tuple[vodozemac.GroupSession | None, Outbound | None]:
-        kept = self._vault.get(f"outbound:{room}", Outbound)
-        if kept is None:
+        outbound = self._vault.get(f"outbound:{room}", Outbound)
+        if outbound is None:
             return None, None
-        return vodozemac.GroupSession.from_pickle(kept.pickle, PICKLE_KEY), kept
+        return vodozemac.GroupSession.from_pickle(outbound.pickle, PICKLE_KEY), outbound
 
 
 def key_of(room: str, event: Json) -> tuple[str, str, str]:
@@ -212,5 +214,5 @@ def _inbound(room: str, sender: str, name: str) -> str:
     return f"inbound:{room} {sender} {name}"
 
 
-def _item(name: str, kept: Inbound) -> Item:
-    return Item(name, kept.sender, kept.kept, kept.room, kept.curve25519)
+def _item(name: str, inbound: Inbound) -> Item:
+    return Item(name, inbound.sender, inbound.kept, inbound.room, inbound.curve25519)

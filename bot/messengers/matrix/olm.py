@@ -133,18 +133,22 @@ class Olm:
         kind, body = message.get("type"), text(message, "body", most=2 * MOST_BYTES)
         plain = self._decrypt(sender, sender_key, kind, body)
         try:
-            said = msgspec.json.decode(plain)
+            decrypted = msgspec.json.decode(plain)
         except NOT_JSON as error:
             raise CantDecrypt("not JSON") from error
         if (
-            text(said, "sender") != sender
-            or text(said, "recipient") != self._own.user
-            or text(said, "recipient_keys", "ed25519") != self._own.ed25519
-            or not text(said, "keys", "ed25519", most=64)
+            text(decrypted, "sender") != sender
+            or text(decrypted, "recipient") != self._own.user
+            or text(decrypted, "recipient_keys", "ed25519") != self._own.ed25519
+            or not text(decrypted, "keys", "ed25519", most=64)
         ):
             raise CantDecrypt("meant for somebody else")
         return FromDevice(
-            sender, sender_key, text(said, "keys", "ed25519", most=64), text(said, "type"), part(said, "content")
+            sender,
+            sender_key,
+            text(decrypted, "keys", "ed25519", most=64),
+            text(decrypted, "type"),
+            part(decrypted, "content"),
         )
 
     def _decrypt(self, sender: str, sender_key: str, kind: object, body: str) -> bytes:

@@ -259,8 +259,8 @@ class MatrixWire:
         if not room or (self._spare is not None and self._spare[0] == room):
             return
         try:
-            said = {"msgtype": "m.text", "body": texts.CANNOT_STORE.text}
-            self._spare = room, await self._client.encrypted(room, said)
+            content = {"msgtype": "m.text", "body": texts.CANNOT_STORE.text}
+            self._spare = room, await self._client.encrypted(room, content)
         except (NotEncrypted, Unreachable, ServerRefusal) as error:
             logger.info("No warning could be prepared: %s", type(error).__name__)
 

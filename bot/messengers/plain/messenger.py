@@ -90,8 +90,8 @@ class PlainMessenger:
         self._calls = ShownCalls(journal, self._writer)
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._choices = NumberedChoices(journal.fact(CHOICES))
-        kept = {name: as_text(name, raw) for name, raw in journal.facts(WRITES).items()}
-        self._writers = {name: who for name, who in kept.items() if who is not None}
+        writers = {name: as_text(name, raw) for name, raw in journal.facts(WRITES).items()}
+        self._writers = {name: who for name, who in writers.items() if who is not None}
         self._brought: dict[str, tuple[str, str]] = {}
         "Who brought the link of a call that isn't connected yet, by Line.id: the messenger's id and the readable name."
         self._bringers: dict[str, str] = {}
@@ -233,13 +233,13 @@ class PlainMessenger:
 
     async def _store(self, entries: list[tuple[int, Entry]]) -> None:
         """Store entries. Those of one sender beyond the limit are left out."""
-        kept = []
+        within_limit = []
         for number, entry in entries:
             sender = entry.sender if isinstance(entry, Heard) else ""
             if not sender or number in self._counted or self._limit.allows(sender, time.monotonic()):
                 self._counted.add(number)
-                kept.append((number, values.to_bytes(entry)))
-        await self._inbox.store(kept)
+                within_limit.append((number, values.to_bytes(entry)))
+        await self._inbox.store(within_limit)
         self._counted.clear()
 
     async def _act(self, raw: bytes, again: bool) -> None:

@@ -243,8 +243,8 @@ def checked_updates(found: object) -> list[dict[str, Any]]:
 async def _call(bot: Bot, method: str, what: dict[str, Any], **limits: Any) -> Any:
     """Make a request, and return its result as Telegram sent it."""
     # "All methods in the Bot API are case-insensitive", and the library accepts the name in lower case.
-    said = {name: value for name, value in what.items() if value is not None}
-    return await bot.do_api_request(method, api_kwargs=said, **limits)
+    parameters = {name: value for name, value in what.items() if value is not None}
+    return await bot.do_api_request(method, api_kwargs=parameters, **limits)
 
 
 def _content(path: Path) -> bytes | None:

@@ -31,8 +31,8 @@ class Ownership:
         self._writer = writer
         self._greeted: list[int] = []
         with contextlib.suppress(msgspec.MsgspecError):
-            kept = journal.fact(GREETED) or b"[]"
-            self._greeted = msgspec.json.decode(kept, type=list[int])
+            greeted = journal.fact(GREETED) or b"[]"
+            self._greeted = msgspec.json.decode(greeted, type=list[int])
 
     async def introduced(self, name: str) -> Sentence | None:
         """Store the bot's name. Returns a sentence for the terminal if there is no owner."""

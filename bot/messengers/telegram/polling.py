@@ -90,9 +90,9 @@ class Polling:
                 entry = self._reader.read(update)
                 if isinstance(entry, Tapped) and tapped is not None:
                     entry = msgspec.structs.replace(entry, since=int(time.time() - tapped))
-                kept = to_bytes(entry) if entry is not None else b""
+                raw = to_bytes(entry) if entry is not None else b""
                 if entry is not None:
-                    from_bytes(kept)  # the library checks no types
+                    from_bytes(raw)  # the library checks no types
             except Exception as error:
                 # A newer Bot API may have sent it. The other updates of the batch must not be lost because of it.
                 logger.info("An update couldn't be read: %s", type(error).__name__)
@@ -100,7 +100,7 @@ class Polling:
             if entry is not None and self._has_room(update["update_id"], entry):
                 if isinstance(entry, TelegramMessage) and at_most is not None:
                     self._clock.new_message(entry.date, time.time(), at_most=at_most)
-                entries.append((update["update_id"], kept))
+                entries.append((update["update_id"], raw))
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
         await self._inbox.store(entries)

@@ -104,20 +104,20 @@ class Requests:
         One refusal may come from something in between; several in a row don't.
         """
         async with self._token:
-            refused, said = 0, False
+            refused, told = 0, False
             while True:
                 try:
                     await self._api.me()
                 except TelegramError as error:
                     if judge(error, 0).fault is FaultKind.TOKEN:
                         refused += 1
-                    if refused == TOKEN_REFUSALS and not said:
-                        said = True
+                    if refused == TOKEN_REFUSALS and not told:
+                        told = True
                         self._say(texts.revoked())
                 except UNREADABLE:
                     pass
                 else:
-                    if said:
+                    if told:
                         self._say(texts.token_holds())
                         self._back()
                     return

@@ -42,8 +42,8 @@ NUMBERED = "files.numbered"
 
 def _numbers_for_a_run(store: Store) -> int:
     """The number after which this run begins to count."""
-    kept = store.home_fact(NUMBERED) or b""
-    last = int(kept) if kept.isdigit() else 0
+    fact = store.home_fact(NUMBERED) or b""
+    last = int(fact) if fact.isdigit() else 0
     store.set_home_fact(NUMBERED, str((last + NUMBERS_OF_A_RUN) % LAST_NUMBER).encode())
     return last
 

@@ -62,10 +62,10 @@ class DeltaChatApp:
         if channel != SWITCHED_ON or len(message) > MAX_STATE:
             return None
         try:
-            said = _switched_on.decode(message)
+            switched_on = _switched_on.decode(message)
         except NOT_JSON:
             return None
-        return MediaState(audio=said.audio_enabled, video=said.video_enabled)
+        return MediaState(audio=switched_on.audio_enabled, video=switched_on.video_enabled)
 
     def write(self, sent: str | MediaState) -> tuple[int, str] | None:
         """What we send now; lines of text have the chat."""

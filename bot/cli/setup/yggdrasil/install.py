@@ -95,12 +95,12 @@ def install(asking: Asking, *, may_lack_peer: bool, peers_up: int | None) -> Non
         if not peers_up:
             asking.put_off.append(DO_LATER)
         return
-    said = ""
+    outcome = ""
     for number, step in enumerate(steps, 1):
-        said = run(asking, number, step)
+        outcome = run(asking, number, step)
         if step == plan.change_config(peers) and not peers_up:
             _keep(peers, private=private)
-    if said == plan.CONNECTED:
+    if outcome == plan.CONNECTED:
         asking.say("", "Yggdrasil runs, and a peer is connected.")
     else:
         asking.say("", "Yggdrasil runs, but no peer is connected, so nobody can be called.")
