@@ -29,8 +29,8 @@ PICTURE_COPIES = Limit(at_once=16 * 1024, per_second=25_000.0)
 such paths a browser sends small ones, and on long ones a request comes too late."""
 
 LONG_SECONDS = 2.0
-"""A report of so many seconds that says that they don't help is believed at once. Of short ones it takes two, with more
-than the one packet of 25 that may be chance."""
+"""A report about that much time that says that they don't help is believed at once. Of short ones it takes two, with
+more than the one packet of 25 that may be chance."""
 
 QUIET_SECONDS = 60.0
 "Without any loss for so long they end."

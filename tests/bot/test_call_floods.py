@@ -123,10 +123,10 @@ async def test_questions_beyond_a_few_are_declined_without_the_owner(tmp_path: P
                 eve.control.send(message)
         declined: list[bytes] = []
         async with asyncio.timeout(PATIENCE):
-            async for message in eve.control:
-                if isinstance(message, JoinAnswer):
-                    assert not message.agrees
-                    declined.append(message.conversation)
+            async for heard in eve.control:
+                if isinstance(heard, JoinAnswer):
+                    assert not heard.agrees
+                    declined.append(heard.conversation)
                 if len(declined) == 3:
                     break
         assert declined == [number.to_bytes(16, "big") for number in range(most, most + 3)]

@@ -18,6 +18,7 @@ from peer.media.rtp.incoming import key_frame_asked
 from peer.transport import dtls_records, sctp_packet
 from peer.transport.associations import FILES_PORT, Associations
 from peer.transport.connections import Connections
+from peer.transport.loss_reports import LossReports
 from peer.transport.profile import VideoCodec
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
@@ -158,6 +159,7 @@ async def _nowhere(packet: bytes) -> None:
 def _reported(data: bytes) -> None:
     """A series of RTCP packets about what we have sent, for the code that measures the path and sends packets again."""
     path, copies, lately = SendPath(), SentTwice(), SentLately()
+    counters, reports = MediaCounters(), LossReports()
     for number in range(40):
         path.number(1000, number / 50)
         lately.sent(numbered(_VIDEO[number % len(_VIDEO)], number))
@@ -167,6 +169,9 @@ def _reported(data: bytes) -> None:
             path.reported(part, now)
         copies.reported(packet, now)
         copies.wants(packet, now)
+        reports.heard(packet, now)
+        counters.add_rtp(packet, now)
+        reports.report(counters, 9, now + number, alone=False)
         if number == 2:
             lately.light_again(now)
         for at in (now, now + PAUSED_SECONDS):
