@@ -233,7 +233,7 @@ def test_a_key_that_cannot_be_read_is_refused() -> None:
     assert refused.value.hint == f"Run: chmod u+rwX {folder}/sealing.key"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user; .ci/run is root and runs it")
 @pytest.mark.parametrize("name", ["sealing.key", "handset.key", "copybara.pid"])
 def test_a_file_that_belongs_to_another_user_is_named_with_them(name: str) -> None:
     with reachable_folder() as folder:

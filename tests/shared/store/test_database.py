@@ -592,7 +592,9 @@ class TestFiles:
             assert refused.value.hint == f"Run: chmod u+rwX {path}"
             assert path.exists()
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+    @pytest.mark.skipif(
+        os.geteuid() != 0, reason="only root can give a file to another user; .ci/run is root and runs it"
+    )
     @pytest.mark.parametrize("whole", [True, False], ids=["the database", "what SQLite keeps beside it"])
     def test_a_database_that_belongs_to_another_user_names_them_and_every_file(self, whole: bool) -> None:
         with reachable_folder() as folder:

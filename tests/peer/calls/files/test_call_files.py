@@ -422,7 +422,7 @@ async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: 
         assert [each.name for each in ben.files.iterdir()] == [".parts"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user; .ci/run is root and runs it")
 async def test_a_link_that_another_user_puts_in_the_place_of_their_file_leads_to_nothing(tmp_path: Path) -> None:
     async with two_nodes(tmp_path) as (anna, ben):
         here, there = await call(anna, ben)

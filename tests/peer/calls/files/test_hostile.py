@@ -321,7 +321,7 @@ def test_a_link_that_lies_where_others_can_replace_it_is_found_in_a_chain_of_lin
     assert found.folder == shared
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link; .ci/run is root and runs it")
 def test_a_link_of_another_user_on_the_way_is_found(tmp_path: Path) -> None:
     own, shared = tmp_path / "own", tmp_path / "shared"
     own.mkdir()
