@@ -136,16 +136,16 @@ class PathState:
     usual: float = 0.0
     "The part of the packets that is lost on this path whatever is sent: no reason to send less."
 
-    calm: float = 0.0
+    lost_here: float = 0.0
     "The part that is lost at this step, smoothed."
 
-    delay: float = 0.0
+    late_here: float = 0.0
     "Seconds that packets take longer than at best, smoothed."
 
     trying: bool = False
 
     late: float = 0.0
-    "`delay` before the try."
+    "`late_here` before the try."
 
     doubted: bool = False
     "Whether what seemed to fit has proven false, so that only a try tells whether more fits."
@@ -167,8 +167,11 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     much = 1.5 * state.usual + (TRIED_LOST if state.trying else LOST)
     suffers = seen.unheard or seen.lost > much or seen.late > LATE
     usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual and not state.trying else state.usual
-    calm, delay = _smoothed(state.calm, seen.lost, state.looks), _smoothed(state.delay, seen.late, state.looks)
-    state = replace(state, usual=usual, calm=calm, delay=delay, looks=state.looks + 1)
+    lost_here, late_here = (
+        _smoothed(state.lost_here, seen.lost, state.looks),
+        _smoothed(state.late_here, seen.late, state.looks),
+    )
+    state = replace(state, usual=usual, lost_here=lost_here, late_here=late_here, looks=state.looks + 1)
     step = state.step
     higher = step if state.trying else step - 1
     room = step > 0 and not suffers and not state.doubted and seen.bits >= seen.needs(higher) * ROOM
@@ -179,7 +182,7 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
     known = smaller and seen.pictured
     if state.trying:
-        full = delay > state.late + LATER and not fits
+        full = late_here > state.late + LATER and not fits
         if (suffers or full) and state.looks >= 2:
             return _at(step + 1, state, seen, failed=state.failed + 1)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
@@ -198,7 +201,7 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
-        return _at(step - 1, state, seen, failed=failed, usual=calm, trying=True, late=delay)
+        return _at(step - 1, state, seen, failed=failed, usual=lost_here, trying=True, late=late_here)
     return replace(state, run=run, failed=failed)
 
 
@@ -209,7 +212,12 @@ def _smoothed(before: float, now: float, looks: int) -> float:
 def _at(step: int, state: PathState, seen: Seen, **changes: Any) -> PathState:
     """The state as it begins at another step."""
     begun = PathState(
-        step, failed=state.failed, usual=state.usual, calm=seen.lost, delay=state.delay, doubted=state.doubted
+        step,
+        failed=state.failed,
+        usual=state.usual,
+        lost_here=seen.lost,
+        late_here=state.late_here,
+        doubted=state.doubted,
     )
     return replace(begun, **changes)
 

@@ -66,8 +66,8 @@ export function afterSilence(state) {
   return { ...state, failed: 0, doubted: false };
 }
 
-// `calm` is the part that is lost at a step, and `delay` how late packets are there, both smoothed. `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, calm: 0, delay: 0, late: 0, trying: false, small: false, doubted: false });
+// `lostHere` is the part that is lost at a step, and `lateHere` how late packets are there, both smoothed. `doubted`: what the browser believed in has proven false, so only a try tells whether more fits.
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, lostHere: 0, lateHere: 0, late: 0, trying: false, small: false, doubted: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, and `late`, how many seconds longer they take than at best, both null if that wasn't
@@ -80,8 +80,8 @@ export function next(before, seen) {
   const suffers = seen.unheard || (seen.lost ?? 0) > much || (seen.late ?? 0) > LATE;
   const small = seen.available !== null && seen.available < (before.small ? LARGE : SMALL);
   const smoothed = (old, now) => (before.looks ? old + (now - old) / SMOOTH : now);
-  const [calm, delay] = [smoothed(before.calm, lost), smoothed(before.delay, seen.late ?? before.delay)];
-  const state = { ...before, lost, usual, calm, delay, small, looks: before.looks + 1 };
+  const [lostHere, lateHere] = [smoothed(before.lostHere, lost), smoothed(before.lateHere, seen.late ?? before.lateHere)];
+  const state = { ...before, lost, usual, lostHere, lateHere, small, looks: before.looks + 1 };
   const { step } = state;
   const room = step > 0 && !state.doubted && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
   const fits = enough(seen, step) && !state.doubted;
@@ -90,7 +90,7 @@ export function next(before, seen) {
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
   const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
-    const full = delay > state.late + LATER && !fits;
+    const full = lateHere > state.late + LATER && !fits;
     if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
     // One that works is followed by the next at once, where there is one. Without a report nobody knows.
     const worked = { doubted: state.doubted && !smaller, looks: known || state.doubted ? 0 : WAITS.at(-1) };
@@ -109,13 +109,13 @@ export function next(before, seen) {
   // How late packets are before a try is what it is judged by. Sound alone is reported only every few seconds.
   const wait = WAITS[Math.min(failed, WAITS.length - 1)] + (seen.late === null ? UNREPORTED : 0);
   if (step > 0 && !known && run >= 0 && state.looks >= wait) {
-    return at(step - 1, state, { failed, trying: true, usual: calm, late: delay });
+    return at(step - 1, state, { failed, trying: true, usual: lostHere, late: lateHere });
   }
   return { ...state, run, failed };
 }
 
-function at(step, { failed, lost, usual, delay, small, doubted }, changed = {}) {
-  return { ...WHOLE, step, failed, lost, usual, calm: lost, delay, small, doubted, ...changed };
+function at(step, { failed, lost, usual, lateHere, small, doubted }, changed = {}) {
+  return { ...WHOLE, step, failed, lost, usual, lostHere: lost, lateHere, small, doubted, ...changed };
 }
 
 function fitting(step, seen) {
